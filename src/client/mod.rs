@@ -1,0 +1,1 @@
+//! The one HTTP client: it obeys the egress policy, a deadline and a cap.

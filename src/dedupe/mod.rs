@@ -1,0 +1,1 @@
+//! Handling each message once: the port, its keys, and the memory store.

@@ -1,0 +1,1 @@
+//! Who may be called: rules for URLs and addresses, without any I/O.

@@ -1,0 +1,36 @@
+//! Randomness as a port. This module is the only user of a random generator.
+
+use std::fmt::Debug;
+
+/// Source of unpredictable bytes.
+///
+/// # Security
+///
+/// Ids, lease tokens and keys are made from these bytes: outside tests an implementation must be
+/// fit for cryptography.
+pub trait Entropy: Debug + Send + Sync + 'static {
+    /// Fills `bytes`.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// The operating system's generator.
+#[expect(clippy::exhaustive_structs, reason = "users write its name")]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    #[expect(
+        clippy::expect_used,
+        reason = "no id or key may be made when the system has no randomness"
+    )]
+    fn fill(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system's random generator must work");
+    }
+}
+
+/// Returns `N` random bytes.
+pub(crate) fn random<const N: usize>(entropy: &dyn Entropy) -> [u8; N] {
+    let mut bytes = [0; N];
+    entropy.fill(&mut bytes);
+    bytes
+}

@@ -1,0 +1,1 @@
+//! A projection of users and sessions that cannot go backwards.

@@ -1,0 +1,1 @@
+//! Webhook signatures: schemes as data, the header grammar, signing and verifying.

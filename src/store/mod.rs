@@ -1,0 +1,4 @@
+//! Stores behind the ports.
+
+#[cfg(feature = "sqlite")]
+pub mod sqlite;

@@ -1,0 +1,35 @@
+//! A clock that moves only when told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::{Clock, UnixMillis};
+
+/// A clock that moves only when told. Clones show the same time.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<AtomicU64>);
+
+impl ManualClock {
+    /// Creates a clock that shows `now`.
+    #[must_use]
+    pub fn at(now: impl Into<UnixMillis>) -> Self {
+        Self(Arc::new(AtomicU64::new(now.into().as_millis())))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.set(self.now().saturating_add(by));
+    }
+
+    /// Sets the clock, back in time if need be.
+    pub fn set(&self, now: impl Into<UnixMillis>) {
+        self.0.store(now.into().as_millis(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> UnixMillis {
+        UnixMillis::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}

@@ -1,0 +1,7 @@
+//! Behaviour of the crate as its users see it, over real stores and sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails"
+)]
