@@ -122,8 +122,8 @@ fn drivers_and_frameworks_stay_in_their_rooms() {
     let mut wrong = Vec::new();
     for source in sources() {
         for (name, rooms) in CRATES {
-            let allowed = is_open(&source.path)
-                || rooms.iter().any(|room| is_within(&source.path, room));
+            let allowed =
+                is_open(&source.path) || rooms.iter().any(|room| is_within(&source.path, room));
             if !allowed && names_crate(&source.code, name) {
                 wrong.push(format!("{} names {name}", source.path));
             }
@@ -149,7 +149,9 @@ fn features_are_gated_in_lib_and_mod_files_only() {
         .into_iter()
         .filter(|source| source.path != "lib.rs" && !source.path.ends_with("mod.rs"))
         .filter(|source| source.path != "problem.rs")
-        .filter(|source| source.code.contains("cfg(feature") || source.code.contains("cfg(any(feature"))
+        .filter(|source| {
+            source.code.contains("cfg(feature") || source.code.contains("cfg(any(feature")
+        })
         .map(|source| source.path)
         .collect();
     assert_eq!(gated, Vec::<String>::new());
