@@ -1,1 +1,0 @@
-//! Who may be called: rules for URLs and addresses, without any I/O.

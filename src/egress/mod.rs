@@ -1,0 +1,238 @@
+//! Who may be called: rules over URLs and addresses, without any network of their own.
+//!
+//! Receivers' URLs come from outside, so every call they cause is a chance to reach what only this
+//! machine can reach. [`EgressPolicy`] is asked twice: [`check_url`](EgressPolicy::check_url) when
+//! an endpoint is created and again before each attempt, and
+//! [`check_addr`](EgressPolicy::check_addr) for the very address that is about to be dialled, so
+//! that a name that changes its mind between two look-ups gains nothing.
+//!
+//! What passes by default:
+//!
+//! 1. scheme `https`, no user name or password, no fragment;
+//! 2. port 443, or above 1023 unless a well-known service listens there (see
+//!    [`EgressError::Port`]);
+//! 3. IPv4 outside the special-purpose ranges, IPv6 only from `2000::/3` less `2001::/23`,
+//!    `2001:db8::/32`, `2002::/16` and `3fff::/20`; `::ffff:0:0/96` is judged as the IPv4 address
+//!    it holds.
+
+mod address;
+mod network;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use url::{Host, Url};
+
+pub use self::network::{InvalidNetwork, Network};
+
+/// Decides which URLs and addresses may be called. Copies are cheap.
+///
+/// ```
+/// use tower_auth_sync::egress::{EgressPolicy, Network};
+/// use url::Url;
+///
+/// let public = EgressPolicy::public();
+/// assert!(public.check_url(&Url::parse("https://hooks.example.com/auth")?).is_ok());
+/// assert!(public.check_url(&Url::parse("https://0x7f.1/")?).is_err());
+///
+/// let development = EgressPolicy::allow(Network::LOOPBACK);
+/// assert!(development.check_url(&Url::parse("http://127.0.0.1:3000/hook")?).is_ok());
+/// # Ok::<(), url::ParseError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct EgressPolicy {
+    allowed: Arc<[Network]>,
+    nat64: bool,
+}
+
+impl EgressPolicy {
+    /// Allows public addresses over https and nothing else: the default.
+    #[must_use]
+    pub fn public() -> Self {
+        Self::default()
+    }
+
+    /// Allows the addresses in `networks` besides the public ones, and to those of them that are
+    /// loopback addresses (`127.0.0.0/8`, `::1`) also plain http.
+    ///
+    /// The rules for ports, user names and fragments stay. For development:
+    /// `EgressPolicy::allow(Network::LOOPBACK)`.
+    ///
+    /// # Security
+    ///
+    /// Whoever may choose an endpoint's URL reaches every service in these networks: keep this a
+    /// setting of the operator.
+    #[must_use]
+    pub fn allow(networks: impl IntoIterator<Item = Network>) -> Self {
+        Self {
+            allowed: networks.into_iter().collect(),
+            nat64: false,
+        }
+    }
+
+    /// Judges `64:ff9b::/96` as the IPv4 address it holds (RFC 6052) instead of refusing it; for
+    /// hosts that reach IPv4 through a NAT64. Default: refused.
+    #[must_use]
+    pub fn with_nat64(mut self) -> Self {
+        self.nat64 = true;
+        self
+    }
+
+    /// Judges a URL: everything but the addresses behind a name.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the URL breaks, in the order of [`EgressError`]'s variants.
+    pub fn check_url(&self, url: &Url) -> Result<(), EgressError> {
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(EgressError::Scheme);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(EgressError::Userinfo);
+        }
+        if url.fragment().is_some() {
+            return Err(EgressError::Fragment);
+        }
+        check_port(url.port_or_known_default().unwrap_or(0))?;
+        let plain = url.scheme() == "http";
+        match url.host().ok_or(EgressError::Host)? {
+            Host::Ipv4(ip) => self.check_dial(plain, ip.into())?,
+            Host::Ipv6(ip) => self.check_dial(plain, ip.into())?,
+            Host::Domain(name) => self.check_name(plain, name)?,
+        }
+        // The two parsers differ in a few characters; what cannot be sent is found out here.
+        url.as_str()
+            .parse::<http::Uri>()
+            .map_err(|_unsendable| EgressError::Unsendable)?;
+        Ok(())
+    }
+
+    /// Judges an address, whatever name led to it.
+    ///
+    /// # Errors
+    ///
+    /// [`EgressError::Address`] if it is neither public nor in an allowed network.
+    pub fn check_addr(&self, address: IpAddr) -> Result<(), EgressError> {
+        let judged = self.judged(address);
+        if self.is_allowed(judged) || address::is_public(judged) {
+            Ok(())
+        } else {
+            Err(EgressError::Address { address })
+        }
+    }
+
+    /// Judges an address that is about to be dialled, over plain http or https.
+    pub(crate) fn check_dial(&self, plain: bool, address: IpAddr) -> Result<(), EgressError> {
+        let judged = self.judged(address);
+        if plain && !(judged.is_loopback() && self.is_allowed(judged)) {
+            return Err(EgressError::PlainHttp);
+        }
+        self.check_addr(address)
+    }
+
+    fn check_name(&self, plain: bool, name: &str) -> Result<(), EgressError> {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        if name.len() > MAX_NAME || name.split('.').any(str::is_empty) {
+            return Err(EgressError::Host);
+        }
+        // RFC 6761, section 6.3: these names mean this host wherever they are asked for.
+        let local = name == "localhost" || name.ends_with(".localhost");
+        let permitted = local && self.allows_loopback();
+        if plain && !permitted {
+            return Err(EgressError::PlainHttp);
+        }
+        if local && !permitted {
+            return Err(EgressError::LocalName);
+        }
+        Ok(())
+    }
+
+    fn allows_loopback(&self) -> bool {
+        let loopbacks = [
+            IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ];
+        loopbacks.into_iter().any(|ip| self.is_allowed(ip))
+    }
+
+    fn is_allowed(&self, judged: IpAddr) -> bool {
+        self.allowed.iter().any(|network| network.contains(judged))
+    }
+
+    fn judged(&self, address: IpAddr) -> IpAddr {
+        match address.to_canonical() {
+            IpAddr::V6(v6) if self.nat64 => address::nat64(v6).map_or(IpAddr::V6(v6), IpAddr::V4),
+            canonical => canonical,
+        }
+    }
+}
+
+fn check_port(port: u16) -> Result<(), EgressError> {
+    let legal = port == 443 || (port > 1023 && SERVICE_PORTS.binary_search(&port).is_err());
+    if legal {
+        Ok(())
+    } else {
+        Err(EgressError::Port { port })
+    }
+}
+
+/// Why a URL or an address may not be called.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum EgressError {
+    /// The scheme is neither `https` nor `http`.
+    #[error("the URL must begin with https://")]
+    Scheme,
+    /// The URL holds a user name or a password.
+    #[error("the URL must not hold a user name or a password")]
+    Userinfo,
+    /// The URL holds a fragment, which is never sent.
+    #[error("the URL must not hold a fragment: remove what begins with `#`")]
+    Fragment,
+    /// The port is 0, below 1024 and not 443, or belongs to a well-known service: the ports that
+    /// the Fetch standard blocks (section *Port blocking*) and those of common data stores and
+    /// control planes.
+    #[error(
+        "port {port} is not allowed: use 443, or one above 1023 that is no well-known service's"
+    )]
+    Port {
+        /// The port.
+        port: u16,
+    },
+    /// There is no host, or a name that cannot exist.
+    #[error("the URL's host is not a valid name or address")]
+    Host,
+    /// Plain http, to something else than an allowed loopback address.
+    #[error(
+        "plain http is not allowed: use https, or for development allow the loopback network (`EgressPolicy::allow`)"
+    )]
+    PlainHttp,
+    /// `localhost`, or a name under it.
+    #[error(
+        "the URL names this host: use a public name, or for development allow the loopback network (`EgressPolicy::allow`)"
+    )]
+    LocalName,
+    /// The address is private, reserved or otherwise not public.
+    #[error(
+        "{address} is not a public address: use a public one, or allow its network (`EgressPolicy::allow`)"
+    )]
+    Address {
+        /// The address.
+        address: IpAddr,
+    },
+    /// The URL is too long, or holds a character that no HTTP request may carry.
+    #[error("the URL cannot be sent in a request: shorten it, or percent-encode it")]
+    Unsendable,
+}
+
+/// Longest name in bytes, without the final dot (RFC 1035, section 2.3.4).
+const MAX_NAME: usize = 253;
+
+/// Ports above 1023 that are never called, sorted.
+const SERVICE_PORTS: [u16; 44] = [
+    1433, 1521, 1719, 1720, 1723, 2049, 2181, 2375, 2376, 2379, 2380, 3306, 3389, 3659, 4045, 4190,
+    5060, 5061, 5432, 5672, 5900, 5984, 5985, 5986, 6000, 6379, 6443, 6566, 6665, 6666, 6667, 6668,
+    6669, 6679, 6697, 9042, 9092, 9200, 9300, 10080, 10250, 10255, 11211, 27017,
+];
