@@ -5,7 +5,10 @@ use std::env;
 use std::fmt;
 use std::sync::Arc;
 
+use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
+
+use crate::entropy::{Entropy, random};
 
 /// The text of a secret, as it was handed out: `whsec_…`, or whatever the sender shows.
 ///
@@ -50,6 +53,18 @@ impl Secret {
             name: name.into(),
             source: Box::new(source),
         })
+    }
+
+    /// Makes a new secret: `whsec_` and the base64 of 32 random bytes, which every scheme that reads
+    /// `whsec_` secrets takes.
+    #[must_use]
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let key = Zeroizing::new(random::<32>(entropy));
+        let encoded = Zeroizing::new(Base64::encode_string(key.as_slice()));
+        let mut text = Zeroizing::new(String::with_capacity(6 + encoded.len()));
+        text.push_str("whsec_");
+        text.push_str(&encoded);
+        Self(Arc::new(text))
     }
 
     /// Returns the text; only code that signs, verifies or encrypts may ask.

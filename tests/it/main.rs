@@ -5,3 +5,6 @@
     clippy::print_stdout,
     reason = "a test that cannot go on fails"
 )]
+
+#[cfg(feature = "test-util")]
+mod signature;

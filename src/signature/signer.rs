@@ -1,0 +1,102 @@
+//! Making signed requests.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::config_error::ConfigError;
+use super::key::{self, Key, ShortKeys};
+use super::scheme::Scheme;
+use crate::clock::UnixTime;
+use crate::id::MessageId;
+use crate::secret::{Secret, SecretError};
+
+/// Signs messages the way a [`Scheme`] asks. Cheap to clone.
+#[derive(Clone)]
+pub struct Signer(Arc<Inner>);
+
+struct Inner {
+    scheme: Scheme,
+    keys: Box<[Key]>,
+}
+
+/// The headers of one signed message: id, time and signature, as far as the scheme has them.
+///
+/// `Debug` does not show the signature, and HTTP/2 does not index it.
+#[must_use = "a signature does nothing until it is sent"]
+#[derive(Clone, Debug)]
+pub struct SignatureHeaders(Vec<(HeaderName, HeaderValue)>);
+
+impl Signer {
+    /// Creates a signer.
+    ///
+    /// Takes 1 to 8 secrets and makes one signature with each, in their order: with the new and the
+    /// old one, receivers that have either can verify.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no secret, or one that is empty, mangled, or whose key has fewer
+    /// than 24 or more than 512 bytes.
+    pub fn new<I>(scheme: Scheme, secrets: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
+    {
+        let secrets = key::collect(secrets)?;
+        let keys = key::prepare(&scheme, &secrets, ShortKeys::Refused)?;
+        Ok(Self(Arc::new(Inner { scheme, keys })))
+    }
+
+    /// Signs `body` as message `id`, sent at `now`.
+    pub fn sign(&self, id: &MessageId, now: UnixTime, body: &[u8]) -> SignatureHeaders {
+        let Inner { scheme, keys } = &*self.0;
+        let family = &scheme.families[0];
+        let time = now.as_secs().to_string();
+        let mac = |key: &Key| key.mac(scheme.content, id.as_str(), &time, body);
+        let macs: Vec<_> = keys.iter().map(mac).collect();
+        let value = scheme.grammar.write(&time, &macs, scheme.encoding);
+        let mut signature = ascii(&value);
+        signature.set_sensitive(true);
+
+        let mut headers = Vec::with_capacity(3);
+        headers.push((HeaderName::from_static(family.id), ascii(id.as_str())));
+        if let Some(name) = family.timestamp {
+            headers.push((HeaderName::from_static(name), ascii(&time)));
+        }
+        headers.push((HeaderName::from_static(family.signature), signature));
+        SignatureHeaders(headers)
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer")
+            .field("scheme", &self.0.scheme.name)
+            .field("keys", &self.0.keys.len())
+            .finish()
+    }
+}
+
+impl SignatureHeaders {
+    /// Puts the headers into `headers`, in place of any of the same names.
+    pub fn apply(self, headers: &mut HeaderMap) {
+        headers.extend(self);
+    }
+}
+
+impl IntoIterator for SignatureHeaders {
+    type Item = (HeaderName, HeaderValue);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "ids, digits, hex and base64 are visible ASCII"
+)]
+fn ascii(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("ids, digits, hex and base64 are visible ASCII")
+}

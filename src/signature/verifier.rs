@@ -1,0 +1,354 @@
+//! Judging a request.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName};
+
+use super::builder::VerifierBuilder;
+use super::config_error::ConfigError;
+use super::grammar::{Candidates, Fault};
+use super::key::{self, Key};
+use super::scheme::{Family, IdSource, Scheme};
+use super::verify_error::VerifyError;
+use crate::clock::{Clock, UnixMillis, UnixTime};
+use crate::secret::{Secret, SecretError};
+
+/// Checks that requests were signed with one of its secrets, and lately.
+///
+/// Cheap to clone. Accepting a request allocates nothing.
+#[derive(Clone)]
+pub struct Verifier(Arc<Inner>);
+
+struct Inner {
+    scheme: Scheme,
+    families: Box<[Names]>,
+    keys: Box<[Key]>,
+    tolerance: Duration,
+    clock: Box<dyn Clock>,
+}
+
+/// A [`Family`] whose names are parsed once.
+struct Names {
+    id: HeaderName,
+    timestamp: Option<HeaderName>,
+    signature: HeaderName,
+}
+
+/// What the headers of a request say, before its body is judged; made by
+/// [`Verifier::check_headers`].
+///
+/// Well-formed and fresh, but not authentic: anybody can write such headers.
+#[derive(Debug)]
+pub struct SignedHeaders<'h> {
+    id: Option<&'h str>,
+    time: &'h str,
+    sent_at: UnixMillis,
+    candidates: Candidates,
+}
+
+/// What is known of a request whose signature is right.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Verified {
+    key: usize,
+    sent_at: UnixMillis,
+}
+
+impl Verifier {
+    /// Creates a verifier with the system's clock and the scheme's tolerance.
+    ///
+    /// Takes 1 to 8 secrets, as [`Secret`], `String` or `&str`: a request may be signed with any of
+    /// them, so that a secret can be replaced while both are in use.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no secret, or one that is empty, mangled, or whose key has fewer
+    /// than 24 or more than 512 bytes.
+    pub fn new<I>(scheme: Scheme, secrets: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
+    {
+        let mut builder = Self::builder(scheme);
+        builder.secrets = key::collect(secrets)?;
+        builder.build()
+    }
+
+    /// Starts a verifier with another clock or tolerance.
+    pub fn builder(scheme: Scheme) -> VerifierBuilder {
+        VerifierBuilder::new(scheme)
+    }
+
+    pub(super) fn from_parts(
+        scheme: Scheme,
+        keys: Box<[Key]>,
+        tolerance: Duration,
+        clock: Box<dyn Clock>,
+    ) -> Self {
+        let families = scheme.families.iter().map(Names::of).collect();
+        Self(Arc::new(Inner {
+            scheme,
+            families,
+            keys,
+            tolerance,
+            clock,
+        }))
+    }
+
+    /// Returns the scheme.
+    #[must_use]
+    pub fn scheme(&self) -> &Scheme {
+        &self.0.scheme
+    }
+
+    /// Judges a whole request: [`check_headers`](Self::check_headers), then
+    /// [`check_body`](Self::check_body).
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError`] says which header is wrong and how, or that no signature matches.
+    pub fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, VerifyError> {
+        let signed = self.check_headers(headers)?;
+        self.check_body(&signed, body)
+    }
+
+    /// Judges the headers alone, so that a stale or malformed request costs no body.
+    ///
+    /// White space around a header's value is no part of it (RFC 9110 §5.5), also where no HTTP
+    /// parser took it off.
+    ///
+    /// # Errors
+    ///
+    /// Every [`VerifyError`] but [`Mismatch`](VerifyError::Mismatch).
+    pub fn check_headers<'h>(
+        &self,
+        headers: &'h HeaderMap,
+    ) -> Result<SignedHeaders<'h>, VerifyError> {
+        let Inner { scheme, .. } = &*self.0;
+        let (names, signature) = self.0.signature(headers)?;
+        let id = names.id(headers, scheme.id_source)?;
+        let stamp = match &names.timestamp {
+            Some(name) => single(headers, name)?,
+            None => None,
+        };
+        let parsed = scheme
+            .grammar
+            .parse(signature, scheme.encoding)
+            .map_err(|fault| names.refuse(fault))?;
+        let (time, sent_at) = names.time(parsed.time, stamp)?;
+        self.0.check_freshness(sent_at)?;
+        Ok(SignedHeaders {
+            id,
+            time,
+            sent_at: sent_at.to_millis(),
+            candidates: parsed.candidates,
+        })
+    }
+
+    /// Judges the body of a request whose headers passed.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError::Mismatch`]. Wrong key, changed body and garbage in the header look the same.
+    pub fn check_body(
+        &self,
+        signed: &SignedHeaders<'_>,
+        body: &[u8],
+    ) -> Result<Verified, VerifyError> {
+        let Inner { scheme, keys, .. } = &*self.0;
+        let id = signed.id.unwrap_or_default();
+        let mut matching = None;
+        for (index, key) in keys.iter().enumerate() {
+            let mac = key.mac(scheme.content, id, signed.time, body);
+            let found = bool::from(signed.candidates.contain(&mac));
+            matching = matching.or(found.then_some(index));
+        }
+        let key = matching.ok_or(VerifyError::Mismatch)?;
+        Ok(Verified {
+            key,
+            sent_at: signed.sent_at,
+        })
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("scheme", &self.0.scheme.name)
+            .field("keys", &self.0.keys.len())
+            .field("tolerance", &self.0.tolerance)
+            .field("clock", &self.0.clock)
+            .finish()
+    }
+}
+
+impl Inner {
+    /// Returns the first family whose signature header is there, and that header's value.
+    fn signature<'a, 'h>(
+        &'a self,
+        headers: &'h HeaderMap,
+    ) -> Result<(&'a Names, &'h str), VerifyError> {
+        for names in &self.families {
+            match single(headers, &names.signature)? {
+                Some("") => return Err(missing(&names.signature)),
+                Some(value) => return Ok((names, value)),
+                None => {}
+            }
+        }
+        Err(missing(&self.families[0].signature))
+    }
+
+    fn check_freshness(&self, sent_at: UnixTime) -> Result<(), VerifyError> {
+        let now = self.clock.now();
+        if now == UnixMillis::EPOCH {
+            return Err(VerifyError::ClockNotSet);
+        }
+        let now = now.to_secs().to_millis();
+        let age = now.saturating_since(sent_at.to_millis());
+        let lead = sent_at.to_millis().saturating_since(now);
+        if age > self.tolerance {
+            Err(VerifyError::TooOld { age })
+        } else if lead > self.tolerance {
+            Err(VerifyError::TooNew { lead })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Names {
+    fn of(family: &Family) -> Self {
+        Self {
+            id: HeaderName::from_static(family.id),
+            timestamp: family.timestamp.map(HeaderName::from_static),
+            signature: HeaderName::from_static(family.signature),
+        }
+    }
+
+    fn id<'h>(
+        &self,
+        headers: &'h HeaderMap,
+        source: IdSource,
+    ) -> Result<Option<&'h str>, VerifyError> {
+        let signed = source == IdSource::SignedHeader;
+        match single(headers, &self.id)? {
+            None | Some("") if signed => Err(missing(&self.id)),
+            None => Ok(None),
+            Some(id) if is_id(id, signed) => Ok(Some(id)),
+            Some(_) => Err(VerifyError::BadId {
+                header: self.id.clone(),
+            }),
+        }
+    }
+
+    /// Returns the time as it was signed, and its value.
+    fn time<'h>(
+        &self,
+        signed: Option<&'h str>,
+        stamp: Option<&'h str>,
+    ) -> Result<(&'h str, UnixTime), VerifyError> {
+        let header = self.timestamp.as_ref().unwrap_or(&self.signature);
+        let (text, source) = match (signed, stamp) {
+            (Some(time), _) => (time, &self.signature),
+            (None, Some(time)) if !time.is_empty() => (time, header),
+            (None, _) => return Err(missing(header)),
+        };
+        let time = seconds(text).ok_or_else(|| VerifyError::BadTime {
+            header: source.clone(),
+        })?;
+        if stamp.is_some_and(|stamp| stamp != text) {
+            return Err(VerifyError::TimesDiffer {
+                header: header.clone(),
+            });
+        }
+        Ok((text, time))
+    }
+
+    fn refuse(&self, fault: Fault) -> VerifyError {
+        let header = self.signature.clone();
+        match fault {
+            Fault::Character => VerifyError::BadCharacter { header },
+            Fault::NotOneTime => VerifyError::NotOneTime { header },
+            Fault::NoSignature => VerifyError::NoSignature { header },
+            Fault::TooManySignatures => VerifyError::TooManySignatures { header },
+        }
+    }
+}
+
+impl<'h> SignedHeaders<'h> {
+    /// Returns the id in the header, if there is one; whether it is authentic after
+    /// [`check_body`](Verifier::check_body) says [`Scheme::id_source`].
+    #[must_use]
+    pub const fn id(&self) -> Option<&'h str> {
+        self.id
+    }
+
+    /// Returns when the sender claims to have signed; `None` for a scheme without time.
+    #[must_use]
+    pub const fn sent_at(&self) -> Option<UnixMillis> {
+        Some(self.sent_at)
+    }
+}
+
+impl Verified {
+    /// Returns the index of the secret that matches, in the order in which they were given.
+    #[must_use]
+    pub const fn key(&self) -> usize {
+        self.key
+    }
+
+    /// Returns when the sender signed; `None` for a scheme without time.
+    #[must_use]
+    pub const fn sent_at(&self) -> Option<UnixMillis> {
+        Some(self.sent_at)
+    }
+}
+
+fn missing(header: &HeaderName) -> VerifyError {
+    VerifyError::Missing {
+        header: header.clone(),
+    }
+}
+
+/// Returns the header's value without outer white space, if it is there.
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, VerifyError> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let header = || name.clone();
+    if values.next().is_some() {
+        return Err(VerifyError::Repeated { header: header() });
+    }
+    if value.len() > MAX_HEADER_LEN {
+        return Err(VerifyError::TooLong { header: header() });
+    }
+    match value.to_str() {
+        Ok(text) => Ok(Some(text.trim_matches([' ', '\t']))),
+        Err(_) => Err(VerifyError::BadCharacter { header: header() }),
+    }
+}
+
+/// A full stop in a signed id would let its bytes be read as another id, time and body.
+fn is_id(text: &str, signed: bool) -> bool {
+    (1..=MAX_ID_LEN).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !(signed && text.contains('.'))
+}
+
+/// Reads 1 to 15 digits without a leading zero.
+fn seconds(text: &str) -> Option<UnixTime> {
+    let plain = (1..=MAX_TIME_DIGITS).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+        && (text.len() == 1 || !text.starts_with('0'));
+    if !plain {
+        return None;
+    }
+    text.parse().ok().map(UnixTime::from_secs)
+}
+
+/// Eight signatures, a time and their names fit in half of this.
+const MAX_HEADER_LEN: usize = 1024;
+const MAX_ID_LEN: usize = 256;
+/// Fits in an `i64` in any unit down to microseconds, and lasts for 30 million years in seconds.
+const MAX_TIME_DIGITS: usize = 15;
