@@ -1,0 +1,31 @@
+//! Making the proof; for the `verify` layer alone.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::delivered::{Delivered, Parts};
+use crate::clock::UnixMillis;
+
+impl Delivered {
+    /// States that `body` was verified.
+    pub(crate) fn new(
+        id: Option<&str>,
+        id_is_authentic: bool,
+        sent_at: Option<UnixMillis>,
+        scheme: &'static str,
+        key: usize,
+        body: Bytes,
+    ) -> Self {
+        Self {
+            parts: Arc::new(Parts {
+                id: id.map(Into::into),
+                id_is_authentic,
+                sent_at,
+                scheme,
+                key,
+                body,
+            }),
+        }
+    }
+}
