@@ -26,3 +26,27 @@ pub fn egress_url(text: &str) {
     let again = Url::parse(url.as_str());
     assert_eq!(again.as_ref(), Ok(&url));
 }
+
+/// A payload that decodes is written as a payload that decodes to the same event, unless its name
+/// may not be sent.
+pub fn event_envelope(payload: &[u8]) {
+    use crate::clock::UnixMillis;
+    use crate::event::AuthEvent;
+    use crate::id::MessageId;
+
+    let Ok(event) = AuthEvent::from_slice(payload) else {
+        return;
+    };
+    let _ = event.resource();
+    let Ok(id) = MessageId::new("msg_1") else {
+        return;
+    };
+    let written = event.to_payload(&id, UnixMillis::EPOCH);
+    match AuthEvent::from_slice(&written) {
+        Ok(again) => {
+            assert_eq!(again.to_payload(&id, UnixMillis::EPOCH), written);
+            assert_eq!(again.event_type(), event.event_type());
+        }
+        Err(err) => panic!("what was written does not decode: {err}"),
+    }
+}

@@ -130,7 +130,7 @@ const MALFORMED: &[(&[u8], &str)] = &[
     ),
     (
         br#"{"event":"a","data":{"x":[{"k":1,"\u006b":2}]}}"#,
-        "the payload has the same key twice in one object: line 1, column 45",
+        "the payload has the same key twice in one object: line 1, column 44",
     ),
     (
         br#"{"event":"a","type":"b","data":{}}"#,
