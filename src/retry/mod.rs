@@ -1,0 +1,8 @@
+//! When the next attempt is due: schedules, jitter and `Retry-After`. Pure functions.
+
+mod http_date;
+mod policy;
+mod retry_after;
+
+pub use self::policy::{AttemptNumber, RetryPolicy, ScheduleError};
+pub use self::retry_after::parse_retry_after;
