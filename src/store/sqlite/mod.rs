@@ -1,1 +1,163 @@
-//! SQLite adapters.
+//! The ports on SQLite, for one machine: no server, one file.
+//!
+//! # How the file is used
+//!
+//! * Write-ahead log with `synchronous=FULL`: what was acknowledged survives a power cut, not only
+//!   a crash of the process.
+//! * Every write is one `BEGIN IMMEDIATE` transaction. It asks for the write lock first, so that it
+//!   waits (up to 5 s) behind another writer; a transaction that reads before it writes would be
+//!   refused at once instead, however long the timeout.
+//! * Within one store the writers take turns on one connection, in order of arrival. Several
+//!   processes may share the file; it must not lie on a network file system.
+//! * All tables are named `tas_…`. Each port keeps the versions of its tables in a table of its
+//!   own, `tas_migrations_<port>`, so that an application's own sqlx migrations may live in the
+//!   same file.
+
+mod connect;
+mod error;
+mod migrate;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Sqlite, Transaction};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::store_error::StoreError;
+
+use self::error::store_error;
+
+/// The ports on one SQLite database. Copies are cheap and share the connections.
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    writer: SqlitePool,
+    reader: SqlitePool,
+    /// Held through each write transaction.
+    turn: Mutex<()>,
+}
+
+impl SqliteStore {
+    /// Opens the database that `address` names, makes it if it is missing, and brings its tables
+    /// up to date.
+    ///
+    /// Takes `sqlite:` URLs (`sqlite://auth-sync.db` in the working directory,
+    /// `sqlite:///var/lib/app/auth-sync.db`, `sqlite::memory:` for a database that ends with the
+    /// store) and plain paths.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::is_address`] if there can be no database at this place: a URL of another
+    /// kind, a directory, a file that is not a database or may not be opened, a missing parent
+    /// directory (the cause names the path); otherwise as for [`migrate`](Self::migrate).
+    pub async fn connect(address: &str) -> Result<Self, StoreError> {
+        Self::open_with(connect::parse(address)?).await
+    }
+
+    /// Opens the database in the file at `path`, makes it if it is missing, and brings its tables
+    /// up to date.
+    ///
+    /// # Errors
+    ///
+    /// As for [`connect`](Self::connect).
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(connect::file(path.as_ref())).await
+    }
+
+    async fn open_with(target: connect::Target) -> Result<Self, StoreError> {
+        let (writer, reader) = connect::open(target).await?;
+        let store = Self::new(writer, reader);
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Uses the connections of an application's own pool.
+    ///
+    /// The tables are not touched: call [`migrate`](Self::migrate) once at the start. The pool's
+    /// connections should have `journal_mode=WAL`, `synchronous=FULL`, `foreign_keys=ON` and a busy
+    /// timeout of some seconds.
+    #[must_use]
+    pub fn from_pool(pool: SqlitePool) -> Self {
+        Self::new(pool.clone(), pool)
+    }
+
+    fn new(writer: SqlitePool, reader: SqlitePool) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                writer,
+                reader,
+                turn: Mutex::new(()),
+            }),
+        }
+    }
+
+    /// Makes the tables of every port, or brings them up to date. May be called again, and by
+    /// several processes at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::is_future_migration`] if a newer version of this crate has been here (the
+    /// cause names the versions), [`StoreError::is_migration`] if a table cannot be made or
+    /// changed, [`StoreError::is_unavailable`] if the database is locked, full or read-only.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        self.migrate_port(&migrate::DELIVERY).await
+    }
+
+    /// Closes all connections; waits for those in use.
+    pub async fn close(&self) {
+        self.inner.writer.close().await;
+        self.inner.reader.close().await;
+    }
+
+    /// Connections for reading.
+    pub(crate) fn reader(&self) -> &SqlitePool {
+        &self.inner.reader
+    }
+
+    /// Waits for this store's turn to write and begins a transaction.
+    pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
+        let turn = self.inner.turn.lock().await;
+        let tx = self
+            .inner
+            .writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(store_error)?;
+        Ok(Write { tx, _turn: turn })
+    }
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.inner.writer.connect_options();
+        f.debug_struct("SqliteStore")
+            .field("path", &path.get_filename())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A write transaction; undone when dropped before [`commit`](Self::commit).
+pub(crate) struct Write<'a> {
+    // Dropped first, so that the next writer finds the undoing already under way.
+    tx: Transaction<'static, Sqlite>,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Write<'_> {
+    /// The connection on which the transaction runs.
+    pub(crate) fn conn(&mut self) -> &mut sqlx::SqliteConnection {
+        &mut self.tx
+    }
+
+    /// Makes the changes lasting.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        self.tx.commit().await.map_err(store_error)
+    }
+}

@@ -1,0 +1,111 @@
+//! From an address to connections.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::error::{is_unopenable, store_error};
+use crate::store_error::StoreError;
+
+/// A database that is to be opened.
+pub(super) struct Target {
+    options: SqliteConnectOptions,
+    in_memory: bool,
+}
+
+/// Reads a `sqlite:` URL or a path.
+pub(super) fn parse(address: &str) -> Result<Target, StoreError> {
+    if !address.starts_with(SCHEME) {
+        if address.is_empty() || address.contains("://") || address == MEMORY {
+            return Err(StoreError::address(UnknownAddress));
+        }
+        return Ok(file(Path::new(address)));
+    }
+    let options = SqliteConnectOptions::from_str(address).map_err(StoreError::address)?;
+    Ok(Target {
+        options,
+        in_memory: address.contains(":memory:") || address.contains("mode=memory"),
+    })
+}
+
+pub(super) fn file(path: &Path) -> Target {
+    Target {
+        options: SqliteConnectOptions::new().filename(path),
+        in_memory: false,
+    }
+}
+
+/// Opens the connections for writing and for reading.
+pub(super) async fn open(target: Target) -> Result<(SqlitePool, SqlitePool), StoreError> {
+    let path = target.options.get_filename().to_path_buf();
+    let options = target
+        .options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT);
+    let writer = one_connection()
+        .connect_with(options.clone())
+        .await
+        .map_err(|cause| open_error(path, cause))?;
+    if target.in_memory {
+        // Another connection would see another database.
+        return Ok((writer.clone(), writer));
+    }
+    let reader = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .test_before_acquire(false)
+        .connect_lazy_with(options);
+    Ok((writer, reader))
+}
+
+/// A pool of one connection that lives as long as the pool: a database in memory ends with it, and
+/// one on disk keeps its caches warm.
+fn one_connection() -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+fn open_error(path: PathBuf, cause: sqlx::Error) -> StoreError {
+    if is_unopenable(&cause) {
+        StoreError::address(CannotOpen { path, cause })
+    } else {
+        store_error(cause)
+    }
+}
+
+/// The address is of a kind that the SQLite store does not take.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a SQLite store is named by a path, by `sqlite://` and a path, or by `sqlite::memory:`, not by this address"
+)]
+struct UnknownAddress;
+
+/// There is no database at the path, and none can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open {} as a SQLite database", path.display())]
+struct CannotOpen {
+    path: PathBuf,
+    #[source]
+    cause: sqlx::Error,
+}
+
+const SCHEME: &str = "sqlite:";
+
+/// SQLite's own name, without `sqlite:` before it: as a path it would be a file of this name.
+const MEMORY: &str = ":memory:";
+
+/// How long a writer waits behind another process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reads are short and few; more connections only cost memory.
+const READERS: u32 = 4;

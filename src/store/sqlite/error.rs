@@ -1,0 +1,43 @@
+//! What a failure of the driver means for the caller.
+
+use crate::store_error::StoreError;
+
+/// Sorts a failure of the driver by what can be done about it.
+pub(crate) fn store_error(cause: sqlx::Error) -> StoreError {
+    use sqlx::Error as E;
+    match &cause {
+        E::Database(_) => match primary_code(&cause) {
+            Some(CORRUPT | CONSTRAINT | MISMATCH | NOT_A_DATABASE) => StoreError::corrupt(cause),
+            // A statement that does not fit the tables: they were never made, or were changed.
+            Some(ERROR) => StoreError::migration(cause),
+            _ => StoreError::unavailable(cause),
+        },
+        E::ColumnDecode { .. } | E::Decode(_) | E::ColumnNotFound(_) | E::RowNotFound => {
+            StoreError::corrupt(cause)
+        }
+        _ => StoreError::unavailable(cause),
+    }
+}
+
+/// Returns whether trying again to open the same path is of no use.
+pub(super) fn is_unopenable(cause: &sqlx::Error) -> bool {
+    matches!(
+        primary_code(cause),
+        Some(PERM | CANT_OPEN | NOT_A_DATABASE | CORRUPT)
+    ) || matches!(cause, sqlx::Error::Configuration(_))
+}
+
+/// The low byte of SQLite's result code, without the detail in the upper ones.
+fn primary_code(cause: &sqlx::Error) -> Option<u32> {
+    let code = cause.as_database_error()?.code()?;
+    Some(code.parse::<u32>().ok()? & 0xff)
+}
+
+// <https://sqlite.org/rescode.html>
+const ERROR: u32 = 1;
+const PERM: u32 = 3;
+const CORRUPT: u32 = 11;
+const CANT_OPEN: u32 = 14;
+const CONSTRAINT: u32 = 19;
+const MISMATCH: u32 = 20;
+const NOT_A_DATABASE: u32 = 26;
