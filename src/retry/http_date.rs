@@ -210,12 +210,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_second_printed_by_jiff_reads_back(secs in 0..=253_402_207_200_i64) {
-            let zoned = jiff::Timestamp::from_second(secs).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
-            let expected = Some(secs.unsigned_abs());
+        fn every_second_printed_by_jiff_reads_back(second in 0..=253_402_207_200_i64) {
+            let zoned = jiff::Timestamp::from_second(second).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
+            let expected = Some(second.unsigned_abs());
             for format in ["%a, %d %b %Y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"] {
                 let text = zoned.strftime(format).to_string();
-                prop_assert_eq!(super::tests::secs(&text), expected, "{}", text);
+                prop_assert_eq!(secs(&text), expected, "{}", text);
             }
         }
 

@@ -1,0 +1,212 @@
+//! The way into a store.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::erased::Outbox;
+use super::message::{IdempotencyKey, Inserted, NewEvent};
+use super::port::{DeliveryStore, OutboxConnection};
+use crate::clock::{Clock, SystemClock, UnixMillis};
+use crate::entropy::{Entropy, SystemEntropy};
+use crate::event::{AuthEvent, InvalidEventType};
+use crate::id::{InvalidId, MessageId};
+use crate::store_error::StoreError;
+
+/// Largest payload that is taken, envelope included: 256 KiB, Banata's limit.
+pub const MAX_PAYLOAD: usize = 256 * 1024;
+
+/// Stores events for delivery. Copies are cheap and share the store.
+///
+/// When a method returns `Ok`, the events are stored as durably as the store can; the request to
+/// the endpoints is a worker's business. An event without an id gets one here, which is
+/// also written into the payload, under the signature.
+///
+/// A future that is dropped may have stored all of its events or none.
+#[derive(Clone)]
+pub struct Emitter {
+    store: Arc<dyn Outbox>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Emitter {
+    /// Creates an emitter that writes to `store`.
+    #[must_use]
+    pub fn new(store: impl DeliveryStore) -> Self {
+        Self {
+            store: Arc::new(store),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+
+    /// Sets the clock: it dates events that have no time, and deliveries. Default: [`SystemClock`].
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets where the randomness of ids comes from. Default: [`SystemEntropy`].
+    #[must_use]
+    pub fn with_entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// Stores an event and returns its id.
+    ///
+    /// An event that has an id is stored once: emitting it again returns the same id.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`] if the event may not be sent or could not be stored.
+    pub async fn emit(&self, event: AuthEvent) -> Result<MessageId, EmitError> {
+        self.store_one(&event, None).await
+    }
+
+    /// Stores an event unless one was stored under this key before, and returns the id of the one
+    /// that is there then.
+    ///
+    /// Under a key that is taken nothing is compared: the first event counts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`emit`](Self::emit).
+    pub async fn emit_once(
+        &self,
+        key: IdempotencyKey,
+        event: AuthEvent,
+    ) -> Result<MessageId, EmitError> {
+        self.store_one(&event, Some(key)).await
+    }
+
+    /// Stores several events in one transaction and returns their ids in the same order.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`] if one event may not be sent or they could not be stored: none is stored then.
+    pub async fn emit_all(
+        &self,
+        events: impl IntoIterator<Item = AuthEvent>,
+    ) -> Result<Vec<MessageId>, EmitError> {
+        let now = self.clock.now();
+        let sealed = events
+            .into_iter()
+            .map(|event| self.seal(&event, None, now))
+            .collect::<Result<Vec<_>, _>>()?;
+        if sealed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let inserted = self.store.enqueue(sealed, now).await?;
+        Ok(inserted.iter().map(|one| one.id().clone()).collect())
+    }
+
+    /// Stores an event inside the transaction that is open on `connection`, and returns its id.
+    ///
+    /// The only way that a crash cannot lose: the event becomes lasting with the change that it
+    /// tells of. Workers are not woken by it, since it counts only once the caller commits; they
+    /// find it when they next look. On SQLite the transaction should have begun with
+    /// `BEGIN IMMEDIATE`, or a second writer makes this fail at once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`emit`](Self::emit).
+    pub async fn emit_in(
+        &self,
+        connection: &mut impl OutboxConnection,
+        event: AuthEvent,
+    ) -> Result<MessageId, EmitError> {
+        let now = self.clock.now();
+        let sealed = self.seal(&event, None, now)?;
+        let inserted = connection
+            .enqueue(vec![sealed], now, &*self.entropy)
+            .await?;
+        only(inserted)
+    }
+
+    /// Finds out whether the store can be written to.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it cannot.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.store.ping().await
+    }
+
+    async fn store_one(
+        &self,
+        event: &AuthEvent,
+        key: Option<IdempotencyKey>,
+    ) -> Result<MessageId, EmitError> {
+        let now = self.clock.now();
+        let sealed = self.seal(event, key, now)?;
+        only(self.store.enqueue(vec![sealed], now).await?)
+    }
+
+    fn seal(
+        &self,
+        event: &AuthEvent,
+        idempotency_key: Option<IdempotencyKey>,
+        now: UnixMillis,
+    ) -> Result<NewEvent, EmitError> {
+        let event_type = event.event_type();
+        if !event_type.is_well_formed() {
+            return Err(EmitError::EventType(InvalidEventType));
+        }
+        let id = match event.id() {
+            Some(id) => MessageId::new(id)?,
+            None => MessageId::generate(now, &*self.entropy),
+        };
+        let payload = event.to_payload(&id, now);
+        if payload.len() > MAX_PAYLOAD {
+            return Err(EmitError::PayloadTooLarge {
+                actual: payload.len(),
+            });
+        }
+        Ok(NewEvent {
+            id,
+            event_type: event_type.clone(),
+            payload,
+            idempotency_key,
+        })
+    }
+}
+
+impl fmt::Debug for Emitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emitter")
+            .field("clock", &self.clock)
+            .field("entropy", &self.entropy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an event was not stored.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum EmitError {
+    /// The event's name has characters that may not be sent.
+    #[error("the event's name may not be sent")]
+    EventType(#[source] InvalidEventType),
+    /// The event has an id of its own that is not well-formed.
+    #[error("the event's id may not be sent")]
+    Id(#[from] InvalidId),
+    /// The payload is larger than [`MAX_PAYLOAD`].
+    #[error("the payload has {actual} bytes; at most {MAX_PAYLOAD} are sent")]
+    PayloadTooLarge {
+        /// Its length in bytes.
+        actual: usize,
+    },
+    /// The store failed.
+    #[error("the event could not be stored")]
+    Store(#[from] StoreError),
+}
+
+/// Takes the only answer.
+fn only(inserted: Vec<Inserted>) -> Result<MessageId, EmitError> {
+    match <[Inserted; 1]>::try_from(inserted) {
+        Ok([one]) => Ok(one.id().clone()),
+        Err(_) => Err(StoreError::corrupt("the store did not answer for each event").into()),
+    }
+}

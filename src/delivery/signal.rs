@@ -1,0 +1,88 @@
+//! How an enqueue wakes the workers of the same process.
+
+use std::future;
+
+use tokio::sync::watch;
+
+/// Held by a store: tells its listeners that there may be something to lease. Copies ring for the
+/// same listeners.
+///
+/// It spares workers of the same process the wait for their next look; it is no queue and says
+/// nothing of what other processes store.
+#[derive(Clone, Debug)]
+pub struct WorkSignal(watch::Sender<()>);
+
+impl WorkSignal {
+    /// Makes a signal that nobody listens to yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(watch::Sender::new(()))
+    }
+
+    /// Wakes every listener, and lets those that are busy find out when they next listen.
+    pub fn ring(&self) {
+        self.0.send_replace(());
+    }
+
+    /// Begins to listen: nothing that happens from now on is missed.
+    #[must_use]
+    pub fn listen(&self) -> WorkListener {
+        WorkListener(self.0.subscribe())
+    }
+}
+
+impl Default for WorkSignal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Hears that there may be something to lease. Made by
+/// [`DeliveryStore::listen`](super::DeliveryStore::listen).
+#[derive(Clone, Debug)]
+pub struct WorkListener(watch::Receiver<()>);
+
+impl WorkListener {
+    /// Waits until the signal has rung since the last call, or since listening began.
+    ///
+    /// Several rings in between count as one. Without a store that could ring it waits for ever.
+    /// Dropping the future loses nothing.
+    pub async fn heard(&mut self) {
+        if self.0.changed().await.is_err() {
+            future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    fn heard_now(listener: &mut WorkListener) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        pin!(listener.heard()).poll(&mut cx) == Poll::Ready(())
+    }
+
+    #[test]
+    fn a_ring_while_nobody_waits_is_heard_once_by_each_listener() {
+        let signal = WorkSignal::new();
+        let (mut one, mut other) = (signal.listen(), signal.listen());
+        assert!(!heard_now(&mut one));
+        signal.ring();
+        signal.clone().ring();
+        assert!(heard_now(&mut one));
+        assert!(!heard_now(&mut one));
+        assert!(heard_now(&mut other));
+    }
+
+    #[test]
+    fn a_listener_whose_store_is_gone_waits() {
+        let signal = WorkSignal::new();
+        let mut listener = signal.listen();
+        drop(signal);
+        assert!(!heard_now(&mut listener));
+    }
+}
