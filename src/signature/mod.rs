@@ -55,3 +55,6 @@ pub use self::scheme::{IdSource, Scheme};
 pub use self::signer::{SignatureHeaders, Signer};
 pub use self::verifier::{SignedHeaders, Verified, Verifier};
 pub use self::verify_error::VerifyError;
+
+#[cfg(test)]
+mod tests;
