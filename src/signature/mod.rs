@@ -56,5 +56,8 @@ pub use self::signer::{SignatureHeaders, Signer};
 pub use self::verifier::{SignedHeaders, Verified, Verifier};
 pub use self::verify_error::VerifyError;
 
+#[cfg(fuzzing)]
+pub(crate) use self::grammar::{Encoding, Grammar};
+
 #[cfg(test)]
 mod tests;
