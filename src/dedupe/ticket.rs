@@ -1,0 +1,243 @@
+//! The names of a message, as fixed-size keys, and the ticket that claims them.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::clock::UnixMillis;
+
+/// How long a handled message is remembered.
+const KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// A name of a message: 128 bits of a SHA-256 over everything that makes it up.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Key([u8; 16]);
+
+impl Key {
+    /// Returns the key's bytes, to store and to compare.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// Returns the first half, which is as evenly spread as any.
+    pub(super) const fn half(self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+/// A message's keys and the token by which one request claims them.
+///
+/// Made anew for each request; holds no text of the sender's.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    token: u64,
+    names: Names,
+    body: u64,
+    keep: Duration,
+    hold: Duration,
+}
+
+#[derive(Clone, Debug)]
+struct Names {
+    key: Key,
+    replay_key: Option<Key>,
+    id_key: Option<Key>,
+    affinity: u64,
+}
+
+impl Names {
+    const fn of(key: Key) -> Self {
+        Self {
+            key,
+            replay_key: None,
+            id_key: None,
+            affinity: key.half(),
+        }
+    }
+}
+
+impl Ticket {
+    /// Returns what fences this claim: no other ticket for the same keys has the same token.
+    #[must_use]
+    pub const fn token(&self) -> u64 {
+        self.token
+    }
+
+    /// Returns the name by which a sender's retry is known again.
+    #[must_use]
+    pub const fn key(&self) -> Key {
+        self.names.key
+    }
+
+    /// Returns the second name, by which a replay under another id is known.
+    ///
+    /// It must be kept for [`hold`](Self::hold) and may be kept as long as [`key`](Self::key): it
+    /// contains the signed time, and a request with an older one is refused before it gets here.
+    #[must_use]
+    pub const fn replay_key(&self) -> Option<Key> {
+        self.names.replay_key
+    }
+
+    /// Returns what names the id alone, where the id is not authentic. It blocks nothing: a store
+    /// that has seen it with another [`body`](Self::body) says so in [`Claimed::Fresh`].
+    ///
+    /// [`Claimed::Fresh`]: super::Claimed::Fresh
+    #[must_use]
+    pub const fn id_key(&self) -> Option<Key> {
+        self.names.id_key
+    }
+
+    /// Returns a number that is the same for all tickets that have a key in common: the shard, or
+    /// the hash tag, that holds both keys.
+    #[must_use]
+    pub const fn affinity(&self) -> u64 {
+        self.names.affinity
+    }
+
+    /// Returns 64 bits of the body's SHA-256. Bodies are compared by it for the log only.
+    #[must_use]
+    pub const fn body(&self) -> u64 {
+        self.body
+    }
+
+    /// Returns how long a commit is remembered: 7 days, or as [`hold`](Self::hold) where only the
+    /// time names the message.
+    #[must_use]
+    pub const fn keep(&self) -> Duration {
+        self.keep
+    }
+
+    /// Returns how long a commit must be remembered because the request could be replayed: 15
+    /// minutes, or more with a tolerance above five minutes.
+    #[must_use]
+    pub const fn hold(&self) -> Duration {
+        self.hold
+    }
+}
+
+/// What the signature says about a message's id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Identity<'a> {
+    /// The id is under the signature.
+    Signed(&'a str),
+    /// The id is in an unsigned header, and the same id is in the signed body.
+    Echoed(&'a str),
+    /// The id, if any, is not under the signature. The body may carry another.
+    Unsigned {
+        id: Option<&'a str>,
+        in_body: Option<&'a str>,
+    },
+}
+
+/// What a ticket is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message<'a> {
+    pub(crate) identity: Identity<'a>,
+    pub(crate) sent_at: Option<UnixMillis>,
+    pub(crate) body: &'a [u8],
+    /// How long after its first arrival the same request could pass the check of its time again.
+    pub(crate) replayable: Duration,
+}
+
+/// Makes tickets for one source.
+#[derive(Clone, Debug)]
+pub(super) struct Namer {
+    /// The state of the hash after the source: the same for every key.
+    source: Sha256,
+}
+
+impl Namer {
+    pub(super) fn new(source: &str) -> Self {
+        let source = Sha256::new()
+            .chain_update(b"tower-auth-sync dedupe 1\0")
+            .chain_update(Sha256::digest(source));
+        Self { source }
+    }
+
+    pub(super) fn ticket(&self, token: u64, message: &Message<'_>) -> Ticket {
+        let digest = Sha256::digest(message.body).into();
+        let names = match message.identity {
+            Identity::Signed(id) => Names::of(self.of_id(id)),
+            Identity::Echoed(id) => Names {
+                replay_key: message.sent_at.map(|at| self.of_time(at, &digest)),
+                ..Names::of(self.of_id(id))
+            },
+            Identity::Unsigned { id, in_body } => {
+                self.unsigned_names(id, in_body, message.sent_at, &digest)
+            }
+        };
+        Ticket {
+            token,
+            names,
+            body: first_half(&digest),
+            keep: match message {
+                Message {
+                    identity: Identity::Unsigned { id: None, .. },
+                    sent_at: Some(_),
+                    ..
+                } => message.replayable,
+                _ => KEEP,
+            },
+            hold: message.replayable,
+        }
+    }
+
+    fn unsigned_names(
+        &self,
+        id: Option<&str>,
+        in_body: Option<&str>,
+        sent_at: Option<UnixMillis>,
+        digest: &[u8; 32],
+    ) -> Names {
+        let (key, replay_key) = match (id, sent_at) {
+            (Some(id), Some(at)) => (
+                self.of_id_and_body(id, digest),
+                Some(self.of_time(at, digest)),
+            ),
+            (None, Some(at)) => (self.of_time(at, digest), None),
+            (_, None) => (self.of_body(digest), None),
+        };
+        Names {
+            key,
+            replay_key,
+            id_key: id.map(|id| self.of_id(id)),
+            // The same body may come, or have come, with its own id in the header.
+            affinity: in_body.map_or(first_half(digest), |id| self.of_id(id).half()),
+        }
+    }
+
+    fn of_id(&self, id: &str) -> Key {
+        self.key(b'i', &[id.as_bytes()])
+    }
+
+    fn of_id_and_body(&self, id: &str, digest: &[u8; 32]) -> Key {
+        self.key(b'm', &[digest, id.as_bytes()])
+    }
+
+    fn of_time(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> Key {
+        self.key(b't', &[digest, &sent_at.as_millis().to_be_bytes()])
+    }
+
+    fn of_body(&self, digest: &[u8; 32]) -> Key {
+        self.key(b'b', &[digest])
+    }
+
+    /// At most the last part may vary in length, or two lists of parts would be one text.
+    fn key(&self, kind: u8, parts: &[&[u8]]) -> Key {
+        let mut hash = self.source.clone().chain_update([kind]);
+        for part in parts {
+            hash.update(part);
+        }
+        let mut key = [0; 16];
+        let digest: [u8; 32] = hash.finalize().into();
+        key.copy_from_slice(&digest[..16]);
+        Key(key)
+    }
+}
+
+fn first_half(digest: &[u8; 32]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *digest;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
