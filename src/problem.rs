@@ -45,6 +45,8 @@ kinds! {
     ID_MISMATCH = BAD_REQUEST, "id-mismatch", "Message ids differ";
     /// The body does not decode, although its signature is right.
     BODY_MALFORMED = BAD_REQUEST, "body-malformed", "Malformed body";
+    /// The body broke off before its end.
+    BODY_INCOMPLETE = BAD_REQUEST, "body-incomplete", "Body incomplete";
     /// The request carries bearer credentials that are malformed, or more than one set of them.
     INVALID_REQUEST = BAD_REQUEST, "invalid-request", "Malformed credentials";
     /// A header that the scheme needs is missing or empty.

@@ -131,6 +131,19 @@ pub(crate) enum Identity<'a> {
     },
 }
 
+impl<'a> Identity<'a> {
+    pub(crate) const fn id(self) -> Option<&'a str> {
+        match self {
+            Self::Signed(id) | Self::Echoed(id) => Some(id),
+            Self::Unsigned { id, .. } => id,
+        }
+    }
+
+    pub(crate) const fn is_authentic(self) -> bool {
+        matches!(self, Self::Signed(_) | Self::Echoed(_))
+    }
+}
+
 /// What a ticket is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a> {

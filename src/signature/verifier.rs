@@ -101,6 +101,18 @@ impl Verifier {
         &self.0.scheme
     }
 
+    /// Returns how far from now a signed time may lie, in the past and in the future.
+    #[must_use]
+    pub fn tolerance(&self) -> Duration {
+        self.0.tolerance
+    }
+
+    /// Returns what the verifier's clock shows.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        self.0.clock.now()
+    }
+
     /// Judges a whole request: [`check_headers`](Self::check_headers), then
     /// [`check_body`](Self::check_body).
     ///

@@ -2,7 +2,12 @@
 //! the conformance suite of every port.
 
 mod clock;
+#[cfg(feature = "verify")]
+#[doc(hidden)]
+pub mod dedupe_suite;
 mod entropy;
 
 pub use self::clock::ManualClock;
 pub use self::entropy::SeededEntropy;
+#[cfg(feature = "verify")]
+pub use crate::__dedupe_store_tests as dedupe_store_tests;

@@ -77,7 +77,11 @@ impl Receiver {
 
     fn unsigned(&self, id: &str, sent_at: UnixMillis, body: &str) -> Ticket {
         let id = Some(id);
-        self.ticket(Identity::Unsigned { id, in_body: None }, Some(sent_at), body)
+        self.ticket(
+            Identity::Unsigned { id, in_body: None },
+            Some(sent_at),
+            body,
+        )
     }
 
     async fn claim_at(&self, ticket: &Ticket, now: UnixMillis) -> Claimed {
@@ -129,7 +133,9 @@ pub async fn one_of_many_concurrent_claims_is_fresh(store: impl DedupeStore) {
     let claims = claims.join_all().await;
     let fresh = claims.iter().filter(|claim| matches!(claim, Ok(FRESH)));
     assert_eq!(fresh.count(), 1);
-    let in_flight = Claimed::InFlight { until: after(LEASE) };
+    let in_flight = Claimed::InFlight {
+        until: after(LEASE),
+    };
     let waiting = claims.iter().flatten().filter(|&&claim| claim == in_flight);
     assert_eq!(waiting.count(), 63);
 }
@@ -140,7 +146,10 @@ pub async fn both_keys_are_claimed_or_none(store: impl DedupeStore) {
     assert_eq!(receiver.claim(&first).await, FRESH);
     // Shares the replay key only: it must not leave a claim on its own first key behind.
     let replay = receiver.unsigned("b", NOW, "body");
-    assert!(matches!(receiver.claim(&replay).await, Claimed::InFlight { .. }));
+    assert!(matches!(
+        receiver.claim(&replay).await,
+        Claimed::InFlight { .. }
+    ));
     let other_time = receiver.unsigned("b", after(LEASE), "body");
     assert_eq!(receiver.claim(&other_time).await, FRESH);
 }
@@ -163,7 +172,9 @@ pub async fn a_retry_with_a_new_time_is_a_duplicate(store: impl DedupeStore) {
 
 pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
-    receiver.handle(&receiver.unsigned("b", NOW, "forged under b's id")).await;
+    receiver
+        .handle(&receiver.unsigned("b", NOW, "forged under b's id"))
+        .await;
     let real = receiver.unsigned("b", NOW, "what b says");
     let claimed = receiver.claim(&real).await;
     assert_eq!(claimed, Claimed::Fresh { other_body: true });
@@ -172,7 +183,9 @@ pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: im
 pub async fn another_body_under_an_authentic_id_is_a_duplicate_and_told(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     let id = Identity::Signed("a");
-    receiver.handle(&receiver.ticket(id, Some(NOW), "body")).await;
+    receiver
+        .handle(&receiver.ticket(id, Some(NOW), "body"))
+        .await;
     let same = receiver.ticket(id, Some(after(LEASE)), "body");
     assert_eq!(receiver.claim(&same).await, DONE);
     let other = receiver.ticket(id, Some(NOW), "other");
@@ -180,9 +193,7 @@ pub async fn another_body_under_an_authentic_id_is_a_duplicate_and_told(store: i
     assert_eq!(claimed, Claimed::Done { other_body: true });
 }
 
-pub async fn an_echoed_id_and_its_replay_under_another_id_are_one_message(
-    store: impl DedupeStore,
-) {
+pub async fn an_echoed_id_and_its_replay_under_another_id_are_one_message(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     let body = r#"{"id":"a"}"#;
     let real = receiver.ticket(Identity::Echoed("a"), Some(NOW), body);
@@ -211,7 +222,9 @@ pub async fn a_message_without_id_is_known_by_its_time_and_body(store: impl Dedu
         id: None,
         in_body: None,
     };
-    receiver.handle(&receiver.ticket(anonymous, Some(NOW), "body")).await;
+    receiver
+        .handle(&receiver.ticket(anonymous, Some(NOW), "body"))
+        .await;
     let replay = receiver.ticket(anonymous, Some(NOW), "body");
     assert_eq!(receiver.claim(&replay).await, DONE);
     let later = receiver.ticket(anonymous, Some(after(LEASE)), "body");
@@ -221,7 +234,9 @@ pub async fn a_message_without_id_is_known_by_its_time_and_body(store: impl Dedu
 pub async fn a_message_without_time_is_known_by_its_body(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     let identity = |id| Identity::Unsigned { id, in_body: None };
-    receiver.handle(&receiver.ticket(identity(Some("a")), None, "body")).await;
+    receiver
+        .handle(&receiver.ticket(identity(Some("a")), None, "body"))
+        .await;
     let replay = receiver.ticket(identity(Some("b")), None, "body");
     assert_eq!(receiver.claim(&replay).await, DONE);
     let other = receiver.ticket(identity(Some("a")), None, "other");
@@ -251,15 +266,16 @@ pub async fn a_released_claim_is_free_at_once(store: impl DedupeStore) {
     assert_eq!(receiver.claim(&by_time).await, FRESH);
 }
 
-pub async fn a_lapsed_claim_is_taken_over_and_its_ticket_is_worth_nothing(
-    store: impl DedupeStore,
-) {
+pub async fn a_lapsed_claim_is_taken_over_and_its_ticket_is_worth_nothing(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     let lost = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&lost).await, FRESH);
     let second = receiver.unsigned("a", NOW, "body");
     let before = UnixMillis::from_millis(after(LEASE).as_millis() - 1);
-    assert!(matches!(receiver.claim_at(&second, before).await, Claimed::InFlight { .. }));
+    assert!(matches!(
+        receiver.claim_at(&second, before).await,
+        Claimed::InFlight { .. }
+    ));
     assert_eq!(receiver.claim_at(&second, after(LEASE)).await, FRESH);
     receiver.assert_lost(&lost, after(LEASE)).await;
     receiver.commit(&second).await;
@@ -306,7 +322,9 @@ pub async fn done_goes_before_in_flight(store: impl DedupeStore) {
     let later = after(Duration::from_secs(1));
     let in_flight = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&in_flight).await, FRESH);
-    receiver.handle(&receiver.unsigned("b", later, "body")).await;
+    receiver
+        .handle(&receiver.unsigned("b", later, "body"))
+        .await;
     let both = receiver.unsigned("a", later, "body");
     assert_eq!(receiver.claim(&both).await, DONE);
 }

@@ -1,0 +1,93 @@
+//! The layer and its settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tower_layer::Layer;
+
+use super::gate::{Gate, OnStoreFailure};
+use super::service::VerifyWebhook;
+use crate::dedupe::Dedupe;
+use crate::signature::Verifier;
+
+/// Hands on only webhooks that `verifier` accepts, each message once.
+///
+/// See the [module docs](crate::verify) for the order of checks and an example. Clones share one
+/// configuration and one dedupe store.
+#[must_use = "a layer does nothing until it wraps a service"]
+#[derive(Clone, Debug)]
+pub struct VerifyWebhookLayer {
+    gate: Arc<Gate>,
+}
+
+impl VerifyWebhookLayer {
+    /// Creates a layer that checks requests with `verifier`.
+    ///
+    /// It remembers messages in a store of its own, in memory: for one process. Give it a shared one
+    /// by [`with_dedupe`](Self::with_dedupe).
+    pub fn new(verifier: Verifier) -> Self {
+        Self {
+            gate: Arc::new(Gate::new(verifier)),
+        }
+    }
+
+    /// Sets where messages are remembered, and under which name. Default: a
+    /// [`MemoryDedupe`](crate::dedupe::MemoryDedupe) of this layer's own.
+    pub fn with_dedupe(mut self, dedupe: Dedupe) -> Self {
+        self.gate_mut().dedupe = Some(dedupe);
+        self
+    }
+
+    /// Hands on each request that verifies, also the second of the same message.
+    ///
+    /// # Security
+    ///
+    /// Whoever has recorded a request can then repeat its effect for as long as its time is within the
+    /// tolerance. Turn deduplication off only where handling a message twice is harmless.
+    pub fn without_dedupe(mut self) -> Self {
+        self.gate_mut().dedupe = None;
+        self
+    }
+
+    /// Sets what to do while the dedupe store fails. Default: [`OnStoreFailure::FailClosed`].
+    pub fn on_store_failure(mut self, on_store_failure: OnStoreFailure) -> Self {
+        self.gate_mut().on_store_failure = on_store_failure;
+        self
+    }
+
+    /// Refuses a message whose id is not under the signature. Default: it is handled, and known again
+    /// by its body as well.
+    ///
+    /// Where the scheme signs the id this changes nothing. Where the id is in an unsigned header, the
+    /// string `id` in the JSON body must be the same, as our own emitter makes it. Where the scheme
+    /// takes the id from the body, it must be there, and an id header beside it must equal it.
+    pub fn require_signed_id(mut self) -> Self {
+        self.gate_mut().require_signed_id = true;
+        self
+    }
+
+    /// Sets how large a body may be, in bytes. Default: 1 MiB; Standard Webhooks recommends that
+    /// payloads stay below 20 kB.
+    pub fn body_cap(mut self, bytes: usize) -> Self {
+        self.gate_mut().body_cap = bytes;
+        self
+    }
+
+    /// Sets how long a body may take from its first byte to its last. Default: 10 s.
+    pub fn body_deadline(mut self, deadline: Duration) -> Self {
+        self.gate_mut().body_deadline = deadline;
+        self
+    }
+
+    fn gate_mut(&mut self) -> &mut Gate {
+        Arc::make_mut(&mut self.gate)
+    }
+}
+
+impl<S> Layer<S> for VerifyWebhookLayer {
+    type Service = VerifyWebhook<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        VerifyWebhook::new(inner, Arc::clone(&self.gate))
+    }
+}
