@@ -1,1 +1,69 @@
-//! The worker that delivers.
+//! The worker: takes what is due from a store, signs it, posts it, and records how it went.
+//!
+//! ```no_run
+//! use tokio_util::sync::CancellationToken;
+//! use tower_auth_sync::delivery::DeliveryStore;
+//! use tower_auth_sync::worker::{ConfigError, Worker};
+//!
+//! # async fn start(store: impl DeliveryStore) -> Result<(), ConfigError> {
+//! let stop = CancellationToken::new();
+//! let worker = tokio::spawn(Worker::builder(store).build()?.run(stop.clone()));
+//! // … serve requests, wait for a signal …
+//! stop.cancel();
+//! worker.await.ok();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # One attempt
+//!
+//! 1. The store leases the delivery and counts the attempt: what kills workers runs out.
+//! 2. The stored bytes are signed with every secret that is valid now, under the event's id and a
+//!    fresh timestamp. `content-type` is `application/json`.
+//! 3. The endpoint's URL and every address behind its name are judged by the
+//!    [egress policy](crate::egress); nothing that it refuses is dialled.
+//! 4. One deadline covers the whole exchange, and no more than 16 KiB of the answer are read. No
+//!    redirect is followed, no proxy of the environment is used, nothing is sent twice.
+//! 5. 2xx is success. 410 disables the endpoint. Everything else, redirects too, is a failure and
+//!    tried again as the [retry policy](crate::retry) says; on 409, 429 and 503 `Retry-After` can
+//!    put it off further, by 24 h at most.
+//! 6. The outcome is recorded under the lease. If another worker has taken the delivery over, it is
+//!    discarded.
+//!
+//! Delivery is at least once: a worker that dies between 4 and 6 causes a second request with the
+//! same id and the same bytes. Order is not kept.
+//!
+//! Each attempt has a tracing span of its own with the ids of delivery, event and endpoint; no
+//! payload, URL, secret or signature is logged.
+
+mod attempt;
+mod builder;
+mod classify;
+mod config_error;
+mod run;
+mod shutdown;
+
+use std::sync::Arc;
+
+use self::attempt::Courier;
+use self::builder::Limits;
+pub use self::builder::WorkerBuilder;
+pub use self::config_error::ConfigError;
+pub use self::run::Summary;
+
+/// Delivers what a store holds. See the [module docs](self) for what an attempt does.
+///
+/// Several workers, in one process or in many, may share a store.
+#[must_use = "a worker delivers nothing until it runs"]
+#[derive(Debug)]
+pub struct Worker<S> {
+    courier: Arc<Courier<S>>,
+    limits: Limits,
+}
+
+impl<S> Worker<S> {
+    /// Begins the settings of a worker for `store`.
+    pub fn builder(store: S) -> WorkerBuilder<S> {
+        WorkerBuilder::new(store)
+    }
+}

@@ -1,0 +1,207 @@
+//! One attempt: sign, send, judge, record.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::classify::{Verdict, classify};
+use crate::client::{Answer, CallError, HttpClient};
+use crate::clock::{Clock, UnixMillis};
+use crate::delivery::{AttemptReport, DeliveryStore, FailureReason, Lease, Outcome, Settlement};
+use crate::entropy::{Entropy, random};
+use crate::retry::{AttemptNumber, RetryPolicy};
+use crate::signature::ConfigError;
+
+/// Makes attempts.
+#[derive(Debug)]
+pub(super) struct Courier<S> {
+    pub(super) store: S,
+    pub(super) client: HttpClient,
+    pub(super) retry: RetryPolicy,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Ended {
+    /// It succeeded.
+    Delivered,
+    /// It failed.
+    Failed,
+    /// Its outcome could not be recorded.
+    Unrecorded,
+}
+
+impl<S: DeliveryStore> Courier<S> {
+    /// Makes the attempt that `lease` is for and settles it.
+    pub(super) async fn deliver(self: Arc<Self>, lease: Lease) -> Ended {
+        let span = tracing::info_span!(
+            "delivery_attempt",
+            delivery = %lease.delivery,
+            event = %lease.event,
+            endpoint = %lease.endpoint.id,
+            attempt = %lease.attempt,
+        );
+        async {
+            let settlement = self.attempt(&lease).await;
+            self.settle(&lease, settlement).await
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn attempt(&self, lease: &Lease) -> Settlement {
+        let started_at = self.clock.now();
+        let begun = Instant::now();
+        let answer = self.call(lease, started_at).await;
+        let duration = begun.elapsed();
+        let outcome = self.outcome(&answer, lease.attempt);
+        log(&answer, outcome);
+        Settlement {
+            report: report(answer, started_at, duration),
+            outcome,
+        }
+    }
+
+    /// Signs and sends. Our headers are the only ones, and the client adds its own after them.
+    async fn call(&self, lease: &Lease, now: UnixMillis) -> Result<Answer, AttemptError> {
+        let signer = lease.endpoint.signer(now)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        signer
+            .sign(&lease.event, now.to_secs(), &lease.payload)
+            .apply(&mut headers);
+        let (url, body) = (&lease.endpoint.url, lease.payload.clone());
+        Ok(self.client.post(url, headers, body).await?)
+    }
+
+    fn outcome(&self, answer: &Result<Answer, AttemptError>, attempt: AttemptNumber) -> Outcome {
+        let now = self.clock.now();
+        let verdict = match answer {
+            Ok(answer) => classify(answer.status, &answer.headers, now.to_secs()),
+            Err(_) => Verdict::Failed { not_before: None },
+        };
+        match verdict {
+            Verdict::Delivered => Outcome::Delivered,
+            Verdict::Gone => Outcome::Gone,
+            Verdict::Failed { not_before } => self
+                .retry
+                .due_at(attempt.next(), now, self.jitter(), not_before)
+                .map_or(Outcome::Exhausted, |at| Outcome::Retry { at }),
+        }
+    }
+
+    /// Draws uniformly from `0.0..=1.0`.
+    pub(super) fn jitter(&self) -> f64 {
+        f64::from(u32::from_le_bytes(random(&*self.entropy))) / f64::from(u32::MAX)
+    }
+
+    /// Records the outcome; while the store cannot be reached, again and again for a few seconds,
+    /// since otherwise the endpoint gets the message once more.
+    async fn settle(&self, lease: &Lease, settlement: Settlement) -> Ended {
+        let ended = match settlement.outcome {
+            Outcome::Delivered => Ended::Delivered,
+            Outcome::Retry { .. } | Outcome::Exhausted | Outcome::Gone => Ended::Failed,
+        };
+        let mut pauses = SETTLE_PAUSES.into_iter();
+        loop {
+            let now = self.clock.now();
+            let error = match self.store.settle(lease, settlement.clone(), now).await {
+                Ok(settled) => {
+                    if let Some(because) = settled.disabled {
+                        tracing::warn!(%because, "the endpoint is disabled");
+                    }
+                    return ended;
+                }
+                Err(error) => error,
+            };
+            if error.is_lease_lost() {
+                tracing::warn!("another worker has the delivery; the outcome is discarded");
+                return Ended::Unrecorded;
+            }
+            match pauses.next() {
+                Some(pause) if error.is_unavailable() => tokio::time::sleep(pause).await,
+                _ => {
+                    let cause = &error as &(dyn Error + 'static);
+                    tracing::error!(error = cause, "the outcome could not be recorded");
+                    return Ended::Unrecorded;
+                }
+            }
+        }
+    }
+}
+
+fn report(
+    answer: Result<Answer, AttemptError>,
+    started_at: UnixMillis,
+    duration: Duration,
+) -> AttemptReport {
+    let (status, failure, response) = match answer {
+        Ok(answer) => {
+            let failure = (!answer.status.is_success()).then_some(FailureReason::Status);
+            (Some(answer.status), failure, answer.body)
+        }
+        Err(error) => (None, Some(error.reason()), Bytes::new()),
+    };
+    AttemptReport {
+        started_at,
+        duration,
+        status,
+        failure,
+        response,
+    }
+}
+
+fn log(answer: &Result<Answer, AttemptError>, outcome: Outcome) {
+    match answer {
+        Ok(answer) if outcome == Outcome::Delivered => {
+            tracing::info!(status = answer.status.as_u16(), "delivered");
+        }
+        Ok(answer) => {
+            let status = answer.status.as_u16();
+            tracing::warn!(status, ?outcome, "the endpoint did not accept the message");
+        }
+        Err(error) => {
+            let cause = error as &(dyn Error + 'static);
+            tracing::warn!(error = cause, ?outcome, "the attempt failed");
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+enum AttemptError {
+    #[error("the message cannot be signed")]
+    Sign(#[from] ConfigError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl AttemptError {
+    /// The only place where an error meets what an endpoint's owner may read.
+    const fn reason(&self) -> FailureReason {
+        match self {
+            Self::Sign(_) => FailureReason::Unsendable,
+            Self::Call(CallError::Blocked(_)) => FailureReason::Blocked,
+            Self::Call(CallError::Connect(_) | CallError::Tls(_)) => FailureReason::Connect,
+            Self::Call(CallError::Timeout) => FailureReason::Timeout,
+            Self::Call(CallError::Protocol(_)) => FailureReason::Protocol,
+        }
+    }
+}
+
+/// Pauses between the tries to record an outcome; together less than what a lease must exceed the
+/// timeout by.
+const SETTLE_PAUSES: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
