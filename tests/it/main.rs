@@ -8,3 +8,5 @@
 
 #[cfg(feature = "test-util")]
 mod signature;
+#[cfg(all(feature = "jwt", feature = "test-util"))]
+mod jwt;

@@ -1,0 +1,120 @@
+//! A private key as JSON (RFC 7517, RFC 7518 §6, RFC 8037).
+
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, PublicKeyComponents};
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+use super::algorithm::{Algorithm, Family};
+use super::base64url;
+use super::jwk::{KeyRejected, algorithm_of, decode};
+use super::key_id::KeyId;
+use super::signing::{Pair, SigningKeyError};
+
+/// A text that is zeroed when it goes.
+struct Private(Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Private {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+#[derive(Deserialize)]
+struct Received {
+    kty: String,
+    kid: Option<String>,
+    alg: Option<String>,
+    r#use: Option<String>,
+    key_ops: Option<Vec<String>>,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    d: Option<Private>,
+    p: Option<Private>,
+    q: Option<Private>,
+    dp: Option<Private>,
+    dq: Option<Private>,
+    qi: Option<Private>,
+    oth: Option<IgnoredAny>,
+}
+
+pub(super) fn parse(json: &str) -> Result<(Pair, Algorithm, Option<KeyId>), SigningKeyError> {
+    let received: Received = serde_json::from_str(json).map_err(|_error| KeyRejected::Json)?;
+    received.check_purpose()?;
+    let algorithm = algorithm_of(
+        &received.kty,
+        received.crv.as_deref(),
+        received.alg.as_deref(),
+    )?;
+    let id = received.kid.as_deref().map(KeyId::new).transpose();
+    let id = id.map_err(|_invalid| KeyRejected::KeyId)?;
+    let pair = match algorithm.family() {
+        Family::Ec(curve) => {
+            let point = [
+                vec![4],
+                decode("x", received.x.as_deref())?,
+                decode("y", received.y.as_deref())?,
+            ]
+            .concat();
+            let d = private("d", &received.d)?;
+            EcdsaKeyPair::from_private_key_and_public_key(curve.signing, &d, &point).map(Pair::Ec)
+        }
+        Family::Ed25519 => {
+            let d = private("d", &received.d)?;
+            let x = decode("x", received.x.as_deref())?;
+            if d.len() != 32 {
+                return Err(KeyRejected::Member("d").into());
+            }
+            Ed25519KeyPair::from_seed_and_public_key(&d, &x).map(Pair::Ed25519)
+        }
+        Family::Rsa(_) => RsaKeyPair::from_components(&received.components()?).map(Pair::Rsa),
+    };
+    let pair = pair.map_err(|_rejected| SigningKeyError::Unsupported(Some(algorithm)))?;
+    Ok((pair, algorithm, id))
+}
+
+type Bytes = Zeroizing<Vec<u8>>;
+
+impl Received {
+    fn check_purpose(&self) -> Result<(), KeyRejected> {
+        if self.kty == "oct" {
+            return Err(KeyRejected::Symmetric);
+        }
+        if self.r#use.as_deref().is_some_and(|usage| usage != "sig") {
+            return Err(KeyRejected::Use);
+        }
+        let signs = |ops: &Vec<String>| ops.iter().any(|op| op == "sign");
+        if !self.key_ops.as_ref().is_none_or(signs) {
+            return Err(KeyRejected::KeyOps);
+        }
+        Ok(())
+    }
+
+    fn components(&self) -> Result<KeyPairComponents<Vec<u8>, Bytes>, KeyRejected> {
+        if self.oth.is_some() {
+            return Err(KeyRejected::Type);
+        }
+        Ok(KeyPairComponents {
+            public_key: PublicKeyComponents {
+                n: decode("n", self.n.as_deref())?,
+                e: decode("e", self.e.as_deref())?,
+            },
+            d: private("d", &self.d)?,
+            p: private("p", &self.p)?,
+            q: private("q", &self.q)?,
+            dP: private("dp", &self.dp)?,
+            dQ: private("dq", &self.dq)?,
+            qInv: private("qi", &self.qi)?,
+        })
+    }
+}
+
+fn private(name: &'static str, text: &Option<Private>) -> Result<Bytes, KeyRejected> {
+    let decoded = text.as_ref().map(|text| base64url::decode(&text.0));
+    let decoded = decoded.and_then(Result::ok).map(Zeroizing::new);
+    decoded.ok_or(KeyRejected::Member(name))
+}

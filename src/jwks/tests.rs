@@ -1,0 +1,1 @@
+//! Keys, issuer and verifier together.

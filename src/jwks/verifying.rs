@@ -1,0 +1,196 @@
+//! Public keys, parsed once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
+
+use super::algorithm::{Algorithm, Family};
+use super::jwk::{Jwk, KeyRejected};
+use super::key_id::KeyId;
+
+/// A public key with its one algorithm, parsed and ready to verify.
+///
+/// Its algorithm is part of the key, so that a token cannot choose how a key is used. Copies share
+/// the parsed key.
+#[derive(Clone)]
+pub struct VerifyingKey {
+    id: Option<KeyId>,
+    key: Arc<Key>,
+}
+
+struct Key {
+    algorithm: Algorithm,
+    public: Public,
+    parsed: ParsedPublicKey,
+}
+
+/// The numbers of a public key, big-endian.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Public {
+    Ec { x: Vec<u8>, y: Vec<u8> },
+    Okp { x: Vec<u8> },
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+}
+
+impl VerifyingKey {
+    /// Reads one JWK (RFC 7517).
+    ///
+    /// A key without `alg` gets the algorithm of its type and curve: `EdDSA`, `ES256`, `ES384`, and
+    /// `RS256` for RSA.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyRejected`] for anything that must not verify tokens: see its variants.
+    pub fn from_jwk(json: &str) -> Result<Self, KeyRejected> {
+        let (id, algorithm, public) = Jwk::parse(json)?;
+        Self::new(id, algorithm, public)
+    }
+
+    pub(super) fn new(
+        id: Option<KeyId>,
+        algorithm: Algorithm,
+        public: Public,
+    ) -> Result<Self, KeyRejected> {
+        let parsed = parse(algorithm, &public)?;
+        let key = Arc::new(Key {
+            algorithm,
+            public,
+            parsed,
+        });
+        Ok(Self { id, key })
+    }
+
+    /// Returns the same key under another id.
+    #[must_use]
+    pub fn with_id(mut self, id: KeyId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Returns the id that tokens name it by; a key without one verifies only tokens without one.
+    #[must_use]
+    pub const fn id(&self) -> Option<&KeyId> {
+        self.id.as_ref()
+    }
+
+    /// Returns the only algorithm that it verifies.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.key.algorithm
+    }
+
+    /// Returns the SHA-256 thumbprint of RFC 7638, base64url.
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        self.to_jwk().thumbprint()
+    }
+
+    /// Returns the JWK to publish: public members only.
+    pub(super) fn to_jwk(&self) -> Jwk {
+        Jwk::of(self.id.clone(), self.key.algorithm, &self.key.public)
+    }
+
+    /// Returns whether `signature` is this key's over `message`.
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.key.parsed.verify_sig(message, signature).is_ok()
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("id", &self.id)
+            .field("algorithm", &self.key.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+fn parse(algorithm: Algorithm, public: &Public) -> Result<ParsedPublicKey, KeyRejected> {
+    match (algorithm.family(), public) {
+        (Family::Ec(curve), Public::Ec { x, y }) => {
+            if x.len() != curve.width || y.len() != curve.width {
+                return Err(KeyRejected::Point);
+            }
+            // SEC 1 §2.3.3, uncompressed; parsing checks that the point is on the curve.
+            let point = [&[4], x.as_slice(), y].concat();
+            ParsedPublicKey::new(curve.verification, point).map_err(|_error| KeyRejected::Point)
+        }
+        (Family::Ed25519, Public::Okp { x }) => {
+            if x.len() != 32 || has_small_order(x) {
+                return Err(KeyRejected::Point);
+            }
+            ParsedPublicKey::new(&ED25519, x).map_err(|_error| KeyRejected::Point)
+        }
+        (Family::Rsa(parameters), Public::Rsa { n, e }) => {
+            check_rsa(n, e)?;
+            PublicKeyComponents { n, e }
+                .to_parsed_public_key(parameters)
+                .map_err(|_error| KeyRejected::Modulus)
+        }
+        _ => Err(KeyRejected::Algorithm),
+    }
+}
+
+/// Least and greatest modulus in bits: RFC 7518 §3.3 asks for 2048, and more than 8192 makes each
+/// verification slow enough to be an attack.
+const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// Greatest public exponent in bits, as in the cryptographic library.
+const MAX_EXPONENT_BITS: usize = 33;
+
+fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyRejected> {
+    let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+    if !MODULUS_BITS.contains(&bits(n)) || !is_odd(n) {
+        return Err(KeyRejected::Modulus);
+    }
+    if !(2..=MAX_EXPONENT_BITS).contains(&bits(e)) || !is_odd(e) {
+        return Err(KeyRejected::Exponent);
+    }
+    Ok(())
+}
+
+/// Returns the length in bits of a number without leading zero bytes.
+fn bits(number: &[u8]) -> usize {
+    let leading = number.first().map_or(0, |byte| byte.leading_zeros());
+    (number.len() * 8).saturating_sub(leading as usize)
+}
+
+/// Returns whether the encoded point has an order of 8 or less.
+///
+/// For such a key, of which all zeros is one, a signature can be made that holds for any message.
+fn has_small_order(point: &[u8]) -> bool {
+    let Ok(mut point) = <[u8; 32]>::try_from(point) else {
+        return false;
+    };
+    point[31] &= 0x7f;
+    SMALL_ORDER.contains(&point)
+}
+
+/// The y coordinates of the points of small order on Curve25519, and their other encodings below
+/// 2^255, little-endian, without the sign (Cremers and Jackson, "Prime, Order Please!", 2019).
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    [0; 32],
+    ends(1, 0, 0),
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+    ends(0xec, 0xff, 0x7f),
+    ends(0xed, 0xff, 0x7f),
+    ends(0xee, 0xff, 0x7f),
+];
+
+const fn ends(first: u8, middle: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [middle; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
+}
