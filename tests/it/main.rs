@@ -6,7 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
-#[cfg(feature = "test-util")]
-mod signature;
 #[cfg(all(feature = "jwt", feature = "test-util"))]
 mod jwt;
+#[cfg(feature = "test-util")]
+mod signature;
