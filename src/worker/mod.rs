@@ -43,6 +43,9 @@ mod config_error;
 mod run;
 mod shutdown;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use self::attempt::Courier;
