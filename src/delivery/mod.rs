@@ -4,12 +4,12 @@
 //! A worker **leases** deliveries, makes an **attempt** and **settles** the lease with the outcome.
 //!
 //! ```text
-//!            ┌──────── retry, release, lapse ────────┐
-//!            ▼                                       │
-//! enqueue ─▶ pending ──────────── lease ──────────▶ leased ──▶ delivered   answered 2xx
-//!     │      │                                       ├───────▶ failed      no attempt left
-//!     │      └─ the endpoint was disabled ─▶ cancelled ◀─ gone (410), or disabled meanwhile
-//!     └─ the endpoint is disabled ─▶ skipped
+//!            ┌──────────── retry, release, lapse ────────────┐
+//!            ▼                                               │
+//! enqueue ─▶ pending ──────────────── lease ──────────────▶ leased ──▶ delivered   answered 2xx
+//!     │      │                                               ├───────▶ failed      410, or no attempt left
+//!     │      └─ endpoint disabled ─▶ cancelled ◀─ endpoint disabled ─┘
+//!     └─ endpoint is disabled ─▶ skipped
 //! ```
 //!
 //! # What is promised
@@ -36,6 +36,7 @@ mod endpoint;
 mod erased;
 mod health;
 mod lease;
+mod memory;
 mod message;
 mod port;
 mod record;
@@ -48,6 +49,7 @@ pub use self::endpoint::{
 };
 pub use self::health::Health;
 pub use self::lease::{Lease, LeaseRequest, LeaseToken, Outcome, Settled, Settlement};
+pub use self::memory::MemoryStore;
 pub use self::message::{IdempotencyKey, Inserted, InvalidIdempotencyKey, NewEvent};
 pub use self::port::{DeliveryLog, DeliveryStore, EndpointStore, OutboxConnection};
 pub use self::record::{

@@ -25,26 +25,25 @@ use crate::store_error::StoreError;
 /// 3. [`lease`](Self::lease) hands out deliveries that are due at `now`: pending ones, and leased
 ///    ones whose lease has passed its end. A delivery is never in two leases that both live.
 /// 4. No endpoint gets more than `per_endpoint` living leases. Endpoints with fewer living leases
-///    come first, and among those the delivery that has been due for longest. Disabled endpoints
-///    get none.
+///    come first, and among those the delivery that has been due for longest; what is due since
+///    the same time goes in the order in which it was stored. Disabled endpoints get none.
 /// 5. Each lease raises the delivery's attempt number by one and gives it a higher token. A lease
 ///    that lapsed in attempt `max_attempts` or a later one is not renewed: the delivery has failed.
 /// 6. [`settle`](Self::settle), [`extend`](Self::extend) and [`release`](Self::release) with a token
 ///    that is not the delivery's newest, or for a delivery that is not leased, change nothing and
 ///    fail with [`StoreError::is_lease_lost`].
 /// 7. `settle` records the report, the delivery's next state and the endpoint's
-///    [health](super::Health) in one transaction. [`Outcome::Retry`] at a disabled endpoint cancels
-///    the delivery.
-/// 8. [`Outcome::Gone`] cancels the delivery and disables the endpoint; [`Outcome::Exhausted`]
-///    disables it if its health says so. Disabling an endpoint cancels its deliveries that are not
-///    leased; those that are end when their lease does.
+///    [health](super::Health) in one transaction.
+/// 8. [`Outcome::Gone`] fails the delivery and disables the endpoint; [`Outcome::Exhausted`] fails
+///    it and disables the endpoint if its health says so. Disabling an endpoint cancels its pending
+///    deliveries; a leased one is cancelled when its lease is released, lapses, or is settled with
+///    [`Outcome::Retry`].
 /// 9. `release` makes the delivery due at once and takes the attempt back.
 /// 10. [`next_due`](Self::next_due) is never later than the first time at which a `lease` with the
 ///     same cap would hand something out, if nothing else happens.
 /// 11. Whatever was acknowledged is there after a restart.
 ///
-/// `tower_auth_sync::testing::delivery_store_tests!` checks each point, the last one by another
-/// handle where the store has any.
+/// `tower_auth_sync::testing::delivery_store_tests!` checks each point but the last.
 ///
 /// [`Outcome::Retry`]: super::Outcome::Retry
 /// [`Outcome::Gone`]: super::Outcome::Gone

@@ -61,11 +61,11 @@ named! {
         Leased = "leased",
         /// The endpoint answered 2xx.
         Delivered = "delivered",
-        /// No attempt is left.
+        /// No attempt is left, or the endpoint answered 410.
         Failed = "failed",
         /// The endpoint was disabled when the event came.
         Skipped = "skipped",
-        /// The endpoint was disabled while the delivery waited, or answered 410.
+        /// The endpoint was disabled before it took the event.
         Cancelled = "cancelled",
     }
 }

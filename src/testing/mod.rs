@@ -5,9 +5,21 @@ mod clock;
 #[cfg(feature = "verify")]
 #[doc(hidden)]
 pub mod dedupe_suite;
+#[cfg(feature = "emit")]
+#[doc(hidden)]
+#[allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+pub mod delivery_suite;
 mod entropy;
 
 pub use self::clock::ManualClock;
 pub use self::entropy::SeededEntropy;
 #[cfg(feature = "verify")]
 pub use crate::__dedupe_store_tests as dedupe_store_tests;
+#[cfg(feature = "emit")]
+pub use crate::{
+    __delivery_store_tests as delivery_store_tests, __endpoint_store_tests as endpoint_store_tests,
+};

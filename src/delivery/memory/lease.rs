@@ -1,0 +1,214 @@
+//! Leasing and settling.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use super::state::{EndpointRow, Row, Slot, State};
+use crate::clock::UnixMillis;
+use crate::delivery::endpoint::DisabledBecause;
+use crate::delivery::health::Health;
+use crate::delivery::lease::{Lease, LeaseRequest, LeaseToken, Outcome, Settled, Settlement};
+use crate::delivery::record::{Attempt, AttemptReport, DeliveryState};
+use crate::id::DeliveryId;
+use crate::retry::AttemptNumber;
+use crate::store_error::StoreError;
+
+/// A delivery that could be leased; in the order of leasing: first how many of its endpoint's are
+/// ahead of it or under way.
+type Candidate = (usize, Slot);
+
+impl State {
+    pub(super) fn lease(&mut self, request: &LeaseRequest) -> Vec<Lease> {
+        self.end_lapsed(request.max_attempts, request.now);
+        let mut candidates: Vec<Candidate> = self
+            .endpoints
+            .iter()
+            .filter(|row| row.endpoint.status.is_enabled())
+            .flat_map(|row| row.candidates(request.per_endpoint, request.now))
+            .collect();
+        candidates.sort_unstable();
+        candidates.truncate(request.max.get().into());
+        candidates
+            .into_iter()
+            .filter_map(|(_, (.., id))| self.lease_one(id, request.until))
+            .collect()
+    }
+
+    fn lease_one(&mut self, id: DeliveryId, until: UnixMillis) -> Option<Lease> {
+        self.place(&id, DeliveryState::Leased, Some(until), None);
+        let row = self.deliveries.get_mut(&id)?;
+        row.attempts = row.attempts.saturating_add(1);
+        row.token += 1;
+        let row = self.deliveries.get(&id)?;
+        let event = self.event_of(row)?;
+        Some(Lease {
+            token: LeaseToken::new(row.token),
+            attempt: AttemptNumber::new(row.attempts)?,
+            event: event.id.clone(),
+            event_type: event.event_type.clone(),
+            payload: event.payload.clone(),
+            endpoint: Arc::clone(&self.endpoints[row.endpoint].endpoint),
+            delivery: id,
+        })
+    }
+
+    /// Ends the deliveries whose lease lapsed and that nobody may lease again.
+    fn end_lapsed(&mut self, max_attempts: AttemptNumber, now: UnixMillis) {
+        let ended: Vec<_> = self
+            .endpoints
+            .iter()
+            .flat_map(|row| row.lapsed(now).map(move |(.., id)| (row, id)))
+            .filter_map(|(row, id)| {
+                let attempts = self.deliveries.get(id)?.attempts;
+                if attempts >= max_attempts.get() {
+                    Some((id.clone(), DeliveryState::Failed))
+                } else if row.endpoint.status.is_enabled() {
+                    None
+                } else {
+                    Some((id.clone(), DeliveryState::Cancelled))
+                }
+            })
+            .collect();
+        for (id, state) in ended {
+            self.end(&id, state, now);
+        }
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        lease: &Lease,
+        settlement: Settlement,
+        now: UnixMillis,
+    ) -> Result<Settled, StoreError> {
+        let Settlement { report, outcome } = settlement;
+        let row = self.held(lease)?;
+        let endpoint = row.endpoint;
+        row.log.push(Attempt {
+            number: lease.attempt,
+            report: AttemptReport {
+                response: report.kept_response(),
+                ..report
+            },
+        });
+        let health = self.note_health(endpoint, outcome, now);
+        let disabling = match outcome {
+            Outcome::Delivered => {
+                self.end(&lease.delivery, DeliveryState::Delivered, now);
+                None
+            }
+            Outcome::Retry { at } => {
+                self.wait_or_cancel(&lease.delivery, endpoint, at, now);
+                None
+            }
+            Outcome::Exhausted => {
+                self.end(&lease.delivery, DeliveryState::Failed, now);
+                health.is_given_up(now).then_some(DisabledBecause::Failing)
+            }
+            Outcome::Gone => {
+                self.end(&lease.delivery, DeliveryState::Failed, now);
+                Some(DisabledBecause::Gone)
+            }
+        };
+        let enabled = self.endpoints[endpoint].endpoint.status.is_enabled();
+        let disabling = disabling.filter(|_| enabled);
+        if let Some(because) = disabling {
+            self.disable(endpoint, because, now);
+        }
+        Ok(Settled::disabling(disabling))
+    }
+
+    fn note_health(&mut self, endpoint: usize, outcome: Outcome, now: UnixMillis) -> Health {
+        let endpoint = &mut self.endpoints[endpoint].endpoint;
+        let health = match outcome {
+            Outcome::Delivered => Health::GOOD,
+            Outcome::Retry { .. } | Outcome::Exhausted | Outcome::Gone => {
+                endpoint.health.after_failure(now)
+            }
+        };
+        if health != endpoint.health {
+            Arc::make_mut(endpoint).health = health;
+        }
+        health
+    }
+
+    pub(super) fn extend(&mut self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+        self.held(lease)?;
+        self.place(&lease.delivery, DeliveryState::Leased, Some(until), None);
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+        let row = self.held(lease)?;
+        row.attempts = row.attempts.saturating_sub(1);
+        let endpoint = row.endpoint;
+        self.wait_or_cancel(&lease.delivery, endpoint, now, now);
+        Ok(())
+    }
+
+    fn wait_or_cancel(
+        &mut self,
+        id: &DeliveryId,
+        endpoint: usize,
+        due_at: UnixMillis,
+        now: UnixMillis,
+    ) {
+        if self.endpoints[endpoint].endpoint.status.is_enabled() {
+            self.wait(id, due_at);
+        } else {
+            self.end(id, DeliveryState::Cancelled, now);
+        }
+    }
+
+    /// The delivery, if `lease` is its newest and it is still leased.
+    fn held(&mut self, lease: &Lease) -> Result<&mut Row, StoreError> {
+        let held =
+            |row: &&mut Row| row.state == DeliveryState::Leased && row.token == lease.token.get();
+        let row = self.deliveries.get_mut(&lease.delivery);
+        row.filter(held).ok_or_else(StoreError::lease_lost)
+    }
+
+    pub(super) fn next_due(&self, per_endpoint: NonZeroU16, now: UnixMillis) -> Option<UnixMillis> {
+        let enabled = |row: &&EndpointRow| row.endpoint.status.is_enabled();
+        let rows = self.endpoints.iter().filter(enabled);
+        rows.filter_map(|row| row.next_due(per_endpoint, now)).min()
+    }
+}
+
+impl EndpointRow {
+    fn lapsed(&self, now: UnixMillis) -> impl Iterator<Item = &Slot> {
+        self.leased.iter().take_while(move |slot| slot.0 <= now)
+    }
+
+    /// How many leases live.
+    fn busy(&self, now: UnixMillis) -> usize {
+        self.leased.len() - self.lapsed(now).count()
+    }
+
+    fn candidates(&self, cap: NonZeroU16, now: UnixMillis) -> Vec<Candidate> {
+        let busy = self.busy(now);
+        let room = usize::from(cap.get()).saturating_sub(busy);
+        let pending = self.pending.iter().take_while(|slot| slot.0 <= now);
+        // Both are sorted: no more than `room` of each can be among the first `room` of both.
+        let mut due: Vec<_> = pending
+            .take(room)
+            .chain(self.lapsed(now).take(room))
+            .collect();
+        due.sort_unstable();
+        let turns = due.into_iter().take(room).enumerate();
+        turns
+            .map(|(turn, slot)| (busy + turn, slot.clone()))
+            .collect()
+    }
+
+    fn next_due(&self, cap: NonZeroU16, now: UnixMillis) -> Option<UnixMillis> {
+        let time = |slot: &Slot| slot.0;
+        if self.busy(now) < cap.get().into() {
+            let pending = self.pending.first().map(time);
+            let leased = self.leased.first().map(time);
+            pending.into_iter().chain(leased).min()
+        } else {
+            let mut ends = self.leased.iter().map(time);
+            ends.find(|end| *end > now)
+        }
+    }
+}
