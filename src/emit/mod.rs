@@ -1,1 +1,79 @@
-//! `SyncEmitterLayer`.
+//! Auth events out of the answers of an auth service: [`SyncEmitterLayer`].
+//!
+//! The layer wraps the service that owns the users, be it own handlers or a proxy to Better Auth.
+//! [Rules](RouteRules) say which exchanges it looks at and which events they are; own handlers may
+//! declare events with [`Emit`] instead.
+//!
+//! # Order of steps
+//!
+//! A request that the rules want captured goes this way, in a task of its own:
+//!
+//! 1. The store is pinged. If it is down the caller gets 503 `store-unavailable` with `Retry-After`,
+//!    and nothing has happened. So it is if a session is needed and the lookup fails.
+//! 2. The request's body is read, up to the [cap](SyncEmitterLayer::with_body_cap) and within 10 s
+//!    (408 `body-timeout`), if it is JSON or a form and not content-encoded; any other goes on as a
+//!    stream that the rule does not see.
+//! 3. The inner service is called with the very same bytes. If it fails, its error is handed on.
+//! 4. If the answer carries [`Emit`], those are the events. Otherwise, if its status is a captured
+//!    one, its body is read like the request's (without a time limit), and the rule says what
+//!    happened.
+//! 5. Fields that are named like secrets, or hold a secret value of this exchange, are removed.
+//! 6. The events are stored in one transaction. If that fails, the caller gets 503 and the reason is
+//!    logged, or the answer all the same, as [`OnStoreFailure`] says.
+//! 7. The answer is released: same status, headers, bytes and trailers.
+//!
+//! Every other request passes untouched, and its bodies un-buffered. If its answer carries [`Emit`],
+//! a task stores the events before the answer is released.
+//!
+//! # What survives
+//!
+//! A caller that hangs up drops the response future, and cancels nothing of a captured call: call,
+//! capture and store run on. On a route that is not captured, the handler itself is cancelled as
+//! always; once it has answered with [`Emit`], the events are stored whoever is still there.
+//!
+//! A panic of the inner service, or of a rule, is handed on to the caller's task; it makes no event.
+//!
+//! A process that is killed between the inner service's commit and the store of the events loses
+//! them: no layer can prevent that. Where it matters, write the event in the transaction of the
+//! change, with [`Emitter::emit_in`](crate::delivery::Emitter::emit_in).
+//!
+//! # Bodies
+//!
+//! The inner service gets a [`CapturedBody`]. Routers, method routers and services of any body take
+//! it; before one that takes only one type of body, add a `map_request` that boxes it.
+//!
+//! # Deployment caveats
+//!
+//! * A layer that compresses answers belongs outside this one.
+//! * A proxied auth server should be reached through no other way: calls that do not pass the layer
+//!   make no events.
+//! * [`tokio::spawn`] is used: the service must be called in a Tokio runtime.
+
+mod better_auth;
+mod body;
+mod capture;
+mod declared;
+mod exchange;
+#[cfg(feature = "axum")]
+mod extract;
+mod future;
+mod layer;
+mod payload;
+mod redact;
+mod rejection;
+mod rules;
+mod service;
+mod sessions;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::better_auth::BetterAuthRoutes;
+pub use self::body::CapturedBody;
+pub use self::declared::Emit;
+pub use self::exchange::Exchange;
+pub use self::future::ResponseFuture;
+pub use self::layer::{OnStoreFailure, SyncEmitterLayer};
+pub use self::rules::{Capture, RouteMap, RouteRules};
+pub use self::service::SyncEmitter;
+pub use self::sessions::{ActiveSession, GetSession, SessionLookup};

@@ -72,6 +72,16 @@ impl AuthEvent {
         self
     }
 
+    /// Replaces the resource by what `change` makes of it, to redact it for instance.
+    #[must_use]
+    pub fn map_data(
+        mut self,
+        change: impl FnOnce(Map<String, Value>) -> Map<String, Value>,
+    ) -> Self {
+        self.data = change(self.data);
+        self
+    }
+
     /// Returns the id in the payload; `None` if the sender put it only into a header, or nowhere.
     #[must_use]
     pub fn id(&self) -> Option<&str> {

@@ -1,0 +1,119 @@
+//! The layer: configuration only.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::rules::RouteRules;
+use super::service::SyncEmitter;
+use super::sessions::{SessionLookup, Sessions};
+use crate::delivery::Emitter;
+
+/// Stores the auth events of a service's answers before it lets them go.
+///
+/// See the [module docs](crate::emit) for the order of steps.
+///
+/// # Example
+///
+/// ```
+/// # use tower_auth_sync::{delivery::Emitter, emit::{BetterAuthRoutes, SyncEmitterLayer}};
+/// # fn example(emitter: Emitter) -> impl Clone {
+/// SyncEmitterLayer::new(emitter, BetterAuthRoutes::default())
+/// # }
+/// ```
+#[must_use = "a layer does nothing until it wraps a service"]
+#[derive(Clone, Debug)]
+pub struct SyncEmitterLayer {
+    settings: Arc<Settings>,
+}
+
+/// What to do with the answer of a call whose events could not be stored.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum OnStoreFailure {
+    /// The caller gets 503 instead, although the call was made; and while the store is known to be
+    /// down, calls are refused with 503 before they are made.
+    #[default]
+    Refuse,
+    /// The caller gets the answer, and the events are lost: each is logged as an error by its name.
+    LetGo,
+}
+
+/// Everything the layer was told; shared by all services and tasks.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) emitter: Emitter,
+    pub(super) rules: Arc<dyn RouteRules>,
+    pub(super) sessions: Option<Sessions>,
+    pub(super) on_store_failure: OnStoreFailure,
+    pub(super) body_cap: usize,
+}
+
+/// 256 KiB: as large as the largest payload. The recorded answers of Better Auth have under 2 KiB.
+const DEFAULT_BODY_CAP: usize = 256 * 1024;
+
+impl SyncEmitterLayer {
+    /// Creates a layer that stores what `rules` see, and what handlers declare with
+    /// [`Emit`](super::Emit), through `emitter`.
+    pub fn new(emitter: Emitter, rules: impl RouteRules) -> Self {
+        Self {
+            settings: Arc::new(Settings {
+                emitter,
+                rules: Arc::new(rules),
+                sessions: None,
+                on_store_failure: OnStoreFailure::default(),
+                body_cap: DEFAULT_BODY_CAP,
+            }),
+        }
+    }
+
+    /// Sets how to find out who is signed in. Default: nobody is, and the rules that need to know
+    /// make no events.
+    ///
+    /// [`GetSession`](super::GetSession) asks the auth server itself.
+    pub fn with_sessions(mut self, lookup: impl SessionLookup) -> Self {
+        self.change().sessions = Some(Sessions::new(lookup));
+        self
+    }
+
+    /// Sets what happens to an answer whose events could not be stored. Default:
+    /// [`OnStoreFailure::Refuse`].
+    pub fn on_store_failure(mut self, choice: OnStoreFailure) -> Self {
+        self.change().on_store_failure = choice;
+        self
+    }
+
+    /// Sets how many bytes of a captured request's body, and of its answer's, are held in memory
+    /// and shown to the rules. Default: 256 KiB.
+    ///
+    /// A longer body is handed on whole all the same, as a stream; the rules do not see it, and a
+    /// warning is logged.
+    pub fn with_body_cap(mut self, bytes: usize) -> Self {
+        self.change().body_cap = bytes;
+        self
+    }
+
+    fn change(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.settings)
+    }
+}
+
+impl<S> Layer<S> for SyncEmitterLayer {
+    type Service = SyncEmitter<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        SyncEmitter::new(inner, Arc::clone(&self.settings))
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("emitter", &self.emitter)
+            .field("sessions", &self.sessions.is_some())
+            .field("on_store_failure", &self.on_store_failure)
+            .field("body_cap", &self.body_cap)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+//! Payloads by allow-list: the documented fields of each resource, and those the user adds.
+//!
+//! The names are those of Better Auth 1.7 with its plugins admin, anonymous, api-key, organization,
+//! phone-number, two-factor and username.
+
+use serde_json::{Map, Value};
+
+use crate::event::SessionHandle;
+
+const USER: &[&str] = &[
+    "id",
+    "name",
+    "email",
+    "emailVerified",
+    "image",
+    "createdAt",
+    "updatedAt",
+    "username",
+    "displayUsername",
+    "phoneNumber",
+    "phoneNumberVerified",
+    "isAnonymous",
+    "role",
+    "banned",
+    "banReason",
+    "banExpires",
+    "twoFactorEnabled",
+];
+const SESSION: &[&str] = &[
+    "id",
+    "handle",
+    "userId",
+    "expiresAt",
+    "createdAt",
+    "updatedAt",
+    "ipAddress",
+    "userAgent",
+    "impersonatedBy",
+    "activeOrganizationId",
+    "activeTeamId",
+];
+const ORGANIZATION: &[&str] = &[
+    "id",
+    "name",
+    "slug",
+    "logo",
+    "metadata",
+    "createdAt",
+    "updatedAt",
+];
+const MEMBER: &[&str] = &[
+    "id",
+    "organizationId",
+    "userId",
+    "role",
+    "teamId",
+    "createdAt",
+    "updatedAt",
+];
+const INVITATION: &[&str] = &[
+    "id",
+    "organizationId",
+    "email",
+    "role",
+    "teamId",
+    "status",
+    "inviterId",
+    "expiresAt",
+    "createdAt",
+];
+const API_KEY: &[&str] = &[
+    "id",
+    "configId",
+    "name",
+    "start",
+    "prefix",
+    "referenceId",
+    "userId",
+    "enabled",
+    "remaining",
+    "permissions",
+    "metadata",
+    "expiresAt",
+    "createdAt",
+    "updatedAt",
+];
+
+/// A payload under construction: `data` of an event.
+pub(super) type Data = Map<String, Value>;
+
+/// The fields that the user wants besides the documented ones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Include(pub(super) Vec<Box<str>>);
+
+impl Include {
+    pub(super) fn user(&self, user: &Value) -> Option<Data> {
+        self.with_id(user, USER)
+    }
+
+    pub(super) fn organization(&self, organization: &Value) -> Option<Data> {
+        let mut data = self.with_id(organization, ORGANIZATION)?;
+        open_metadata(&mut data);
+        Some(data)
+    }
+
+    pub(super) fn member(&self, member: &Value) -> Option<Data> {
+        self.with_id(member, MEMBER)
+    }
+
+    pub(super) fn invitation(&self, invitation: &Value) -> Option<Data> {
+        self.with_id(invitation, INVITATION)
+    }
+
+    pub(super) fn api_key(&self, key: &Value) -> Option<Data> {
+        let mut data = self.with_id(key, API_KEY)?;
+        open_metadata(&mut data);
+        Some(data)
+    }
+
+    /// A session object; its token becomes the handle. Without either there is nothing to tell.
+    pub(super) fn session(&self, session: &Data) -> Option<Data> {
+        let mut data = self.allowed(session, SESSION);
+        if let Some(token) = text(session, "token") {
+            data.insert("handle".into(), handle(token));
+        }
+        text(&data, "handle").is_some().then_some(data)
+    }
+
+    fn with_id(&self, resource: &Value, documented: &[&str]) -> Option<Data> {
+        let resource = resource.as_object()?;
+        text(resource, "id")?;
+        Some(self.allowed(resource, documented))
+    }
+
+    fn allowed(&self, resource: &Data, documented: &[&str]) -> Data {
+        let documented = documented.iter().copied();
+        let included = self.0.iter().map(AsRef::as_ref);
+        documented
+            .chain(included)
+            .filter_map(|key| Some((key.to_owned(), resource.get(key)?.clone())))
+            .collect()
+    }
+}
+
+/// The handle of the session that `token` belongs to, as a field.
+pub(super) fn handle(token: &str) -> Value {
+    SessionHandle::of_token(token).as_str().into()
+}
+
+/// Returns a field that is a text of at least one character.
+pub(super) fn text<'a>(fields: &'a Data, key: &str) -> Option<&'a str> {
+    fields.get(key)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// Some answers hold metadata as JSON in a text, where names of fields could not be looked at.
+fn open_metadata(data: &mut Data) {
+    if let Some(metadata) = data.get_mut("metadata") {
+        let Value::String(packed) = metadata else {
+            return;
+        };
+        *metadata = serde_json::from_str(packed).unwrap_or_default();
+    }
+}

@@ -1,0 +1,69 @@
+//! Why a call was not made, or its answer not let go.
+
+use crate::body::BoxError;
+use crate::delivery::EmitError;
+use crate::event::EventType;
+use crate::problem::{Problem, ProblemKind};
+use crate::store_error::StoreError;
+
+/// Seconds after which a refused caller may try again.
+const RETRY_AFTER: u32 = 5;
+
+/// Why a call was not made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unready {
+    #[error("the store of events does not answer")]
+    Store(#[source] StoreError),
+    #[error("the session could not be looked up")]
+    Sessions(#[source] BoxError),
+}
+
+impl Unready {
+    /// Logs the cause and hides it.
+    pub(super) fn to_problem(&self) -> Problem {
+        let cause = std::error::Error::source(self);
+        tracing::error!(error = %self, cause, "an auth call was refused before it was made");
+        unavailable()
+    }
+}
+
+/// Why events of a call that was made are not stored.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum EventsLost {
+    #[error("the events could not be stored")]
+    Store {
+        names: Vec<EventType>,
+        #[source]
+        cause: EmitError,
+    },
+    #[error("the session could not be looked up after the call")]
+    Sessions(#[source] BoxError),
+}
+
+impl EventsLost {
+    pub(super) fn log(&self) {
+        let cause = std::error::Error::source(self);
+        let events = match self {
+            Self::Store { names, .. } => names.as_slice(),
+            Self::Sessions(_) => &[],
+        };
+        let events: Vec<_> = events.iter().map(EventType::as_str).collect();
+        tracing::error!(error = %self, cause, ?events, "an auth call was made, and its events are lost");
+    }
+
+    /// A caller may try again where the store may come back.
+    pub(super) fn to_problem(&self) -> Problem {
+        match self {
+            Self::Store {
+                cause: EmitError::Store(_),
+                ..
+            }
+            | Self::Sessions(_) => unavailable(),
+            Self::Store { .. } => Problem::new(ProblemKind::INTERNAL),
+        }
+    }
+}
+
+fn unavailable() -> Problem {
+    Problem::new(ProblemKind::STORE_UNAVAILABLE).with_retry_after(RETRY_AFTER)
+}
