@@ -1,4 +1,5 @@
 //! The conformance suite of [`DedupeStore`].
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 

@@ -111,10 +111,10 @@ mod tests {
     }
 
     #[test]
-    fn a_body_nested_beyond_reason_is_no_danger() {
+    fn a_body_nested_beyond_reason_does_not_exhaust_the_stack() {
         let deep = [b"[".repeat(1 << 20), b"]".repeat(1 << 20)].concat();
         let body = [br#"{"x":"#.as_slice(), &deep, br#","id":"a"}"#].concat();
-        assert_eq!(string_at(&body, "/id"), None);
+        assert_eq!(string_at(&body, "/id").as_deref(), Some("a"));
     }
 
     proptest! {

@@ -11,8 +11,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::claim::{Claim, Settling};
-use super::gate::Verdict;
+use super::gate::Admitted;
+use super::rejection::RefusalReason;
 use crate::body::ResponseBody;
+
+type Verdict = Result<Admitted, RefusalReason>;
 
 pin_project! {
     /// Response future of [`VerifyWebhook`](super::VerifyWebhook).
@@ -72,9 +75,9 @@ where
         loop {
             match state.as_mut().project() {
                 StateProj::Deciding { verdict, ready } => {
-                    let (request, claim) = match ready!(verdict.as_mut().poll(cx)) {
-                        Verdict::Admit { request, claim } => (request, claim),
-                        Verdict::Refuse(reason) => return Poll::Ready(Ok(reason.to_response())),
+                    let Admitted { request, claim } = match ready!(verdict.as_mut().poll(cx)) {
+                        Ok(admitted) => admitted,
+                        Err(reason) => return Poll::Ready(Ok(reason.to_response())),
                     };
                     let inner = ready.call(request);
                     state.set(State::Handling { inner, claim });

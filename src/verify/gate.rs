@@ -60,12 +60,10 @@ pub(super) struct Gate {
     pub(super) body_deadline: Duration,
 }
 
-pub(super) enum Verdict {
-    Admit {
-        request: Request<Full<Bytes>>,
-        claim: Option<Claim>,
-    },
-    Refuse(RefusalReason),
+/// A request that may be handled, and the claim on its message.
+pub(super) struct Admitted {
+    pub(super) request: Request<Full<Bytes>>,
+    pub(super) claim: Option<Claim>,
 }
 
 impl Gate {
@@ -80,23 +78,20 @@ impl Gate {
         }
     }
 
-    pub(super) async fn judge<B>(self: Arc<Self>, request: Request<B>) -> Verdict
+    pub(super) async fn judge<B>(
+        self: Arc<Self>,
+        request: Request<B>,
+    ) -> Result<Admitted, RefusalReason>
     where
         B: Body,
         B::Error: Into<BoxError>,
     {
         let (mut parts, body) = request.into_parts();
-        match self.admit(&parts, body).await {
-            Ok((delivered, claim)) => {
-                let body = Full::new(delivered.body().clone());
-                parts.extensions.insert(delivered);
-                Verdict::Admit {
-                    request: Request::from_parts(parts, body),
-                    claim,
-                }
-            }
-            Err(reason) => Verdict::Refuse(reason),
-        }
+        let (delivered, claim) = self.admit(&parts, body).await?;
+        let body = Full::new(delivered.body().clone());
+        parts.extensions.insert(delivered);
+        let request = Request::from_parts(parts, body);
+        Ok(Admitted { request, claim })
     }
 
     async fn admit<B>(

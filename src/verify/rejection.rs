@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::ALLOW;
 use http::{HeaderValue, Response};
 
 use crate::body::ResponseBody;
 use crate::problem::{Problem, ProblemKind};
 use crate::signature::VerifyError;
-use bytes::Bytes;
 
 /// Longest wait that an answer asks for while a message is in flight: handlers are faster than their
 /// lease.
@@ -102,7 +102,8 @@ impl RefusalReason {
     }
 }
 
+/// In whole seconds, rounded up.
 fn retry_after(lapses_in: Duration) -> u32 {
     let wait = lapses_in.clamp(Duration::from_secs(1), MOST_RETRY_AFTER);
-    u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)
+    u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)
 }

@@ -1,3 +1,327 @@
 mod conformance {
     crate::testing::dedupe_store_tests!(async || crate::dedupe::MemoryDedupe::new());
 }
+
+mod bounds {
+    use std::num::NonZeroUsize;
+    use std::time::Duration;
+
+    use crate::clock::UnixMillis;
+    use crate::dedupe::{Claimed, Dedupe, Identity, MemoryDedupe, Message, Ticket};
+    use crate::store_error::StoreError;
+
+    const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
+    const LEASE: Duration = Duration::from_secs(60);
+    const WINDOW: Duration = Duration::from_secs(900);
+    const FRESH: Claimed = Claimed::Fresh { other_body: false };
+    const DONE: Claimed = Claimed::Done { other_body: false };
+
+    struct Bounded {
+        store: MemoryDedupe,
+        dedupe: Dedupe,
+    }
+
+    impl Bounded {
+        fn new(capacity: usize) -> Self {
+            let store = MemoryDedupe::with_capacity(NonZeroUsize::new(capacity).unwrap());
+            let dedupe = store.dedupe("test").unwrap();
+            Self { store, dedupe }
+        }
+
+        fn ticket(&self, n: usize) -> Ticket {
+            let body = n.to_string();
+            self.dedupe.ticket(&Message {
+                identity: Identity::Unsigned {
+                    id: Some(&body),
+                    in_body: None,
+                },
+                sent_at: Some(NOW),
+                body: body.as_bytes(),
+                replayable: WINDOW,
+            })
+        }
+
+        fn claim(&self, n: usize, at: UnixMillis) -> Result<Claimed, StoreError> {
+            let until = at.saturating_add(LEASE);
+            self.store.claim_now(&self.ticket(n), at, until)
+        }
+
+        fn handle(&self, n: usize, at: UnixMillis) {
+            let ticket = self.ticket(n);
+            let until = at.saturating_add(LEASE);
+            assert_eq!(self.store.claim_now(&ticket, at, until).unwrap(), FRESH);
+            self.store.commit_now(&ticket, at).unwrap();
+        }
+    }
+
+    fn after(duration: Duration) -> UnixMillis {
+        NOW.saturating_add(duration)
+    }
+
+    #[test]
+    fn when_full_nothing_that_could_be_replayed_is_forgotten() {
+        let bounded = Bounded::new(3);
+        for n in 0..3 {
+            bounded.handle(n, NOW);
+        }
+        let just_before = UnixMillis::from_millis(after(WINDOW).as_millis() - 1);
+        assert!(bounded.claim(3, just_before).unwrap_err().is_unavailable());
+        for n in 0..3 {
+            assert_eq!(bounded.claim(n, just_before).unwrap(), DONE);
+        }
+        assert_eq!(bounded.store.evicted(), 0);
+    }
+
+    #[test]
+    fn when_full_the_messages_handled_first_leave_first() {
+        let bounded = Bounded::new(3);
+        for n in 0..3 {
+            bounded.handle(n, after(Duration::from_secs(n as u64)));
+        }
+        let later = after(2 * WINDOW);
+        bounded.handle(3, later);
+        assert_eq!(bounded.store.evicted(), 1);
+        for n in [1, 2, 3] {
+            assert_eq!(bounded.claim(n, later).unwrap(), DONE);
+        }
+        bounded.handle(0, later);
+        assert_eq!(bounded.store.evicted(), 2);
+        assert_eq!(bounded.claim(2, later).unwrap(), DONE);
+    }
+
+    #[test]
+    fn claims_in_flight_are_never_forgotten_before_they_lapse() {
+        let bounded = Bounded::new(2);
+        let slow = bounded.ticket(0);
+        let far = after(3 * WINDOW);
+        assert_eq!(bounded.store.claim_now(&slow, NOW, far).unwrap(), FRESH);
+        bounded.handle(1, NOW);
+        let later = after(2 * WINDOW);
+        bounded.handle(2, later);
+        assert!(bounded.claim(3, later).unwrap_err().is_unavailable());
+        let claimed = bounded.claim(0, later).unwrap();
+        assert_eq!(claimed, Claimed::InFlight { until: far });
+        bounded.store.commit_now(&slow, later).unwrap();
+    }
+
+    #[test]
+    fn claims_that_lapsed_make_room_even_behind_one_that_lives() {
+        let bounded = Bounded::new(100);
+        let living = bounded.ticket(0);
+        let far = after(3 * WINDOW);
+        assert_eq!(bounded.store.claim_now(&living, NOW, far).unwrap(), FRESH);
+        for n in 1..100 {
+            assert_eq!(bounded.claim(n, NOW).unwrap(), FRESH);
+        }
+        assert!(bounded.claim(100, NOW).unwrap_err().is_unavailable());
+        for n in 101..200 {
+            assert_eq!(bounded.claim(n, after(LEASE)).unwrap(), FRESH);
+        }
+        assert!(
+            bounded
+                .claim(200, after(LEASE))
+                .unwrap_err()
+                .is_unavailable()
+        );
+        assert_eq!(bounded.store.evicted(), 0);
+    }
+
+    #[test]
+    fn what_has_expired_leaves_by_itself() {
+        let bounded = Bounded::new(10);
+        for n in 0..10 {
+            bounded.handle(n, NOW);
+        }
+        let week_after = after(Duration::from_secs(7 * 24 * 60 * 60));
+        for n in 10..20 {
+            bounded.handle(n, week_after);
+        }
+        assert_eq!(bounded.store.evicted(), 0);
+    }
+
+    #[test]
+    fn a_message_claimed_again_after_its_time_is_not_forgotten_with_its_past() {
+        let bounded = Bounded::new(2);
+        bounded.handle(0, NOW);
+        let week_after = after(Duration::from_secs(7 * 24 * 60 * 60));
+        bounded.handle(0, week_after);
+        bounded.handle(1, week_after);
+        assert!(bounded.claim(2, week_after).unwrap_err().is_unavailable());
+        assert_eq!(bounded.claim(0, week_after).unwrap(), DONE);
+    }
+
+    #[test]
+    fn many_shards_hold_as_many_messages_as_asked() {
+        let capacity = 64 * 4096;
+        let bounded = Bounded::new(capacity);
+        let kept = (0..capacity)
+            .filter(|&n| bounded.claim(n, NOW).is_ok())
+            .count();
+        assert!(kept > capacity * 97 / 100, "{kept}");
+        for n in (0..capacity).step_by(97) {
+            assert_ne!(bounded.claim(n, NOW).ok(), Some(FRESH));
+        }
+    }
+}
+
+mod model {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use crate::clock::UnixMillis;
+    use crate::dedupe::{Claimed, Identity, MemoryDedupe, Message, Ticket};
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Claim {
+            id: u8,
+            body: u8,
+            time: u8,
+            lease: u64,
+        },
+        Renew(usize, u64),
+        Commit(usize),
+        Release(usize),
+        Wait(u64),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let claim = (0..3_u8, 0..2_u8, 0..3_u8, 1..200_u64);
+        prop_oneof![
+            4 => claim.prop_map(|(id, body, time, lease)| Op::Claim { id, body, time, lease }),
+            1 => (0..20_usize, 1..200_u64).prop_map(|(n, by)| Op::Renew(n, by)),
+            2 => (0..20_usize).prop_map(Op::Commit),
+            2 => (0..20_usize).prop_map(Op::Release),
+            2 => (1..100_u64).prop_map(Op::Wait),
+        ]
+    }
+
+    /// The slow obvious version: what holds each key, and until when.
+    #[derive(Default)]
+    struct Naive(HashMap<[u8; 16], Held>);
+
+    #[derive(Clone, Copy)]
+    struct Held {
+        token: u64,
+        is_done: bool,
+        until: UnixMillis,
+    }
+
+    fn keys(ticket: &Ticket) -> impl Iterator<Item = [u8; 16]> + use<> {
+        let keys = [Some(ticket.key()), ticket.replay_key()];
+        keys.into_iter().flatten().map(|key| *key.as_bytes())
+    }
+
+    impl Naive {
+        fn claim(&mut self, ticket: &Ticket, now: UnixMillis, until: UnixMillis) -> &'static str {
+            self.0.retain(|_, held| held.until > now);
+            let held: Vec<_> = keys(ticket).filter_map(|key| self.0.get(&key)).collect();
+            if held.iter().any(|held| held.is_done) {
+                return "done";
+            }
+            if !held.is_empty() {
+                return "in flight";
+            }
+            let (token, is_done) = (ticket.token(), false);
+            self.0.extend(keys(ticket).map(|key| {
+                (
+                    key,
+                    Held {
+                        token,
+                        is_done,
+                        until,
+                    },
+                )
+            }));
+            "fresh"
+        }
+
+        /// Whether the ticket holds its keys; a lapsed one may be either.
+        fn holds(&self, ticket: &Ticket) -> bool {
+            keys(ticket).all(|key| {
+                let held = self.0.get(&key);
+                held.is_some_and(|held| held.token == ticket.token())
+            })
+        }
+
+        fn set(&mut self, ticket: &Ticket, is_done: bool, until: UnixMillis) {
+            let token = ticket.token();
+            self.0.extend(keys(ticket).map(|key| {
+                (
+                    key,
+                    Held {
+                        token,
+                        is_done,
+                        until,
+                    },
+                )
+            }));
+        }
+    }
+
+    fn name(claimed: Claimed) -> &'static str {
+        match claimed {
+            Claimed::Fresh { .. } => "fresh",
+            Claimed::InFlight { .. } => "in flight",
+            Claimed::Done { .. } => "done",
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_a_naive_store(ops in proptest::collection::vec(op(), 1..120)) {
+            let store = MemoryDedupe::new();
+            let dedupe = store.dedupe("model").unwrap();
+            let mut naive = Naive::default();
+            let mut now = UnixMillis::from_millis(1_700_000_000_000);
+            let mut tickets: Vec<Ticket> = Vec::new();
+            let later = |now: UnixMillis, secs| now.saturating_add(Duration::from_secs(secs));
+            for op in ops {
+                naive.0.retain(|_, held| held.until > now);
+                match op {
+                    Op::Wait(secs) => now = later(now, secs),
+                    Op::Claim { id, body, time, lease } => {
+                        let id = id.to_string();
+                        let ticket = dedupe.ticket(&Message {
+                            identity: Identity::Unsigned { id: Some(&id), in_body: None },
+                            sent_at: Some(UnixMillis::from_millis(time.into())),
+                            body: &[body],
+                            replayable: Duration::from_secs(900),
+                        });
+                        let until = later(now, lease);
+                        let claimed = store.claim_now(&ticket, now, until).unwrap();
+                        prop_assert_eq!(name(claimed), naive.claim(&ticket, now, until));
+                        tickets.push(ticket);
+                    }
+                    Op::Renew(n, secs) => if let Some(ticket) = tickets.get(n) {
+                        let lives = naive.holds(ticket)
+                            && keys(ticket).all(|key| !naive.0[&key].is_done);
+                        let renewed = store.renew_now(ticket, later(now, secs)).is_ok();
+                        prop_assert!(renewed || !lives);
+                        if renewed {
+                            naive.set(ticket, false, later(now, secs));
+                        }
+                    },
+                    Op::Commit(n) => if let Some(ticket) = tickets.get(n) {
+                        let committed = store.commit_now(ticket, now).is_ok();
+                        prop_assert!(committed || !naive.holds(ticket));
+                        if committed && !keys(ticket).any(|key| {
+                            naive.0.get(&key).is_some_and(|held| held.is_done)
+                        }) {
+                            naive.set(ticket, true, now.saturating_add(ticket.keep()));
+                        }
+                    },
+                    Op::Release(n) => if let Some(ticket) = tickets.get(n) {
+                        if store.release_now(ticket).is_ok() {
+                            for key in keys(ticket) {
+                                naive.0.remove(&key);
+                            }
+                        }
+                    },
+                }
+            }
+        }
+    }
+}
