@@ -10,3 +10,5 @@
 mod jwt;
 #[cfg(feature = "test-util")]
 mod signature;
+#[cfg(all(feature = "delivery", feature = "test-util"))]
+mod worker;
