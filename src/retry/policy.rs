@@ -213,8 +213,11 @@ const STANDARD_WEBHOOKS: [Duration; 9] = [
 
 /// Moves a number into `0.0..=1.0`.
 fn unit(jitter: f64) -> f64 {
-    // `max` returns the other operand for NaN.
-    jitter.max(0.0).min(1.0)
+    if jitter.is_nan() {
+        0.0
+    } else {
+        jitter.clamp(0.0, 1.0)
+    }
 }
 
 #[expect(

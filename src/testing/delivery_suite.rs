@@ -299,11 +299,10 @@ pub async fn storing_an_id_or_a_key_again_changes_nothing(store: impl Store) {
     let same_id = enqueue(&store, vec![event("msg_1")], 1).await;
     let same_key = enqueue(&store, vec![keyed("msg_2", "sign-up 17")], 1).await;
 
-    let duplicate = Inserted::Duplicate {
-        id: message("msg_1"),
-    };
-    assert_eq!(same_id, [duplicate.clone()]);
-    assert_eq!(same_key, [duplicate]);
+    for inserted in [same_id, same_key] {
+        let id = message("msg_1");
+        assert_eq!(inserted, [Inserted::Duplicate { id }]);
+    }
     assert_eq!(lease(&store, 2).await.len(), 1);
     assert_eq!(store.deliveries(&message("msg_2")).await.unwrap(), []);
 }

@@ -14,8 +14,11 @@
 //!   same file.
 
 mod connect;
+mod delivery;
+mod endpoints;
 mod error;
 mod migrate;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -27,14 +30,16 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::store_error::StoreError;
-
 use self::error::store_error;
+use crate::delivery::WorkSignal;
+use crate::entropy::{Entropy, SystemEntropy};
+use crate::store_error::StoreError;
 
 /// The ports on one SQLite database. Copies are cheap and share the connections.
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
+    entropy: Arc<dyn Entropy>,
 }
 
 struct Inner {
@@ -42,6 +47,7 @@ struct Inner {
     reader: SqlitePool,
     /// Held through each write transaction.
     turn: Mutex<()>,
+    signal: WorkSignal,
 }
 
 impl SqliteStore {
@@ -94,8 +100,17 @@ impl SqliteStore {
                 writer,
                 reader,
                 turn: Mutex::new(()),
+                signal: WorkSignal::new(),
             }),
+            entropy: Arc::new(SystemEntropy),
         }
+    }
+
+    /// Sets where the randomness of ids comes from. Default: [`SystemEntropy`].
+    #[must_use]
+    pub fn with_entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Arc::new(entropy);
+        self
     }
 
     /// Makes the tables of every port, or brings them up to date. May be called again, and by

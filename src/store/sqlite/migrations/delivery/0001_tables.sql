@@ -55,7 +55,7 @@ CREATE TABLE tas_deliveries (
 CREATE UNIQUE INDEX tas_deliveries_event ON tas_deliveries (event, endpoint);
 
 CREATE INDEX tas_deliveries_due
-    ON tas_deliveries (endpoint, due_at) WHERE due_at IS NOT NULL;
+    ON tas_deliveries (endpoint, due_at, event) WHERE due_at IS NOT NULL;
 
 CREATE INDEX tas_deliveries_leased
     ON tas_deliveries (endpoint, due_at) WHERE state = 'leased';

@@ -1,0 +1,198 @@
+//! Handing deliveries out.
+
+use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Deserialize as _;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::Error as PlainError;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqlitePool;
+
+use super::super::endpoints;
+use super::super::error::store_error;
+use super::super::rows::{optional_time, to_column, unreadable};
+use crate::clock::UnixMillis;
+use crate::delivery::{Endpoint, Lease, LeaseRequest, LeaseToken};
+use crate::event::EventType;
+use crate::id::{DeliveryId, MessageId};
+use crate::retry::AttemptNumber;
+use crate::store_error::StoreError;
+
+pub(super) async fn lease(
+    conn: &mut SqliteConnection,
+    request: &LeaseRequest,
+) -> Result<Vec<Lease>, StoreError> {
+    end_lapsed(conn, request).await?;
+    let due = select_due(conn, request).await?;
+    if due.is_empty() {
+        return Ok(Vec::new());
+    }
+    mark_leased(conn, &due, request.until).await?;
+    let endpoints = select_endpoints(conn, &due).await?;
+    due.into_iter()
+        .map(|row| row.into_lease(&endpoints))
+        .collect()
+}
+
+pub(super) async fn next_due(
+    reader: &SqlitePool,
+    per_endpoint: NonZeroU16,
+    now: UnixMillis,
+) -> Result<Option<UnixMillis>, StoreError> {
+    let due: Option<i64> = sqlx::query_scalar(NEXT_DUE)
+        .bind(per_endpoint.get())
+        .bind(to_column(now))
+        .fetch_one(reader)
+        .await
+        .map_err(store_error)?;
+    optional_time("tas_deliveries.due_at", due)
+}
+
+async fn end_lapsed(conn: &mut SqliteConnection, request: &LeaseRequest) -> Result<(), StoreError> {
+    sqlx::query(END_LAPSED)
+        .bind(to_column(request.now))
+        .bind(request.max_attempts.get())
+        .execute(conn)
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
+async fn select_due(
+    conn: &mut SqliteConnection,
+    request: &LeaseRequest,
+) -> Result<Vec<DueRow>, StoreError> {
+    sqlx::query_as(SELECT_DUE)
+        .bind(to_column(request.now))
+        .bind(request.per_endpoint.get())
+        .bind(request.max.get())
+        .fetch_all(conn)
+        .await
+        .map_err(store_error)
+}
+
+async fn mark_leased(
+    conn: &mut SqliteConnection,
+    due: &[DueRow],
+    until: UnixMillis,
+) -> Result<(), StoreError> {
+    let ids: Vec<&str> = due.iter().map(|row| row.id.as_str()).collect();
+    sqlx::query(MARK_LEASED)
+        // Texts cannot fail to serialize.
+        .bind(serde_json::to_string(&ids).unwrap_or_default())
+        .bind(to_column(until))
+        .execute(conn)
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
+/// Reads each endpoint once, however many deliveries it has.
+async fn select_endpoints(
+    conn: &mut SqliteConnection,
+    due: &[DueRow],
+) -> Result<HashMap<i64, Arc<Endpoint>>, StoreError> {
+    let numbers: BTreeSet<i64> = due.iter().map(|row| row.endpoint).collect();
+    // Numbers cannot fail to serialize.
+    let numbers = serde_json::to_string(&numbers).unwrap_or_default();
+    let endpoints = endpoints::select_by_number(conn, &numbers).await?;
+    let shared = endpoints
+        .into_iter()
+        .map(|(number, endpoint)| (number, Arc::new(endpoint)));
+    Ok(shared.collect())
+}
+
+/// A due delivery as it was before it was leased, with its event.
+#[derive(sqlx::FromRow)]
+struct DueRow {
+    id: String,
+    endpoint: i64,
+    attempt: u32,
+    fence: i64,
+    event: String,
+    event_type: String,
+    payload: Vec<u8>,
+}
+
+impl DueRow {
+    fn into_lease(self, endpoints: &HashMap<i64, Arc<Endpoint>>) -> Result<Lease, StoreError> {
+        let attempt = self.attempt.checked_add(1).and_then(AttemptNumber::new);
+        let token = u64::try_from(self.fence)
+            .ok()
+            .and_then(|n| n.checked_add(1));
+        let endpoint = endpoints.get(&self.endpoint).map(Arc::clone);
+        Ok(Lease {
+            delivery: DeliveryId::new(self.id)
+                .map_err(|_invalid| unreadable("tas_deliveries.id"))?,
+            token: LeaseToken::new(token.ok_or_else(|| unreadable("tas_deliveries.fence"))?),
+            attempt: attempt.ok_or_else(|| unreadable("tas_deliveries.attempt"))?,
+            event: MessageId::new(self.event).map_err(|_invalid| unreadable("tas_events.id"))?,
+            event_type: event_type(&self.event_type)?,
+            payload: Bytes::from(self.payload),
+            endpoint: endpoint.ok_or_else(|| unreadable("tas_deliveries.endpoint"))?,
+        })
+    }
+}
+
+/// Reads a name as a receiver would: whatever could be stored can be sent.
+fn event_type(name: &str) -> Result<EventType, StoreError> {
+    EventType::deserialize(name.into_deserializer())
+        .map_err(|_: PlainError| unreadable("tas_events.type"))
+}
+
+const END_LAPSED: &str = "
+UPDATE tas_deliveries
+SET state = iif(attempt >= ?2, 'failed', 'cancelled'), due_at = NULL, ended_at = ?1
+WHERE state = 'leased' AND due_at <= ?1
+    AND (attempt >= ?2
+        OR (SELECT disabled_at FROM tas_endpoints WHERE seq = endpoint) IS NOT NULL)";
+
+/// Takes of each endpoint no more rows than it may have under way, so that a long backlog is not
+/// read; among them `turn` is a delivery's place in its endpoint's queue, those under way counted.
+const SELECT_DUE: &str = "
+WITH busy AS MATERIALIZED (
+    SELECT endpoint, count(*) AS leases FROM tas_deliveries
+    WHERE state = 'leased' AND due_at > ?1 GROUP BY endpoint
+), ready AS (
+    SELECT e.seq, coalesce(b.leases, 0) AS leases
+    FROM tas_endpoints e LEFT JOIN busy b ON b.endpoint = e.seq
+    WHERE e.disabled_at IS NULL AND coalesce(b.leases, 0) < ?2
+), queued AS (
+    SELECT d.id, d.endpoint, d.event, d.attempt, d.fence, d.due_at,
+        r.leases + row_number() OVER (PARTITION BY d.endpoint ORDER BY d.due_at, d.event) AS turn
+    FROM ready r CROSS JOIN tas_deliveries d
+    WHERE d.id IN (
+        SELECT c.id FROM tas_deliveries c
+        WHERE c.endpoint = r.seq AND c.due_at <= ?1
+        ORDER BY c.due_at, c.event LIMIT min(?2, ?3)
+    )
+), chosen AS (
+    SELECT * FROM queued WHERE turn <= ?2
+    ORDER BY turn, due_at, event, endpoint LIMIT ?3
+)
+SELECT c.id, c.endpoint, c.attempt, c.fence, v.id AS event, v.type AS event_type, v.payload
+FROM chosen c JOIN tas_events v ON v.seq = c.event
+ORDER BY c.turn, c.due_at, c.event, c.endpoint";
+
+const MARK_LEASED: &str = "
+UPDATE tas_deliveries
+SET state = 'leased', attempt = attempt + 1, fence = fence + 1, due_at = ?2
+WHERE id IN (SELECT value FROM json_each(?1))";
+
+/// An endpoint at its cap can be leased from when a lease of it ends.
+const NEXT_DUE: &str = "
+WITH busy AS MATERIALIZED (
+    SELECT endpoint, count(*) AS leases, min(due_at) AS first_end FROM tas_deliveries
+    WHERE state = 'leased' AND due_at > ?2 GROUP BY endpoint
+)
+SELECT min(iif(
+    coalesce(b.leases, 0) < ?1,
+    (SELECT min(d.due_at) FROM tas_deliveries d
+     WHERE d.endpoint = e.seq AND d.due_at IS NOT NULL),
+    b.first_end
+))
+FROM tas_endpoints e LEFT JOIN busy b ON b.endpoint = e.seq
+WHERE e.disabled_at IS NULL";

@@ -1,0 +1,253 @@
+//! The port of those who administer endpoints.
+
+use sqlx::SqliteConnection;
+use url::Url;
+
+use super::SqliteStore;
+use super::error::store_error;
+use super::rows::{optional_time, time, to_column, unreadable};
+use crate::clock::UnixMillis;
+use crate::delivery::{
+    DisabledBecause, Endpoint, EndpointSecrets, EndpointStatus, EndpointStore, Health, NewEndpoint,
+    PreviousSecret,
+};
+use crate::id::EndpointId;
+use crate::secret::Secret;
+use crate::signature::Scheme;
+use crate::store_error::StoreError;
+
+impl EndpointStore for SqliteStore {
+    async fn create(&self, endpoint: NewEndpoint, now: UnixMillis) -> Result<Endpoint, StoreError> {
+        let id = EndpointId::generate(now, &*self.entropy);
+        let endpoint = endpoint.into_endpoint(id, now);
+        let mut write = self.write().await?;
+        insert(write.conn(), &endpoint).await?;
+        write.commit().await?;
+        Ok(endpoint)
+    }
+
+    async fn get(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
+        let row: Option<EndpointRow> = sqlx::query_as(SELECT_ONE)
+            .bind(id.as_str())
+            .fetch_optional(self.reader())
+            .await
+            .map_err(store_error)?;
+        row.map(Endpoint::try_from).transpose()
+    }
+
+    async fn list(&self) -> Result<Vec<Endpoint>, StoreError> {
+        let rows: Vec<EndpointRow> = sqlx::query_as(SELECT_ALL)
+            .fetch_all(self.reader())
+            .await
+            .map_err(store_error)?;
+        rows.into_iter().map(Endpoint::try_from).collect()
+    }
+
+    async fn disable(
+        &self,
+        id: &EndpointId,
+        now: UnixMillis,
+    ) -> Result<Option<Endpoint>, StoreError> {
+        let mut write = self.write().await?;
+        if let Some(seq) = find(write.conn(), id).await? {
+            disable(write.conn(), seq, DisabledBecause::Operator, now).await?;
+        }
+        write.commit().await?;
+        self.get(id).await
+    }
+
+    async fn enable(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
+        let mut write = self.write().await?;
+        sqlx::query(ENABLE)
+            .bind(id.as_str())
+            .execute(write.conn())
+            .await
+            .map_err(store_error)?;
+        write.commit().await?;
+        self.get(id).await
+    }
+}
+
+/// Disables an endpoint and cancels what waits for it; returns whether it was enabled.
+pub(super) async fn disable(
+    conn: &mut SqliteConnection,
+    endpoint: i64,
+    because: DisabledBecause,
+    now: UnixMillis,
+) -> Result<bool, StoreError> {
+    let disabled = sqlx::query(DISABLE)
+        .bind(endpoint)
+        .bind(to_column(now))
+        .bind(because.as_str())
+        .execute(&mut *conn)
+        .await
+        .map_err(store_error)?;
+    if disabled.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query(CANCEL_PENDING)
+        .bind(endpoint)
+        .bind(to_column(now))
+        .execute(conn)
+        .await
+        .map_err(store_error)?;
+    Ok(true)
+}
+
+/// Reads the endpoints with these numbers, given as a JSON array.
+pub(super) async fn select_by_number(
+    conn: &mut SqliteConnection,
+    numbers: &str,
+) -> Result<Vec<(i64, Endpoint)>, StoreError> {
+    let rows: Vec<EndpointRow> = sqlx::query_as(SELECT_NUMBERED)
+        .bind(numbers)
+        .fetch_all(conn)
+        .await
+        .map_err(store_error)?;
+    rows.into_iter()
+        .map(|row| Ok((row.seq, row.try_into()?)))
+        .collect()
+}
+
+async fn find(conn: &mut SqliteConnection, id: &EndpointId) -> Result<Option<i64>, StoreError> {
+    sqlx::query_scalar("SELECT seq FROM tas_endpoints WHERE id = ?1")
+        .bind(id.as_str())
+        .fetch_optional(conn)
+        .await
+        .map_err(store_error)
+}
+
+async fn insert(conn: &mut SqliteConnection, endpoint: &Endpoint) -> Result<(), StoreError> {
+    sqlx::query(INSERT)
+        .bind(endpoint.id.as_str())
+        .bind(endpoint.url.as_str())
+        .bind(endpoint.scheme.name())
+        .bind(endpoint.filter.to_string())
+        .bind(endpoint.secrets.current.expose().as_bytes())
+        .bind(to_column(endpoint.created_at))
+        .execute(conn)
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct EndpointRow {
+    seq: i64,
+    id: String,
+    url: String,
+    scheme: String,
+    filter: String,
+    secret: Vec<u8>,
+    secret_key_id: Option<String>,
+    previous_secret: Option<Vec<u8>>,
+    previous_key_id: Option<String>,
+    previous_not_after: Option<i64>,
+    disabled_at: Option<i64>,
+    disabled_because: Option<String>,
+    failing_since: Option<i64>,
+    failures: u32,
+    created_at: i64,
+}
+
+impl TryFrom<EndpointRow> for Endpoint {
+    type Error = StoreError;
+
+    fn try_from(row: EndpointRow) -> Result<Self, StoreError> {
+        let status = row.status()?;
+        let health = row.health()?;
+        Ok(Self {
+            id: EndpointId::new(row.id).map_err(|_invalid| unreadable("tas_endpoints.id"))?,
+            url: Url::parse(&row.url).map_err(|_invalid| unreadable("tas_endpoints.url"))?,
+            scheme: Scheme::by_name(&row.scheme)
+                .ok_or_else(|| unreadable("tas_endpoints.scheme"))?,
+            filter: row
+                .filter
+                .parse()
+                .map_err(|_invalid| unreadable("tas_endpoints.filter"))?,
+            secrets: EndpointSecrets {
+                current: secret(
+                    "tas_endpoints.secret",
+                    row.secret,
+                    row.secret_key_id.as_deref(),
+                )?,
+                previous: previous(
+                    row.previous_secret,
+                    row.previous_key_id.as_deref(),
+                    row.previous_not_after,
+                )?,
+            },
+            status,
+            health,
+            created_at: time("tas_endpoints.created_at", row.created_at)?,
+        })
+    }
+}
+
+impl EndpointRow {
+    fn status(&self) -> Result<EndpointStatus, StoreError> {
+        let at = optional_time("tas_endpoints.disabled_at", self.disabled_at)?;
+        let Some(at) = at else {
+            return Ok(EndpointStatus::Enabled);
+        };
+        let because = self.disabled_because.as_deref();
+        let because = because
+            .and_then(DisabledBecause::by_name)
+            .ok_or_else(|| unreadable("tas_endpoints.disabled_because"))?;
+        Ok(EndpointStatus::Disabled { at, because })
+    }
+
+    fn health(&self) -> Result<Health, StoreError> {
+        let since = optional_time("tas_endpoints.failing_since", self.failing_since)?;
+        Ok(since.map_or(Health::GOOD, |since| Health::failing(since, self.failures)))
+    }
+}
+
+fn previous(
+    text: Option<Vec<u8>>,
+    key_id: Option<&str>,
+    not_after: Option<i64>,
+) -> Result<Option<PreviousSecret>, StoreError> {
+    let (Some(text), Some(not_after)) = (text, not_after) else {
+        return Ok(None);
+    };
+    Ok(Some(PreviousSecret {
+        secret: secret("tas_endpoints.previous_secret", text, key_id)?,
+        not_after: time("tas_endpoints.previous_not_after", not_after)?,
+    }))
+}
+
+/// Reads a secret that is stored as it is; this version cannot read encrypted ones.
+fn secret(
+    column: &'static str,
+    stored: Vec<u8>,
+    key_id: Option<&str>,
+) -> Result<Secret, StoreError> {
+    let text = String::from_utf8(stored).ok().filter(|_| key_id.is_none());
+    text.and_then(|text| Secret::new(text).ok())
+        .ok_or_else(|| unreadable(column))
+}
+
+const INSERT: &str = "
+INSERT INTO tas_endpoints (id, url, scheme, filter, secret, created_at)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+const SELECT_ONE: &str = "SELECT * FROM tas_endpoints WHERE id = ?1";
+
+const SELECT_ALL: &str = "SELECT * FROM tas_endpoints ORDER BY seq";
+
+const SELECT_NUMBERED: &str = "
+SELECT * FROM tas_endpoints WHERE seq IN (SELECT value FROM json_each(?1))";
+
+const DISABLE: &str = "
+UPDATE tas_endpoints SET disabled_at = ?2, disabled_because = ?3
+WHERE seq = ?1 AND disabled_at IS NULL";
+
+const ENABLE: &str = "
+UPDATE tas_endpoints
+SET disabled_at = NULL, disabled_because = NULL, failing_since = NULL, failures = 0
+WHERE id = ?1 AND disabled_at IS NOT NULL";
+
+const CANCEL_PENDING: &str = "
+UPDATE tas_deliveries SET state = 'cancelled', due_at = NULL, ended_at = ?2
+WHERE endpoint = ?1 AND due_at IS NOT NULL AND state = 'pending'";
