@@ -138,3 +138,39 @@ pub fn verify_headers(input: &str) {
         assert!(matches!(verdict, Ok(Err(_))), "{headers:?}");
     }
 }
+
+/// Header and claims of a token are read as a plain JSON parser reads them.
+#[cfg(feature = "jwt")]
+pub fn token_parts(json: &str) {
+    crate::jwks::fuzzed::header_agrees(json);
+    crate::jwks::fuzzed::claims_agree(json);
+}
+
+/// A JWKS that is read is bounded, publishes nothing private, and reads the same again.
+#[cfg(feature = "jwt")]
+pub fn jwks_document(json: &[u8]) {
+    crate::jwks::fuzzed::key_set(json);
+}
+
+/// Only the token that the key's holder signed is accepted, by layer and verifier alike.
+#[cfg(feature = "jwt")]
+pub fn token(text: &str) {
+    use std::sync::LazyLock;
+
+    use crate::clock::{UnixMillis, UnixTime};
+    use crate::jwks::{KeySet, TokenVerifier};
+    use crate::testing::ManualClock;
+
+    // RFC 8037, appendix A.
+    const KEYS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519",
+        "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    static VERIFIER: LazyLock<TokenVerifier> = LazyLock::new(|| {
+        let keys = KeySet::from_json(KEYS).expect("the key is good");
+        let clock = ManualClock::at(UnixMillis::from(UnixTime::from_secs(1_760_000_000)));
+        let builder = TokenVerifier::builder(keys).issuer("https://auth.example");
+        let builder = builder.audience("https://app.example").clock(clock);
+        builder.build().expect("nothing is missing")
+    });
+    // No token was ever signed for this issuer and time with that key.
+    assert!(VERIFIER.verify_now(text).is_err(), "{text}");
+}

@@ -9,6 +9,8 @@
 mod algorithm;
 mod base64url;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod issuer;
 mod jwk;
 mod key_id;

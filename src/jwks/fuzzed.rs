@@ -1,0 +1,63 @@
+//! Properties that fuzz targets and tests share.
+
+use serde_json::{Map, Value};
+
+use super::set::{KeySet, MAX_KEYS};
+use super::token::{Header, NumericDate, RawClaims};
+
+/// Claims that are read in one pass say what a plain JSON parser says of them.
+pub(crate) fn claims_agree(json: &str) {
+    let Some(raw) = RawClaims::parse(json.as_bytes(), &[]) else {
+        return;
+    };
+    // It refuses what is skipped unread here: numbers out of range, unpaired surrogates, deep nests.
+    let Ok(claims) = serde_json::from_str::<Map<String, Value>>(json) else {
+        return;
+    };
+    for (name, claim) in [("exp", raw.exp), ("sub", raw.sub), ("aud", raw.aud)] {
+        let read: Option<Value> = claim.and_then(|claim| serde_json::from_str(claim.get()).ok());
+        assert_eq!(read.as_ref(), claims.get(name), "{name} of {json}");
+    }
+    let is_number = claims.get("exp").is_some_and(Value::is_number);
+    let date = raw.exp.and_then(NumericDate::parse);
+    assert_eq!(date.is_some(), is_number, "{json}");
+}
+
+/// A header that is read in one pass says what a plain JSON parser says of it.
+pub(crate) fn header_agrees(json: &str) {
+    let Some(header) = Header::parse(json.as_bytes()) else {
+        return;
+    };
+    let Ok(members) = serde_json::from_str::<Map<String, Value>>(json) else {
+        return;
+    };
+    for (name, text) in [
+        ("alg", header.alg),
+        ("kid", header.kid),
+        ("typ", header.typ),
+    ] {
+        let plain = members.get(name).and_then(Value::as_str);
+        assert_eq!(
+            text.as_ref().map(|text| &*text.0),
+            plain,
+            "{name} of {json}"
+        );
+    }
+    let extended = ["crit", "b64", "zip"]
+        .iter()
+        .any(|name| members.contains_key(*name));
+    assert_eq!(header.extension.is_some(), extended, "{json}");
+}
+
+/// A set that is read is bounded, publishes nothing private, and reads the same again.
+pub(crate) fn key_set(json: &[u8]) {
+    let Ok(set) = KeySet::from_json(json) else {
+        return;
+    };
+    assert!((1..=MAX_KEYS).contains(&set.keys().len()));
+    let published = set.to_json();
+    let again = KeySet::from_json(&published);
+    let again = again.unwrap_or_else(|error| panic!("{published}: {error}"));
+    assert!(again.ignored().is_empty(), "{published}");
+    assert_eq!(again.to_json(), published);
+}
