@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use serde::Deserialize;
-use serde_json::Value;
-use tower_auth_sync::clock::UnixTime;
-use tower_auth_sync::jwks::{Algorithm, KeySet, TokenType, TokenVerifier, VerifiedToken};
+use serde_json::{Value, json};
+use tower_auth_sync::clock::{Clock as _, SystemClock, UnixTime};
+use tower_auth_sync::jwks::{
+    Algorithm, JwtIssuer, KeySet, SigningKey, TokenType, TokenVerifier, VerifiedToken,
+};
 use tower_auth_sync::testing::ManualClock;
 
 #[derive(Deserialize)]
@@ -85,4 +89,143 @@ fn every_recorded_token_is_judged_as_by_jose_but_for_named_exceptions() {
     }
     assert_eq!(wrong, Vec::<String>::new());
     assert_eq!(excepted, STRICTER.len());
+}
+
+/// What each group of refused vectors is refused for, so that none is refused by accident.
+const REASONS: &[(&str, &str)] = &[
+    ("EdDSA/tampered-payload", "the signature does not match"),
+    ("ES256/zero-signature", "the signature does not match"),
+    ("ES384/r-equals-n", "the signature does not match"),
+    ("PS256/salt-20", "the signature does not match"),
+    (
+        "RS256/ps256-signature-rs256-header",
+        "the signature does not match",
+    ),
+    (
+        "RS256/modulus-1024",
+        "none of the keys can verify a token (1 ignored)",
+    ),
+    ("alg/none", "is missing or not supported"),
+    ("alg/HS256", "is missing or not supported"),
+    ("alg/oct-key-in-set", "is missing or not supported"),
+    ("kid/traversal", "no key for the token"),
+    ("kid/duplicate-right-first", "no key for the token"),
+    ("crit/", "the header's `crit` is not supported"),
+    ("claims/exp-equals-now", "the token expired"),
+    (
+        "claims/iss-trailing-slash",
+        "the token is not by the issuer",
+    ),
+    ("claims/aud-substring", "the token is not for the audience"),
+    ("claims/iat-string", "the claim `iat` has the wrong type"),
+    ("payload/duplicate", "malformed: the claims"),
+    ("header/duplicate", "malformed: the header"),
+    (
+        "encoding/padding-in-signature-3",
+        "malformed: the signature",
+    ),
+    ("size/", "longer than 16 KiB"),
+];
+
+#[test]
+fn recorded_tokens_are_refused_for_the_right_reason() {
+    let text = include_str!("../data/jwt-vectors.json");
+    let vectors: Vec<Vector> = serde_json::from_str(text).unwrap();
+    for vector in &vectors {
+        let mut reasons = REASONS.iter();
+        if let Some((_, reason)) = reasons.find(|(prefix, _)| vector.name.starts_with(prefix)) {
+            let refused = vector.judge().unwrap_err();
+            assert!(refused.contains(reason), "{}: {refused}", vector.name);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Recorded {
+    jwks: Value,
+    token: String,
+    now: u64,
+    issuer: String,
+    audience: String,
+}
+
+#[test]
+fn tokens_of_a_real_better_auth_server_are_accepted_until_they_end() {
+    let text = include_str!("../data/better-auth/jwt.json");
+    let recorded: Vec<Recorded> = serde_json::from_str(text).unwrap();
+    assert_eq!(recorded.len(), 2);
+    for recorded in recorded {
+        let clock = ManualClock::at(UnixTime::from_secs(recorded.now));
+        let verifier =
+            TokenVerifier::builder(KeySet::from_json(recorded.jwks.to_string()).unwrap())
+                .issuer(recorded.issuer)
+                .audience(recorded.audience)
+                .clock(clock.clone())
+                .build()
+                .unwrap();
+        let token = verifier.verify_now(&recorded.token).unwrap();
+        let user: Value = token.claims().unwrap();
+        assert_eq!(user["sub"], user["id"]);
+        clock.advance(Duration::from_secs(15 * 60 + 60));
+        assert!(verifier.verify_now(&recorded.token).is_err());
+    }
+}
+
+const ISSUER: &str = "https://auth.example";
+const AUDIENCE: &str = "https://app.example";
+
+/// What both crates know, by the name that both read.
+const SHARED: [Algorithm; 5] = [
+    Algorithm::EdDsa,
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::Ps256,
+    Algorithm::Rs256,
+];
+
+#[test]
+fn another_library_accepts_our_tokens_by_our_published_keys() {
+    for algorithm in SHARED {
+        let key = SigningKey::generate(algorithm).unwrap();
+        let builder = JwtIssuer::builder(ISSUER, AUDIENCE).key(key);
+        let issuer = builder.build().unwrap();
+        let token = issuer.issue(&json!({ "sub": "user_1" })).unwrap();
+
+        let keys: JwkSet = serde_json::from_str(&issuer.keys().to_json()).unwrap();
+        let kid = jsonwebtoken::decode_header(&token).unwrap().kid.unwrap();
+        let key = DecodingKey::from_jwk(keys.find(&kid).unwrap()).unwrap();
+        let mut rules = Validation::new(algorithm.as_str().parse().unwrap());
+        rules.set_issuer(&[ISSUER]);
+        rules.set_audience(&[AUDIENCE]);
+        rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        let decoded = jsonwebtoken::decode::<Value>(&token, &key, &rules).unwrap();
+        assert_eq!(decoded.claims["sub"], "user_1");
+    }
+}
+
+#[test]
+fn tokens_of_another_library_are_accepted() {
+    for algorithm in SHARED {
+        let key = SigningKey::generate(algorithm).unwrap();
+        let der = key.to_pkcs8().unwrap();
+        let theirs = match algorithm {
+            Algorithm::EdDsa => EncodingKey::from_ed_der(&der),
+            Algorithm::Es256 | Algorithm::Es384 => EncodingKey::from_ec_der(&der),
+            // That library takes RSA keys in PKCS#1 form: the octets inside of PKCS#8.
+            _ => EncodingKey::from_rsa_der(&der[26..]),
+        };
+        let mut header = Header::new(algorithm.as_str().parse().unwrap());
+        header.kid = Some(key.id().to_string());
+        let exp = SystemClock.now().to_secs().as_secs() + 60;
+        let claims = json!({ "iss": ISSUER, "aud": [AUDIENCE], "sub": "user_1", "exp": exp });
+        let token = jsonwebtoken::encode(&header, &claims, &theirs).unwrap();
+
+        let verifier = TokenVerifier::builder(KeySet::new([key.verifying_key().clone()]).unwrap())
+            .issuer(ISSUER)
+            .audience(AUDIENCE)
+            .algorithms(SHARED)
+            .build()
+            .unwrap();
+        assert_eq!(verifier.verify_now(&token).unwrap().subject(), "user_1");
+    }
 }

@@ -8,6 +8,8 @@
 
 #[cfg(all(feature = "jwt", feature = "test-util"))]
 mod jwt;
+#[cfg(all(feature = "jwt", feature = "axum"))]
+mod jwt_routes;
 #[cfg(feature = "test-util")]
 mod signature;
 #[cfg(all(feature = "delivery", feature = "test-util"))]
