@@ -2,7 +2,6 @@
 
 /// An accepted URL holds no private address, no user name and no port 0, and stays accepted when
 /// it is printed and parsed again.
-#[cfg(feature = "emit")]
 pub fn egress_url(text: &str) {
     use crate::egress::EgressPolicy;
     use url::{Host, Url};

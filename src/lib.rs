@@ -49,7 +49,7 @@ pub mod worker;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
-#[cfg(fuzzing)]
+#[cfg(all(fuzzing, feature = "emit"))]
 #[doc(hidden)]
 pub mod fuzzing;
 

@@ -94,18 +94,25 @@ struct TlsServer {
     root: Vec<u8>,
 }
 
-/// Answers every connection's first request with 204, over TLS for the name `hook.test`.
-async fn tls_server() -> TlsServer {
+/// A certificate for the name `hook.test` as PEM, and what presents it.
+fn certificate(alpn: &[&[u8]]) -> (Vec<u8>, TlsAcceptor) {
     let made = rcgen::generate_simple_self_signed(["hook.test".to_owned()]).unwrap();
     let key = made.signing_key.serialize_der().try_into().unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    let root = made.cert.pem().into_bytes();
+    (root, TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Answers every connection's first request with 204.
+async fn tls_server() -> TlsServer {
+    let (root, acceptor) = certificate(&[]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -116,7 +123,6 @@ async fn tls_server() -> TlsServer {
             }
         }
     });
-    let root = made.cert.pem().into_bytes();
     TlsServer { address, root }
 }
 
@@ -314,6 +320,34 @@ async fn the_process_default_provider_is_left_alone() {
     let url = format!("https://hook.test:{}/", server.address.port());
     post(tls_settings(&server), &url).await.unwrap();
     assert!(rustls::crypto::CryptoProvider::get_default().is_none());
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_where_the_server_does_and_one_connection_serves_many_calls() {
+    let (root, acceptor) = certificate(&[b"h2"]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        // No second connection is taken.
+        let stream = acceptor.accept(stream).await.unwrap();
+        let service = hyper::service::service_fn(async |request: Request<Incoming>| {
+            let read = request.into_body().collect().await.unwrap().to_bytes();
+            Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(read)))
+        });
+        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(hyper_util::rt::TokioIo::new(stream), service)
+            .await
+            .unwrap();
+    });
+    let client = HttpClient::new(tls_settings(&TlsServer { address, root })).unwrap();
+    let url = Url::parse(&format!("https://hook.test:{}/", address.port())).unwrap();
+    for length in [0, 1, 300_000] {
+        let body = Bytes::from(vec![b'x'; length]);
+        let got = client.post(&url, HeaderMap::new(), body).await.unwrap();
+        assert_eq!(got.status, StatusCode::OK);
+        assert_eq!(got.body.len(), length.min(16 * 1024));
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -12,9 +14,10 @@ use super::*;
 use crate::clock::UnixMillis;
 use crate::delivery::{
     DeliveryStore, Endpoint, EndpointSecrets, EndpointStatus, FailureReason, Health, Inserted,
-    Lease, LeaseRequest, LeaseToken, NewEvent, Outcome, Settled, Settlement, WorkListener,
-    WorkSignal,
+    Lease, LeaseRequest, LeaseToken, NewEvent, Outcome, PreviousSecret, Settled, Settlement,
+    WorkListener, WorkSignal,
 };
+use crate::egress::{EgressPolicy, Network};
 use crate::event::{EventFilter, EventType};
 use crate::id::{DeliveryId, EndpointId, MessageId};
 use crate::retry::{AttemptNumber, RetryPolicy};
@@ -267,6 +270,37 @@ async fn a_secret_that_cannot_sign_fails_the_attempt_and_not_the_worker() {
     });
     assert!(reasons.contains(&Some(FailureReason::Unsendable)));
     assert!(reasons.contains(&Some(FailureReason::Blocked)));
+}
+
+#[tokio::test]
+async fn during_a_rotation_an_attempt_is_signed_with_both_secrets_until_the_old_one_ends() {
+    for (not_after, expected) in [(NOW.saturating_add(Duration::from_millis(1)), 2), (NOW, 1)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let store = Told::with(1);
+        store.get(|state| {
+            let mut endpoint = endpoint();
+            let address = listener.local_addr().unwrap();
+            endpoint.url = Url::parse(&format!("http://{address}/")).unwrap();
+            let secret = Secret::new("whsec_fedcba9876543210fedcba9876543210").unwrap();
+            endpoint.secrets.previous = Some(PreviousSecret { secret, not_after });
+            state.due[0].endpoint = Arc::new(endpoint);
+        });
+        let worker = Worker::builder(store)
+            .clock(ManualClock::at(NOW))
+            .egress(EgressPolicy::allow(Network::LOOPBACK))
+            .build()
+            .unwrap();
+        let sending = tokio::spawn(async move { worker.deliver_due().await });
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut read = Vec::new();
+        while !read.ends_with(b"\r\n\r\n{}") {
+            read.push(stream.read_u8().await.unwrap());
+        }
+        drop(stream);
+        sending.await.unwrap().unwrap();
+        let signatures = String::from_utf8(read).unwrap().matches("v1=").count();
+        assert_eq!(signatures, expected);
+    }
 }
 
 #[tokio::test]
