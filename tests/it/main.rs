@@ -12,5 +12,7 @@ mod jwt;
 mod jwt_routes;
 #[cfg(feature = "test-util")]
 mod signature;
+#[cfg(all(feature = "verify", feature = "axum", feature = "test-util"))]
+mod verify;
 #[cfg(all(feature = "delivery", feature = "test-util"))]
 mod worker;

@@ -313,13 +313,13 @@ mod model {
                             naive.set(ticket, true, now.saturating_add(ticket.keep()));
                         }
                     },
-                    Op::Release(n) => if let Some(ticket) = tickets.get(n) {
-                        if store.release_now(ticket).is_ok() {
-                            for key in keys(ticket) {
-                                naive.0.remove(&key);
-                            }
+                    Op::Release(n) => {
+                        let ticket = tickets.get(n);
+                        let released = ticket.filter(|ticket| store.release_now(ticket).is_ok());
+                        for key in released.into_iter().flat_map(keys) {
+                            naive.0.remove(&key);
                         }
-                    },
+                    }
                 }
             }
         }
