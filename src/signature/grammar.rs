@@ -1,6 +1,9 @@
 //! The value of a signature header: reading it without allocating, and writing it.
 
-use base64ct::{Base64, Encoding as _};
+use std::str::Split;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::key::Mac;
@@ -28,11 +31,37 @@ pub(crate) enum Encoding {
 }
 
 /// What a header's value says.
-#[derive(Debug)]
+#[derive(Default)]
 pub(crate) struct Parsed<'h> {
     /// `None` where the grammar has no time in it.
     pub(crate) time: Option<&'h str>,
-    pub(crate) candidates: Candidates,
+    texts: [&'h str; MAX_SIGNATURES],
+    count: usize,
+}
+
+impl<'h> Parsed<'h> {
+    fn push(&mut self, text: &'h str) {
+        if let Some(free) = self.texts.get_mut(self.count) {
+            *free = text;
+        }
+        self.count += 1;
+    }
+
+    /// Returns the texts of the signatures of the version that is read.
+    pub(crate) fn signatures(&self) -> &[&'h str] {
+        &self.texts[..self.count]
+    }
+
+    /// Returns whether one of the signatures is `mac`; looks at every one.
+    pub(crate) fn contains(&self, encoding: Encoding, mac: &Mac) -> Choice {
+        let mac = words(mac);
+        self.signatures()
+            .iter()
+            // What is not exactly one MAC is equal to none.
+            .filter_map(|text| encoding.decode(text))
+            .map(|signature| words(&signature).ct_eq(&mac))
+            .fold(Choice::from(0), |found, equal| found | equal)
+    }
 }
 
 /// What is wrong with a header's value.
@@ -46,18 +75,62 @@ pub(crate) enum Fault {
 
 impl Grammar {
     /// Reads a value, outer white space taken off.
-    pub(crate) fn parse(self, value: &str, encoding: Encoding) -> Result<Parsed<'_>, Fault> {
-        let parsed = match self {
+    ///
+    /// That a signature is there is all that is said of it.
+    pub(crate) fn parse(self, value: &str) -> Result<Parsed<'_>, Fault> {
+        let Shape {
+            version,
+            separator,
+            has_time,
+            ..
+        } = self.shape();
+        if !every(value, |byte| byte.is_ascii_graphic() || byte == separator) {
+            return Err(Fault::Character);
+        }
+        let mut parsed = Parsed::default();
+        for (name, text) in self.items(value) {
+            if name == version {
+                parsed.push(text);
+            } else if has_time && name == "t" && parsed.time.replace(text).is_some() {
+                return Err(Fault::NotOneTime);
+            }
+        }
+        match parsed.count {
+            _ if has_time && parsed.time.is_none() => Err(Fault::NotOneTime),
+            0 => Err(Fault::NoSignature),
+            1..=MAX_SIGNATURES => Ok(parsed),
+            _ => Err(Fault::TooManySignatures),
+        }
+    }
+
+    fn items(self, value: &str) -> Items<'_> {
+        let shape = self.shape();
+        Items {
+            parts: value.split(char::from(shape.separator)),
+            shape,
+        }
+    }
+
+    const fn shape(self) -> Shape {
+        match self {
             Self::Fields {
                 version,
                 bare_version,
-            } => fields(value, version, bare_version, encoding),
-            Self::List { version } => list(value, version, encoding),
-        }?;
-        if parsed.candidates.seen == 0 {
-            return Err(Fault::NoSignature);
+            } => Shape {
+                version,
+                separator: b',',
+                assign: '=',
+                has_time: true,
+                bare_version,
+            },
+            Self::List { version } => Shape {
+                version,
+                separator: b' ',
+                assign: ',',
+                has_time: false,
+                bare_version: false,
+            },
         }
-        Ok(parsed)
     }
 
     /// Writes a value that [`parse`](Self::parse) reads.
@@ -74,116 +147,86 @@ impl Grammar {
     }
 }
 
-fn fields<'h>(
-    value: &'h str,
-    version: &str,
+/// A grammar's details.
+#[derive(Clone, Copy)]
+struct Shape {
+    version: &'static str,
+    /// Between two items.
+    separator: u8,
+    /// Between an item's name and its text.
+    assign: char,
+    has_time: bool,
     bare_version: bool,
-    encoding: Encoding,
-) -> Result<Parsed<'h>, Fault> {
-    if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Fault::Character);
-    }
-    let mut time = None;
-    let mut candidates = Candidates::default();
-    let mut parts = value.split(',');
-    while let Some(part) = parts.next() {
-        match part.split_once('=') {
-            Some(("t", text)) if time.replace(text).is_some() => return Err(Fault::NotOneTime),
-            Some((name, mac)) if name == version => candidates.push(mac, encoding)?,
-            None if bare_version && part == version => {
-                candidates.push(parts.next().unwrap_or_default(), encoding)?;
-            }
-            _ => {}
-        }
-    }
-    match time {
-        None => Err(Fault::NotOneTime),
-        time => Ok(Parsed { time, candidates }),
-    }
 }
 
-fn list<'h>(value: &str, version: &str, encoding: Encoding) -> Result<Parsed<'h>, Fault> {
-    if !value.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Err(Fault::Character);
-    }
-    let mut candidates = Candidates::default();
-    for item in value.split(' ') {
-        match item.split_once(',') {
-            Some((name, mac)) if name == version => candidates.push(mac, encoding)?,
-            _ => {}
+/// The named texts of a value; what has no name is passed over.
+struct Items<'h> {
+    parts: Split<'h, char>,
+    shape: Shape,
+}
+
+impl<'h> Iterator for Items<'h> {
+    type Item = (&'h str, &'h str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let part = self.parts.next()?;
+            if let Some(item) = part.split_once(self.shape.assign) {
+                return Some(item);
+            }
+            if self.shape.bare_version && part == self.shape.version {
+                return Some((part, self.parts.next().unwrap_or_default()));
+            }
         }
     }
-    Ok(Parsed {
-        time: None,
-        candidates,
-    })
 }
 
 impl Encoding {
     /// Returns the MAC, if `text` is exactly one.
     pub(crate) fn decode(self, text: &str) -> Option<Mac> {
-        let mut mac = Mac::default();
         match self {
-            Self::LowerHex => {
-                let digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-                if text.len() != 2 * mac.len() || !text.bytes().all(digit) {
-                    return None;
-                }
-                const_hex::decode_to_slice(text, &mut mac).ok()?;
-            }
-            Self::Base64 => {
-                let decoded = Base64::decode(text, &mut mac).ok()?;
-                if decoded.len() != Mac::default().len() {
-                    return None;
-                }
-            }
+            Self::LowerHex => hex(text),
+            Self::Base64 => base64(text),
         }
-        Some(mac)
     }
 
     fn encode(self, mac: &Mac) -> String {
         match self {
             Self::LowerHex => const_hex::encode(mac),
-            Self::Base64 => Base64::encode_string(mac),
+            Self::Base64 => STANDARD.encode(mac),
         }
     }
 }
 
-/// The signatures that a request offers.
-#[derive(Debug, Default)]
-pub(crate) struct Candidates {
-    macs: [Mac; MAX_CANDIDATES],
-    decoded: usize,
-    seen: usize,
+fn hex(text: &str) -> Option<Mac> {
+    let mut mac = Mac::default();
+    let digits = every(text, |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if !digits || text.len() != 2 * mac.len() {
+        return None;
+    }
+    const_hex::decode_to_slice(text, &mut mac).ok()?;
+    Some(mac)
 }
 
-impl Candidates {
-    /// What does not decode can match nothing, but it counts.
-    fn push(&mut self, text: &str, encoding: Encoding) -> Result<(), Fault> {
-        self.seen += 1;
-        if self.seen > MAX_CANDIDATES {
-            return Err(Fault::TooManySignatures);
-        }
-        if let Some(mac) = encoding.decode(text) {
-            self.macs[self.decoded] = mac;
-            self.decoded += 1;
-        }
-        Ok(())
-    }
+/// What a stranger sends is no secret: decoding it need not take constant time, and it takes four
+/// times as long with `base64ct`.
+fn base64(text: &str) -> Option<Mac> {
+    // One byte more than a MAC has: the decoder asks for whole groups of three.
+    let mut bytes = [0; 33];
+    let length = STANDARD.decode_slice(text, &mut bytes).ok()?;
+    bytes.get(..length)?.try_into().ok()
+}
 
-    pub(crate) fn macs(&self) -> &[Mac] {
-        &self.macs[..self.decoded]
-    }
+/// Returns whether all bytes pass. Looks at each of them, because that becomes vector code.
+pub(super) fn every(text: &str, passes: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |all, byte| all & passes(byte))
+}
 
-    /// Returns whether `mac` is among them; looks at every one.
-    pub(crate) fn contain(&self, mac: &Mac) -> Choice {
-        self.macs()
-            .iter()
-            .fold(Choice::from(0), |found, candidate| {
-                found | candidate.ct_eq(mac)
-            })
-    }
+/// Comparing by words is six times as fast as by bytes.
+fn words(mac: &Mac) -> [u64; 4] {
+    let (words, _none) = mac.as_chunks();
+    std::array::from_fn(|index| u64::from_ne_bytes(words[index]))
 }
 
 /// Enough for a rotation with several receivers' keys; bounds the comparisons.
-const MAX_CANDIDATES: usize = 8;
+const MAX_SIGNATURES: usize = 8;

@@ -43,6 +43,7 @@
 mod builder;
 mod config_error;
 mod grammar;
+mod headers;
 mod key;
 mod scheme;
 mod signer;

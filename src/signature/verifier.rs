@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 use super::builder::VerifierBuilder;
 use super::config_error::ConfigError;
-use super::grammar::{Candidates, Fault};
+use super::grammar::Parsed;
+use super::headers::{Found, Names, missing};
 use super::key::{self, Key};
-use super::scheme::{Family, IdSource, Scheme};
+use super::scheme::Scheme;
 use super::verify_error::VerifyError;
 use crate::clock::{Clock, UnixMillis, UnixTime};
 use crate::secret::{Secret, SecretError};
@@ -29,23 +30,15 @@ struct Inner {
     clock: Box<dyn Clock>,
 }
 
-/// A [`Family`] whose names are parsed once.
-struct Names {
-    id: HeaderName,
-    timestamp: Option<HeaderName>,
-    signature: HeaderName,
-}
-
 /// What the headers of a request say, before its body is judged; made by
 /// [`Verifier::check_headers`].
 ///
 /// Well-formed and fresh, but not authentic: anybody can write such headers.
-#[derive(Debug)]
 pub struct SignedHeaders<'h> {
     id: Option<&'h str>,
     time: &'h str,
     sent_at: UnixMillis,
-    candidates: Candidates,
+    parsed: Parsed<'h>,
 }
 
 /// What is known of a request whose signature is right.
@@ -137,15 +130,12 @@ impl Verifier {
         headers: &'h HeaderMap,
     ) -> Result<SignedHeaders<'h>, VerifyError> {
         let Inner { scheme, .. } = &*self.0;
-        let (names, signature) = self.0.signature(headers)?;
-        let id = names.id(headers, scheme.id_source)?;
-        let stamp = match &names.timestamp {
-            Some(name) => single(headers, name)?,
-            None => None,
-        };
+        let (names, found, value) = self.0.family(headers)?;
+        let id = names.id(&found, scheme.id_source)?;
+        let stamp = names.stamp(&found)?;
         let parsed = scheme
             .grammar
-            .parse(signature, scheme.encoding)
+            .parse(value)
             .map_err(|fault| names.refuse(fault))?;
         let (time, sent_at) = names.time(parsed.time, stamp)?;
         self.0.check_freshness(sent_at)?;
@@ -153,7 +143,7 @@ impl Verifier {
             id,
             time,
             sent_at: sent_at.to_millis(),
-            candidates: parsed.candidates,
+            parsed,
         })
     }
 
@@ -172,8 +162,8 @@ impl Verifier {
         let mut matching = None;
         for (index, key) in keys.iter().enumerate() {
             let mac = key.mac(scheme.content, id, signed.time, body);
-            let found = bool::from(signed.candidates.contain(&mac));
-            matching = matching.or(found.then_some(index));
+            let found = signed.parsed.contains(scheme.encoding, &mac);
+            matching = matching.or(bool::from(found).then_some(index));
         }
         let key = matching.ok_or(VerifyError::Mismatch)?;
         Ok(Verified {
@@ -195,15 +185,17 @@ impl fmt::Debug for Verifier {
 }
 
 impl Inner {
-    /// Returns the first family whose signature header is there, and that header's value.
-    fn signature<'a, 'h>(
+    /// Returns the first family whose signature header is there, what it holds, and that header's
+    /// value.
+    fn family<'a, 'h>(
         &'a self,
         headers: &'h HeaderMap,
-    ) -> Result<(&'a Names, &'h str), VerifyError> {
+    ) -> Result<(&'a Names, Found<'h>, &'h str), VerifyError> {
         for names in &self.families {
-            match single(headers, &names.signature)? {
+            let found = names.find(headers);
+            match found.signature.text(&names.signature)? {
                 Some("") => return Err(missing(&names.signature)),
-                Some(value) => return Ok((names, value)),
+                Some(value) => return Ok((names, found, value)),
                 None => {}
             }
         }
@@ -228,65 +220,6 @@ impl Inner {
     }
 }
 
-impl Names {
-    fn of(family: &Family) -> Self {
-        Self {
-            id: HeaderName::from_static(family.id),
-            timestamp: family.timestamp.map(HeaderName::from_static),
-            signature: HeaderName::from_static(family.signature),
-        }
-    }
-
-    fn id<'h>(
-        &self,
-        headers: &'h HeaderMap,
-        source: IdSource,
-    ) -> Result<Option<&'h str>, VerifyError> {
-        let signed = source == IdSource::SignedHeader;
-        match single(headers, &self.id)? {
-            None | Some("") if signed => Err(missing(&self.id)),
-            None => Ok(None),
-            Some(id) if is_id(id, signed) => Ok(Some(id)),
-            Some(_) => Err(VerifyError::BadId {
-                header: self.id.clone(),
-            }),
-        }
-    }
-
-    /// Returns the time as it was signed, and its value.
-    fn time<'h>(
-        &self,
-        signed: Option<&'h str>,
-        stamp: Option<&'h str>,
-    ) -> Result<(&'h str, UnixTime), VerifyError> {
-        let header = self.timestamp.as_ref().unwrap_or(&self.signature);
-        let (text, source) = match (signed, stamp) {
-            (Some(time), _) => (time, &self.signature),
-            (None, Some(time)) if !time.is_empty() => (time, header),
-            (None, _) => return Err(missing(header)),
-        };
-        let time = seconds(text).ok_or_else(|| VerifyError::BadTime {
-            header: source.clone(),
-        })?;
-        if stamp.is_some_and(|stamp| stamp != text) {
-            return Err(VerifyError::TimesDiffer {
-                header: header.clone(),
-            });
-        }
-        Ok((text, time))
-    }
-
-    fn refuse(&self, fault: Fault) -> VerifyError {
-        let header = self.signature.clone();
-        match fault {
-            Fault::Character => VerifyError::BadCharacter { header },
-            Fault::NotOneTime => VerifyError::NotOneTime { header },
-            Fault::NoSignature => VerifyError::NoSignature { header },
-            Fault::TooManySignatures => VerifyError::TooManySignatures { header },
-        }
-    }
-}
-
 impl<'h> SignedHeaders<'h> {
     /// Returns the id in the header, if there is one; whether it is authentic after
     /// [`check_body`](Verifier::check_body) says [`Scheme::id_source`].
@@ -299,6 +232,15 @@ impl<'h> SignedHeaders<'h> {
     #[must_use]
     pub const fn sent_at(&self) -> Option<UnixMillis> {
         Some(self.sent_at)
+    }
+}
+
+impl fmt::Debug for SignedHeaders<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedHeaders")
+            .field("id", &self.id)
+            .field("sent_at", &self.sent_at)
+            .finish_non_exhaustive()
     }
 }
 
@@ -315,52 +257,3 @@ impl Verified {
         Some(self.sent_at)
     }
 }
-
-fn missing(header: &HeaderName) -> VerifyError {
-    VerifyError::Missing {
-        header: header.clone(),
-    }
-}
-
-/// Returns the header's value without outer white space, if it is there.
-fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, VerifyError> {
-    let mut values = headers.get_all(name).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    let header = || name.clone();
-    if values.next().is_some() {
-        return Err(VerifyError::Repeated { header: header() });
-    }
-    if value.len() > MAX_HEADER_LEN {
-        return Err(VerifyError::TooLong { header: header() });
-    }
-    match value.to_str() {
-        Ok(text) => Ok(Some(text.trim_matches([' ', '\t']))),
-        Err(_) => Err(VerifyError::BadCharacter { header: header() }),
-    }
-}
-
-/// A full stop in a signed id would let its bytes be read as another id, time and body.
-fn is_id(text: &str, signed: bool) -> bool {
-    (1..=MAX_ID_LEN).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_graphic())
-        && !(signed && text.contains('.'))
-}
-
-/// Reads 1 to 15 digits without a leading zero.
-fn seconds(text: &str) -> Option<UnixTime> {
-    let plain = (1..=MAX_TIME_DIGITS).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-        && (text.len() == 1 || !text.starts_with('0'));
-    if !plain {
-        return None;
-    }
-    text.parse().ok().map(UnixTime::from_secs)
-}
-
-/// Eight signatures, a time and their names fit in half of this.
-const MAX_HEADER_LEN: usize = 1024;
-const MAX_ID_LEN: usize = 256;
-/// Fits in an `i64` in any unit down to microseconds, and lasts for 30 million years in seconds.
-const MAX_TIME_DIGITS: usize = 15;
