@@ -1,6 +1,8 @@
 //! Delivery over loopback sockets to receivers that behave well and badly.
 
 mod receiver;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod tls;
 mod world;
 
@@ -53,6 +55,20 @@ async fn an_event_arrives_signed_and_is_delivered_once() {
     let attempts = world.attempts(&event).await;
     assert_eq!(attempts[0].report.status, Some(StatusCode::NO_CONTENT));
     assert_eq!(attempts[0].report.failure, None);
+}
+
+#[tokio::test]
+async fn a_large_payload_arrives_whole() {
+    let world = World::new();
+    let mut receiver = Receiver::start([]).await;
+    world.endpoint(receiver.url()).await;
+    let name = "ü".repeat(100_000);
+    world.emit_data("name", &name).await;
+    assert_eq!(world.deliver_due().await.delivered, 1);
+    let call = receiver.next().await;
+    world.assert_genuine(&call);
+    let payload: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
+    assert_eq!(payload["data"]["name"], name);
 }
 
 #[tokio::test]
