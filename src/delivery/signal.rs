@@ -72,7 +72,9 @@ mod tests {
         let (mut one, mut other) = (signal.listen(), signal.listen());
         assert!(!heard_now(&mut one));
         signal.ring();
-        signal.clone().ring();
+        let copy = signal.clone();
+        copy.ring();
+        drop(copy);
         assert!(heard_now(&mut one));
         assert!(!heard_now(&mut one));
         assert!(heard_now(&mut other));

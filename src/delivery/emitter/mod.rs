@@ -1,12 +1,15 @@
 //! The way into a store.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 
-use super::erased::Outbox;
-use super::message::{IdempotencyKey, Inserted, NewEvent};
-use super::port::{DeliveryStore, OutboxConnection};
 use crate::clock::{Clock, SystemClock, UnixMillis};
+use crate::delivery::erased::Outbox;
+use crate::delivery::message::{IdempotencyKey, Inserted, NewEvent};
+use crate::delivery::port::{DeliveryStore, OutboxConnection};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::event::{AuthEvent, InvalidEventType};
 use crate::id::{InvalidId, MessageId};

@@ -1,0 +1,59 @@
+use std::error::Error as _;
+
+use super::*;
+
+#[tokio::test]
+async fn memory_is_there_in_every_build() {
+    let store = AnyStore::connect("memory:").await.unwrap();
+    assert!(matches!(store.0, Kind::Memory(_)));
+    store.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_url_of_an_unknown_store_is_refused_without_being_quoted() {
+    for url in [
+        "",
+        "auth-sync.db",
+        "mysql://user:hunter2@host/db",
+        "MEMORY:",
+    ] {
+        let error = AnyStore::connect(url).await.unwrap_err();
+        assert!(error.is_address(), "{url}");
+        let said = error.source().unwrap().to_string();
+        assert!(
+            said.contains("`memory:`") && !said.contains("hunter2"),
+            "{said}"
+        );
+    }
+}
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use super::*;
+
+    mod delivery_contract {
+        use super::AnyStore;
+
+        crate::testing::delivery_store_tests!(async || {
+            (AnyStore::connect("sqlite::memory:").await.unwrap(), ())
+        });
+    }
+
+    mod endpoint_contract {
+        use super::AnyStore;
+
+        crate::testing::endpoint_store_tests!(async || {
+            (AnyStore::connect("sqlite::memory:").await.unwrap(), ())
+        });
+    }
+
+    #[tokio::test]
+    async fn a_sqlite_url_opens_a_file() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("auth-sync.db");
+        let url = format!("sqlite://{}", path.display());
+        let store = AnyStore::connect(&url).await.unwrap();
+        assert!(store.as_sqlite().is_some());
+        assert!(path.is_file());
+    }
+}
