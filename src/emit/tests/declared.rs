@@ -1,0 +1,142 @@
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use serde_json::json;
+use tower::ServiceExt as _;
+use tower_layer::Layer as _;
+use tracing::field::{Field, Visit};
+use tracing::span;
+
+use super::support::{Counting, TestBody, TestStore, post, sign_in_answer};
+use crate::emit::Emit;
+use crate::event::{AuthEvent, EventType, User};
+
+fn declared(names: &'static [&'static str]) -> Response<Full<Bytes>> {
+    let mut response = sign_in_answer();
+    for name in names {
+        let event = AuthEvent::new(EventType::new(name).unwrap(), serde_json::Map::new());
+        Emit(event).attach(&mut response);
+    }
+    response
+}
+
+#[tokio::test]
+async fn declared_events_are_stored_on_every_route_in_their_order() {
+    for path in ["/own", "/api/auth/other"] {
+        let store = TestStore::new();
+        let inner = Counting::new(|_: Request<TestBody>| async { declared(&["a.b", "c.d"]) });
+        let response = store.layer().layer(inner).oneshot(post(path, &json!({})));
+        assert_eq!(response.await.unwrap().status(), 200);
+        assert_eq!(store.names(), ["a.b", "c.d"], "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_declares_events_is_not_asked_by_the_rules() {
+    let store = TestStore::new();
+    let inner = Counting::new(|_: Request<TestBody>| async { declared(&["a.b"]) });
+    let request = post("/api/auth/sign-in/email", &json!({}));
+    store.layer().layer(inner).oneshot(request).await.unwrap();
+    assert_eq!(store.names(), ["a.b"]);
+}
+
+#[cfg(feature = "axum")]
+#[tokio::test]
+async fn two_parts_of_one_axum_answer_are_two_events() {
+    use axum::{Json, Router, routing::post as route};
+
+    let user = |id: &str| Emit(AuthEvent::user_created(&User::new(id)));
+    let handler = move || async move { (user("u1"), Some(user("u2")), Json(1)) };
+    let store = TestStore::new();
+    let app: Router = Router::new()
+        .route("/own", route(handler))
+        .layer(store.layer());
+    let response = app.oneshot(post("/own", &json!({})).map(axum::body::Body::new));
+    assert_eq!(response.await.unwrap().status(), 200);
+    assert_eq!(store.names(), ["user.created", "user.created"]);
+}
+
+#[test]
+fn a_declared_event_that_no_layer_took_is_logged_as_an_error() {
+    let log = Log::default();
+    let logged = Arc::clone(&log.0);
+    tracing::subscriber::with_default(log, || drop(declared(&["a.b", "c.d"])));
+    let logged = logged.lock().unwrap();
+    assert_eq!(logged.len(), 2, "{logged:?}");
+    assert!(logged[0].starts_with("ERROR"), "{logged:?}");
+    assert!(logged[0].contains("a.b"), "{logged:?}");
+}
+
+#[test]
+fn a_declared_event_that_was_taken_logs_no_error() {
+    let log = Log::default();
+    let logged = Arc::clone(&log.0);
+    tracing::subscriber::with_default(log, || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.build().unwrap();
+        let store = TestStore::new();
+        let inner = Counting::new(|_: Request<TestBody>| async { declared(&["a.b"]) });
+        let call = store.layer().layer(inner).oneshot(post("/own", &json!({})));
+        drop(runtime.block_on(call).unwrap());
+    });
+    let logged = logged.lock().unwrap();
+    assert!(
+        logged.iter().all(|line| !line.starts_with("ERROR")),
+        "{logged:?}"
+    );
+}
+
+#[tokio::test]
+async fn logs_hold_no_payload() {
+    let log = Log::default();
+    let logged = Arc::clone(&log.0);
+    let guard = tracing::subscriber::set_default(log);
+    let store = TestStore::new();
+    store.fill();
+    let inner = Counting::new(|_: Request<TestBody>| async { sign_in_answer() });
+    let sent = json!({"email": "alice@example.com", "password": "correct-horse"});
+    let request = post("/api/auth/sign-in/email", &sent);
+    store.layer().layer(inner).oneshot(request).await.unwrap();
+    drop(guard);
+    let logged = logged.lock().unwrap().join("\n");
+    assert!(logged.contains("session.created"), "{logged}");
+    for secret in ["alice", "correct-horse", "a-session-token", "u1"] {
+        assert!(!logged.contains(secret), "{logged}");
+    }
+}
+
+/// Keeps what is logged, as lines that begin with the level.
+#[derive(Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _metadata: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _span: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &span::Id, _values: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Line(String);
+        impl Visit for Line {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                self.0.push_str(&format!(" {field}={value:?}"));
+            }
+        }
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _span: &span::Id) {}
+
+    fn exit(&self, _span: &span::Id) {}
+}

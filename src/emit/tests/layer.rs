@@ -1,0 +1,521 @@
+use std::convert::Infallible;
+use std::future::pending;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt as _, Full};
+use serde_json::json;
+use tokio::sync::Notify;
+use tower::{Service, ServiceExt as _, service_fn};
+use tower_layer::Layer as _;
+
+use super::support::{
+    Counting, TestBody, TestStore, answer, bytes_of, post, sign_in_answer, slug_of, streamed,
+};
+use crate::body::BoxError;
+use crate::emit::{ActiveSession, CapturedBody, Emit, OnStoreFailure};
+use crate::event::{AuthEvent, Session, User};
+
+const SIGN_IN: &str = "/api/auth/sign-in/email";
+
+async fn signing_in<B>(_request: Request<B>) -> Response<Full<Bytes>> {
+    sign_in_answer()
+}
+
+#[tokio::test]
+async fn the_events_are_stored_before_the_answer_is_released() {
+    let store = TestStore::closed();
+    let service = store.layer().layer(Counting::new(signing_in::<TestBody>));
+    let response = tokio::spawn(service.oneshot(post(SIGN_IN, &json!({}))));
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!response.is_finished());
+
+    store.open();
+    let response = response.await.unwrap().unwrap();
+
+    assert_eq!(store.names(), ["session.created"]);
+    assert_eq!(
+        bytes_of(response.into_body()).await,
+        bytes_of(sign_in_answer().into_body()).await
+    );
+}
+
+#[tokio::test]
+async fn only_the_service_that_was_polled_ready_is_called() {
+    let store = TestStore::new();
+    let inner = Counting::new(signing_in::<TestBody>);
+    let calls = inner.calls();
+    let mut service = store.layer().layer(inner);
+    for path in [SIGN_IN, "/other", SIGN_IN] {
+        let ready = service.ready().await.unwrap();
+        ready.call(post(path, &json!({}))).await.unwrap();
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+    assert_eq!(store.names().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_captured_passes_frame_by_frame() {
+    let (to_request, request_body) = streamed();
+    let (to_response, response_body) = streamed();
+    let response_body = Arc::new(std::sync::Mutex::new(Some(response_body)));
+    let echo = Counting::new(move |request: Request<CapturedBody<_>>| {
+        let response_body = response_body.lock().unwrap().take().unwrap();
+        async move {
+            let mut body = request.into_body();
+            let first = body.frame().await.unwrap().unwrap();
+            assert_eq!(first.into_data().unwrap(), "first");
+            tokio::spawn(async move { assert!(body.frame().await.is_none()) });
+            Response::new(response_body)
+        }
+    });
+    let store = TestStore::new();
+    let service = store.layer().layer(echo);
+    let request = Request::post("/api/auth/sign-in/other")
+        .body(request_body)
+        .unwrap();
+    to_request.send(Frame::data("first".into())).unwrap();
+
+    let response = service.oneshot(request).await.unwrap();
+
+    let mut body = response.into_body();
+    assert!(!body.is_end_stream());
+    for part in ["one", "two"] {
+        to_response.send(Frame::data(part.into())).unwrap();
+        let frame = body.frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), part);
+    }
+    let trailers = HeaderMap::from_iter([(header::ETAG, "x".parse().unwrap())]);
+    to_response.send(Frame::trailers(trailers.clone())).unwrap();
+    let frame = body.frame().await.unwrap().unwrap();
+    assert_eq!(frame.into_trailers().unwrap(), trailers);
+    drop((to_request, to_response));
+    assert!(body.frame().await.is_none());
+    assert!(store.names().is_empty());
+}
+
+#[tokio::test]
+async fn a_captured_answer_keeps_status_headers_bytes_and_trailers() {
+    let trailers = HeaderMap::from_iter([(header::ETAG, "x".parse().unwrap())]);
+    let sent = trailers.clone();
+    let inner = Counting::new(move |_request: Request<TestBody>| {
+        let (to_response, body) = streamed();
+        for part in [r#"{"token":"a-session-token","#, r#""user":{"id":"u1"}}"#] {
+            to_response.send(Frame::data(part.into())).unwrap();
+        }
+        to_response.send(Frame::trailers(sent.clone())).unwrap();
+        async move {
+            Response::builder()
+                .header("x-own", "1")
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(body)
+                .unwrap()
+        }
+    });
+    let store = TestStore::new();
+    let response = store
+        .layer()
+        .layer(inner)
+        .oneshot(post(SIGN_IN, &json!({})))
+        .await
+        .unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["x-own"], "1");
+    let body = response.into_body().collect().await.unwrap();
+    assert_eq!(body.trailers(), Some(&trailers));
+    assert_eq!(
+        body.to_bytes(),
+        r#"{"token":"a-session-token","user":{"id":"u1"}}"#
+    );
+    assert_eq!(store.names(), ["session.created"]);
+}
+
+#[tokio::test]
+async fn the_inner_service_gets_the_very_same_request() {
+    for cap in [0, 10, 1_000] {
+        let inner = Counting::new(|request: Request<TestBody>| async move {
+            assert_eq!(request.headers()["x-own"], "1");
+            assert_eq!(request.extensions().get::<u8>(), Some(&7));
+            let hint = request.body().size_hint().exact();
+            let body = bytes_of(request.into_body()).await;
+            assert_eq!(hint, Some(body.len() as u64));
+            assert_eq!(body, r#"{"email":"a@example.com"}"#);
+            sign_in_answer()
+        });
+        let store = TestStore::new();
+        let mut request = post(SIGN_IN, &json!({"email": "a@example.com"}));
+        request.headers_mut().insert("x-own", "1".parse().unwrap());
+        request.extensions_mut().insert(7_u8);
+        let layer = store.layer().with_body_cap(cap);
+        let response = layer.layer(inner).oneshot(request).await.unwrap();
+        assert_eq!(
+            bytes_of(response.into_body()).await,
+            bytes_of(sign_in_answer().into_body()).await
+        );
+        // An answer over the cap is not seen.
+        assert_eq!(store.names().len(), usize::from(cap == 1_000), "cap {cap}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_over_the_cap_does_not_hide_what_the_answer_says() {
+    let store = TestStore::new();
+    let service = store
+        .layer()
+        .with_body_cap(100)
+        .layer(Counting::new(signing_in::<TestBody>));
+    let padded = json!({"padding": "x".repeat(10_000)});
+    service.oneshot(post(SIGN_IN, &padded)).await.unwrap();
+    assert_eq!(store.names(), ["session.created"]);
+}
+
+#[tokio::test]
+async fn an_encoded_answer_passes_unseen() {
+    let inner = Counting::new(|_: Request<TestBody>| async {
+        let mut response = sign_in_answer();
+        let encoding = "gzip".parse().unwrap();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_ENCODING, encoding);
+        response
+    });
+    let store = TestStore::new();
+    let service = store.layer().layer(inner);
+    let response = service.oneshot(post(SIGN_IN, &json!({}))).await.unwrap();
+    assert_eq!(response.headers()[header::CONTENT_ENCODING], "gzip");
+    assert!(store.names().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_handed_on_with_its_error() {
+    let inner = Counting::new(|request: Request<CapturedBody<_>>| async move {
+        let mut body = request.into_body();
+        let first = body.frame().await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap(), "{");
+        assert!(body.frame().await.unwrap().is_err());
+        assert!(body.frame().await.is_none());
+        sign_in_answer()
+    });
+    let frames = [Ok(Frame::data(Bytes::from("{"))), Err("broken off")];
+    let mut frames = frames.into_iter();
+    let body = http_body_util::StreamBody::new(Polled(move || frames.next()));
+    let request = Request::post(SIGN_IN).body(body).unwrap();
+    let store = TestStore::new();
+    store.layer().layer(inner).oneshot(request).await.unwrap();
+    assert_eq!(store.names(), ["session.created"]);
+}
+
+struct Polled<F>(F);
+
+impl<T, F: FnMut() -> Option<T> + Unpin> futures_core::Stream for Polled<F> {
+    type Item = T;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        _cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<T>> {
+        std::task::Poll::Ready((self.0)())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_captured_request_that_stalls_is_refused_before_the_call() {
+    let (to_request, body) = streamed();
+    to_request.send(Frame::data("{".into())).unwrap();
+    let inner = Counting::new(signing_in::<CapturedBody<_>>);
+    let calls = inner.calls();
+    let request = Request::post(SIGN_IN).body(body).unwrap();
+    let response = TestStore::new().layer().layer(inner).oneshot(request);
+    let refused = slug_of(response.await.unwrap()).await;
+    assert_eq!(
+        refused,
+        (StatusCode::REQUEST_TIMEOUT, "body-timeout".into())
+    );
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_cancels_neither_the_call_nor_the_store() {
+    let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let signals = (Arc::clone(&entered), Arc::clone(&go_on));
+    let inner = Counting::new(move |_: Request<TestBody>| {
+        let (entered, go_on) = signals.clone();
+        async move {
+            entered.notify_one();
+            go_on.notified().await;
+            sign_in_answer()
+        }
+    });
+    let store = TestStore::closed();
+    let caller = tokio::spawn(
+        store
+            .layer()
+            .layer(inner)
+            .oneshot(post(SIGN_IN, &json!({}))),
+    );
+    entered.notified().await;
+
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    go_on.notify_one();
+    store.open();
+
+    until(|| !store.names().is_empty()).await;
+    assert_eq!(store.names(), ["session.created"]);
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_while_a_declared_event_is_stored_does_not_lose_it() {
+    let inner = Counting::new(|_: Request<TestBody>| async {
+        let mut response = sign_in_answer();
+        Emit(AuthEvent::user_created(&User::new("u1"))).attach(&mut response);
+        response
+    });
+    let store = TestStore::closed();
+    let mut response = Box::pin(store.layer().layer(inner).oneshot(post("/own", &json!({}))));
+    for _ in 0..10 {
+        let polled = std::future::poll_fn(|cx| {
+            let polled = response.as_mut().poll(cx);
+            std::task::Poll::Ready(polled)
+        });
+        assert!(polled.await.is_pending());
+    }
+    drop(response);
+    store.open();
+    until(|| !store.names().is_empty()).await;
+    assert_eq!(store.names(), ["user.created"]);
+}
+
+/// Lets other tasks run until `condition` holds.
+async fn until(condition: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if condition() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it never came to be");
+}
+
+#[tokio::test]
+async fn a_panic_of_the_inner_service_reaches_the_caller_and_makes_no_event() {
+    let store = TestStore::new();
+    let service = store
+        .layer()
+        .layer(Counting::new(|_: Request<TestBody>| async {
+            if true {
+                std::panic::resume_unwind(Box::new("inner"));
+            }
+            sign_in_answer()
+        }));
+    let call = AssertUnwindSafe(service.oneshot(post(SIGN_IN, &json!({}))));
+    let panic = tokio::spawn(async move { call.0.await.map(drop) }).await;
+    let panic = panic.unwrap_err().into_panic();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"inner"));
+    assert!(store.names().is_empty());
+}
+
+#[tokio::test]
+async fn an_error_of_the_inner_service_is_handed_on_as_it_is() {
+    let store = TestStore::new();
+    let inner = service_fn(|_: Request<TestBody>| async { Err::<Response<Full<Bytes>>, _>(42) });
+    for path in [SIGN_IN, "/other"] {
+        let failed = store.layer().layer(inner).oneshot(post(path, &json!({})));
+        assert_eq!(failed.await.unwrap_err(), 42);
+    }
+    assert!(store.names().is_empty());
+}
+
+#[tokio::test]
+async fn with_the_store_down_no_captured_call_is_made() {
+    let store = TestStore::new();
+    store.take_down();
+    let inner = Counting::new(signing_in::<TestBody>);
+    let calls = inner.calls();
+    let service = store.layer().layer(inner);
+
+    let response = service
+        .clone()
+        .oneshot(post(SIGN_IN, &json!({})))
+        .await
+        .unwrap();
+
+    assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+    let refused = slug_of(response).await;
+    assert_eq!(
+        refused,
+        (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable".into())
+    );
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+
+    let other = service.oneshot(post("/other", &json!({}))).await.unwrap();
+    assert_eq!(other.status(), StatusCode::OK);
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_answer_whose_events_cannot_be_stored_is_withheld() {
+    let store = TestStore::new();
+    store.fill();
+    let service = store.layer().layer(Counting::new(signing_in::<TestBody>));
+    let response = service.oneshot(post(SIGN_IN, &json!({}))).await.unwrap();
+    assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+    let refused = slug_of(response).await;
+    assert_eq!(
+        refused,
+        (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable".into())
+    );
+}
+
+#[tokio::test]
+async fn by_choice_the_answer_goes_out_whatever_the_store_does() {
+    let store = TestStore::new();
+    store.take_down();
+    store.fill();
+    let layer = store.layer().on_store_failure(OnStoreFailure::LetGo);
+    let service = layer.layer(Counting::new(signing_in::<TestBody>));
+    let response = service.oneshot(post(SIGN_IN, &json!({}))).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(
+        bytes_of(response.into_body()).await,
+        bytes_of(sign_in_answer().into_body()).await
+    );
+}
+
+#[tokio::test]
+async fn a_status_that_is_not_captured_makes_no_event() {
+    let store = TestStore::new();
+    for status in [201, 204, 302, 400, 401, 403, 422, 500] {
+        let inner = Counting::new(move |_: Request<TestBody>| async move {
+            let mut response = sign_in_answer();
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            response
+        });
+        let service = store.layer().layer(inner);
+        let response = service.oneshot(post(SIGN_IN, &json!({}))).await.unwrap();
+        assert_eq!(response.status().as_u16(), status);
+    }
+    assert!(store.names().is_empty());
+}
+
+fn active() -> ActiveSession {
+    ActiveSession::new(&User::new("u1"), &Session::of_token("a-session-token"))
+}
+
+#[tokio::test]
+async fn the_session_is_looked_up_before_the_call() {
+    let store = TestStore::new();
+    let inner = Counting::new(|_: Request<TestBody>| async { answer(&json!({"success": true})) });
+    let calls = inner.calls();
+    let seen = Arc::clone(&calls);
+    let layer = store.layer().with_sessions(move |headers: HeaderMap| {
+        assert_eq!(seen.load(Ordering::SeqCst), 0);
+        let session = headers.contains_key(header::COOKIE).then(active);
+        async { Ok(session) }
+    });
+    let request = || post("/api/auth/sign-out", &json!({}));
+    let service = layer.layer(inner);
+    service.clone().oneshot(request()).await.unwrap();
+    assert!(store.names().is_empty(), "nobody was signed in");
+
+    calls.store(0, Ordering::SeqCst);
+    let mut signed_in = request();
+    let cookie = "better-auth.session_token=a-session-token.sig"
+        .parse()
+        .unwrap();
+    signed_in.headers_mut().insert(header::COOKIE, cookie);
+    service.oneshot(signed_in).await.unwrap();
+    assert_eq!(store.names(), ["session.revoked"]);
+    let handle = crate::event::SessionHandle::of_token("a-session-token");
+    assert_eq!(store.data(), [json!({"handle": handle})]);
+}
+
+#[tokio::test]
+async fn a_lookup_that_fails_refuses_the_call_unless_losing_events_was_chosen() {
+    for (choice, status, expected) in [
+        (OnStoreFailure::Refuse, StatusCode::SERVICE_UNAVAILABLE, 0),
+        (OnStoreFailure::LetGo, StatusCode::OK, 1),
+    ] {
+        let store = TestStore::new();
+        let inner =
+            Counting::new(|_: Request<TestBody>| async { answer(&json!({"success": true})) });
+        let calls = inner.calls();
+        let layer = store
+            .layer()
+            .on_store_failure(choice)
+            .with_sessions(|_: HeaderMap| async { Err::<_, BoxError>("no answer".into()) });
+        let response = layer
+            .layer(inner)
+            .oneshot(post("/api/auth/sign-out", &json!({})));
+        assert_eq!(response.await.unwrap().status(), status);
+        assert_eq!(calls.load(Ordering::SeqCst), expected);
+        assert!(store.names().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_needs_no_session_looks_none_up() {
+    let store = TestStore::new();
+    let layer = store.layer().with_sessions(|_: HeaderMap| async {
+        pending::<()>().await;
+        Ok(None)
+    });
+    let service = layer.layer(Counting::new(signing_in::<TestBody>));
+    service.oneshot(post(SIGN_IN, &json!({}))).await.unwrap();
+    assert_eq!(store.names(), ["session.created"]);
+}
+
+#[tokio::test]
+async fn get_session_asks_with_the_credentials_of_the_request_and_nothing_else() {
+    use crate::emit::{GetSession, SessionLookup as _};
+
+    let body = json!({
+        "session": {"id": "s1", "token": "a-session-token"},
+        "user": {"id": "u1"},
+    });
+    for (status, body, found) in [
+        (200, body.to_string(), Some(true)),
+        (200, "null".into(), Some(false)),
+        (401, "{}".into(), Some(false)),
+        (500, "{}".into(), None),
+        (200, "{}".into(), None),
+        (200, "not JSON".into(), None),
+    ] {
+        let upstream = service_fn(move |request: Request<Full<Bytes>>| {
+            assert_eq!(request.method(), Method::GET);
+            assert_eq!(request.uri(), "/api/auth/get-session");
+            assert_eq!(request.headers().len(), 1);
+            assert_eq!(request.headers()[header::COOKIE], "a=b");
+            let response = Response::builder().status(status);
+            let response = response.body(Full::<Bytes>::from(body.clone())).unwrap();
+            async { Ok::<_, Infallible>(response) }
+        });
+        let lookup = GetSession::new(upstream, "/api/auth/get-session".parse().unwrap());
+        let mut headers = HeaderMap::new();
+        assert!(lookup.session(&headers).await.unwrap().is_none());
+        headers.insert(header::COOKIE, "a=b".parse().unwrap());
+        headers.insert(header::HOST, "example.com".parse().unwrap());
+        let session = lookup.session(&headers).await;
+        assert_eq!(session.ok().map(|it| it.is_some()), found, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn get_session_does_not_wait_for_ever() {
+    use crate::emit::{GetSession, SessionLookup as _};
+
+    let upstream = service_fn(|_: Request<Full<Bytes>>| {
+        pending::<Result<Response<Full<Bytes>>, Infallible>>()
+    });
+    let lookup = GetSession::new(upstream, "/get-session".parse().unwrap());
+    let headers = HeaderMap::from_iter([(header::COOKIE, "a=b".parse().unwrap())]);
+    let asked = tokio::time::timeout(Duration::from_secs(6), lookup.session(&headers));
+    assert!(asked.await.unwrap().is_err());
+}

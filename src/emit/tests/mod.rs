@@ -1,0 +1,5 @@
+mod declared;
+mod layer;
+mod redact;
+mod rules;
+mod support;

@@ -1,0 +1,275 @@
+use http::{Method, StatusCode};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::support::exchange;
+use crate::emit::{ActiveSession, BetterAuthRoutes, Capture, RouteMap, RouteRules};
+use crate::event::{AuthEvent, EventType, Resource, User};
+
+fn names(events: &[AuthEvent]) -> Vec<&str> {
+    events.iter().map(|it| it.event_type().as_str()).collect()
+}
+
+fn post(rules: &BetterAuthRoutes, path: &str, sent: &Value, answered: &Value) -> Vec<AuthEvent> {
+    rules.events(&exchange(
+        Method::POST,
+        path,
+        sent,
+        StatusCode::OK,
+        answered,
+    ))
+}
+
+#[test]
+fn a_route_is_known_by_method_and_exact_path() {
+    let rules = BetterAuthRoutes::default();
+    let captured = |method: Method, path: &str| rules.capture(&method, path).is_some();
+    for path in [
+        "/api/auth/sign-in/email",
+        "/api/auth/sign-in/email/",
+        "/api/auth/./sign-in/email",
+        "/api/auth/x/../sign-in/email",
+        "/api/auth/%2e/sign-in/email",
+        "/api/auth/x/%2E%2e/sign-in/email",
+        "/api/auth\\sign-in/email",
+    ] {
+        assert!(captured(Method::POST, path), "{path}");
+    }
+    assert!(!captured(Method::GET, "/api/auth/sign-in/email"));
+    for path in [
+        "/api/auth/sign-in/email2",
+        "/api/auth/sign-in",
+        "/api/auth/Sign-In/email",
+        "/api/authsign-in/email",
+        "/sign-in/email",
+        "/x/api/auth/sign-in/email",
+        "/api/auth",
+        "/",
+        "",
+        "*",
+    ] {
+        assert!(!captured(Method::POST, path), "{path}");
+    }
+}
+
+#[test]
+fn the_base_path_can_be_another_or_none() {
+    for (base, path) in [
+        ("", "/sign-in/email"),
+        ("/", "/sign-in/email"),
+        ("/auth/", "/auth/sign-in/email"),
+    ] {
+        let rules = BetterAuthRoutes::default().base_path(base);
+        assert!(rules.capture(&Method::POST, path).is_some(), "{base}");
+    }
+}
+
+#[test]
+fn a_sign_up_without_a_session_makes_an_event_only_by_choice() {
+    let answered = json!({"token": null, "user": {"id": "u1"}});
+    let path = "/api/auth/sign-up/email";
+    let rules = BetterAuthRoutes::default();
+    assert!(post(&rules, path, &json!({}), &answered).is_empty());
+    let rules = rules.dangerous_sign_ups_without_session();
+    assert_eq!(
+        names(&post(&rules, path, &json!({}), &answered)),
+        ["user.created"]
+    );
+}
+
+#[test]
+fn only_documented_and_included_fields_travel() {
+    let answered = json!({"token": "a-session-token", "user": {
+        "id": "u1", "name": "Alice", "plan": {"level": 2, "apiSecret": "x"}, "internal": 1,
+    }});
+    let rules = BetterAuthRoutes::default();
+    let events = post(&rules, "/api/auth/sign-up/email", &json!({}), &answered);
+    assert_eq!(
+        events[0].data(),
+        json!({"id": "u1", "name": "Alice"}).as_object().unwrap()
+    );
+    let rules = rules.include(["plan"]);
+    let events = post(&rules, "/api/auth/sign-up/email", &json!({}), &answered);
+    assert_eq!(events[0].data()["plan"]["level"], 2);
+    let session = events[1].data();
+    let mut keys: Vec<_> = session.keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["handle", "userId"]);
+}
+
+#[test]
+fn metadata_in_a_text_is_opened_so_that_its_fields_can_be_judged() {
+    for (packed, opened) in [
+        (json!("{\"plan\":\"pro\"}"), json!({"plan": "pro"})),
+        (json!("not JSON"), Value::Null),
+        (json!({"plan": 1}), json!({"plan": 1})),
+    ] {
+        let answered = json!({"id": "o1", "metadata": packed});
+        let rules = BetterAuthRoutes::default();
+        let events = post(
+            &rules,
+            "/api/auth/organization/delete",
+            &json!({}),
+            &answered,
+        );
+        assert_eq!(events[0].data()["metadata"], opened);
+    }
+}
+
+fn active(user: &Value) -> ActiveSession {
+    let answer = json!({"user": user, "session": {"id": "s1", "token": "a-session-token"}});
+    ActiveSession::from_json(&answer).unwrap()
+}
+
+#[test]
+fn an_update_tells_the_user_as_looked_up_after_the_call_not_as_asked_for() {
+    let sent = json!({"name": "Alice", "role": "admin", "emailVerified": true});
+    let seen = || {
+        exchange(
+            Method::POST,
+            "/api/auth/update-user",
+            &sent,
+            StatusCode::OK,
+            &json!({"status": true}),
+        )
+    };
+    let rules = BetterAuthRoutes::default();
+    let before = || Some(active(&json!({"id": "u1", "role": "user"})));
+    let after =
+        json!({"id": "u1", "role": "user", "name": "Alice", "updatedAt": "2026-11-22T00:00:00Z"});
+    let events = rules.events(&seen().with_sessions(before(), Some(active(&after))));
+    assert_eq!(names(&events), ["user.updated"]);
+    assert_eq!(events[0].data(), after.as_object().unwrap());
+
+    for (before, after) in [
+        (None, None),
+        (None, Some(active(&after))),
+        (before(), None),
+        (before(), Some(active(&json!({"id": "u2"})))),
+    ] {
+        assert!(
+            rules
+                .events(&seen().with_sessions(before, after))
+                .is_empty()
+        );
+    }
+}
+
+#[test]
+fn an_address_counts_as_verified_for_the_user_whose_link_it_was_and_once() {
+    // {"email":"carol@example.com"} and {"email":…,"updateTo":"new@example.com"}
+    let own = "h.eyJlbWFpbCI6ImNhcm9sQGV4YW1wbGUuY29tIn0.s";
+    let change =
+        "h.eyJlbWFpbCI6ImNhcm9sQGV4YW1wbGUuY29tIiwidXBkYXRlVG8iOiJuZXdAZXhhbXBsZS5jb20ifQ.s";
+    let carol = |verified: bool| json!({"id": "u1", "email": "carol@example.com", "emailVerified": verified});
+    let mallory = json!({"id": "u2", "email": "mallory@example.com", "emailVerified": false});
+    for (user, token, emitted) in [
+        (Some(carol(false)), own, true),
+        (Some(carol(true)), own, false),
+        (Some(mallory), own, false),
+        (Some(carol(false)), change, false),
+        (Some(carol(false)), "no token", false),
+        (None, own, false),
+    ] {
+        let uri = format!("/api/auth/verify-email?token={}", token.replace(' ', "+"));
+        let seen = exchange(
+            Method::GET,
+            &uri,
+            &json!({}),
+            StatusCode::OK,
+            &json!({"status": true}),
+        );
+        let seen = seen.with_sessions(user.as_ref().map(active), None);
+        let events = BetterAuthRoutes::default().events(&seen);
+        assert_eq!(events.len(), usize::from(emitted), "{user:?} {token}");
+        if emitted {
+            let Resource::User(user) = events[0].resource().unwrap() else {
+                panic!("not a user");
+            };
+            assert_eq!(user.email_verified, Some(true));
+        }
+    }
+}
+
+#[test]
+fn a_deletion_that_awaits_confirmation_is_none() {
+    let rules = BetterAuthRoutes::default();
+    for (message, emitted) in [("User deleted", 1), ("Verification email sent", 0)] {
+        let answered = json!({"success": true, "message": message});
+        let seen = exchange(
+            Method::POST,
+            "/api/auth/delete-user",
+            &json!({}),
+            StatusCode::OK,
+            &answered,
+        );
+        let seen = seen.with_sessions(Some(active(&json!({"id": "u1"}))), None);
+        assert_eq!(rules.events(&seen).len(), emitted, "{message}");
+    }
+}
+
+#[test]
+fn a_map_asks_every_closure_of_the_route() {
+    let event =
+        |name: &'static str| AuthEvent::new(EventType::new(name).unwrap(), serde_json::Map::new());
+    let rules = RouteMap::new()
+        .on(Method::POST, "/a", StatusCode::OK, move |_| {
+            Some(event("a.one"))
+        })
+        .on(Method::POST, "/a", StatusCode::CREATED, move |_| {
+            [event("a.two")]
+        })
+        .on_with_session(Method::POST, "/a", StatusCode::OK, move |seen| {
+            let user = seen.session()?.user()["id"].as_str()?;
+            Some(AuthEvent::user_updated(&User::new(user)))
+        });
+    let capture = rules.capture(&Method::POST, "/a").unwrap();
+    let statuses = [StatusCode::OK, StatusCode::CREATED, StatusCode::OK];
+    assert_eq!(capture, Capture::on(statuses.to_vec()).with_session());
+    assert_eq!(rules.capture(&Method::GET, "/a"), None);
+    assert_eq!(rules.capture(&Method::POST, "/a/"), None);
+    let seen = |status| exchange(Method::POST, "/a", &json!({}), status, &json!({}));
+    let active = active(&json!({"id": "u1"}));
+    let ok = seen(StatusCode::OK).with_sessions(Some(active), None);
+    assert_eq!(names(&rules.events(&ok)), ["a.one", "user.updated"]);
+    assert_eq!(names(&rules.events(&seen(StatusCode::CREATED))), ["a.two"]);
+    assert_eq!(names(&rules.events(&seen(StatusCode::OK))), ["a.one"]);
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,8}".prop_map(Value::from),
+    ];
+    let keys = "id|token|user|session|status|success|member|invitation|message|email|.{0,4}";
+    leaf.prop_recursive(4, 32, 6, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            btree_map(keys, inner, 0..8).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_exchange_is_judged_and_what_it_makes_is_well_formed(
+        path in "/(sign-up/email|sign-in/email|two-factor/verify-totp|organization/(create|delete|leave)|admin/(update-user|remove-user)|api-key/(create|delete)|sign-out|delete-user|update-user)",
+        sent in any_json(),
+        answered in any_json(),
+        user in any_json(),
+        session in any_json(),
+    ) {
+        let rules = BetterAuthRoutes::default().base_path("");
+        let active = ActiveSession::from_json(&json!({"user": user, "session": session}));
+        let seen = exchange(Method::POST, &path, &sent, StatusCode::OK, &answered)
+            .with_sessions(active.clone(), active);
+        for event in rules.events(&seen) {
+            let data = event.data();
+            prop_assert!(data.contains_key("id") || data.contains_key("handle"), "{:?}", data);
+            prop_assert!(!data.contains_key("token"));
+        }
+    }
+}
