@@ -6,6 +6,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[cfg(all(feature = "emit", feature = "axum", feature = "test-util"))]
+mod emit;
 #[cfg(all(feature = "jwt", feature = "test-util"))]
 mod jwt;
 #[cfg(all(feature = "jwt", feature = "axum"))]

@@ -11,7 +11,7 @@ use tracing::span;
 
 use super::support::{Counting, TestBody, TestStore, post, sign_in_answer};
 use crate::emit::Emit;
-use crate::event::{AuthEvent, EventType, User};
+use crate::event::{AuthEvent, EventType};
 
 fn declared(names: &'static [&'static str]) -> Response<Full<Bytes>> {
     let mut response = sign_in_answer();
@@ -46,6 +46,8 @@ async fn an_answer_that_declares_events_is_not_asked_by_the_rules() {
 #[tokio::test]
 async fn two_parts_of_one_axum_answer_are_two_events() {
     use axum::{Json, Router, routing::post as route};
+
+    use crate::event::User;
 
     let user = |id: &str| Emit(AuthEvent::user_created(&User::new(id)));
     let handler = move || async move { (user("u1"), Some(user("u2")), Json(1)) };
