@@ -221,67 +221,124 @@ fn a_pem_text_without_a_usable_key_is_refused_by_cause() {
     }
 }
 
+/// Asserts that a set keeps a good key and leaves each of `cases` out for its reason.
+fn assert_ignored(cases: &[(Value, KeyRejected)]) {
+    let mut keys: Vec<Value> = cases.iter().map(|(key, _)| key.clone()).collect();
+    keys.push(p256_with("kid", json!("good")));
+    let set = KeySet::from_json(json!({ "keys": keys, "x": 1 }).to_string()).unwrap();
+    for (index, (key, reason)) in cases.iter().enumerate() {
+        let reason = *reason;
+        assert_eq!(set.ignored()[index], IgnoredKey { index, reason }, "{key}");
+    }
+    assert_eq!(set.ignored().len(), cases.len());
+    assert_eq!(set.keys().len(), 1);
+}
+
+fn p256_with(name: &str, value: Value) -> Value {
+    let mut key: Value = serde_json::from_str(RFC_7515_P256).unwrap();
+    key.as_object_mut().unwrap().remove("d");
+    key[name] = value;
+    key
+}
+
 #[test]
-fn keys_that_must_not_verify_are_left_out_by_reason() {
-    let good: Value = serde_json::from_str(RFC_7515_P256).unwrap();
-    let ec = |name: &str, value: Value| {
-        let mut key = json!({ "kty": "EC", "crv": "P-256", "x": good["x"], "y": good["y"] });
-        key[name] = value;
-        key
-    };
-    let rsa = |n: &str, e: &str| json!({ "kty": "RSA", "n": n, "e": e });
+fn keys_for_another_purpose_are_left_out_by_reason() {
+    assert_ignored(&[
+        (json!(1), KeyRejected::Json),
+        (json!({ "crv": "P-256" }), KeyRejected::Json),
+        (p256_with("kty", json!(1)), KeyRejected::Json),
+        (p256_with("d", json!("AAAA")), KeyRejected::Private),
+        (p256_with("p", json!("")), KeyRejected::Private),
+        (p256_with("k", json!("AAAA")), KeyRejected::Symmetric),
+        (json!({ "kty": "oct", "k": "AAAA" }), KeyRejected::Symmetric),
+        (json!({ "kty": "oct" }), KeyRejected::Symmetric),
+        (p256_with("crv", json!("secp256k1")), KeyRejected::Type),
+        (p256_with("kty", json!("AKP")), KeyRejected::Type),
+        (p256_with("alg", json!("HS256")), KeyRejected::Algorithm),
+        (p256_with("alg", json!("ES384")), KeyRejected::Algorithm),
+        (p256_with("alg", json!("RS256")), KeyRejected::Algorithm),
+        (p256_with("use", json!("enc")), KeyRejected::Use),
+        (p256_with("key_ops", json!(["sign"])), KeyRejected::KeyOps),
+        (p256_with("key_ops", json!([])), KeyRejected::KeyOps),
+        (p256_with("kid", json!("")), KeyRejected::KeyId),
+    ]);
+}
+
+#[test]
+fn points_that_are_no_public_key_are_left_out() {
     let okp = |x: [u8; 32]| json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url::encode(&x) });
-    let zeros = base64url::encode(&[0; 32]);
-    let modulus = |bytes: usize| base64url::encode(&vec![0xff; bytes]);
+    let x = p256_with("kid", json!("a"))["x"].clone();
     let mut one = [0; 32];
     one[0] = 1;
     one[31] = 0x80;
-    let cases = [
-        (json!(1), KeyRejected::Json),
-        (json!({ "crv": "P-256" }), KeyRejected::Json),
-        (ec("x", Value::Null), KeyRejected::Member("x")),
-        (ec("x", json!("f83O J3D2")), KeyRejected::Member("x")),
-        (ec("x", json!("AAAA")), KeyRejected::Point),
-        (ec("x", json!(zeros)), KeyRejected::Point),
-        (ec("y", good["x"].clone()), KeyRejected::Point),
-        (ec("d", good["d"].clone()), KeyRejected::Private),
-        (ec("k", json!("AAAA")), KeyRejected::Symmetric),
-        (json!({ "kty": "oct", "k": "AAAA" }), KeyRejected::Symmetric),
-        (ec("crv", json!("secp256k1")), KeyRejected::Type),
-        (ec("kty", json!("AKP")), KeyRejected::Type),
-        (ec("alg", json!("HS256")), KeyRejected::Algorithm),
-        (ec("alg", json!("ES384")), KeyRejected::Algorithm),
-        (ec("alg", json!("RS256")), KeyRejected::Algorithm),
-        (ec("use", json!("enc")), KeyRejected::Use),
-        (ec("key_ops", json!(["sign"])), KeyRejected::KeyOps),
-        (ec("key_ops", json!([])), KeyRejected::KeyOps),
-        (ec("kid", json!("")), KeyRejected::KeyId),
+    assert_ignored(&[
+        (p256_with("x", Value::Null), KeyRejected::Member("x")),
+        (p256_with("x", json!("f83O J3D2")), KeyRejected::Member("x")),
+        (p256_with("x", json!("AAAA")), KeyRejected::Point),
+        (
+            p256_with("x", json!(base64url::encode(&[0; 32]))),
+            KeyRejected::Point,
+        ),
+        (p256_with("y", x), KeyRejected::Point),
         (okp([0; 32]), KeyRejected::Point),
         (okp(one), KeyRejected::Point),
+        (
+            json!({ "kty": "OKP", "crv": "Ed25519", "x": "AAAA" }),
+            KeyRejected::Point,
+        ),
+    ]);
+}
+
+#[test]
+fn weak_rsa_keys_are_left_out() {
+    let rsa = |n: &str, e: &str| json!({ "kty": "RSA", "n": n, "e": e });
+    let modulus = |bytes: usize| base64url::encode(&vec![0xff; bytes]);
+    let even = base64url::encode(&[vec![0xff; 255], vec![0xfe]].concat());
+    let padded = base64url::encode(&[vec![0; 8], vec![0xff; 255]].concat());
+    assert_ignored(&[
         (rsa(&modulus(255), "AQAB"), KeyRejected::Modulus),
         (rsa(&modulus(1025), "AQAB"), KeyRejected::Modulus),
-        (rsa(&(modulus(255) + "AA"), "AQAB"), KeyRejected::Modulus),
+        (rsa(&even, "AQAB"), KeyRejected::Modulus),
+        (rsa(&padded, "AQAB"), KeyRejected::Modulus),
+        (rsa("", "AQAB"), KeyRejected::Modulus),
         (rsa(RFC_7638_RSA_N, "AQ"), KeyRejected::Exponent),
         (rsa(RFC_7638_RSA_N, "Ag"), KeyRejected::Exponent),
         (rsa(RFC_7638_RSA_N, "AQAA"), KeyRejected::Exponent),
         (rsa(RFC_7638_RSA_N, "BAAAAAE"), KeyRejected::Exponent),
         (rsa(RFC_7638_RSA_N, ""), KeyRejected::Exponent),
-    ];
-    let mut keys: Vec<Value> = cases.iter().map(|(key, _)| key.clone()).collect();
-    keys.push(ec("kid", json!("good")));
-    let set = KeySet::from_json(json!({ "keys": keys, "x": 1 }).to_string()).unwrap();
-    for (index, (key, reason)) in cases.iter().enumerate() {
-        assert_eq!(
-            set.ignored()[index],
-            IgnoredKey {
-                index,
-                reason: *reason
-            },
-            "{key}"
+    ]);
+}
+
+#[test]
+fn zero_bytes_before_an_rsa_number_are_dropped() {
+    let n = base64url::decode(RFC_7638_RSA_N).unwrap();
+    let padded = base64url::encode(&[vec![0], n].concat());
+    let key = json!({ "kty": "RSA", "n": padded, "e": "AAEAAQ", "alg": "RS256" });
+    let key = VerifyingKey::from_jwk(&key.to_string()).unwrap();
+    assert_eq!(
+        key.thumbprint(),
+        "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+    );
+}
+
+#[test]
+fn another_issuer_is_refused_however_alike() {
+    for issuer in [
+        "https://auth.example/",
+        "https://auth.exampl",
+        "HTTPS://auth.example",
+        "",
+    ] {
+        let token = sign(
+            &json!({ "alg": "EdDSA" }),
+            &claims_with("iss", json!(issuer)),
+        );
+        let verdict = verify(&token);
+        assert!(
+            matches!(verdict, Err(TokenError::Issuer { .. })),
+            "{issuer:?}"
         );
     }
-    assert_eq!(set.ignored().len(), cases.len());
-    assert_eq!(set.keys().len(), 1);
 }
 
 #[test]
@@ -421,6 +478,11 @@ fn an_issuer_that_cannot_work_is_not_built() {
             with("https://auth#a", "a"),
             "the issuer \"https://auth#a\" is not",
         ),
+        (
+            with("https://a b", "a"),
+            "the issuer \"https://a b\" is not",
+        ),
+        (with("https://", "a"), "the issuer \"https://\" is not"),
         (with(ISSUER, ""), "the audience is empty"),
         (with(ISSUER, "a"), "no signing key"),
         (

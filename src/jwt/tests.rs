@@ -313,12 +313,12 @@ async fn the_credentials_are_marked_sensitive_on_the_way_in() {
 
 /// A source whose key comes when the test sends it.
 #[derive(Clone, Debug)]
-struct Later(Arc<Mutex<Option<oneshot::Receiver<Result<VerifyingKey, LookupError>>>>>);
+struct Later(Arc<Mutex<Option<oneshot::Receiver<Fetched>>>>);
 
-type KeySender = oneshot::Sender<Result<VerifyingKey, LookupError>>;
+type Fetched = Result<VerifyingKey, LookupError>;
 
 impl Later {
-    fn new() -> (KeySender, Self) {
+    fn new() -> (oneshot::Sender<Fetched>, Self) {
         let (send, receive) = oneshot::channel();
         (send, Self(Arc::new(Mutex::new(Some(receive)))))
     }
