@@ -44,7 +44,10 @@
 //!
 //! # Deployment caveats
 //!
-//! * A layer that compresses answers belongs outside this one.
+//! * A layer that compresses answers belongs outside this one. A proxy should not pass
+//!   `Accept-Encoding` on to an upstream that compresses: a compressed answer is not seen.
+//! * A runtime that shuts down ends the tasks of callers that hung up. A graceful shutdown waits for
+//!   all others.
 //! * A proxied auth server should be reached through no other way: calls that do not pass the layer
 //!   make no events.
 //! * [`tokio::spawn`] is used: the service must be called in a Tokio runtime.
@@ -57,6 +60,8 @@ mod exchange;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
+#[cfg(fuzzing)]
+pub(crate) mod fuzz;
 mod layer;
 mod payload;
 mod redact;

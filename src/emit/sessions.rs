@@ -1,6 +1,7 @@
 //! Who was signed in before the call: the port, and an adapter over any HTTP service.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,26 +147,35 @@ where
         if !headers.contains_key(COOKIE) && !headers.contains_key(AUTHORIZATION) {
             return Ok(None);
         }
-        let request = self.request(headers);
-        let mut service = self.service.clone();
-        let ask = async move {
-            std::future::poll_fn(|cx| service.poll_ready(cx))
-                .await
-                .map_err(Into::into)?;
-            service.call(request).await.map_err(Into::into)
-        };
-        let response: Response<B> = tokio::time::timeout(DEADLINE, ask).await??;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::UNAUTHORIZED => return Ok(None),
-            status => return Err(GetSessionFailed(status).into()),
-        }
-        let body = collect(response.into_body(), CAP, DEADLINE).await?;
-        let answer: Value = serde_json::from_slice(&body)?;
-        match ActiveSession::from_json(&answer) {
-            None if !answer.is_null() => Err(GetSessionFailed(StatusCode::OK).into()),
-            session => Ok(session),
-        }
+        let asked = ask(self.service.clone(), self.request(headers));
+        tokio::time::timeout(DEADLINE, asked).await?
+    }
+}
+
+async fn ask<S, B>(
+    mut service: S,
+    request: Request<Full<Bytes>>,
+) -> Result<Option<ActiveSession>, BoxError>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    poll_fn(|cx| service.poll_ready(cx))
+        .await
+        .map_err(Into::into)?;
+    let response = service.call(request).await.map_err(Into::into)?;
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::UNAUTHORIZED => return Ok(None),
+        status => return Err(GetSessionFailed(status).into()),
+    }
+    let body = collect(response.into_body(), CAP, DEADLINE).await?;
+    let answer: Value = serde_json::from_slice(&body)?;
+    match ActiveSession::from_json(&answer) {
+        None if !answer.is_null() => Err(GetSessionFailed(StatusCode::OK).into()),
+        session => Ok(session),
     }
 }
 

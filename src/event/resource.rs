@@ -347,6 +347,10 @@ fn decode<'a, T: Deserialize<'a>>(
     data: &'a Map<String, Value>,
     resource: &'static str,
 ) -> Result<T, DecodeError> {
+    let nameless = data.get("id").is_some_and(|id| id == "");
+    if nameless {
+        return Err(DecodeError::Resource { resource });
+    }
     // The cause is dropped because its text may quote the payload.
     T::deserialize(data).map_err(|_cause| DecodeError::Resource { resource })
 }

@@ -313,6 +313,8 @@ fn data_that_is_not_the_promised_resource_is_refused_without_quoting_it() {
     let err = event.unwrap().resource().unwrap_err();
     assert_eq!(err.to_string(), "`data` is not a well-formed user");
     assert!(!format!("{err:?}").contains("tell-nobody"));
+    let nameless = decode(r#"{"event":"user.deleted","data":{"id":""}}"#);
+    assert!(nameless.unwrap().resource().is_err());
     assert!(
         decode(r#"{"event":"user.deleted","data":{}}"#)
             .unwrap()

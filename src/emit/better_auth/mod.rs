@@ -43,7 +43,8 @@ use crate::event::AuthEvent;
 /// `/reset-password` names no user, and `/revoke-sessions`, `/revoke-other-sessions` and
 /// `/admin/revoke-user-sessions` no session; a sign-in that ends in a redirect (OAuth, a magic link
 /// with `callbackURL`) has no body. A verification link opened in a browser that is not signed in
-/// answers alike the first and every later time. Where you own the server, declare these with
+/// answers alike the first and every later time. A first sign-in by magic link or one-time code also
+/// makes the user, and a new organization its first member: both go unmentioned. Where you own the server, declare these with
 /// [`Emit`](super::Emit) or [`Emitter`](crate::delivery::Emitter).
 ///
 /// # Paths

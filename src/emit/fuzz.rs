@@ -1,0 +1,43 @@
+//! What the fuzz targets need of this room's private items.
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use serde_json::{Value, json};
+
+use super::exchange::Exchange;
+use super::redact::Secrets;
+use super::rules::RouteRules as _;
+use super::{ActiveSession, BetterAuthRoutes};
+
+/// Judges `sent` and `answered` as an exchange on `path`, with and without a session, and returns
+/// the payloads.
+pub(crate) fn payloads(path: &str, sent: &Value, answered: &Value) -> Vec<Value> {
+    let mut payloads = Vec::new();
+    for method in [Method::GET, Method::POST] {
+        let session = ActiveSession::from_json(answered);
+        let Some(seen) = exchange(method, path, sent, answered) else {
+            continue;
+        };
+        let seen = seen.with_sessions(session.clone(), session);
+        let rules = BetterAuthRoutes::default().base_path("");
+        let secrets = Secrets::of(&seen);
+        let events = rules.events(&seen).into_iter();
+        payloads.extend(events.map(|it| Value::Object(secrets.scrub(it).data().clone())));
+    }
+    payloads
+}
+
+fn exchange(method: Method, path: &str, sent: &Value, answered: &Value) -> Option<Exchange> {
+    let request = Request::builder().method(method).uri(path).body(()).ok()?;
+    Some(Exchange::new(
+        request.into_parts().0,
+        Some(&Bytes::from(sent.to_string())),
+        Response::new(()).into_parts().0,
+        Some(&Bytes::from(answered.to_string())),
+    ))
+}
+
+/// A request that holds `secret`.
+pub(crate) fn with_secret(secret: &str) -> Value {
+    json!({"password": secret, "token": "another-secret-token"})
+}
