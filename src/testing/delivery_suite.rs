@@ -154,7 +154,8 @@ fn new_endpoint(host: &str) -> NewEndpoint {
     .unwrap()
 }
 
-async fn endpoint(store: &impl Store, host: &str) -> Endpoint {
+/// Registers an endpoint that gets everything.
+pub async fn endpoint(store: &impl Store, host: &str) -> Endpoint {
     store.create(new_endpoint(host), START).await.unwrap()
 }
 
@@ -162,7 +163,9 @@ async fn enqueue(store: &impl Store, events: Vec<NewEvent>, secs: u64) -> Vec<In
     store.enqueue(events, at(secs)).await.unwrap()
 }
 
-fn request(max: u16, per_endpoint: u16, secs: u64) -> LeaseRequest {
+/// Asks for leases at `secs` that live for a minute, in five attempts at most.
+#[must_use]
+pub fn request(max: u16, per_endpoint: u16, secs: u64) -> LeaseRequest {
     LeaseRequest {
         max: NonZeroU16::new(max).unwrap(),
         per_endpoint: NonZeroU16::new(per_endpoint).unwrap(),

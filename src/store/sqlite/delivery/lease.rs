@@ -143,7 +143,7 @@ fn event_type(name: &str) -> Result<EventType, StoreError> {
         .map_err(|_: PlainError| unreadable("tas_events.type"))
 }
 
-const END_LAPSED: &str = "
+pub(super) const END_LAPSED: &str = "
 UPDATE tas_deliveries
 SET state = iif(attempt >= ?2, 'failed', 'cancelled'), due_at = NULL, ended_at = ?1
 WHERE state = 'leased' AND due_at <= ?1
@@ -152,7 +152,7 @@ WHERE state = 'leased' AND due_at <= ?1
 
 /// Takes of each endpoint no more rows than it may have under way, so that a long backlog is not
 /// read; among them `turn` is a delivery's place in its endpoint's queue, those under way counted.
-const SELECT_DUE: &str = "
+pub(super) const SELECT_DUE: &str = "
 WITH busy AS MATERIALIZED (
     SELECT endpoint, count(*) AS leases FROM tas_deliveries
     WHERE state = 'leased' AND due_at > ?1 GROUP BY endpoint
@@ -183,7 +183,7 @@ SET state = 'leased', attempt = attempt + 1, fence = fence + 1, due_at = ?2
 WHERE id IN (SELECT value FROM json_each(?1))";
 
 /// An endpoint at its cap can be leased from when a lease of it ends.
-const NEXT_DUE: &str = "
+pub(super) const NEXT_DUE: &str = "
 WITH busy AS MATERIALIZED (
     SELECT endpoint, count(*) AS leases, min(due_at) AS first_end FROM tas_deliveries
     WHERE state = 'leased' AND due_at > ?2 GROUP BY endpoint
