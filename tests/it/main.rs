@@ -6,6 +6,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[cfg(feature = "sqlite")]
+mod delivery;
 #[cfg(all(feature = "emit", feature = "axum", feature = "test-util"))]
 mod emit;
 #[cfg(all(feature = "jwt", feature = "test-util"))]

@@ -1,0 +1,151 @@
+//! Events on their way through a store that other processes, and crashes, have a part in.
+
+use std::collections::HashSet;
+use std::env;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Map, json};
+use tower_auth_sync::clock::{Clock as _, SystemClock};
+use tower_auth_sync::delivery::{
+    DeliveryLog as _, DeliveryState, DeliveryStore as _, Emitter, EndpointStore as _, LeaseRequest,
+    NewEndpoint,
+};
+use tower_auth_sync::egress::EgressPolicy;
+use tower_auth_sync::event::{AuthEvent, EventType};
+use tower_auth_sync::id::MessageId;
+use tower_auth_sync::retry::AttemptNumber;
+use tower_auth_sync::signature::{Scheme, Verifier};
+use tower_auth_sync::store::AnyStore;
+
+const SECRET: &str = "whsec_0123456789abcdef0123456789abcdef";
+
+async fn open(dir: &Path) -> AnyStore {
+    let url = format!("sqlite://{}", dir.join("auth-sync.db").display());
+    AnyStore::connect(&url).await.unwrap()
+}
+
+async fn add_endpoint(store: &AnyStore, host: &str) {
+    let url = format!("https://{host}.example.com/hook");
+    let endpoint = NewEndpoint::new(&url, Scheme::banata(), SECRET, &EgressPolicy::public());
+    let now = SystemClock.now();
+    store.create(endpoint.unwrap(), now).await.unwrap();
+}
+
+fn created(user: u64) -> AuthEvent {
+    let mut data = Map::new();
+    data.insert("id".into(), json!(format!("usr_{user}")));
+    AuthEvent::new(EventType::UserCreated, data)
+}
+
+fn everything() -> LeaseRequest {
+    let now = SystemClock.now();
+    LeaseRequest {
+        max: u16::MAX.try_into().unwrap(),
+        per_endpoint: u16::MAX.try_into().unwrap(),
+        max_attempts: AttemptNumber::FIRST.next(),
+        now,
+        until: now.saturating_add(Duration::from_secs(3600)),
+    }
+}
+
+/// Names the directory for [`emit_until_killed`], and tells it that it is the child.
+const CHILD: &str = "TAS_TEST_EMIT_UNTIL_KILLED";
+
+const CHILD_TEST: &str = "delivery::emit_until_killed";
+
+/// The process that gets killed: emits two events at a time and prints the ids that it was told.
+#[tokio::test]
+#[ignore = "runs for ever: started, and killed, by the test below"]
+async fn emit_until_killed() {
+    let Some(dir) = env::var_os(CHILD) else {
+        return;
+    };
+    let emitter = Emitter::new(open(Path::new(&dir)).await);
+    for user in 0.. {
+        let ids = emitter.emit_all([created(user), created(user)]).await;
+        let ids = ids.unwrap();
+        println!("\nstored {} {}", ids[0], ids[1]);
+        std::io::stdout().flush().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_killed_process_loses_nothing_it_was_told_is_stored_and_leaves_nothing_half() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let store = open(dir.path()).await;
+    add_endpoint(&store, "one").await;
+    add_endpoint(&store, "two").await;
+
+    let mut acknowledged = Vec::new();
+    for _ in 0..3 {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--ignored", "--exact", CHILD_TEST, "--nocapture"])
+            .env(CHILD, dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let stored = lines.map_while(Result::ok).filter_map(|line| {
+            let (one, other) = line.strip_prefix("stored ")?.split_once(' ')?;
+            Some([one.to_owned(), other.to_owned()])
+        });
+        acknowledged.extend(stored.take(20).flatten());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    assert_eq!(acknowledged.len(), 3 * 20 * 2);
+    for id in &acknowledged {
+        let id = MessageId::new(id.as_str()).unwrap();
+        let deliveries = store.deliveries(&id).await.unwrap();
+        assert_eq!(deliveries.len(), 2, "{id} goes to both endpoints");
+    }
+    let leases = store.lease(everything()).await.unwrap();
+    let events: HashSet<_> = leases.iter().map(|lease| &lease.event).collect();
+    assert_eq!(leases.len(), events.len() * 2);
+    assert_eq!(events.len() % 2, 0, "each call stored both of its events");
+    assert!(events.len() >= acknowledged.len());
+}
+
+#[tokio::test]
+async fn what_is_leased_is_signed_so_that_the_receiver_accepts_it() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let store = open(dir.path()).await;
+    add_endpoint(&store, "one").await;
+    let emitter = Emitter::new(store.clone());
+    let id = emitter.emit(created(1)).await.unwrap();
+
+    let lease = store.lease(everything()).await.unwrap().remove(0);
+    let now = SystemClock.now();
+    let signer = lease.endpoint.signer(now).unwrap();
+    let mut headers = http::HeaderMap::new();
+    signer
+        .sign(&lease.event, now.to_secs(), &lease.payload)
+        .apply(&mut headers);
+
+    let verifier = Verifier::new(Scheme::banata(), [SECRET]).unwrap();
+    verifier.verify(&headers, &lease.payload).unwrap();
+    let event = AuthEvent::from_slice(&lease.payload).unwrap();
+    assert_eq!(event.id(), Some(id.as_str()));
+}
+
+#[tokio::test]
+async fn an_application_stores_its_change_and_its_event_together() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let store = open(dir.path()).await;
+    add_endpoint(&store, "one").await;
+    let url = format!("sqlite://{}", dir.path().join("auth-sync.db").display());
+    let app = sqlx::SqlitePool::connect(&url).await.unwrap();
+    let emitter = Emitter::new(store.clone());
+
+    let mut tx = app.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let id = emitter.emit_in(&mut *tx, created(1)).await.unwrap();
+    assert_eq!(store.deliveries(&id).await.unwrap(), []);
+    tx.commit().await.unwrap();
+
+    let deliveries = store.deliveries(&id).await.unwrap();
+    assert_eq!(deliveries[0].state, DeliveryState::Pending);
+}
