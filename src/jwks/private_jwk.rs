@@ -114,7 +114,7 @@ impl Received {
 }
 
 fn private(name: &'static str, text: &Option<Private>) -> Result<Bytes, KeyRejected> {
-    let decoded = text.as_ref().map(|text| base64url::decode(&text.0));
-    let decoded = decoded.and_then(Result::ok).map(Zeroizing::new);
+    let decoded = text.as_ref().map(|text| base64url::decode_secret(&text.0));
+    let decoded = decoded.and_then(Result::ok);
     decoded.ok_or(KeyRejected::Member(name))
 }
