@@ -9,7 +9,7 @@ use super::base64url;
 use super::key_id::KeyId;
 use super::verifying::Public;
 
-/// Why a JWK cannot verify tokens.
+/// Why a key cannot verify tokens.
 ///
 /// Texts say which member is wrong, never what stands in it.
 #[non_exhaustive]
@@ -18,6 +18,9 @@ pub enum KeyRejected {
     /// It is not a JSON object of the members of RFC 7517, or a member stands in it twice.
     #[error("the key is not a JSON object of well-formed members")]
     Json,
+    /// There is no public key in the PEM text.
+    #[error("the PEM text holds no `PUBLIC KEY`")]
+    Pem,
     /// A member is missing, or is not base64url without padding.
     #[error("the key's member `{0}` is missing or not base64url without padding")]
     Member(&'static str),

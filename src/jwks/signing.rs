@@ -277,13 +277,7 @@ impl Pair {
             Self::Ed25519(pair) => Public::Okp {
                 x: pair.public_key().as_ref().to_vec(),
             },
-            Self::Rsa(pair) => {
-                let key = pair.public_key();
-                Public::Rsa {
-                    n: key.modulus().big_endian_without_leading_zero().to_vec(),
-                    e: key.exponent().big_endian_without_leading_zero().to_vec(),
-                }
-            }
+            Self::Rsa(pair) => Public::of_rsa(pair.public_key()),
         }
     }
 }

@@ -195,13 +195,69 @@ fn pem_files_of_openssl_are_loaded_by_their_type() {
 }
 
 #[test]
+fn public_pem_files_of_openssl_are_loaded_by_their_type() {
+    for (private, public) in [
+        (
+            include_str!("../../tests/data/keys/p256.pem"),
+            include_str!("../../tests/data/keys/p256.pub.pem"),
+        ),
+        (
+            include_str!("../../tests/data/keys/p384.pem"),
+            include_str!("../../tests/data/keys/p384.pub.pem"),
+        ),
+        (
+            include_str!("../../tests/data/keys/ed25519.pem"),
+            include_str!("../../tests/data/keys/ed25519.pub.pem"),
+        ),
+        (
+            include_str!("../../tests/data/keys/rsa.pem"),
+            include_str!("../../tests/data/keys/rsa.pub.pem"),
+        ),
+    ] {
+        let private = SigningKey::from_pem(private).unwrap();
+        let public = VerifyingKey::from_pem(public).unwrap();
+        assert_eq!(public.algorithm(), private.algorithm());
+        assert_eq!(public.thumbprint(), private.id().as_str());
+        assert_eq!(public.id(), None);
+    }
+}
+
+#[test]
+fn a_public_pem_text_without_a_usable_key_is_refused_by_cause() {
+    for (pem, expected) in [
+        ("", KeyRejected::Pem),
+        (
+            include_str!("../../tests/data/keys/p256.pem"),
+            KeyRejected::Pem,
+        ),
+        (
+            include_str!("../../tests/data/keys/secp256k1.pub.pem"),
+            KeyRejected::Type,
+        ),
+        (
+            include_str!("../../tests/data/keys/p256-compressed.pub.pem"),
+            KeyRejected::Type,
+        ),
+        (
+            include_str!("../../tests/data/keys/rsa-1024.pub.pem"),
+            KeyRejected::Modulus,
+        ),
+    ] {
+        assert_eq!(VerifyingKey::from_pem(pem).unwrap_err(), expected);
+    }
+    // A point that is a byte short, in a frame that still says 65.
+    let pem = include_str!("../../tests/data/keys/p256.pub.pem").replace("wg==", "");
+    assert_eq!(VerifyingKey::from_pem(pem).unwrap_err(), KeyRejected::Point);
+}
+
+#[test]
 fn a_pem_text_without_a_usable_key_is_refused_by_cause() {
     let unsupported = SigningKeyError::Unsupported(None);
     for (pem, expected) in [
         ("", SigningKeyError::NoPrivateKey),
         ("nonsense", SigningKeyError::NoPrivateKey),
         (
-            include_str!("../../tests/data/keys/public.pem"),
+            include_str!("../../tests/data/keys/p256.pub.pem"),
             SigningKeyError::NoPrivateKey,
         ),
         (

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::rsa::{PublicKey as RsaPublicKey, PublicKeyComponents};
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
+use rustls_pki_types::SubjectPublicKeyInfoDer;
+use rustls_pki_types::pem::PemObject as _;
 
 use super::algorithm::{Algorithm, Family};
 use super::jwk::{Jwk, KeyRejected};
@@ -46,6 +48,22 @@ impl VerifyingKey {
     pub fn from_jwk(json: &str) -> Result<Self, KeyRejected> {
         let (id, algorithm, public) = Jwk::parse(json)?;
         Self::new(id, algorithm, public)
+    }
+
+    /// Reads the first public key of a PEM text (`PUBLIC KEY`, X.509 SubjectPublicKeyInfo).
+    ///
+    /// The algorithm is that of its type: `EdDSA`, `ES256`, `ES384`, and `RS256` for RSA. It has no
+    /// id: give it the one that its tokens name, with [`with_id`](Self::with_id).
+    ///
+    /// # Errors
+    ///
+    /// [`KeyRejected::Pem`] if there is no public key in the text, [`KeyRejected::Type`] for a key
+    /// of another type or a compressed point, and what is said there for a bad key.
+    pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, KeyRejected> {
+        let der = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_ref());
+        let der = der.map_err(|_error| KeyRejected::Pem)?;
+        let (algorithm, public) = read_spki(&der).ok_or(KeyRejected::Type)?;
+        Self::new(None, algorithm, public)
     }
 
     pub(super) fn new(
@@ -130,6 +148,38 @@ fn parse(algorithm: Algorithm, public: &Public) -> Result<ParsedPublicKey, KeyRe
                 .map_err(|_error| KeyRejected::Modulus)
         }
         _ => Err(KeyRejected::Algorithm),
+    }
+}
+
+/// What stands before the key itself in a SubjectPublicKeyInfo: constant for each curve (RFC 5480,
+/// RFC 8410).
+const SPKI_ED25519: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
+const SPKI_P256: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
+    \x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04";
+const SPKI_P384: &[u8] = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
+    \x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00\x04";
+
+fn read_spki(der: &[u8]) -> Option<(Algorithm, Public)> {
+    if let Some(x) = der.strip_prefix(SPKI_ED25519) {
+        return Some((Algorithm::EdDsa, Public::Okp { x: x.to_vec() }));
+    }
+    for (prefix, algorithm) in [(SPKI_P256, Algorithm::Es256), (SPKI_P384, Algorithm::Es384)] {
+        if let Some(point) = der.strip_prefix(prefix) {
+            let (x, y) = point.split_at(point.len() / 2);
+            let (x, y) = (x.to_vec(), y.to_vec());
+            return Some((algorithm, Public::Ec { x, y }));
+        }
+    }
+    let key = RsaPublicKey::from_der(der).ok()?;
+    Some((Algorithm::Rs256, Public::of_rsa(&key)))
+}
+
+impl Public {
+    pub(super) fn of_rsa(key: &RsaPublicKey) -> Self {
+        Self::Rsa {
+            n: key.modulus().big_endian_without_leading_zero().to_vec(),
+            e: key.exponent().big_endian_without_leading_zero().to_vec(),
+        }
     }
 }
 
