@@ -140,20 +140,17 @@ pub fn verify_headers(input: &str) {
 }
 
 /// Header and claims of a token are read as a plain JSON parser reads them.
-#[cfg(feature = "jwt")]
 pub fn token_parts(json: &str) {
     crate::jwks::fuzzed::header_agrees(json);
     crate::jwks::fuzzed::claims_agree(json);
 }
 
 /// A JWKS that is read is bounded, publishes nothing private, and reads the same again.
-#[cfg(feature = "jwt")]
 pub fn jwks_document(json: &[u8]) {
     crate::jwks::fuzzed::key_set(json);
 }
 
 /// Only the token that the key's holder signed is accepted, by layer and verifier alike.
-#[cfg(feature = "jwt")]
 pub fn token(text: &str) {
     use std::sync::LazyLock;
 
@@ -176,7 +173,6 @@ pub fn token(text: &str) {
 }
 
 /// The password of a request is in no payload, whatever the answer; only ids are not compared.
-#[cfg(feature = "emit")]
 pub fn emit_redaction(input: &[u8]) {
     use crate::emit::fuzz::{payloads, with_secret};
     use serde_json::Value;

@@ -49,7 +49,7 @@ pub mod worker;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
-#[cfg(all(fuzzing, feature = "emit"))]
+#[cfg(all(fuzzing, feature = "verify", feature = "emit", feature = "jwt"))]
 #[doc(hidden)]
 pub mod fuzzing;
 
