@@ -1,5 +1,23 @@
 //! Signed auth webhooks in and out, verified tokens and a mirror of users and sessions, as Tower
 //! middleware.
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | accept webhooks | [`verify`]: `VerifyWebhookLayer`, `Webhook<T>`; [`signature`] without a framework |
+//! | tell other services what happened | [`emit`]: `SyncEmitterLayer`; [`delivery`]: `Emitter`, endpoints; [`worker`] |
+//! | keep users and sessions in your own tables | [`mirror`] |
+//! | check tokens | [`jwt`]: `JwtAuthLayer`; [`jwks`]: `TokenVerifier` |
+//! | issue tokens and publish the keys | [`jwks`]: `JwtIssuer`, `jwks_routes` |
+//! | test your program | [`testing`] |
+//!
+//! Time and randomness come through ports ([`clock`], [`entropy`]); everything that is stored goes
+//! through small traits ([`delivery`], [`dedupe`], [`mirror`]) that SQLite and memory implement, and
+//! that a store of yours may. Refusals are RFC 9457 problems ([`problem`]).
+//!
+//! # Features
+//!
+//! `axum`, `verify`, `emit` and `jwt` are on by default; `delivery`, `mirror`, `sqlite` and
+//! `test-util` are not. `full` is everything but `test-util`. A feature adds names and changes none.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod clock;
@@ -53,5 +71,19 @@ pub mod testing;
 #[doc(hidden)]
 pub mod fuzzing;
 
+// The paved path.
+#[cfg(feature = "emit")]
+pub use crate::delivery::Emitter;
+#[cfg(feature = "emit")]
+pub use crate::emit::SyncEmitterLayer;
+#[cfg(feature = "jwt")]
+pub use crate::jwt::JwtAuthLayer;
 #[cfg(any(feature = "verify", feature = "emit", feature = "mirror"))]
 pub use crate::store_error::StoreError;
+#[cfg(feature = "verify")]
+pub use crate::verify::VerifyWebhookLayer;
+
+/// Compiles the README's code.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,0 +1,95 @@
+//! Bodies: the one that layers answer with, and reading one whole within a cap and a deadline.
+
+#[cfg(any(feature = "verify", feature = "emit"))]
+mod collect;
+
+use std::error::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use pin_project_lite::pin_project;
+
+#[cfg(any(feature = "verify", feature = "emit"))]
+pub(crate) use self::collect::{CollectError, collect};
+use crate::problem::Problem;
+
+/// Any error of a body or a service.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+pin_project! {
+    /// Response body of the layers: the inner service's, or one of their own.
+    #[derive(Debug)]
+    pub struct ResponseBody<B> {
+        #[pin]
+        inner: Inner<B>,
+    }
+}
+
+pin_project! {
+    #[project = InnerProj]
+    #[derive(Debug)]
+    enum Inner<B> {
+        Service { #[pin] body: B },
+        Own { #[pin] body: Full<Bytes> },
+    }
+}
+
+impl<B> ResponseBody<B> {
+    pub(crate) const fn from_inner(body: B) -> Self {
+        Self {
+            inner: Inner::Service { body },
+        }
+    }
+
+    pub(crate) fn own(bytes: Bytes) -> Self {
+        Self {
+            inner: Inner::Own {
+                body: Full::new(bytes),
+            },
+        }
+    }
+
+    /// Makes the answer of a layer that refuses with `problem`.
+    pub(crate) fn problem(problem: &Problem) -> Response<Self> {
+        problem.to_response().map(Self::own)
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body<Data = Bytes>,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().inner.project() {
+            InnerProj::Service { body } => body.poll_frame(cx),
+            InnerProj::Own { body } => {
+                let frame = ready!(body.poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(|never| match never {})))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Inner::Service { body } => body.is_end_stream(),
+            Inner::Own { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Service { body } => body.size_hint(),
+            Inner::Own { body } => body.size_hint(),
+        }
+    }
+}
