@@ -199,3 +199,20 @@ pub fn emit_redaction(input: &[u8]) {
         assert!(!payload.to_string().contains(SECRET));
     }
 }
+
+/// A `Retry-After` value never asks for more than a day, and the seconds it stands for, written as
+/// digits, mean the same.
+#[cfg(feature = "emit")]
+pub fn retry_after(value: &[u8], now: u64) {
+    use crate::clock::UnixTime;
+    use crate::retry::parse_retry_after;
+
+    let now = UnixTime::from_secs(now);
+    let Some(wait) = parse_retry_after(value, now) else {
+        return;
+    };
+    assert!(wait.as_secs() <= 24 * 60 * 60);
+    assert_eq!(wait.subsec_nanos(), 0);
+    let digits = wait.as_secs().to_string();
+    assert_eq!(parse_retry_after(digits.as_bytes(), now), Some(wait));
+}

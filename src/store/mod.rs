@@ -24,7 +24,7 @@ use crate::store_error::StoreError;
 ///
 /// | URL | store | feature |
 /// |---|---|---|
-/// | `sqlite://auth-sync.db`, `sqlite:///var/lib/app/auth-sync.db` | [`SqliteStore`](sqlite::SqliteStore) on a file, which is made if it is missing | `sqlite` |
+/// | `sqlite://auth-sync.db`, `sqlite:///var/lib/app/auth-sync.db` | `SqliteStore` on a file, which is made if it is missing | `sqlite` |
 /// | `sqlite::memory:` | the same, gone when the last copy is dropped | `sqlite` |
 /// | `memory:` | [`MemoryStore`] | |
 ///
@@ -55,8 +55,7 @@ impl AnyStore {
     /// # Errors
     ///
     /// [`StoreError::is_address`] for a URL that names no store of this build (the cause says which
-    /// there are), otherwise what the store says, such as
-    /// [`SqliteStore::connect`](sqlite::SqliteStore::connect).
+    /// there are), otherwise what that store's own `connect` says.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if url == MEMORY {
             return Ok(MemoryStore::new().into());

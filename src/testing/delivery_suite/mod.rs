@@ -1,0 +1,254 @@
+//! The conformance suites of [`DeliveryStore`] and [`EndpointStore`].
+
+pub mod endpoints;
+pub mod enqueue;
+pub mod lease;
+pub mod settle;
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::clock::UnixMillis;
+use crate::delivery::{
+    AttemptReport, Delivery, DeliveryLog, DeliveryState, DeliveryStore, Endpoint, EndpointStore,
+    FailureReason, IdempotencyKey, Inserted, Lease, LeaseRequest, NewEndpoint, NewEvent, Outcome,
+    Settled, Settlement,
+};
+use crate::egress::EgressPolicy;
+use crate::event::EventType;
+use crate::id::MessageId;
+use crate::retry::AttemptNumber;
+use crate::signature::Scheme;
+
+/// Makes one test for each point of the contract of
+/// [`DeliveryStore`](crate::delivery::DeliveryStore); the store must also be an
+/// [`EndpointStore`](crate::delivery::EndpointStore) and a
+/// [`DeliveryLog`](crate::delivery::DeliveryLog).
+///
+/// Takes a closure that makes, each time, an empty store and whatever has to outlive it, such as its
+/// directory: `async || -> (impl DeliveryStore + EndpointStore + DeliveryLog, Guard)`. Put it in a
+/// module of its own. Needs `tokio` with `macros` and `rt` beside it.
+///
+/// ```
+/// mod memory {
+///     tower_auth_sync::testing::delivery_store_tests!(async || {
+///         (tower_auth_sync::delivery::MemoryStore::new(), ())
+///     });
+/// }
+/// ```
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __delivery_store_tests {
+    ($make:expr) => {
+        $crate::__delivery_store_tests! { @cases $make, enqueue;
+            a_store_that_works_answers_a_ping
+            an_event_goes_to_each_endpoint_whose_filter_it_passes
+            an_event_that_nobody_wants_is_stored_all_the_same
+            a_disabled_endpoint_gets_a_skipped_delivery
+            storing_an_id_or_a_key_again_changes_nothing
+            duplicates_within_one_call_are_found_and_answers_keep_the_order
+            storing_and_releasing_are_heard
+            emitters_that_store_one_key_at_once_store_one_event
+        }
+        $crate::__delivery_store_tests! { @cases $make, lease;
+            a_lease_carries_event_and_endpoint_as_they_were_stored
+            a_delivery_is_not_leased_twice_while_the_lease_lives
+            a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token
+            due_deliveries_are_leased_earliest_first
+            what_became_due_together_goes_out_in_the_order_it_was_stored
+            no_endpoint_gets_more_living_leases_than_the_cap
+            an_endpoint_with_a_backlog_does_not_hold_up_another
+            a_delivery_that_kills_its_workers_fails_in_the_end
+            a_lapsed_lease_may_be_settled_until_it_is_taken_over
+            a_lease_that_was_given_up_is_lost
+            an_extended_lease_lives_longer
+            a_released_delivery_is_due_at_once_and_the_attempt_is_not_counted
+            the_next_due_time_is_told
+            workers_that_lease_at_once_share_nothing
+        }
+        $crate::__delivery_store_tests! { @cases $make, settle;
+            attempts_are_logged_and_a_retry_is_due_at_its_time
+            an_attempt_that_was_never_answered_keeps_its_reason
+            of_a_long_answer_only_the_beginning_is_kept
+            an_endpoint_that_is_gone_gets_nothing_more
+            a_delivery_under_way_when_its_endpoint_is_disabled_is_not_tried_again
+            an_endpoint_that_fails_for_five_days_is_disabled
+            a_retry_does_not_disable_an_endpoint
+            a_success_makes_an_endpoint_healthy
+        }
+    };
+    (@cases $make:expr, $part:ident; $($case:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                let (store, _guard) = ($make)().await;
+                $crate::testing::delivery_suite::$part::$case(store).await;
+            }
+        )*
+    };
+}
+
+/// Makes one test for each point of the contract of
+/// [`EndpointStore`](crate::delivery::EndpointStore), as
+/// [`delivery_store_tests!`](crate::testing::delivery_store_tests) does for the deliveries.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __endpoint_store_tests {
+    ($make:expr) => {
+        $crate::__delivery_store_tests! { @cases $make, endpoints;
+            endpoints_are_found_by_id_and_listed_oldest_first
+            an_endpoint_that_does_not_exist_is_none
+            an_endpoint_gets_no_events_from_before_its_time
+            disabling_cancels_what_waits_and_happens_once
+            an_enabled_endpoint_starts_afresh
+            enabling_an_enabled_endpoint_keeps_its_health
+        }
+    };
+}
+
+/// All three ports of one store.
+pub trait Store: DeliveryStore + EndpointStore + DeliveryLog {}
+
+impl<S: DeliveryStore + EndpointStore + DeliveryLog> Store for S {}
+
+/// When the tests begin.
+pub const START: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
+
+/// Returns a time so many seconds after [`START`].
+#[must_use]
+pub const fn at(secs: u64) -> UnixMillis {
+    UnixMillis::from_millis(START.as_millis() + secs * 1000)
+}
+
+const DAY: u64 = 24 * 3600;
+
+/// How long a lease of these tests lives, in seconds.
+const LEASE: u64 = 60;
+
+fn event(id: &str) -> NewEvent {
+    typed(id, EventType::UserCreated)
+}
+
+fn typed(id: &str, event_type: EventType) -> NewEvent {
+    NewEvent {
+        id: message(id),
+        event_type,
+        payload: Bytes::from(format!("payload of {id} \u{0}\u{ff}")),
+        idempotency_key: None,
+    }
+}
+
+fn keyed(id: &str, key: &str) -> NewEvent {
+    NewEvent {
+        idempotency_key: Some(IdempotencyKey::new(key).unwrap()),
+        ..event(id)
+    }
+}
+
+fn message(id: &str) -> MessageId {
+    MessageId::new(id).unwrap()
+}
+
+fn new_endpoint(host: &str) -> NewEndpoint {
+    NewEndpoint::new(
+        &format!("https://{host}.example.com/hook?a=b"),
+        Scheme::standard_webhooks(),
+        "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
+        &EgressPolicy::public(),
+    )
+    .unwrap()
+}
+
+/// Registers an endpoint that gets everything.
+pub async fn endpoint(store: &impl Store, host: &str) -> Endpoint {
+    store.create(new_endpoint(host), START).await.unwrap()
+}
+
+async fn enqueue(store: &impl Store, events: Vec<NewEvent>, secs: u64) -> Vec<Inserted> {
+    store.enqueue(events, at(secs)).await.unwrap()
+}
+
+/// Asks for leases at `secs` that live for a minute, in five attempts at most.
+#[must_use]
+pub fn request(max: u16, per_endpoint: u16, secs: u64) -> LeaseRequest {
+    LeaseRequest {
+        max: NonZeroU16::new(max).unwrap(),
+        per_endpoint: NonZeroU16::new(per_endpoint).unwrap(),
+        max_attempts: AttemptNumber::new(5).unwrap(),
+        now: at(secs),
+        until: at(secs + LEASE),
+    }
+}
+
+async fn lease(store: &impl Store, secs: u64) -> Vec<Lease> {
+    store.lease(request(100, 100, secs)).await.unwrap()
+}
+
+async fn lease_one(store: &impl Store, secs: u64) -> Lease {
+    let mut leases = lease(store, secs).await;
+    assert_eq!(leases.len(), 1, "one delivery is due at {secs} s");
+    leases.remove(0)
+}
+
+fn events_of(leases: &[Lease]) -> Vec<&str> {
+    leases.iter().map(|lease| lease.event.as_str()).collect()
+}
+
+/// A report of an attempt that was answered.
+#[must_use]
+pub fn report(secs: u64, status: u16) -> AttemptReport {
+    let failed = !(200..300).contains(&status);
+    AttemptReport {
+        started_at: at(secs),
+        duration: Duration::from_millis(1234),
+        status: Some(StatusCode::from_u16(status).unwrap()),
+        failure: failed.then_some(FailureReason::Status),
+        response: Bytes::from_static(b"answer"),
+    }
+}
+
+async fn settle(store: &impl Store, lease: &Lease, outcome: Outcome, secs: u64) -> Settled {
+    let status = match outcome {
+        Outcome::Delivered => 204,
+        Outcome::Retry { .. } | Outcome::Exhausted => 500,
+        Outcome::Gone => 410,
+    };
+    let settlement = Settlement {
+        report: report(secs, status),
+        outcome,
+    };
+    store.settle(lease, settlement, at(secs)).await.unwrap()
+}
+
+async fn delivery(store: &impl Store, event: &str) -> Delivery {
+    let mut found = store.deliveries(&message(event)).await.unwrap();
+    assert_eq!(found.len(), 1, "{event} has one delivery");
+    found.remove(0)
+}
+
+async fn state(store: &impl Store, event: &str) -> DeliveryState {
+    delivery(store, event).await.state
+}
+
+async fn assert_lost(store: &impl Store, lease: &Lease, secs: u64) {
+    let settlement = Settlement {
+        report: report(secs, 200),
+        outcome: Outcome::Delivered,
+    };
+    let settled = store.settle(lease, settlement, at(secs)).await;
+    assert!(settled.unwrap_err().is_lease_lost());
+    let extended = store.extend(lease, at(secs + 999)).await;
+    assert!(extended.unwrap_err().is_lease_lost());
+    let released = store.release(lease, at(secs)).await;
+    assert!(released.unwrap_err().is_lease_lost());
+}
+
+/// Fails a delivery for good at `secs`.
+async fn exhaust(store: &impl Store, id: &str, secs: u64) -> Settled {
+    enqueue(store, vec![event(id)], secs).await;
+    let lease = lease_one(store, secs).await;
+    settle(store, &lease, Outcome::Exhausted, secs).await
+}

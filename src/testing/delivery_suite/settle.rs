@@ -1,0 +1,173 @@
+//! What outcomes do to deliveries and endpoints.
+
+use std::num::NonZeroU16;
+
+use bytes::Bytes;
+
+use super::{
+    DAY, LEASE, Store, at, delivery, endpoint, enqueue, event, exhaust, lease, lease_one, report,
+    request, settle, state,
+};
+use crate::delivery::{
+    AttemptReport, DeliveryState, DisabledBecause, EndpointStatus, FailureReason, Health,
+    MAX_RESPONSE, Outcome, Settlement,
+};
+
+/// Contract 7.
+pub async fn attempts_are_logged_and_a_retry_is_due_at_its_time(store: impl Store) {
+    endpoint(&store, "one").await;
+    enqueue(&store, vec![event("msg_1")], 0).await;
+    let first = lease_one(&store, 0).await;
+    settle(&store, &first, Outcome::Retry { at: at(300) }, 2).await;
+    let waiting = delivery(&store, "msg_1").await;
+    assert_eq!(waiting.state, DeliveryState::Pending);
+    assert_eq!((waiting.due_at, waiting.attempts), (Some(at(300)), 1));
+
+    assert!(lease(&store, 299).await.is_empty());
+    let second = lease_one(&store, 300).await;
+    settle(&store, &second, Outcome::Delivered, 301).await;
+    let done = delivery(&store, "msg_1").await;
+    assert_eq!(done.state, DeliveryState::Delivered);
+    assert_eq!((done.due_at, done.ended_at), (None, Some(at(301))));
+
+    let attempts = store.attempts(&done.id).await.unwrap();
+    let numbers: Vec<_> = attempts.iter().map(|one| one.number.get()).collect();
+    assert_eq!(numbers, [1, 2]);
+    assert_eq!(attempts[0].report, report(2, 500));
+    assert_eq!(attempts[1].report, report(301, 204));
+}
+
+/// Contract 7: an attempt without an answer.
+pub async fn an_attempt_that_was_never_answered_keeps_its_reason(store: impl Store) {
+    endpoint(&store, "one").await;
+    enqueue(&store, vec![event("msg_1")], 0).await;
+    let lease = lease_one(&store, 0).await;
+    let report = AttemptReport {
+        status: None,
+        failure: Some(FailureReason::Timeout),
+        response: Bytes::new(),
+        ..report(1, 200)
+    };
+    let settlement = Settlement {
+        report: report.clone(),
+        outcome: Outcome::Exhausted,
+    };
+    store.settle(&lease, settlement, at(1)).await.unwrap();
+    assert_eq!(state(&store, "msg_1").await, DeliveryState::Failed);
+    let attempts = store.attempts(&lease.delivery).await.unwrap();
+    assert_eq!(attempts[0].report, report);
+}
+
+/// Contract 7: what is kept is bounded.
+pub async fn of_a_long_answer_only_the_beginning_is_kept(store: impl Store) {
+    endpoint(&store, "one").await;
+    enqueue(&store, vec![event("msg_1")], 0).await;
+    let lease = lease_one(&store, 0).await;
+    let report = AttemptReport {
+        response: vec![b'x'; MAX_RESPONSE + 1].into(),
+        ..report(1, 200)
+    };
+    let settlement = Settlement {
+        report,
+        outcome: Outcome::Delivered,
+    };
+    store.settle(&lease, settlement, at(1)).await.unwrap();
+    let attempts = store.attempts(&lease.delivery).await.unwrap();
+    assert_eq!(attempts[0].report.response.len(), MAX_RESPONSE);
+}
+
+/// Contract 8.
+pub async fn an_endpoint_that_is_gone_gets_nothing_more(store: impl Store) {
+    let one = endpoint(&store, "one").await;
+    enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
+    let lease_ = store.lease(request(1, 100, 0)).await.unwrap().remove(0);
+    enqueue(&store, vec![event("msg_3")], 0).await;
+
+    let settled = settle(&store, &lease_, Outcome::Gone, 1).await;
+
+    assert_eq!(settled.disabled, Some(DisabledBecause::Gone));
+    let stored = store.get(&one.id).await.unwrap().unwrap();
+    let expected = EndpointStatus::Disabled {
+        at: at(1),
+        because: DisabledBecause::Gone,
+    };
+    assert_eq!(stored.status, expected);
+    assert_eq!(
+        state(&store, lease_.event.as_str()).await,
+        DeliveryState::Failed
+    );
+    assert_eq!(state(&store, "msg_3").await, DeliveryState::Cancelled);
+    assert!(lease(&store, 9 * LEASE).await.is_empty());
+    assert_eq!(store.next_due(NonZeroU16::MIN, at(1)).await.unwrap(), None);
+}
+
+/// Contract 8.
+pub async fn a_delivery_under_way_when_its_endpoint_is_disabled_is_not_tried_again(
+    store: impl Store,
+) {
+    let one = endpoint(&store, "one").await;
+    let ids = ["msg_1", "msg_2", "msg_3", "msg_4"];
+    enqueue(&store, ids.map(event).to_vec(), 0).await;
+    let mut leases = lease(&store, 0).await;
+    leases.sort_by(|a, b| a.event.cmp(&b.event));
+    store.disable(&one.id, at(1)).await.unwrap();
+
+    settle(&store, &leases[0], Outcome::Delivered, 2).await;
+    settle(&store, &leases[1], Outcome::Retry { at: at(3) }, 2).await;
+    store.release(&leases[2], at(2)).await.unwrap();
+    assert!(lease(&store, LEASE).await.is_empty());
+
+    assert_eq!(state(&store, "msg_1").await, DeliveryState::Delivered);
+    for cancelled in ["msg_2", "msg_3", "msg_4"] {
+        let ended = delivery(&store, cancelled).await;
+        assert_eq!(ended.state, DeliveryState::Cancelled, "{cancelled}");
+        assert!(ended.ended_at.is_some() && ended.due_at.is_none());
+    }
+}
+
+/// Contract 8.
+pub async fn an_endpoint_that_fails_for_five_days_is_disabled(store: impl Store) {
+    let one = endpoint(&store, "one").await;
+    for (id, day) in [("msg_0", 0), ("msg_1", 1), ("msg_2", 2), ("msg_3", 4)] {
+        assert_eq!(exhaust(&store, id, day * DAY).await.disabled, None, "{id}");
+    }
+    let stored = store.get(&one.id).await.unwrap().unwrap();
+    assert_eq!(stored.health, Health::failing(at(0), 4));
+
+    let settled = exhaust(&store, "msg_5", 5 * DAY).await;
+
+    assert_eq!(settled.disabled, Some(DisabledBecause::Failing));
+    let stored = store.get(&one.id).await.unwrap().unwrap();
+    assert!(!stored.status.is_enabled());
+}
+
+/// Contract 8: only a last attempt decides.
+pub async fn a_retry_does_not_disable_an_endpoint(store: impl Store) {
+    endpoint(&store, "one").await;
+    enqueue(&store, vec![event("msg_1")], 0).await;
+    for day in 0..9 {
+        let lease = lease_one(&store, day * DAY).await;
+        let again = Outcome::Retry {
+            at: at((day + 1) * DAY),
+        };
+        let settled = settle(&store, &lease, again, day * DAY).await;
+        assert_eq!(settled.disabled, None);
+        if day == 4 {
+            break;
+        }
+    }
+}
+
+/// Contract 7 and 8.
+pub async fn a_success_makes_an_endpoint_healthy(store: impl Store) {
+    let one = endpoint(&store, "one").await;
+    for day in 0..4 {
+        exhaust(&store, &format!("msg_{day}"), day * DAY).await;
+    }
+    enqueue(&store, vec![event("msg_ok")], 4 * DAY).await;
+    let lease = lease_one(&store, 4 * DAY).await;
+    settle(&store, &lease, Outcome::Delivered, 4 * DAY).await;
+    let stored = store.get(&one.id).await.unwrap().unwrap();
+    assert_eq!(stored.health, Health::GOOD);
+    assert_eq!(exhaust(&store, "msg_5", 5 * DAY).await.disabled, None);
+}
