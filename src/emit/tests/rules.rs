@@ -79,6 +79,23 @@ fn a_sign_up_without_a_session_makes_an_event_only_by_choice() {
 }
 
 #[test]
+fn a_session_that_cannot_be_named_makes_no_event() {
+    let rules = BetterAuthRoutes::default();
+    for answered in [
+        json!({"session": {"id": "s1", "userId": "u1"}, "token": "a-session-token"}),
+        json!({"session": {"id": "s1", "token": ""}}),
+        json!({"token": "a-session-token"}),
+        json!({"token": "a-session-token", "user": {"id": 7}}),
+        json!({"token": 7, "user": {"id": "u1"}}),
+        json!(["token"]),
+        Value::Null,
+    ] {
+        let events = post(&rules, "/api/auth/sign-in/email", &json!({}), &answered);
+        assert!(events.is_empty(), "{answered}");
+    }
+}
+
+#[test]
 fn only_documented_and_included_fields_travel() {
     let answered = json!({"token": "a-session-token", "user": {
         "id": "u1", "name": "Alice", "plan": {"level": 2, "apiSecret": "x"}, "internal": 1,
