@@ -43,7 +43,7 @@ pub enum TokenError {
         expected: &'static str,
     },
     /// No key, no single key, or none to be had.
-    #[error("no key for the token")]
+    #[error(transparent)]
     Key(#[from] LookupError),
     /// The key source gave a key of another algorithm.
     #[error("the key found is not for {expected}")]

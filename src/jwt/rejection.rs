@@ -21,10 +21,10 @@ pub enum JwtRejection {
     #[error("the request has no bearer token")]
     NoCredentials,
     /// The `Authorization` header is not one bearer token.
-    #[error("the request's credentials are malformed")]
+    #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// The token is refused.
-    #[error("the token is refused: {0}")]
+    #[error(transparent)]
     Token(#[from] TokenError),
     /// The token lacks a scope.
     #[error("the token lacks one of the scopes \"{required}\"")]

@@ -108,8 +108,8 @@ const REASONS: &[(&str, &str)] = &[
     ("alg/none", "is missing or not supported"),
     ("alg/HS256", "is missing or not supported"),
     ("alg/oct-key-in-set", "is missing or not supported"),
-    ("kid/traversal", "no key for the token"),
-    ("kid/duplicate-right-first", "no key for the token"),
+    ("kid/traversal", "no key has the token's id and algorithm"),
+    ("kid/duplicate-right-first", "more than one key fits"),
     ("crit/", "the header's `crit` is not supported"),
     ("claims/exp-equals-now", "the token expired"),
     (
