@@ -216,3 +216,18 @@ pub fn retry_after(value: &[u8], now: u64) {
     let digits = wait.as_secs().to_string();
     assert_eq!(parse_retry_after(digits.as_bytes(), now), Some(wait));
 }
+
+/// The id found in a body is the one that a full decoder finds there, whatever else is in it.
+#[cfg(feature = "verify")]
+pub fn body_id(body: &[u8]) {
+    use serde_json::Value;
+
+    let Some(id) = crate::verify::string_at(body, "/id") else {
+        return;
+    };
+    let decoded: Option<Value> = serde_json::from_slice(body).ok();
+    // A full decoder refuses what is nested too deep, and numbers that are too large.
+    if let Some(decoded) = decoded {
+        assert_eq!(decoded.pointer("/id").and_then(Value::as_str), Some(&*id));
+    }
+}

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 ///
 /// Nothing is found in a body that is not JSON, or has the member twice: readers would differ on
 /// which one counts.
-pub(super) fn string_at<'b>(body: &'b [u8], path: &str) -> Option<Cow<'b, str>> {
+pub(crate) fn string_at<'b>(body: &'b [u8], path: &str) -> Option<Cow<'b, str>> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let found = At(path).deserialize(&mut json).ok()?;
     json.end().ok()?;

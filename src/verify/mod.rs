@@ -67,6 +67,9 @@
 //!
 //! - The layer must stand outside everything that changes the body: decompression, and limits that
 //!   cut it.
+//! - The inner service is ready, and holds what readiness reserved, while the body arrives and is
+//!   judged. Put a concurrency limit that strangers must not use up inside of the handler's work, or
+//!   limit connections instead.
 //! - A panic of the handler is not caught. Put `CatchPanicLayer` outside for a 500.
 //! - A request that is refused early leaves its body unread. hyper then reads what has come already
 //!   and closes an HTTP/1 connection if that was not all; over HTTP/2 it resets the stream. Bytes of a
@@ -96,3 +99,6 @@ pub use self::gate::OnStoreFailure;
 pub use self::layer::VerifyWebhookLayer;
 pub use self::rejection::RefusalReason;
 pub use self::service::VerifyWebhook;
+
+#[cfg(fuzzing)]
+pub(crate) use self::body_id::string_at;
