@@ -202,7 +202,6 @@ pub fn emit_redaction(input: &[u8]) {
 
 /// A `Retry-After` value never asks for more than a day, and the seconds it stands for, written as
 /// digits, mean the same.
-#[cfg(feature = "emit")]
 pub fn retry_after(value: &[u8], now: u64) {
     use crate::clock::UnixTime;
     use crate::retry::parse_retry_after;
