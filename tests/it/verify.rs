@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use tower_auth_sync::clock::{Clock as _, SystemClock, UnixTime};
+use tower_auth_sync::dedupe::MemoryDedupe;
 use tower_auth_sync::event::Delivered;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::signature::{Scheme, Signer, Verifier};
@@ -237,4 +238,10 @@ async fn a_connection_that_is_closed_while_the_handler_works_frees_the_message()
     };
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(calls.load(Ordering::SeqCst), 2);
+}
+
+mod memory_store {
+    use super::MemoryDedupe;
+
+    tower_auth_sync::testing::dedupe_store_tests!(async || MemoryDedupe::new());
 }
