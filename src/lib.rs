@@ -28,12 +28,7 @@ pub mod problem;
 pub mod secret;
 pub mod signature;
 
-#[cfg(any(
-    feature = "verify",
-    feature = "emit",
-    feature = "jwt",
-    feature = "mirror"
-))]
+#[cfg(any(feature = "verify", feature = "emit", feature = "jwt"))]
 pub mod body;
 #[cfg(any(feature = "verify", feature = "emit", feature = "mirror"))]
 mod store_error;

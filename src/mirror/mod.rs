@@ -1,1 +1,73 @@
 //! A projection of users and sessions that cannot go backwards.
+//!
+//! [`Mirror`] keeps a copy of the users and sessions that signed events tell of, in a
+//! [`MirrorStore`]: ordinary tables that an application may join with its own. Events may come
+//! twice, late, or in any order; the copy ends up the same.
+//!
+//! ```
+//! use tower_auth_sync::event::AuthEvent;
+//! use tower_auth_sync::mirror::{MemoryMirror, Mirror};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mirror = Mirror::new(MemoryMirror::new());
+//! let event = AuthEvent::from_slice(
+//!     br#"{"event":"user.created","timestamp":"2025-01-15T10:30:00.000Z",
+//!          "data":{"id":"usr_1","email":"ada@example.com"}}"#,
+//! )?;
+//! mirror.apply(&event).await?;
+//! let user = mirror.user("usr_1").await?.expect("it was just created");
+//! assert_eq!(user.email.as_deref(), Some("ada@example.com"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! As a receiver's handler it is a service: [`Mirror::service`] behind `VerifyWebhookLayer`.
+//!
+//! # Rules
+//!
+//! 1. **Each field goes forward by itself.** An event's version is the resource's `updatedAt`, else
+//!    the event's time; events of one `updatedAt` go by their times. A field takes a value only from
+//!    a newer event than the one that it has. A late event fills in what no newer one told, so that
+//!    a `user.updated` that overtakes its `user.created` makes the row, and the `user.created`
+//!    completes it. A field that is `null` in an event is cleared; one that is absent is kept.
+//! 2. **An event with neither time is the oldest of all**: it fills in, and overwrites nothing.
+//! 3. **The event's name outranks its data** in what it states: `user.banned` means `banned`,
+//!    `email.verified` means `emailVerified`, `two_factor.enabled` means `twoFactorEnabled`,
+//!    whatever a snapshot taken a moment earlier says.
+//! 4. **What is deleted stays dead.** `user.deleted` removes the user and its sessions and leaves
+//!    their ids as tombstones; whatever else comes for that user, a `session.created` too, changes
+//!    nothing. So it is with a session after `session.revoked`.
+//! 5. **A ban ends the sessions that were opened before it**, those that are not here yet included,
+//!    as it does in Better Auth. Sessions opened after it (and so after the user was unbanned) live.
+//!    `password.reset` ends none: where the sender revokes sessions with it, it says so by
+//!    `session.revoked`.
+//! 6. **Sessions are named by their [`SessionHandle`](crate::event::SessionHandle)**, never by
+//!    their token. An event of a session without a handle (and without a token to compute it from)
+//!    is not mirrored.
+//! 7. A session whose `expiresAt` has passed stays until it is revoked: compare the column with
+//!    the time.
+//!
+//! Tombstones hold an id and nothing of the person. They are kept for good: an id that came back
+//! would otherwise be a hole for old messages.
+
+mod change;
+mod handle;
+mod memory;
+mod port;
+mod prefix;
+mod record;
+mod row;
+mod service;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::change::{Change, Told, Version};
+pub use self::handle::{Mirror, MirrorError};
+pub use self::memory::MemoryMirror;
+pub use self::port::{Applied, MirrorStore};
+pub use self::prefix::{InvalidPrefix, TablePrefix};
+pub use self::record::{InvalidRecord, Record};
+pub use self::row::{SessionRow, UserRow};
+pub use self::service::{MirrorService, ResponseFuture};

@@ -14,11 +14,21 @@ pub mod dedupe_suite;
 )]
 pub mod delivery_suite;
 mod entropy;
+#[cfg(feature = "mirror")]
+#[doc(hidden)]
+#[allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+pub mod mirror_suite;
 
 pub use self::clock::ManualClock;
 pub use self::entropy::SeededEntropy;
 #[cfg(feature = "verify")]
 pub use crate::__dedupe_store_tests as dedupe_store_tests;
+#[cfg(feature = "mirror")]
+pub use crate::__mirror_store_tests as mirror_store_tests;
 #[cfg(feature = "emit")]
 pub use crate::{
     __delivery_store_tests as delivery_store_tests, __endpoint_store_tests as endpoint_store_tests,

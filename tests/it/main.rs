@@ -14,6 +14,8 @@ mod emit;
 mod jwt;
 #[cfg(all(feature = "jwt", feature = "axum"))]
 mod jwt_routes;
+#[cfg(all(feature = "verify", feature = "axum", feature = "sqlite"))]
+mod mirror;
 #[cfg(feature = "test-util")]
 mod signature;
 #[cfg(all(feature = "verify", feature = "axum", feature = "test-util"))]

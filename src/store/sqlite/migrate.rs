@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{Error, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Error, SqlSafeStr};
 
 use super::SqliteStore;
 use super::error::store_error;
@@ -16,18 +16,18 @@ pub(crate) struct Port {
     /// Names the port in errors.
     pub(crate) name: &'static str,
     /// `tas_migrations_<port>`.
-    pub(crate) version_table: &'static str,
+    pub(crate) version_table: Cow<'static, str>,
     /// The scripts of version 1, 2, … with a title each.
-    pub(crate) scripts: &'static [(&'static str, &'static str)],
+    pub(crate) scripts: Cow<'static, [(&'static str, Cow<'static, str>)]>,
 }
 
 pub(super) const DELIVERY: Port = Port {
     name: "delivery",
-    version_table: "tas_migrations_delivery",
-    scripts: &[(
+    version_table: Cow::Borrowed("tas_migrations_delivery"),
+    scripts: Cow::Borrowed(&[(
         "events, endpoints, deliveries, attempts",
-        include_str!("migrations/delivery/0001_tables.sql"),
-    )],
+        Cow::Borrowed(include_str!("migrations/delivery/0001_tables.sql")),
+    )]),
 };
 
 impl SqliteStore {
@@ -44,12 +44,14 @@ impl SqliteStore {
 
 impl Port {
     fn migrator(&self) -> Migrator {
-        let migrations = (1..).zip(self.scripts).map(|(version, (title, script))| {
-            let (title, script) = (Cow::Borrowed(*title), script.into_sql_str());
+        let scripts = (1..).zip(self.scripts.iter());
+        let migrations = scripts.map(|(version, (title, script))| {
+            let title = Cow::Borrowed(*title);
+            let script = AssertSqlSafe(script.clone().into_owned()).into_sql_str();
             Migration::new(version, title, MigrationType::Simple, script, false)
         });
         let mut migrator = Migrator::with_migrations(migrations.collect());
-        migrator.dangerous_set_table_name(self.version_table);
+        migrator.dangerous_set_table_name(self.version_table.clone());
         migrator
     }
 

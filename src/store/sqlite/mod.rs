@@ -18,6 +18,7 @@ mod delivery;
 mod endpoints;
 mod error;
 mod migrate;
+mod mirror;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,8 @@ use sqlx::{Sqlite, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
 use self::error::store_error;
+
+pub use self::mirror::SqliteMirror;
 use crate::delivery::WorkSignal;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::store_error::StoreError;

@@ -1,0 +1,195 @@
+//! What an event means for the mirror. Pure.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::clock::UnixMillis;
+use crate::event::{AuthEvent, DecodeError, EventType, Resource, Session, SessionHandle, User};
+
+/// What an event means for the mirror; the rules are in the [module docs](super).
+///
+/// Made by [`Change::of`]. `Debug` shows nothing but ids.
+#[non_exhaustive]
+#[derive(Clone, PartialEq)]
+pub enum Change {
+    /// Something was told about a user.
+    User {
+        /// Whom.
+        id: String,
+        /// What.
+        told: Told,
+        /// The sessions that were opened until then are over.
+        sessions_ended_at: Option<UnixMillis>,
+    },
+    /// A user was deleted.
+    UserDeleted {
+        /// Whom.
+        id: String,
+    },
+    /// Something was told about a session.
+    Session {
+        /// Which.
+        handle: SessionHandle,
+        /// Whose, if the event says so.
+        user_id: Option<String>,
+        /// When it was opened; [`UnixMillis::EPOCH`] if the event does not say.
+        opened_at: UnixMillis,
+        /// What.
+        told: Told,
+    },
+    /// A session was revoked.
+    SessionRevoked {
+        /// Which.
+        handle: SessionHandle,
+    },
+}
+
+/// Fields of a user or session, and how new they are.
+#[derive(Clone, PartialEq)]
+pub struct Told {
+    pub(super) fields: Map<String, Value>,
+    pub(super) version: Version,
+}
+
+/// How new a piece of knowledge is. Ordered: what is newer is greater.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize,
+)]
+pub struct Version(
+    /// When the resource last changed, else when the event happened.
+    pub(super) UnixMillis,
+    /// When the event happened.
+    pub(super) UnixMillis,
+);
+
+impl Change {
+    /// Returns what `event` means; `None` if that is nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Resource`] if the event is about a user or session and its data is neither.
+    pub fn of(event: &AuthEvent) -> Result<Option<Self>, DecodeError> {
+        if !is_mirrored(event.event_type()) {
+            return Ok(None);
+        }
+        Ok(match event.resource()? {
+            Resource::User(user) => Some(Self::of_user(event, user)),
+            Resource::Session(session) => Self::of_session(event, session),
+            _ => None,
+        })
+    }
+
+    fn of_user(event: &AuthEvent, user: User) -> Self {
+        let event_type = event.event_type();
+        if *event_type == EventType::UserDeleted {
+            return Self::UserDeleted { id: user.id };
+        }
+        let version = Version::of(event, user.updated_at);
+        let mut told = Told::of(event, AuthEvent::user_updated(&user).data(), version);
+        if let Some((field, value)) = stated(event_type) {
+            told.fields.insert(field.into(), value.into());
+        }
+        let banned = *event_type == EventType::UserBanned;
+        Self::User {
+            id: user.id,
+            told,
+            sessions_ended_at: banned.then(|| version.latest()),
+        }
+    }
+
+    fn of_session(event: &AuthEvent, session: Session) -> Option<Self> {
+        let Some(handle) = session.handle.clone() else {
+            tracing::warn!(
+                event = event.event_type().as_str(),
+                "a session event without a handle is not mirrored"
+            );
+            return None;
+        };
+        if *event.event_type() == EventType::SessionRevoked {
+            return Some(Self::SessionRevoked { handle });
+        }
+        let version = Version::of(event, session.updated_at);
+        let happened_at = event.occurred_at().unwrap_or_default();
+        Some(Self::Session {
+            handle,
+            told: Told::of(event, AuthEvent::session_created(&session).data(), version),
+            opened_at: session.created_at.unwrap_or(happened_at),
+            user_id: session.user_id,
+        })
+    }
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, id): (_, &dyn fmt::Debug) = match self {
+            Self::User { id, .. } => ("User", id),
+            Self::UserDeleted { id } => ("UserDeleted", id),
+            Self::Session { handle, .. } => ("Session", handle),
+            Self::SessionRevoked { handle } => ("SessionRevoked", handle),
+        };
+        f.debug_tuple(name).field(id).finish_non_exhaustive()
+    }
+}
+
+impl Told {
+    /// Takes what may be kept, which lacks secrets, and the `null`s that were sent.
+    fn of(event: &AuthEvent, kept: &Map<String, Value>, version: Version) -> Self {
+        let mut fields = kept.clone();
+        for (name, value) in event.data() {
+            if value.is_null() && !fields.contains_key(name) {
+                fields.insert(name.clone(), Value::Null);
+            }
+        }
+        Self { fields, version }
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Told")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Version {
+    fn of(event: &AuthEvent, updated_at: Option<UnixMillis>) -> Self {
+        let happened_at = event.occurred_at().unwrap_or_default();
+        Self(updated_at.unwrap_or(happened_at), happened_at)
+    }
+
+    fn latest(self) -> UnixMillis {
+        self.0.max(self.1)
+    }
+}
+
+fn is_mirrored(event_type: &EventType) -> bool {
+    matches!(
+        event_type,
+        EventType::UserCreated
+            | EventType::UserUpdated
+            | EventType::UserDeleted
+            | EventType::UserBanned
+            | EventType::UserUnbanned
+            | EventType::EmailVerified
+            | EventType::PasswordReset
+            | EventType::TwoFactorEnabled
+            | EventType::TwoFactorDisabled
+            | EventType::SessionCreated
+            | EventType::SessionRevoked
+    )
+}
+
+/// What an event's name says about a user, whatever its data says.
+fn stated(event_type: &EventType) -> Option<(&'static str, bool)> {
+    match event_type {
+        EventType::UserBanned => Some(("banned", true)),
+        EventType::UserUnbanned => Some(("banned", false)),
+        EventType::EmailVerified => Some(("emailVerified", true)),
+        EventType::TwoFactorEnabled => Some(("twoFactorEnabled", true)),
+        EventType::TwoFactorDisabled => Some(("twoFactorEnabled", false)),
+        _ => None,
+    }
+}

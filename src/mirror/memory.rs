@@ -1,0 +1,153 @@
+//! The mirror in memory.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::de::DeserializeOwned;
+
+use super::change::{Change, Told};
+use super::port::{Applied, MirrorStore};
+use super::record::Record;
+use super::row::{SessionRow, UserRow};
+use crate::clock::UnixMillis;
+use crate::event::{Session, SessionHandle, User};
+use crate::store_error::StoreError;
+
+/// A mirror in this process's memory: for tests and development, forgotten when the process ends.
+///
+/// Clones share the memory, which grows with the number of users and sessions ever seen.
+#[derive(Clone, Default)]
+pub struct MemoryMirror(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    users: HashMap<String, UserRow>,
+    deleted: HashSet<String>,
+    sessions: BTreeMap<SessionHandle, SessionRow>,
+    revoked: HashSet<SessionHandle>,
+}
+
+impl MemoryMirror {
+    /// Creates an empty mirror.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing below leaves the state half changed when it panics.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryMirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("MemoryMirror")
+            .field("users", &state.users.len())
+            .field("sessions", &state.sessions.len())
+            .finish()
+    }
+}
+
+impl MirrorStore for MemoryMirror {
+    async fn apply(&self, change: &Change) -> Result<Applied, StoreError> {
+        let mut state = self.state();
+        let changed = match change {
+            Change::User {
+                id,
+                told,
+                sessions_ended_at,
+            } => state.tell_user(id, told, *sessions_ended_at),
+            Change::UserDeleted { id } => state.delete_user(id),
+            Change::Session {
+                handle,
+                user_id,
+                opened_at,
+                told,
+            } => state.tell_session(handle, user_id.as_deref(), *opened_at, told),
+            Change::SessionRevoked { handle } => {
+                state.sessions.remove(handle);
+                state.revoked.insert(handle.clone())
+            }
+        };
+        Ok(Applied::changed(changed))
+    }
+
+    async fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
+        let state = self.state();
+        state
+            .users
+            .get(id)
+            .map(|row| decode(&row.record))
+            .transpose()
+    }
+
+    async fn session(&self, handle: &SessionHandle) -> Result<Option<Session>, StoreError> {
+        let state = self.state();
+        let row = state.sessions.get(handle);
+        row.map(|row| decode(&row.record)).transpose()
+    }
+
+    async fn sessions_of(&self, user_id: &str) -> Result<Vec<Session>, StoreError> {
+        let state = self.state();
+        let rows = state.sessions.values();
+        rows.filter(|row| row.user_id.as_deref() == Some(user_id))
+            .map(|row| decode(&row.record))
+            .collect()
+    }
+}
+
+impl State {
+    fn tell_user(&mut self, id: &str, told: &Told, sessions_ended_at: Option<UnixMillis>) -> bool {
+        if self.deleted.contains(id) {
+            return false;
+        }
+        let user = self.users.entry(id.to_owned()).or_default();
+        let changed = user.tell(told, sessions_ended_at);
+        self.sessions.retain(|_, session| {
+            session.user_id.as_deref() != Some(id) || !session.is_over(Some(user))
+        });
+        changed
+    }
+
+    fn delete_user(&mut self, id: &str) -> bool {
+        self.users.remove(id);
+        self.sessions
+            .retain(|_, session| session.user_id.as_deref() != Some(id));
+        self.deleted.insert(id.to_owned())
+    }
+
+    fn tell_session(
+        &mut self,
+        handle: &SessionHandle,
+        user_id: Option<&str>,
+        opened_at: UnixMillis,
+        told: &Told,
+    ) -> bool {
+        if self.revoked.contains(handle) {
+            return false;
+        }
+        let known = self.sessions.get(handle).cloned();
+        let is_new = known.is_none();
+        let mut session =
+            known.unwrap_or_else(|| SessionRow::new(Record::default(), None, opened_at));
+        let changed = session.tell(user_id, opened_at, told);
+        if self.is_dead(&session) {
+            return self.sessions.remove(handle).is_some();
+        }
+        self.sessions.insert(handle.clone(), session);
+        changed || is_new
+    }
+
+    fn is_dead(&self, session: &SessionRow) -> bool {
+        session.user_id.as_ref().is_some_and(|user_id| {
+            self.deleted.contains(user_id) || session.is_over(self.users.get(user_id))
+        })
+    }
+}
+
+fn decode<T: DeserializeOwned>(record: &Record) -> Result<T, StoreError> {
+    record.decode().map_err(StoreError::corrupt)
+}

@@ -1,0 +1,217 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::*;
+use crate::event::{AuthEvent, Delivered, Session, SessionHandle, User};
+use crate::store_error::StoreError;
+
+mod memory {
+    crate::testing::mirror_store_tests!(async || { (crate::mirror::MemoryMirror::new(), ()) });
+}
+
+/// A store in memory that can be switched off.
+#[derive(Clone, Default)]
+struct Faulty {
+    inner: MemoryMirror,
+    broken: Arc<AtomicBool>,
+}
+
+impl MirrorStore for Faulty {
+    async fn apply(&self, change: &Change) -> Result<Applied, StoreError> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("switched off"));
+        }
+        self.inner.apply(change).await
+    }
+
+    async fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
+        self.inner.user(id).await
+    }
+
+    async fn session(&self, handle: &SessionHandle) -> Result<Option<Session>, StoreError> {
+        self.inner.session(handle).await
+    }
+
+    async fn sessions_of(&self, user_id: &str) -> Result<Vec<Session>, StoreError> {
+        self.inner.sessions_of(user_id).await
+    }
+}
+
+fn event(name: &str, data: &Value) -> AuthEvent {
+    let payload = json!({ "event": name, "timestamp": 1_700_000_000, "data": data });
+    AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap()
+}
+
+/// The answer of the mirror's service to a verified body: status, `Retry-After`, problem slug.
+async fn answer(mirror: &Mirror, body: &'static str) -> (StatusCode, Option<String>, String) {
+    let body = Bytes::from_static(body.as_bytes());
+    let delivered = Delivered::new(Some("msg_1"), true, None, "banata", 0, body);
+    let mut request = Request::new(());
+    request.extensions_mut().insert(delivered);
+    respond(mirror, request).await
+}
+
+async fn respond(mirror: &Mirror, request: Request<()>) -> (StatusCode, Option<String>, String) {
+    let response = mirror.service().oneshot(request).await.unwrap();
+    let retry_after = response.headers().get(RETRY_AFTER);
+    let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
+    let status = response.status();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (
+        status,
+        retry_after,
+        String::from_utf8(body.to_vec()).unwrap(),
+    )
+}
+
+const CREATED: &str = r#"{"event":"user.created","timestamp":1700000000,"data":{"id":"u"}}"#;
+
+#[tokio::test]
+async fn the_service_applies_an_event_and_answers_204() {
+    let mirror = Mirror::new(MemoryMirror::new());
+    for _ in 0..2 {
+        let (status, _, body) = answer(&mirror, CREATED).await;
+        assert_eq!((status, body.as_str()), (StatusCode::NO_CONTENT, ""));
+    }
+    assert!(mirror.user("u").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn the_service_answers_204_to_events_that_are_not_mirrored() {
+    let mirror = Mirror::new(MemoryMirror::new());
+    for body in [
+        r#"{"event":"organization.created","data":{"id":"o"}}"#,
+        r#"{"type":"invoice.paid","data":{}}"#,
+        r#"{"event":"session.created","data":{"id":"no-handle"}}"#,
+    ] {
+        assert_eq!(answer(&mirror, body).await.0, StatusCode::NO_CONTENT);
+    }
+}
+
+#[tokio::test]
+async fn the_service_answers_400_to_a_body_that_is_no_event() {
+    let mirror = Mirror::new(MemoryMirror::new());
+    for body in [
+        "no json",
+        r#"{"event":"user.created"}"#,
+        r#"{"event":"user.created","data":{"name":"no id"}}"#,
+        r#"{"event":"session.revoked","data":{"handle":"short"}}"#,
+    ] {
+        let (status, _, problem) = answer(&mirror, body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(problem.contains("body-malformed"), "{problem}");
+        assert!(!problem.contains("no id"), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn the_service_answers_503_while_the_store_fails_and_the_retry_is_applied() {
+    let store = Faulty::default();
+    let mirror = Mirror::new(store.clone());
+    store.broken.store(true, Ordering::SeqCst);
+    let (status, retry_after, problem) = answer(&mirror, CREATED).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(retry_after.as_deref(), Some("5"));
+    assert!(!problem.contains("switched off"), "{problem}");
+    store.broken.store(false, Ordering::SeqCst);
+    assert_eq!(answer(&mirror, CREATED).await.0, StatusCode::NO_CONTENT);
+    assert!(mirror.user("u").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn without_the_verify_layer_the_service_answers_500_and_names_it() {
+    let mirror = Mirror::new(MemoryMirror::new());
+    let (status, _, problem) = respond(&mirror, Request::new(())).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(problem.contains("VerifyWebhookLayer"), "{problem}");
+}
+
+#[test]
+fn nothing_that_is_printed_shows_a_payload() {
+    let event = event(
+        "user.created",
+        &json!({ "id": "u", "email": "a@example.com" }),
+    );
+    let change = Change::of(&event).unwrap().unwrap();
+    let Change::User { told, .. } = &change else {
+        panic!("{change:?}");
+    };
+    let mut record = Record::default();
+    record.absorb(told);
+    let printed = format!("{change:?} {told:?} {record:?}");
+    assert!(!printed.contains("example.com"), "{printed}");
+    assert!(printed.contains("email"), "{printed}");
+}
+
+#[test]
+fn a_record_that_was_damaged_is_told() {
+    for (data, versions) in [
+        ("[]", "{}"),
+        ("{", "{}"),
+        (r#"{"a":1}"#, "{}"),
+        ("{}", r#"{"a":[1,1]}"#),
+        (r#"{"a":1}"#, r#"{"a":1}"#),
+    ] {
+        assert_eq!(Record::from_json(data, versions), Err(InvalidRecord));
+    }
+}
+
+#[test]
+fn a_prefix_that_is_no_part_of_a_table_s_name_is_refused() {
+    for text in [
+        "", "1a", "_a", "a-b", "A", "a b", "a\"", "sqlite_", "tas_x", "pg_",
+    ] {
+        assert_eq!(TablePrefix::new(text), Err(InvalidPrefix), "{text:?}");
+    }
+    assert!(TablePrefix::new(&"a".repeat(33)).is_err());
+    assert_eq!(TablePrefix::new("auth_"), Ok(TablePrefix::default()));
+}
+
+/// Updates of one user with few times and fields, so that many of them meet.
+fn updates() -> impl Strategy<Value = Vec<AuthEvent>> {
+    let update = (0u64..3, 0u64..3, "[ab]", 0u32..3).prop_map(|(changed, at, field, value)| {
+        let data = json!({ "id": "u", "updatedAt": 1_700_000_000 + changed, field: value });
+        let at = 1_700_000_000 + at;
+        let payload = json!({ "event": "user.updated", "timestamp": at, "data": data });
+        AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap()
+    });
+    prop::collection::vec(update, 1..8)
+}
+
+fn absorbed(events: &[AuthEvent]) -> Record {
+    let mut record = Record::default();
+    for event in events {
+        match Change::of(event).unwrap() {
+            Some(Change::User { told, .. }) => record.absorb(&told),
+            other => panic!("{other:?}"),
+        };
+    }
+    record
+}
+
+proptest! {
+    #[test]
+    fn a_record_does_not_depend_on_order_or_repetition(
+        (events, shuffled) in updates().prop_flat_map(|events| {
+            let twice = [events.clone(), events.clone()].concat();
+            (Just(events), Just(twice).prop_shuffle())
+        }),
+    ) {
+        prop_assert_eq!(absorbed(&events), absorbed(&shuffled));
+    }
+
+    #[test]
+    fn a_record_is_read_back_as_it_was_stored(events in updates()) {
+        let record = absorbed(&events);
+        let read = Record::from_json(&record.data(), &record.versions());
+        prop_assert_eq!(read, Ok(record));
+    }
+}

@@ -1,0 +1,400 @@
+//! The conformance suite of [`MirrorStore`].
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::clock::UnixMillis;
+use crate::event::{AuthEvent, SessionHandle};
+use crate::mirror::{Applied, Mirror, MirrorStore};
+
+/// Makes one test for each point of the contract of [`MirrorStore`](crate::mirror::MirrorStore).
+///
+/// Takes a closure that makes, each time, an empty store and whatever has to outlive it, such as its
+/// directory: `async || -> (impl MirrorStore, Guard)`. Put it in a module of its own. Needs `tokio`
+/// with `macros` and `rt` beside it.
+///
+/// ```
+/// mod memory {
+///     tower_auth_sync::testing::mirror_store_tests!(async || {
+///         (tower_auth_sync::mirror::MemoryMirror::new(), ())
+///     });
+/// }
+/// ```
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mirror_store_tests {
+    ($make:expr) => {
+        $crate::__mirror_store_tests! { @cases $make;
+            a_user_is_kept_with_all_its_fields
+            an_update_before_its_create_makes_a_row_which_the_create_completes
+            a_late_update_overwrites_nothing
+            a_null_clears_a_field_and_an_absent_one_is_kept
+            an_event_without_a_time_fills_in_and_overwrites_nothing
+            events_of_one_updated_at_go_by_their_times
+            the_event_s_name_outranks_a_snapshot
+            a_deleted_user_stays_dead
+            sessions_of_a_deleted_user_are_gone_and_stay_dead
+            a_revoked_session_stays_dead
+            a_ban_ends_the_sessions_opened_before_it
+            a_session_told_of_twice_stays_whose_it_is
+            passwords_and_tokens_are_not_kept
+            applying_an_event_twice_changes_nothing
+            every_order_of_events_ends_the_same
+            events_at_once_end_as_one_after_the_other
+        }
+    };
+    (@cases $make:expr; $($case:ident)*) => {
+        $(
+            #[tokio::test]
+            async fn $case() {
+                let (store, _guard) = ($make)().await;
+                $crate::testing::mirror_suite::$case(store).await;
+            }
+        )*
+    };
+}
+
+/// When the tests begin, in seconds since 1970.
+const START: u64 = 1_700_000_000;
+
+/// An event that happened `at` seconds after the start, with times in its data counted the same way.
+fn event(name: &str, at: u64, mut data: Value) -> AuthEvent {
+    for field in ["createdAt", "updatedAt", "expiresAt"] {
+        if let Some(time) = data.get_mut(field).filter(|time| time.is_u64()) {
+            *time = (START + time.as_u64().unwrap()).into();
+        }
+    }
+    let payload = json!({ "event": name, "timestamp": START + at, "data": data });
+    AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap()
+}
+
+fn opened(token: &str, user: &str, at: u64) -> AuthEvent {
+    let handle = SessionHandle::of_token(token);
+    let data = json!({ "handle": handle, "userId": user, "createdAt": at });
+    event("session.created", at, data)
+}
+
+fn revoked(token: &str, at: u64) -> AuthEvent {
+    let data = json!({ "handle": SessionHandle::of_token(token) });
+    event("session.revoked", at, data)
+}
+
+async fn apply(mirror: &Mirror, event: &AuthEvent) -> Applied {
+    mirror.apply(event).await.unwrap()
+}
+
+async fn apply_all(mirror: &Mirror, events: &[AuthEvent]) {
+    for event in events {
+        apply(mirror, event).await;
+    }
+}
+
+/// All that is known of a user and its sessions, for comparing.
+async fn snapshot(mirror: &Mirror, user: &str) -> Value {
+    json!({
+        "user": mirror.user(user).await.unwrap(),
+        "sessions": mirror.sessions_of(user).await.unwrap(),
+    })
+}
+
+/// Whether the sessions with these tokens are there.
+async fn alive<const N: usize>(mirror: &Mirror, tokens: [&str; N]) -> [bool; N] {
+    let mut alive = [false; N];
+    for (alive, token) in alive.iter_mut().zip(tokens) {
+        let handle = SessionHandle::of_token(token);
+        *alive = mirror.session(&handle).await.unwrap().is_some();
+    }
+    alive
+}
+
+pub async fn a_user_is_kept_with_all_its_fields(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    let data = json!({
+        "id": "u", "email": "ada@example.com", "emailVerified": false, "name": "Ada 🦀",
+        "createdAt": 1, "updatedAt": 2, "role": "user", "plan": { "seats": 3 },
+    });
+    let created = event("user.created", 2, data);
+    assert_eq!(apply(&mirror, &created).await, Applied::Changed);
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.email.as_deref(), Some("ada@example.com"));
+    assert_eq!(user.name.as_deref(), Some("Ada 🦀"));
+    assert_eq!(user.email_verified, Some(false));
+    let updated_at = UnixMillis::from_millis((START + 2) * 1000);
+    assert_eq!(user.updated_at, Some(updated_at));
+    assert_eq!(user.extra["plan"], json!({ "seats": 3 }));
+    assert!(mirror.user("U").await.unwrap().is_none());
+}
+
+pub async fn an_update_before_its_create_makes_a_row_which_the_create_completes(
+    store: impl MirrorStore,
+) {
+    let mirror = Mirror::new(store);
+    let update = event("user.updated", 9, json!({ "id": "u", "name": "new" }));
+    assert_eq!(apply(&mirror, &update).await, Applied::Changed);
+    let data = json!({ "id": "u", "name": "old", "email": "a@example.com", "createdAt": 1 });
+    assert_eq!(
+        apply(&mirror, &event("user.created", 1, data)).await,
+        Applied::Changed
+    );
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.name.as_deref(), Some("new"));
+    assert_eq!(user.email.as_deref(), Some("a@example.com"));
+}
+
+pub async fn a_late_update_overwrites_nothing(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    let name = |name: &str, updated_at: u64, at: u64| {
+        let data = json!({ "id": "u", "name": name, "updatedAt": updated_at });
+        event("user.updated", at, data)
+    };
+    apply(&mirror, &name("newest", 9, 9)).await;
+    // Told later, but of an earlier state.
+    assert_eq!(
+        apply(&mirror, &name("older", 5, 20)).await,
+        Applied::Unchanged
+    );
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.name.as_deref(), Some("newest"));
+}
+
+pub async fn a_null_clears_a_field_and_an_absent_one_is_kept(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    let data = json!({ "id": "u", "name": "n", "image": "https://example.com/i", "team": "t" });
+    apply(&mirror, &event("user.created", 1, data)).await;
+    let data = json!({ "id": "u", "image": null, "team": null });
+    apply(&mirror, &event("user.updated", 2, data)).await;
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.name.as_deref(), Some("n"));
+    assert_eq!(user.image, None);
+    assert_eq!(user.extra["team"], Value::Null);
+}
+
+pub async fn an_event_without_a_time_fills_in_and_overwrites_nothing(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    apply(
+        &mirror,
+        &event("user.created", 1, json!({ "id": "u", "name": "n" })),
+    )
+    .await;
+    let timeless = br#"{"event":"user.updated","data":{"id":"u","name":"x","role":"admin"}}"#;
+    apply(&mirror, &AuthEvent::from_slice(timeless).unwrap()).await;
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.name.as_deref(), Some("n"));
+    assert_eq!(user.role.as_deref(), Some("admin"));
+}
+
+pub async fn events_of_one_updated_at_go_by_their_times(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    let role = |role: &str, at: u64| {
+        let data = json!({ "id": "u", "role": role, "updatedAt": 1 });
+        event("user.updated", at, data)
+    };
+    apply_all(&mirror, &[role("second", 3), role("first", 2)]).await;
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.role.as_deref(), Some("second"));
+}
+
+pub async fn the_event_s_name_outranks_a_snapshot(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    let before = json!({
+        "id": "u", "banned": false, "emailVerified": false, "twoFactorEnabled": false,
+        "updatedAt": 1,
+    });
+    for (at, name) in [
+        (1, "user.created"),
+        (2, "user.banned"),
+        (3, "email.verified"),
+    ] {
+        apply(&mirror, &event(name, at, before.clone())).await;
+    }
+    apply(&mirror, &event("two_factor.enabled", 4, before.clone())).await;
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.two_factor_enabled, Some(true));
+    let told = json!({ "id": "u" });
+    apply(&mirror, &event("user.banned", 5, told.clone())).await;
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.banned, Some(true));
+    apply(&mirror, &event("user.unbanned", 6, told)).await;
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.banned, Some(false));
+}
+
+pub async fn a_deleted_user_stays_dead(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    let told = json!({ "id": "u", "name": "n" });
+    apply(&mirror, &event("user.created", 1, told.clone())).await;
+    let deleted = event("user.deleted", 2, json!({ "id": "u" }));
+    assert_eq!(apply(&mirror, &deleted).await, Applied::Changed);
+    for (name, at) in [("user.updated", 3), ("user.created", 9), ("user.banned", 9)] {
+        let late = event(name, at, told.clone());
+        assert_eq!(apply(&mirror, &late).await, Applied::Unchanged, "{name}");
+    }
+    assert!(mirror.user("u").await.unwrap().is_none());
+    apply(&mirror, &event("user.deleted", 2, json!({ "id": "v" }))).await;
+    apply(&mirror, &event("user.created", 1, json!({ "id": "v" }))).await;
+    assert!(mirror.user("v").await.unwrap().is_none());
+}
+
+pub async fn sessions_of_a_deleted_user_are_gone_and_stay_dead(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    apply_all(&mirror, &[opened("a", "u", 1), opened("b", "v", 1)]).await;
+    apply(&mirror, &event("user.deleted", 2, json!({ "id": "u" }))).await;
+    let late = opened("c", "u", 1);
+    assert_eq!(apply(&mirror, &late).await, Applied::Unchanged);
+    let later = opened("d", "u", 9);
+    assert_eq!(apply(&mirror, &later).await, Applied::Unchanged);
+    let tokens = ["a", "b", "c", "d"];
+    assert_eq!(alive(&mirror, tokens).await, [false, true, false, false]);
+    assert!(mirror.sessions_of("u").await.unwrap().is_empty());
+}
+
+pub async fn a_revoked_session_stays_dead(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    apply(&mirror, &opened("a", "u", 1)).await;
+    assert_eq!(apply(&mirror, &revoked("a", 2)).await, Applied::Changed);
+    assert_eq!(apply(&mirror, &revoked("b", 2)).await, Applied::Changed);
+    for token in ["a", "b"] {
+        let late = opened(token, "u", 1);
+        assert_eq!(apply(&mirror, &late).await, Applied::Unchanged);
+    }
+    assert_eq!(alive(&mirror, ["a", "b"]).await, [false, false]);
+}
+
+pub async fn a_ban_ends_the_sessions_opened_before_it(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    apply_all(&mirror, &[opened("a", "u", 1), opened("other", "v", 1)]).await;
+    apply(&mirror, &event("user.banned", 5, json!({ "id": "u" }))).await;
+    apply(&mirror, &event("user.unbanned", 7, json!({ "id": "u" }))).await;
+    // One that was on its way when the ban came, and one of after the ban.
+    apply_all(&mirror, &[opened("late", "u", 4), opened("new", "u", 8)]).await;
+    // A repeated ban, and an earlier one that comes late, end nothing more.
+    apply(&mirror, &event("user.banned", 3, json!({ "id": "u" }))).await;
+    let tokens = ["a", "other", "late", "new"];
+    assert_eq!(alive(&mirror, tokens).await, [false, true, false, true]);
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.banned, Some(false));
+}
+
+pub async fn a_session_told_of_twice_stays_whose_it_is(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    apply(&mirror, &opened("a", "u", 1)).await;
+    let data = json!({
+        "handle": SessionHandle::of_token("a"), "ipAddress": "192.0.2.1", "expiresAt": 99,
+    });
+    assert_eq!(
+        apply(&mirror, &event("session.created", 2, data)).await,
+        Applied::Changed
+    );
+    let sessions = mirror.sessions_of("u").await.unwrap();
+    assert_eq!(sessions.len(), 1);
+    assert_eq!(sessions[0].ip_address.as_deref(), Some("192.0.2.1"));
+    assert_eq!(sessions[0].user_id.as_deref(), Some("u"));
+    let expires_at = UnixMillis::from_millis((START + 99) * 1000);
+    assert_eq!(sessions[0].expires_at, Some(expires_at));
+}
+
+pub async fn passwords_and_tokens_are_not_kept(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    let data = json!({ "id": "u", "password": "hunter2" });
+    apply(&mirror, &event("user.created", 1, data)).await;
+    let data = json!({ "token": "the-token", "userId": "u" });
+    apply(&mirror, &event("session.created", 1, data)).await;
+    assert_eq!(alive(&mirror, ["the-token"]).await, [true]);
+    let kept = snapshot(&mirror, "u").await.to_string();
+    for secret in ["hunter2", "the-token"] {
+        assert!(!kept.contains(secret), "{kept}");
+    }
+}
+
+pub async fn applying_an_event_twice_changes_nothing(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    for event in story("u") {
+        apply(&mirror, &event).await;
+        let before = snapshot(&mirror, "u").await;
+        assert_eq!(
+            apply(&mirror, &event).await,
+            Applied::Unchanged,
+            "{event:?}"
+        );
+        assert_eq!(snapshot(&mirror, "u").await, before);
+    }
+}
+
+pub async fn every_order_of_events_ends_the_same(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    let count = story("").len();
+    let mut ends = Vec::new();
+    for (index, order) in orders(count).into_iter().enumerate() {
+        let user = format!("u{index:04}");
+        let events = story(&user);
+        for place in order {
+            apply(&mirror, &events[place]).await;
+        }
+        let end = snapshot(&mirror, &user).await.to_string();
+        // Handles differ, as each user has sessions of its own.
+        let handles = ["a", "b", "c"].map(|name| SessionHandle::of_token(&format!("{user}{name}")));
+        let end = handles
+            .iter()
+            .zip(["A", "B", "C"])
+            .fold(end.replace(&user, "u"), |end, (handle, name)| {
+                end.replace(handle.as_str(), name)
+            });
+        ends.push(end);
+    }
+    assert!(ends.iter().all(|end| *end == ends[0]), "{ends:#?}");
+    assert!(ends[0].contains("newer"), "{}", ends[0]);
+}
+
+pub async fn events_at_once_end_as_one_after_the_other(store: impl MirrorStore) {
+    let mirror = Mirror::new(store);
+    let mut tasks = JoinSet::new();
+    for at in 1..=32 {
+        let mirror = mirror.clone();
+        tasks.spawn(async move {
+            let field = format!("field{at}");
+            let data = json!({ "id": "u", "name": at.to_string(), field: at });
+            apply(&mirror, &event("user.updated", at, data)).await
+        });
+    }
+    while let Some(applied) = tasks.join_next().await {
+        assert_eq!(applied.unwrap(), Applied::Changed);
+    }
+    let user = mirror.user("u").await.unwrap().unwrap();
+    assert_eq!(user.name.as_deref(), Some("32"));
+    assert_eq!(user.extra.len(), 32);
+}
+
+/// What happens to one user; each rule has a part in it.
+fn story(user: &str) -> Vec<AuthEvent> {
+    let session = |name: &str| format!("{user}{name}");
+    let created = json!({ "id": user, "name": "old", "email": "a@example.com", "createdAt": 1 });
+    let updated = json!({ "id": user, "name": "newer", "updatedAt": 4 });
+    vec![
+        event("user.created", 1, created),
+        opened(&session("a"), user, 2),
+        event("user.updated", 4, updated),
+        event("user.banned", 5, json!({ "id": user })),
+        opened(&session("b"), user, 6),
+        revoked(&session("b"), 7),
+        opened(&session("c"), user, 8),
+    ]
+}
+
+/// Orders of `0..count`, enough to bring every pair of events into both orders, and few enough for a
+/// store on a disk.
+fn orders(count: usize) -> Vec<Vec<usize>> {
+    let mut orders = Vec::new();
+    for turn in 0..count {
+        let mut forward: Vec<usize> = (0..count).collect();
+        forward.rotate_left(turn);
+        let backward: Vec<usize> = forward.iter().rev().copied().collect();
+        for first in 0..count {
+            for base in [&forward, &backward] {
+                let mut order = base.clone();
+                order.swap(0, first);
+                orders.push(order);
+            }
+        }
+    }
+    orders
+}
