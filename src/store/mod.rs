@@ -11,6 +11,8 @@ mod tests;
 use std::num::NonZeroU16;
 
 use crate::clock::UnixMillis;
+#[cfg(feature = "verify")]
+use crate::dedupe::{Dedupe, InvalidSource, MemoryDedupe};
 use crate::delivery::{
     Attempt, Delivery, DeliveryLog, DeliveryStore, Endpoint, EndpointStore, Inserted, Lease,
     LeaseRequest, MemoryStore, NewEndpoint, NewEvent, Settled, Settlement, WorkListener,
@@ -44,7 +46,11 @@ pub struct AnyStore(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Memory(MemoryStore),
+    Memory {
+        store: MemoryStore,
+        #[cfg(feature = "verify")]
+        dedupe: MemoryDedupe,
+    },
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteStore),
 }
@@ -74,14 +80,35 @@ impl AnyStore {
     pub const fn as_sqlite(&self) -> Option<&SqliteStore> {
         match &self.0 {
             Kind::Sqlite(store) => Some(store),
-            Kind::Memory(_) => None,
+            Kind::Memory { .. } => None,
+        }
+    }
+
+    /// Creates the handle that [`VerifyWebhookLayer::with_dedupe`] takes, for the receiver named
+    /// `source`.
+    ///
+    /// [`VerifyWebhookLayer::with_dedupe`]: crate::verify::VerifyWebhookLayer::with_dedupe
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    #[cfg(feature = "verify")]
+    pub fn dedupe(&self, source: &str) -> Result<Dedupe, InvalidSource> {
+        match &self.0 {
+            Kind::Memory { dedupe, .. } => dedupe.dedupe(source),
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(store) => store.dedupe(source),
         }
     }
 }
 
 impl From<MemoryStore> for AnyStore {
     fn from(store: MemoryStore) -> Self {
-        Self(Kind::Memory(store))
+        Self(Kind::Memory {
+            store,
+            #[cfg(feature = "verify")]
+            dedupe: MemoryDedupe::new(),
+        })
     }
 }
 
@@ -96,7 +123,7 @@ impl From<SqliteStore> for AnyStore {
 macro_rules! on {
     ($any:expr, $store:ident => $call:expr) => {
         match &$any.0 {
-            Kind::Memory($store) => $call,
+            Kind::Memory { store: $store, .. } => $call,
             #[cfg(feature = "sqlite")]
             Kind::Sqlite($store) => $call,
         }

@@ -5,7 +5,7 @@ use super::*;
 #[tokio::test]
 async fn memory_is_there_in_every_build() {
     let store = AnyStore::connect("memory:").await.unwrap();
-    assert!(matches!(store.0, Kind::Memory(_)));
+    assert!(matches!(store.0, Kind::Memory { .. }));
     store.ping().await.unwrap();
 }
 

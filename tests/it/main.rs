@@ -6,6 +6,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[cfg(all(feature = "verify", feature = "sqlite", feature = "test-util"))]
+mod dedupe;
 #[cfg(feature = "sqlite")]
 mod delivery;
 #[cfg(all(feature = "emit", feature = "axum", feature = "test-util"))]

@@ -14,6 +14,8 @@
 //!   same file.
 
 mod connect;
+#[cfg(feature = "verify")]
+mod dedupe;
 mod delivery;
 mod endpoints;
 mod error;
@@ -125,7 +127,10 @@ impl SqliteStore {
     /// cause names the versions), [`StoreError::is_migration`] if a table cannot be made or
     /// changed, [`StoreError::is_unavailable`] if the database is locked, full or read-only.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        self.migrate_port(&migrate::DELIVERY).await
+        self.migrate_port(&migrate::DELIVERY).await?;
+        #[cfg(feature = "verify")]
+        self.migrate_port(&dedupe::DEDUPE).await?;
+        Ok(())
     }
 
     /// Closes all connections; waits for those in use.

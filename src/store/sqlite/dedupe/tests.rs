@@ -1,0 +1,161 @@
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::dedupe::{Identity, Message};
+
+mod contract_in_memory {
+    crate::testing::dedupe_store_tests!(async || {
+        super::SqliteStore::connect("sqlite::memory:")
+            .await
+            .unwrap()
+    });
+}
+
+mod contract_on_disk {
+    use super::{OnDisk, SqliteStore, TempDir};
+
+    crate::testing::dedupe_store_tests!(async || {
+        let dir = TempDir::new().unwrap();
+        let store = SqliteStore::open(dir.path().join("a.db")).await.unwrap();
+        OnDisk { store, _dir: dir }
+    });
+}
+
+/// A store whose file goes with it.
+struct OnDisk {
+    store: SqliteStore,
+    _dir: TempDir,
+}
+
+impl DedupeStore for OnDisk {
+    async fn claim(
+        &self,
+        ticket: &Ticket,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Claimed, StoreError> {
+        self.store.claim(ticket, now, until).await
+    }
+
+    async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+        self.store.renew(ticket, until).await
+    }
+
+    async fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
+        DedupeStore::commit(&self.store, ticket, now).await
+    }
+
+    async fn release(&self, ticket: &Ticket) -> Result<(), StoreError> {
+        DedupeStore::release(&self.store, ticket).await
+    }
+}
+
+const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
+const LEASE: Duration = Duration::from_secs(60);
+
+fn unsigned(dedupe: &Dedupe, id: &str, sent_at: UnixMillis) -> Ticket {
+    dedupe.ticket(&Message {
+        identity: Identity::Unsigned {
+            id: Some(id),
+            in_body: None,
+        },
+        sent_at: Some(sent_at),
+        body: b"{}",
+        replayable: Duration::from_secs(900),
+    })
+}
+
+async fn rows(store: &SqliteStore) -> i64 {
+    let count = sqlx::query_scalar("SELECT count(*) FROM tas_dedupe");
+    count.fetch_one(store.reader()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_claim_of_which_one_name_was_taken_over_is_lost_whole() {
+    let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
+    let dedupe = store.dedupe("crm").unwrap();
+    let lost = unsigned(&dedupe, "a", NOW);
+    store
+        .claim(&lost, NOW, NOW.saturating_add(LEASE))
+        .await
+        .unwrap();
+    let lapsed = NOW.saturating_add(LEASE);
+    // The same request under another id shares one name only.
+    let other = unsigned(&dedupe, "b", NOW);
+    let claimed = store.claim(&other, lapsed, lapsed.saturating_add(LEASE));
+    assert!(matches!(claimed.await.unwrap(), Claimed::Fresh { .. }));
+
+    let renewed = store.renew(&lost, lapsed.saturating_add(LEASE)).await;
+    assert!(renewed.unwrap_err().is_lease_lost());
+    let committed = DedupeStore::commit(&store, &lost, lapsed).await;
+    assert!(committed.unwrap_err().is_lease_lost());
+    let released = DedupeStore::release(&store, &lost).await;
+    assert!(released.unwrap_err().is_lease_lost());
+    DedupeStore::commit(&store, &other, lapsed).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_handled_outlives_the_store() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("a.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    let ticket = unsigned(&store.dedupe("crm").unwrap(), "a", NOW);
+    store
+        .claim(&ticket, NOW, NOW.saturating_add(LEASE))
+        .await
+        .unwrap();
+    DedupeStore::commit(&store, &ticket, NOW).await.unwrap();
+    store.close().await;
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    let retry = unsigned(&store.dedupe("crm").unwrap(), "a", NOW);
+    let claimed = store.claim(&retry, NOW, NOW.saturating_add(LEASE)).await;
+    assert_eq!(claimed.unwrap(), Claimed::Done { other_body: false });
+}
+
+#[tokio::test]
+async fn expired_rows_leave_in_bounded_batches() {
+    let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
+    let dedupe = store.dedupe("crm").unwrap();
+    let claim = async |id: String, now: UnixMillis| {
+        let ticket = unsigned(&dedupe, &id, now);
+        let claimed = store.claim(&ticket, now, now.saturating_add(LEASE)).await;
+        assert!(matches!(claimed.unwrap(), Claimed::Fresh { .. }));
+    };
+    for n in 0..320 {
+        claim(format!("old {n}"), NOW.saturating_add(LEASE * n)).await;
+    }
+    let before = rows(&store).await;
+    let week = Duration::from_secs(8 * 24 * 60 * 60);
+    let later = NOW.saturating_add(week);
+    for n in 0..64 {
+        claim(format!("new {n}"), later.saturating_add(LEASE * n)).await;
+    }
+    // One sweep among 64 claims: it takes away one batch and not more.
+    assert_eq!(rows(&store).await, before + 64 * 3 - 256);
+    for n in 64..64 * 6 {
+        claim(format!("new {n}"), later.saturating_add(LEASE * n)).await;
+    }
+    let left = "SELECT count(*) FROM tas_dedupe WHERE until <= ?1";
+    let left: i64 = sqlx::query_scalar(left)
+        .bind(to_column(later))
+        .fetch_one(store.reader())
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn without_its_tables_the_store_fails_and_says_why() {
+    let dir = TempDir::new().unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(dir.path().join("app.db"))
+        .create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let store = SqliteStore::from_pool(pool);
+    let ticket = unsigned(&store.dedupe("crm").unwrap(), "a", NOW);
+    let claimed = store.claim(&ticket, NOW, NOW.saturating_add(LEASE)).await;
+    assert!(claimed.unwrap_err().is_migration());
+}
