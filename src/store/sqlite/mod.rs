@@ -12,6 +12,12 @@
 //! * All tables are named `tas_…`. Each port keeps the versions of its tables in a table of its
 //!   own, `tas_migrations_<port>`, so that an application's own sqlx migrations may live in the
 //!   same file.
+//!
+//! # Security
+//!
+//! Endpoints' secrets are stored as they are: whoever can read the file can sign. The columns beside
+//! them name the key of an encrypted one; a secret that has such a key is refused as corrupt by this
+//! version, which cannot decrypt.
 
 mod connect;
 #[cfg(feature = "verify")]
