@@ -143,6 +143,22 @@ fn only_the_clock_reads_the_time() {
     assert_eq!(readers, Vec::<String>::new());
 }
 
+/// A comparison that stops at the first difference tells how much of a signature was right.
+#[test]
+fn no_signature_is_compared_in_variable_time() {
+    let wrong: Vec<_> = sources()
+        .into_iter()
+        .filter(|source| ["signature", "jwks"].contains(&top_of(&source.path)))
+        .flat_map(|source| source.code.lines().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|line| {
+            ["mac ==", "mac !=", "== mac", "!= mac", "== &mac", "tag =="]
+                .iter()
+                .any(|comparison| line.contains(comparison))
+        })
+        .collect();
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
 #[test]
 fn features_are_gated_in_lib_and_mod_files_only() {
     let gated: Vec<_> = sources()

@@ -20,7 +20,7 @@ use tower_auth_sync::verify::{VerifyWebhookLayer, Webhook};
 /// An event that reached the handler.
 #[derive(Clone)]
 pub(crate) struct Arrival {
-    pub(crate) id: String,
+    pub(crate) delivered: Delivered,
     pub(crate) event: AuthEvent,
     /// What the mirror made of it.
     pub(crate) applied: Applied,
@@ -67,8 +67,11 @@ async fn on_event(
 ) -> Result<StatusCode, Problem> {
     let unavailable = |_error| Problem::new(ProblemKind::STORE_UNAVAILABLE).with_retry_after(5);
     let applied = receiver.mirror.apply(&event).await.map_err(unavailable)?;
-    let id = delivered.id().unwrap_or_default().to_owned();
-    let arrival = Arrival { id, event, applied };
+    let arrival = Arrival {
+        delivered,
+        event,
+        applied,
+    };
     receiver
         .arrivals
         .send_modify(|arrivals| arrivals.push(arrival));

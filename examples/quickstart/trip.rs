@@ -7,6 +7,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, COOKIE};
 use tokio_util::sync::CancellationToken;
 use tower_auth_sync::delivery::DeliveryLog;
+use tower_auth_sync::id::MessageId;
 use tower_auth_sync::mirror::Applied;
 
 use crate::receiver::Arrival;
@@ -86,23 +87,27 @@ async fn follow(stage: &Stage, exchange: &Exchange, before: usize) -> Result<boo
 
 async fn trace(stage: &Stage, arrival: &Arrival) -> Result<bool, Box<dyn Error>> {
     let mut held = false;
-    for delivery in stage.store.deliveries(&arrival.id.parse()?).await? {
+    let id: MessageId = arrival.delivered.id().unwrap_or_default().parse()?;
+    for delivery in stage.store.deliveries(&id).await? {
         let attempts = stage.store.attempts(&delivery.id).await?;
         let status = attempts.last().and_then(|attempt| attempt.report.status);
         held = status.is_some_and(|status| status.is_success());
         let status = status.map_or("no answer".to_owned(), |status| status.as_str().to_owned());
-        show::hop(
-            "stored",
-            &format!("{} for {}", arrival.id, delivery.endpoint),
-        );
+        show::hop("stored", &format!("{id} for {}", delivery.endpoint));
         show::hop(
             "sent",
             &format!("attempt {}, answered {status}", attempts.len()),
         );
     }
+    let (scheme, key) = (arrival.delivered.scheme(), arrival.delivered.key());
+    let signed = if arrival.delivered.id_is_authentic() {
+        "signed too"
+    } else {
+        "unsigned"
+    };
     show::hop(
         "verified",
-        "signature, time and id; seen for the first time",
+        &format!("{scheme} signature of secret {key}, id {signed}"),
     );
     show::hop("mirrored", mirrored(arrival));
     Ok(held || show::check("the store says that it was delivered", false))
