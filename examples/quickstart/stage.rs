@@ -138,9 +138,24 @@ impl Stage {
         println!("       -d '{sign_in}'   # a session.created is delivered");
         tokio::select! {
             () = self.worker().await?.run(self.stop.clone()) => {}
+            () = self.announce_arrivals() => {}
             interrupted = tokio::signal::ctrl_c() => interrupted?,
         }
         Ok(())
+    }
+}
+
+impl Stage {
+    async fn announce_arrivals(&self) {
+        let mut seen = self.receiver.arrivals().len();
+        loop {
+            self.receiver.arrived(seen + 1).await;
+            for arrival in self.receiver.arrivals().split_off(seen) {
+                let id = arrival.delivered.id().unwrap_or_default();
+                show::hop("arrived", &format!("{} {id}", arrival.event.event_type()));
+                seen += 1;
+            }
+        }
     }
 }
 
