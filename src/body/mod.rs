@@ -13,8 +13,10 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
+#[cfg(feature = "verify")]
+pub(crate) use self::collect::CollectError;
 #[cfg(any(feature = "verify", feature = "emit"))]
-pub(crate) use self::collect::{CollectError, collect};
+pub(crate) use self::collect::collect;
 use crate::problem::Problem;
 
 /// Any error of a body or a service.
