@@ -6,7 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
-#[cfg(all(feature = "verify", feature = "sqlite", feature = "test-util"))]
+#[cfg(all(feature = "sqlite", feature = "redis", feature = "test-util"))]
 mod dedupe;
 #[cfg(feature = "sqlite")]
 mod delivery;
@@ -18,6 +18,8 @@ mod jwt;
 mod jwt_routes;
 #[cfg(all(feature = "verify", feature = "axum", feature = "sqlite"))]
 mod mirror;
+#[cfg(all(feature = "sqlite", feature = "redis", feature = "test-util"))]
+mod servers;
 #[cfg(feature = "test-util")]
 mod signature;
 #[cfg(all(feature = "verify", feature = "axum", feature = "test-util"))]

@@ -1,9 +1,11 @@
 //! What was handled, in stores that several processes share.
 
+mod redis;
+mod sqlite;
+
 use std::convert::Infallible;
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use tower_auth_sync::dedupe::Dedupe;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::signature::{Scheme, Signer, Verifier};
 use tower_auth_sync::store::AnyStore;
+use tower_auth_sync::store::redis::RedisStore;
 use tower_auth_sync::testing::ManualClock;
 use tower_auth_sync::verify::VerifyWebhookLayer;
 
@@ -31,7 +34,12 @@ const CHILD: &str = "TAS_TEST_DEDUPE_CHILD";
 const CHILD_TEST: &str = "dedupe::child";
 
 async fn open(url: &str) -> Dedupe {
-    AnyStore::connect(url).await.unwrap().dedupe("crm").unwrap()
+    let dedupe = if url.starts_with("redis:") {
+        RedisStore::connect(url).await.unwrap().dedupe("crm")
+    } else {
+        AnyStore::connect(url).await.unwrap().dedupe("crm")
+    };
+    dedupe.unwrap()
 }
 
 /// The same message each time, signed at `sent_at`.
@@ -162,24 +170,4 @@ async fn kill(url: &str) {
         panic!("it was handled")
     });
     assert_eq!(again.await, StatusCode::OK);
-}
-
-mod sqlite {
-    use super::{Path, kill, race};
-
-    fn url(dir: &Path) -> String {
-        format!("sqlite://{}", dir.join("auth-sync.db").display())
-    }
-
-    #[test]
-    fn of_64_equal_requests_to_two_processes_one_is_handled() {
-        let dir = tempfile::TempDir::new().unwrap();
-        race(&url(dir.path()));
-    }
-
-    #[tokio::test]
-    async fn a_killed_process_lets_the_retry_through_after_its_lease() {
-        let dir = tempfile::TempDir::new().unwrap();
-        kill(&url(dir.path())).await;
-    }
 }
