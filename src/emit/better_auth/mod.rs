@@ -36,7 +36,9 @@ use crate::event::AuthEvent;
 /// | *with sessions*: `/two-factor/disable`, `/verify-email` (also 302) | `two_factor.disabled`, `email.verified` |
 ///
 /// An answer that does not have the expected shape makes no event: a sign-in that asks for the
-/// second factor is a 200 without a session.
+/// second factor is a 200 without a session. `email.verified`, `two_factor.enabled` and
+/// `two_factor.disabled` tell the user's `id` and the field that changed, nothing else: the answer
+/// does not show the user after the change, and what was known before it may be old.
 ///
 /// # What these rules cannot see
 ///

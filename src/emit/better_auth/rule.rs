@@ -50,12 +50,9 @@ impl<'a> Facts<'a> {
         self.exchange.session()
     }
 
-    /// The user who was signed in, less the time of the last change: it has just passed.
-    fn active_user(&self) -> Option<Data> {
-        let user = Value::Object(self.active()?.user().clone());
-        let mut data = self.include.user(&user)?;
-        data.remove("updatedAt");
-        Some(data)
+    /// The user who was signed in, as looked up before the call.
+    fn active_user(&self) -> Option<&'a Data> {
+        self.active().map(ActiveSession::user)
     }
 
     fn active_session(&self) -> Option<Data> {
@@ -67,6 +64,14 @@ fn one(event_type: EventType, data: Option<Data>) -> Vec<AuthEvent> {
     data.map(|data| AuthEvent::new(event_type, data))
         .into_iter()
         .collect()
+}
+
+/// A change that the answer does not show, and nothing else: what was looked up before the call, in
+/// a cookie's cache even minutes before, would undo what happened since.
+fn changed(user: &Data, field: &str, value: bool) -> Option<Data> {
+    let mut data = only_id(text(user, "id")?);
+    data.insert(field.into(), value.into());
+    Some(data)
 }
 
 fn only_id(id: &str) -> Data {
@@ -99,20 +104,15 @@ pub(super) fn second_factor(facts: &Facts<'_>) -> Vec<AuthEvent> {
     if user["twoFactorEnabled"] != false {
         return signed_in(facts);
     }
-    let data = facts.include.user(user).map(|mut data| {
-        data.insert("twoFactorEnabled".into(), true.into());
-        data.remove("updatedAt");
-        data
-    });
+    let data = user
+        .as_object()
+        .and_then(|user| changed(user, "twoFactorEnabled", true));
     one(EventType::TwoFactorEnabled, data)
 }
 
 pub(super) fn two_factor_disabled(facts: &Facts<'_>) -> Vec<AuthEvent> {
     let user = facts.active_user().filter(|_| facts.says("status"));
-    let data = user.map(|mut data| {
-        data.insert("twoFactorEnabled".into(), false.into());
-        data
-    });
+    let data = user.and_then(|user| changed(user, "twoFactorEnabled", false));
     one(EventType::TwoFactorDisabled, data)
 }
 
@@ -157,8 +157,14 @@ pub(super) fn user_updated(facts: &Facts<'_>) -> Vec<AuthEvent> {
 /// A deletion that must first be confirmed by mail also answers `success`.
 pub(super) fn user_deleted(facts: &Facts<'_>) -> Vec<AuthEvent> {
     let deleted = facts.says("success") && facts.answer()["message"] == "User deleted";
-    let user = facts.active_user().filter(|_| deleted);
-    one(EventType::UserDeleted, user)
+    let data = || {
+        let user = Value::Object(facts.active_user()?.clone());
+        let mut data = facts.include.user(&user).filter(|_| deleted)?;
+        // The deletion is later than the last change.
+        data.remove("updatedAt");
+        Some(data)
+    };
+    one(EventType::UserDeleted, data())
 }
 
 /// The link may belong to another user than the one signed in, may have been used before, and a
@@ -177,10 +183,7 @@ pub(super) fn email_verified(facts: &Facts<'_>) -> Vec<AuthEvent> {
                 address.is_some() && address.as_deref() == text(user, "email")
             })
     });
-    let data = user.map(|mut data| {
-        data.insert("emailVerified".into(), true.into());
-        data
-    });
+    let data = user.and_then(|user| changed(user, "emailVerified", true));
     one(EventType::EmailVerified, data)
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::support::exchange;
 use crate::emit::{ActiveSession, BetterAuthRoutes, Capture, RouteMap, RouteRules};
-use crate::event::{AuthEvent, EventType, Resource, User};
+use crate::event::{AuthEvent, EventType, User};
 
 fn names(events: &[AuthEvent]) -> Vec<&str> {
     events.iter().map(|it| it.event_type().as_str()).collect()
@@ -201,11 +201,34 @@ fn an_address_counts_as_verified_for_the_user_whose_link_it_was_and_once() {
         let events = BetterAuthRoutes::default().events(&seen);
         assert_eq!(events.len(), usize::from(emitted), "{user:?} {token}");
         if emitted {
-            let Resource::User(user) = events[0].resource().unwrap() else {
-                panic!("not a user");
-            };
-            assert_eq!(user.email_verified, Some(true));
+            let told = json!({"id": "u1", "emailVerified": true});
+            assert_eq!(events[0].data(), told.as_object().unwrap());
         }
+    }
+}
+
+#[test]
+fn a_switched_second_factor_is_told_without_what_was_known_of_the_user_before() {
+    let rules = BetterAuthRoutes::default();
+    for (path, before, answered) in [
+        (
+            "/api/auth/two-factor/disable",
+            true,
+            json!({"status": true}),
+        ),
+        (
+            "/api/auth/two-factor/verify-totp",
+            false,
+            json!({"token": "a-session-token", "user": {
+                "id": "u1", "email": "old@example.com", "updatedAt": 1, "twoFactorEnabled": false,
+            }}),
+        ),
+    ] {
+        let user = json!({"id": "u1", "email": "old@example.com", "twoFactorEnabled": before});
+        let seen = exchange(Method::POST, path, &json!({}), StatusCode::OK, &answered);
+        let events = rules.events(&seen.with_sessions(Some(active(&user)), None));
+        let told = json!({"id": "u1", "twoFactorEnabled": !before});
+        assert_eq!(events[0].data(), told.as_object().unwrap(), "{path}");
     }
 }
 
