@@ -53,45 +53,65 @@ pub fn event_envelope(payload: &[u8]) {
 /// What a signature header says is at most 8 signatures, and survives being written and read again.
 fn signature_header(
     grammar: crate::signature::Grammar,
-    encoding: crate::signature::Encoding,
+    encoding: crate::signature::SignatureEncoding,
     value: &str,
 ) {
     let Ok(parsed) = grammar.parse(value) else {
         return;
     };
     assert!((1..=8).contains(&parsed.signatures().len()));
-    let decoded = |text: &&str| encoding.decode(text);
-    let macs: Vec<_> = parsed.signatures().iter().filter_map(decoded).collect();
+    let decode = |text: &&str| encoding.decode::<32>(text);
+    let bytes: Vec<_> = parsed.signatures().iter().filter_map(decode).collect();
     let time = parsed.time.unwrap_or("1");
-    let written = grammar.write(time, &macs, encoding);
+    let texts: Vec<_> = bytes.iter().map(|bytes| encoding.encode(bytes)).collect();
+    let written = grammar.write(time, &texts);
     match grammar.parse(&written) {
         Ok(again) => {
-            assert!(again.signatures().iter().filter_map(decoded).eq(macs));
+            assert!(again.signatures().iter().filter_map(decode).eq(bytes));
             assert_eq!(again.time, parsed.time);
         }
         // None of the signatures decoded, so none was written.
-        Err(_) => assert!(macs.is_empty(), "{written:?} does not parse"),
+        Err(_) => assert!(bytes.is_empty(), "{written:?} does not parse"),
     }
 }
 
-/// [`signature_header`] for `t=…,v1=…`, with `v1,…` read as well and not.
+/// [`signature_header`] for `t=…,v1=…`, with `v1,…` read as well and not, spaced and not.
 pub fn signature_fields(value: &str) {
-    use crate::signature::{Encoding, Grammar};
+    use crate::signature::{Grammar, SignatureEncoding};
 
-    for bare_version in [false, true] {
+    for (bare_version, spaced) in [(false, false), (true, false), (false, true)] {
         let grammar = Grammar::Fields {
             version: "v1",
             bare_version,
+            spaced,
         };
-        signature_header(grammar, Encoding::LowerHex, value);
+        signature_header(grammar, SignatureEncoding::LowerHex, value);
     }
 }
 
 /// [`signature_header`] for `v1,… v1,…`.
 pub fn signature_list(value: &str) {
-    use crate::signature::{Encoding, Grammar};
+    use crate::signature::{Grammar, SignatureEncoding};
 
-    signature_header(Grammar::List { version: "v1" }, Encoding::Base64, value);
+    let grammar = Grammar::List { version: "v1" };
+    signature_header(grammar, SignatureEncoding::Base64, value);
+}
+
+/// [`signature_header`] for a single signature behind a prefix, or behind none.
+pub fn signature_single(value: &str) {
+    use crate::signature::{Grammar, SignatureEncoding};
+
+    for prefix in ["", "v0=", "sha256="] {
+        let grammar = Grammar::Single { prefix };
+        signature_header(grammar, SignatureEncoding::AnyHex, value);
+        signature_header(grammar, SignatureEncoding::Base64, value);
+    }
+}
+
+/// A template that is accepted tells every two messages apart: from the signed bytes, read from both
+/// ends up to the body, come the id, the time and the body that made them.
+pub fn content_template(template: &str, body: &[u8]) {
+    crate::signature::content_is_unambiguous(template, body);
 }
 
 /// No headers that were not made with the key are accepted, and none make the verifier panic.
@@ -113,21 +133,47 @@ pub fn verify_headers(input: &str) {
     }
 
     const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-    const PREFIXES: [&str; 3] = ["webhook", "svix", "banata-webhook"];
-    const SCHEMES: [fn() -> Scheme; 5] = [
+    const SCHEMES: [fn() -> Scheme; 10] = [
         Scheme::banata,
         Scheme::banata_sdk,
         Scheme::standard_webhooks,
         Scheme::svix,
         Scheme::clerk,
+        Scheme::stripe,
+        Scheme::workos,
+        Scheme::github,
+        Scheme::slack,
+        Scheme::shopify,
+    ];
+    const NAMES: [&[&str]; 3] = [
+        &[
+            "webhook-id",
+            "svix-id",
+            "banata-webhook-id",
+            "x-github-delivery",
+        ],
+        &[
+            "webhook-timestamp",
+            "svix-timestamp",
+            "x-slack-request-timestamp",
+        ],
+        &[
+            "webhook-signature",
+            "svix-signature",
+            "banata-webhook-signature",
+            "stripe-signature",
+            "workos-signature",
+            "x-hub-signature-256",
+            "x-slack-signature",
+            "x-shopify-hmac-sha256",
+        ],
     ];
 
     let mut headers = HeaderMap::new();
-    for (line, part) in input.lines().zip(["id", "timestamp", "signature"]) {
-        for prefix in PREFIXES {
-            let name = HeaderName::try_from(format!("{prefix}-{part}"));
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(line)) {
-                headers.append(name, value);
+    for (line, names) in input.lines().zip(NAMES) {
+        for name in names {
+            if let Ok(value) = HeaderValue::from_str(line) {
+                headers.append(HeaderName::from_static(name), value);
             }
         }
     }

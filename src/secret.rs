@@ -25,14 +25,20 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`SecretError::Empty`], and [`SecretError::Whitespace`] for a space, a line end or another
-    /// control character anywhere: usually a newline left by `echo` or a secrets file.
+    /// [`SecretError::Empty`], and [`SecretError::Whitespace`] for a space at either end, and for a
+    /// line end or another control character anywhere: usually a newline left by `echo` or a secrets
+    /// file. Spaces between words are part of the secret.
     pub fn new(text: impl Into<String>) -> Result<Self, SecretError> {
         let text = Zeroizing::new(text.into());
         if text.is_empty() {
             return Err(SecretError::Empty);
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let outer = text.starts_with(' ') || text.ends_with(' ');
+        if outer
+            || text
+                .chars()
+                .any(|c| c != ' ' && (c.is_whitespace() || c.is_control()))
+        {
             return Err(SecretError::Whitespace);
         }
         Ok(Self(Arc::new(text)))
@@ -102,7 +108,7 @@ pub enum SecretError {
     /// There is no text.
     #[error("the secret is empty")]
     Empty,
-    /// There is white space or a control character in it.
+    /// There is a space at an end, or other white space or a control character in it.
     #[error(
         "the secret contains white space or a control character; is there a newline at its end?"
     )]
@@ -151,11 +157,15 @@ mod tests {
             ("", SecretError::Empty),
             ("abc\n", SecretError::Whitespace),
             (" abc", SecretError::Whitespace),
+            ("abc ", SecretError::Whitespace),
+            (" ", SecretError::Whitespace),
+            ("a\tb", SecretError::Whitespace),
             ("a\u{a0}b", SecretError::Whitespace),
             ("a\0b", SecretError::Whitespace),
         ] {
             assert_eq!(Secret::new(text).unwrap_err(), expected, "{text:?}");
         }
+        assert!(Secret::new("It's a Secret to Everybody").is_ok());
     }
 
     #[test]

@@ -8,12 +8,17 @@ use tower_auth_sync::id::MessageId;
 use tower_auth_sync::secret::Secret;
 use tower_auth_sync::signature::{Scheme, Signer, Verifier};
 
-const SCHEMES: [fn() -> Scheme; 5] = [
+const SCHEMES: [fn() -> Scheme; 10] = [
     Scheme::banata,
     Scheme::banata_sdk,
     Scheme::standard_webhooks,
     Scheme::svix,
     Scheme::clerk,
+    Scheme::stripe,
+    Scheme::workos,
+    Scheme::github,
+    Scheme::slack,
+    Scheme::shopify,
 ];
 
 fn allocations(run: impl FnOnce()) -> u64 {

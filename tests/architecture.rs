@@ -83,7 +83,7 @@ const CRATES: &[(&str, &[&str])] = &[
         ],
     ),
     ("getrandom", &["entropy"]),
-    ("aws_lc_rs", &["jwks"]),
+    ("aws_lc_rs", &["jwks", "signature/algorithm/ed25519"]),
     (
         "tokio",
         &[

@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::config_error::ConfigError;
-use super::key::{self, ShortKeys};
+use super::key::{self, Held, ShortKeys};
 use super::scheme::Scheme;
 use super::verifier::Verifier;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::secret::{Secret, SecretError};
 
 /// Settings of a [`Verifier`]; made by [`Verifier::builder`].
@@ -15,7 +15,7 @@ use crate::secret::{Secret, SecretError};
 #[derive(Debug)]
 pub struct VerifierBuilder {
     scheme: Scheme,
-    pub(super) secrets: Vec<Secret>,
+    pub(super) secrets: Vec<Held>,
     tolerance: Duration,
     clock: Box<dyn Clock>,
     short: ShortKeys,
@@ -41,19 +41,39 @@ impl VerifierBuilder {
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
     {
-        let index = self.secrets.len();
-        let secret = secret.try_into().map_err(|source| ConfigError::Secret {
-            index,
-            source: source.into(),
-        })?;
-        self.secrets.push(secret);
+        let secret = key::take(self.secrets.len(), secret)?;
+        self.secrets.push(secret.into());
+        Ok(self)
+    }
+
+    /// Adds a secret that is tried until `not_after`, by the verifier's clock: one that was replaced.
+    ///
+    /// From that moment on a request signed with it is a mismatch. It keeps its place in the order of
+    /// secrets.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Secret`] if it is empty or holds white space.
+    pub fn secret_until<S>(
+        mut self,
+        secret: S,
+        not_after: impl Into<UnixMillis>,
+    ) -> Result<Self, ConfigError>
+    where
+        S: TryInto<Secret, Error: Into<SecretError>>,
+    {
+        let secret = key::take(self.secrets.len(), secret)?;
+        self.secrets.push(Held {
+            secret,
+            not_after: Some(not_after.into()),
+        });
         Ok(self)
     }
 
     /// Sets how far the timestamp may lie from now, in the past or in the future.
     ///
     /// 1 s to 1 h, counted in whole seconds: a fraction is cut off. Default: the scheme's, which is
-    /// 300 s in all presets, as in the reference libraries.
+    /// that of the reference libraries. Of no effect on a scheme without time.
     ///
     /// # Security
     ///
@@ -89,10 +109,17 @@ impl VerifierBuilder {
     /// not usable.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let tolerance = Duration::from_secs(self.tolerance.as_secs());
-        if !TOLERANCE.contains(&tolerance) {
+        if self.scheme.has_time() && !TOLERANCE.contains(&tolerance) {
             return Err(ConfigError::Tolerance);
         }
-        let keys = key::prepare(&self.scheme, &self.secrets, self.short)?;
+        key::check_count(self.secrets.len())?;
+        let prepare = |(index, held): (usize, Held)| {
+            let text = held.secret.expose();
+            let key = self.scheme.algorithm.key(index, text, self.short)?;
+            Ok((held, key))
+        };
+        let keys = self.secrets.into_iter().enumerate().map(prepare);
+        let keys = keys.collect::<Result<_, ConfigError>>()?;
         Ok(Verifier::from_parts(
             self.scheme,
             keys,
@@ -103,4 +130,5 @@ impl VerifierBuilder {
 }
 
 /// Below 1 s nothing arrives in time; above 1 h a recorded request lives too long.
-const TOLERANCE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
+pub(super) const TOLERANCE: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(3600);

@@ -31,6 +31,27 @@ pub enum ConfigError {
         /// Its place.
         index: usize,
     },
+    /// The scheme's secrets are hex digits, this one is not.
+    #[error("the secret at index {index} is not made of hex digits, two for each byte")]
+    NotHex {
+        /// Its place.
+        index: usize,
+    },
+    /// The scheme verifies with public keys, this is none.
+    #[error("the secret at index {index} is not a public key: `whpk_` and the base64 of 32 bytes")]
+    NotPublicKey {
+        /// Its place.
+        index: usize,
+    },
+    /// The scheme signs with private keys, this is none.
+    #[error(
+        "the secret at index {index} is not a private key: `whsk_` and the base64 of a 32-byte seed, \
+         with the public key of the seed behind it or without"
+    )]
+    NotPrivateKey {
+        /// Its place.
+        index: usize,
+    },
     /// The key in a secret has fewer than 24 or more than 512 bytes.
     #[error(
         "the key of the secret at index {index} has {actual} bytes after decoding; it must have 24 \

@@ -2,32 +2,20 @@
 
 use std::str::Split;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use subtle::{Choice, ConstantTimeEq};
-
-use super::key::Mac;
-
 /// How times and signatures stand in the header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Grammar {
-    /// `t=<time>,<version>=<mac>[,…]` in any order, without white space. `bare_version`:
-    /// `<version>,<mac>` is read too.
+    /// `t=<time>,<version>=<signature>[,…]` in any order. `bare_version`: `<version>,<signature>` is
+    /// read too. `spaced`: one space behind each comma; otherwise no white space.
     Fields {
         version: &'static str,
         bare_version: bool,
+        spaced: bool,
     },
-    /// `<version>,<mac>[ …]`; the time has a header of its own.
+    /// `<version>,<signature>[ …]`; the time has a header of its own, if there is one.
     List { version: &'static str },
-}
-
-/// How the bytes of a MAC are written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Encoding {
-    /// 64 digits; upper case is refused, as by every package that compares text.
-    LowerHex,
-    /// 44 characters of the standard alphabet with padding, trailing bits zero.
-    Base64,
+    /// `<prefix><signature>`, a single one.
+    Single { prefix: &'static str },
 }
 
 /// What a header's value says.
@@ -51,17 +39,6 @@ impl<'h> Parsed<'h> {
     pub(crate) fn signatures(&self) -> &[&'h str] {
         &self.texts[..self.count]
     }
-
-    /// Returns whether one of the signatures is `mac`; looks at every one.
-    pub(crate) fn contains(&self, encoding: Encoding, mac: &Mac) -> Choice {
-        let mac = words(mac);
-        self.signatures()
-            .iter()
-            // What is not exactly one MAC is equal to none.
-            .filter_map(|text| encoding.decode(text))
-            .map(|signature| words(&signature).ct_eq(&mac))
-            .fold(Choice::from(0), |found, equal| found | equal)
-    }
 }
 
 /// What is wrong with a header's value.
@@ -78,76 +55,92 @@ impl Grammar {
     ///
     /// That a signature is there is all that is said of it.
     pub(crate) fn parse(self, value: &str) -> Result<Parsed<'_>, Fault> {
-        let Shape {
-            version,
-            separator,
-            has_time,
-            ..
-        } = self.shape();
-        if !every(value, |byte| byte.is_ascii_graphic() || byte == separator) {
-            return Err(Fault::Character);
-        }
-        let mut parsed = Parsed::default();
-        for (name, text) in self.items(value) {
-            if name == version {
-                parsed.push(text);
-            } else if has_time && name == "t" && parsed.time.replace(text).is_some() {
-                return Err(Fault::NotOneTime);
-            }
-        }
-        match parsed.count {
-            _ if has_time && parsed.time.is_none() => Err(Fault::NotOneTime),
-            0 => Err(Fault::NoSignature),
-            1..=MAX_SIGNATURES => Ok(parsed),
-            _ => Err(Fault::TooManySignatures),
+        match self.shape() {
+            Ok(shape) => shape.parse(value),
+            Err(prefix) => single(prefix, value),
         }
     }
 
-    fn items(self, value: &str) -> Items<'_> {
-        let shape = self.shape();
-        Items {
-            parts: value.split(char::from(shape.separator)),
-            shape,
+    /// Returns whether the time stands in the value.
+    pub(crate) const fn has_time(self) -> bool {
+        matches!(self, Self::Fields { .. })
+    }
+
+    /// Returns the version that is read, or the prefix.
+    pub(super) const fn mark(self) -> &'static str {
+        match self {
+            Self::Fields { version, .. } | Self::List { version } => version,
+            Self::Single { prefix } => prefix,
         }
     }
 
-    const fn shape(self) -> Shape {
+    /// Returns how to read a list, or the prefix of what is none.
+    const fn shape(self) -> Result<Shape, &'static str> {
         match self {
             Self::Fields {
                 version,
                 bare_version,
-            } => Shape {
+                spaced,
+            } => Ok(Shape {
                 version,
                 separator: b',',
                 assign: '=',
                 has_time: true,
                 bare_version,
-            },
-            Self::List { version } => Shape {
+                spaced,
+            }),
+            Self::List { version } => Ok(Shape {
                 version,
                 separator: b' ',
                 assign: ',',
                 has_time: false,
                 bare_version: false,
-            },
+                spaced: false,
+            }),
+            Self::Single { prefix } => Err(prefix),
         }
     }
 
-    /// Writes a value that [`parse`](Self::parse) reads.
-    pub(crate) fn write(self, time: &str, macs: &[Mac], encoding: Encoding) -> String {
+    /// Writes a value that [`parse`](Self::parse) reads. Where one signature is all that fits, the
+    /// others are left out.
+    pub(crate) fn write(self, time: &str, signatures: &[String]) -> String {
         match self {
-            Self::Fields { version, .. } => macs.iter().fold(format!("t={time}"), |text, mac| {
-                text + "," + version + "=" + &encoding.encode(mac)
-            }),
-            Self::List { version } => {
-                let signed = |mac| [version, &encoding.encode(mac)].join(",");
-                macs.iter().map(signed).collect::<Vec<_>>().join(" ")
+            Self::Fields {
+                version, spaced, ..
+            } => {
+                let comma = if spaced { ", " } else { "," };
+                signatures
+                    .iter()
+                    .fold(format!("t={time}"), |text, signature| {
+                        text + comma + version + "=" + signature
+                    })
             }
+            Self::List { version } => {
+                let signed = |signature: &String| [version, signature].join(",");
+                signatures.iter().map(signed).collect::<Vec<_>>().join(" ")
+            }
+            Self::Single { prefix } => signatures
+                .first()
+                .map_or_else(String::new, |signature| [prefix, signature].concat()),
         }
     }
 }
 
-/// A grammar's details.
+fn single<'h>(prefix: &str, value: &'h str) -> Result<Parsed<'h>, Fault> {
+    if !every(value, |byte| byte.is_ascii_graphic()) {
+        return Err(Fault::Character);
+    }
+    let mut parsed = Parsed::default();
+    match value.strip_prefix(prefix) {
+        Some("") | None => Err(Fault::NoSignature),
+        Some(text) => {
+            parsed.push(text);
+            Ok(parsed)
+        }
+    }
+}
+
+/// The details of a grammar for lists.
 #[derive(Clone, Copy)]
 struct Shape {
     version: &'static str,
@@ -157,6 +150,50 @@ struct Shape {
     assign: char,
     has_time: bool,
     bare_version: bool,
+    /// One space follows each separator.
+    spaced: bool,
+}
+
+impl Shape {
+    fn parse(self, value: &str) -> Result<Parsed<'_>, Fault> {
+        let Self {
+            separator, spaced, ..
+        } = self;
+        let legal = every(value, |byte| {
+            byte.is_ascii_graphic() || byte == separator || (spaced && byte == b' ')
+        });
+        if !legal || (spaced && !is_spaced(value, separator)) {
+            return Err(Fault::Character);
+        }
+        let mut parsed = Parsed::default();
+        for (name, text) in self.items(value) {
+            if name == self.version {
+                parsed.push(text);
+            } else if self.has_time && name == "t" && parsed.time.replace(text).is_some() {
+                return Err(Fault::NotOneTime);
+            }
+        }
+        match parsed.count {
+            _ if self.has_time && parsed.time.is_none() => Err(Fault::NotOneTime),
+            0 => Err(Fault::NoSignature),
+            1..=MAX_SIGNATURES => Ok(parsed),
+            _ => Err(Fault::TooManySignatures),
+        }
+    }
+
+    fn items(self, value: &str) -> Items<'_> {
+        Items {
+            parts: value.split(char::from(self.separator)),
+            shape: self,
+        }
+    }
+}
+
+/// Returns whether each separator, but one at the end, has a space behind it, and no space stands
+/// elsewhere.
+fn is_spaced(value: &str, separator: u8) -> bool {
+    let mut pairs = value.as_bytes().windows(2);
+    !value.starts_with(' ') && pairs.all(|pair| (pair[0] == separator) == (pair[1] == b' '))
 }
 
 /// The named texts of a value; what has no name is passed over.
@@ -171,6 +208,8 @@ impl<'h> Iterator for Items<'h> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let part = self.parts.next()?;
+            // A space that is not read as part of the separator was refused before.
+            let part = part.strip_prefix(' ').unwrap_or(part);
             if let Some(item) = part.split_once(self.shape.assign) {
                 return Some(item);
             }
@@ -181,51 +220,9 @@ impl<'h> Iterator for Items<'h> {
     }
 }
 
-impl Encoding {
-    /// Returns the MAC, if `text` is exactly one.
-    pub(crate) fn decode(self, text: &str) -> Option<Mac> {
-        match self {
-            Self::LowerHex => hex(text),
-            Self::Base64 => base64(text),
-        }
-    }
-
-    fn encode(self, mac: &Mac) -> String {
-        match self {
-            Self::LowerHex => const_hex::encode(mac),
-            Self::Base64 => STANDARD.encode(mac),
-        }
-    }
-}
-
-fn hex(text: &str) -> Option<Mac> {
-    let mut mac = Mac::default();
-    let digits = every(text, |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if !digits || text.len() != 2 * mac.len() {
-        return None;
-    }
-    const_hex::decode_to_slice(text, &mut mac).ok()?;
-    Some(mac)
-}
-
-/// What a stranger sends is no secret: decoding it need not take constant time, and it takes four
-/// times as long with `base64ct`.
-fn base64(text: &str) -> Option<Mac> {
-    // One byte more than a MAC has: the decoder asks for whole groups of three.
-    let mut bytes = [0; 33];
-    let length = STANDARD.decode_slice(text, &mut bytes).ok()?;
-    bytes.get(..length)?.try_into().ok()
-}
-
 /// Returns whether all bytes pass. Looks at each of them, because that becomes vector code.
 pub(super) fn every(text: &str, passes: impl Fn(u8) -> bool) -> bool {
     text.bytes().fold(true, |all, byte| all & passes(byte))
-}
-
-/// Comparing by words is six times as fast as by bytes.
-fn words(mac: &Mac) -> [u64; 4] {
-    let (words, _none) = mac.as_chunks();
-    std::array::from_fn(|index| u64::from_ne_bytes(words[index]))
 }
 
 /// Enough for a rotation with several receivers' keys; bounds the comparisons.

@@ -3,13 +3,14 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::grammar::{Fault, every};
-use super::scheme::{Family, IdSource};
+use super::scheme::{Family, IdSource, Scheme};
+use super::time_unit::TimeUnit;
 use super::verify_error::VerifyError;
-use crate::clock::UnixTime;
+use crate::clock::UnixMillis;
 
 /// A [`Family`] whose names are parsed once.
 pub(super) struct Names {
-    id: HeaderName,
+    id: Option<HeaderName>,
     timestamp: Option<HeaderName>,
     pub(super) signature: HeaderName,
 }
@@ -32,9 +33,9 @@ pub(super) struct Slot<'h> {
 impl Names {
     pub(super) fn of(family: &Family) -> Self {
         Self {
-            id: HeaderName::from_static(family.id),
-            timestamp: family.timestamp.map(HeaderName::from_static),
-            signature: HeaderName::from_static(family.signature),
+            id: family.id.map(name),
+            timestamp: family.timestamp.map(name),
+            signature: name(family.signature),
         }
     }
 
@@ -45,7 +46,7 @@ impl Names {
         for (name, value) in headers {
             if *name == self.signature {
                 found.signature.put(value);
-            } else if *name == self.id {
+            } else if Some(name) == self.id.as_ref() {
                 found.id.put(value);
             } else if Some(name) == self.timestamp.as_ref() {
                 found.timestamp.put(value);
@@ -57,15 +58,18 @@ impl Names {
     pub(super) fn id<'h>(
         &self,
         found: &Found<'h>,
-        source: IdSource,
+        scheme: &Scheme,
     ) -> Result<Option<&'h str>, VerifyError> {
-        let signed = source == IdSource::SignedHeader;
-        match found.id.text(&self.id)? {
-            None | Some("") if signed => Err(missing(&self.id)),
+        let Some(name) = &self.id else {
+            return Ok(None);
+        };
+        let signed = scheme.id_source == IdSource::SignedHeader;
+        match found.id.text(name)? {
+            None | Some("") if signed => Err(missing(name)),
             None => Ok(None),
-            Some(id) if is_id(id, signed) => Ok(Some(id)),
+            Some(id) if is_id(id, scheme.content.id_end()) => Ok(Some(id)),
             Some(_) => Err(VerifyError::BadId {
-                header: self.id.clone(),
+                header: name.clone(),
             }),
         }
     }
@@ -78,27 +82,29 @@ impl Names {
         }
     }
 
-    /// Returns the time as it was signed, and its value.
+    /// Returns the time as it was signed, and its value; `None` where the scheme has no time.
     pub(super) fn time<'h>(
         &self,
         signed: Option<&'h str>,
         stamp: Option<&'h str>,
-    ) -> Result<(&'h str, UnixTime), VerifyError> {
-        let header = self.timestamp.as_ref().unwrap_or(&self.signature);
-        let (text, source) = match (signed, stamp) {
-            (Some(time), _) => (time, &self.signature),
-            (None, Some(time)) if !time.is_empty() => (time, header),
-            (None, _) => return Err(missing(header)),
+        unit: TimeUnit,
+    ) -> Result<Option<(&'h str, UnixMillis)>, VerifyError> {
+        let (text, source) = match (signed, stamp, &self.timestamp) {
+            (Some(time), ..) => (time, &self.signature),
+            (None, _, None) => return Ok(None),
+            (None, Some(time), Some(header)) if !time.is_empty() => (time, header),
+            (None, _, Some(header)) => return Err(missing(header)),
         };
-        let time = seconds(text).ok_or_else(|| VerifyError::BadTime {
+        let time = unit.parse(text).ok_or_else(|| VerifyError::BadTime {
             header: source.clone(),
         })?;
         if stamp.is_some_and(|stamp| stamp != text) {
+            let header = self.timestamp.as_ref().unwrap_or(&self.signature);
             return Err(VerifyError::TimesDiffer {
                 header: header.clone(),
             });
         }
-        Ok((text, time))
+        Ok(Some((text, time)))
     }
 
     pub(super) fn refuse(&self, fault: Fault) -> VerifyError {
@@ -142,27 +148,22 @@ pub(super) fn missing(header: &HeaderName) -> VerifyError {
     }
 }
 
-/// A full stop in a signed id would let its bytes be read as another id, time and body.
-fn is_id(text: &str, signed: bool) -> bool {
+/// With the byte in it that ends a signed id, an id could be read as another id, time and body.
+fn is_id(text: &str, end: Option<u8>) -> bool {
     (1..=MAX_ID_LEN).contains(&text.len())
-        && every(text, |byte| {
-            byte.is_ascii_graphic() && !(signed && byte == b'.')
-        })
+        && every(text, |byte| byte.is_ascii_graphic() && Some(byte) != end)
 }
 
-/// Reads 1 to 15 digits without a leading zero.
-fn seconds(text: &str) -> Option<UnixTime> {
-    let plain = (1..=MAX_TIME_DIGITS).contains(&text.len())
-        && every(text, |byte| byte.is_ascii_digit())
-        && (text.len() == 1 || !text.starts_with('0'));
-    if !plain {
-        return None;
+/// Names are checked where schemes are made. One in lower case needs no memory to be copied.
+#[expect(clippy::expect_used, reason = "schemes hold valid names only")]
+pub(super) fn name(text: &'static str) -> HeaderName {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        HeaderName::from_bytes(text.as_bytes()).expect("schemes hold valid names only")
+    } else {
+        HeaderName::from_static(text)
     }
-    text.parse().ok().map(UnixTime::from_secs)
 }
 
 /// Eight signatures, a time and their names fit in it with room to spare.
 const MAX_HEADER_LEN: usize = 1024;
 const MAX_ID_LEN: usize = 256;
-/// Fits in an `i64` in any unit down to microseconds, and lasts for 30 million years in seconds.
-const MAX_TIME_DIGITS: usize = 15;

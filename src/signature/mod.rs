@@ -31,34 +31,51 @@
 //! 1. The signature header is there, once, not empty, at most 1 KiB, of visible ASCII.
 //! 2. So is the id header, and the timestamp header, where the scheme has them.
 //! 3. The signature header parses: at most 8 signatures of the scheme's version, signatures of other
-//!    versions are passed over, exactly one time.
+//!    versions are passed over, exactly one time where it stands there.
 //! 4. The time has 1 to 15 digits and no leading zero, and a timestamp header beside a signed time
 //!    equals it byte for byte.
 //! 5. The time lies within the tolerance, in the past or in the future.
-//! 6. One of the signatures, decoded to 32 bytes, equals the HMAC-SHA256 of the signed content under
-//!    one of the keys. Every key and every signature is tried, in constant time.
+//! 6. One of the signatures, decoded to exactly as many bytes as there must be, is that of the signed
+//!    content under one of the keys that have not ended. For HMAC-SHA256 every key and every signature
+//!    is tried, in constant time.
 //!
 //! Points 1 to 5 need no body: [`Verifier::check_headers`]. Point 6 is [`Verifier::check_body`].
 
+mod algorithm;
 mod builder;
 mod config_error;
+mod content;
+mod encoding;
 mod grammar;
 mod headers;
 mod key;
+mod presets;
 mod scheme;
+mod scheme_builder;
 mod signer;
+mod time_unit;
 mod verifier;
 mod verify_error;
 
 pub use self::builder::VerifierBuilder;
 pub use self::config_error::ConfigError;
+pub use self::content::ContentError;
+pub use self::encoding::SignatureEncoding;
+pub use self::key::KeyForm;
 pub use self::scheme::{IdSource, Scheme};
+pub use self::scheme_builder::{SchemeBuilder, SchemeError};
 pub use self::signer::{SignatureHeaders, Signer};
+pub use self::time_unit::TimeUnit;
 pub use self::verifier::{SignedHeaders, Verified, Verifier};
 pub use self::verify_error::VerifyError;
 
 #[cfg(fuzzing)]
-pub(crate) use self::grammar::{Encoding, Grammar};
+pub(crate) use self::fuzz::content_is_unambiguous;
+#[cfg(fuzzing)]
+pub(crate) use self::grammar::Grammar;
+
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 
 #[cfg(test)]
 mod tests;

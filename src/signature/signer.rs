@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::algorithm::SigningKey;
 use super::config_error::ConfigError;
-use super::key::{self, Key, ShortKeys};
+use super::content::Message;
+use super::headers;
+use super::key;
 use super::scheme::Scheme;
 use crate::clock::UnixTime;
 use crate::id::MessageId;
@@ -18,7 +21,7 @@ pub struct Signer(Arc<Inner>);
 
 struct Inner {
     scheme: Scheme,
-    keys: Box<[Key]>,
+    keys: Box<[SigningKey]>,
 }
 
 /// The headers of one signed message: id, time and signature, as far as the scheme has them.
@@ -32,7 +35,8 @@ impl Signer {
     /// Creates a signer.
     ///
     /// Takes 1 to 8 secrets and makes one signature with each, in their order: with the new and the
-    /// old one, receivers that have either can verify.
+    /// old one, receivers that have either can verify. Where the scheme has room for one signature
+    /// (GitHub, Slack, Shopify), the first secret makes it.
     ///
     /// # Errors
     ///
@@ -43,27 +47,40 @@ impl Signer {
         I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
     {
         let secrets = key::collect(secrets)?;
-        let keys = key::prepare(&scheme, &secrets, ShortKeys::Refused)?;
+        key::check_count(secrets.len())?;
+        let prepare = |(index, secret): (usize, &Secret)| {
+            scheme.algorithm.signing_key(index, secret.expose())
+        };
+        let keys = secrets.iter().enumerate().map(prepare);
+        let keys = keys.collect::<Result<_, ConfigError>>()?;
         Ok(Self(Arc::new(Inner { scheme, keys })))
     }
 
-    /// Signs `body` as message `id`, sent at `now`.
+    /// Signs `body` as message `id`, sent at `now`; a scheme without time, or without a header for the
+    /// id, leaves it out.
     pub fn sign(&self, id: &MessageId, now: UnixTime, body: &[u8]) -> SignatureHeaders {
         let Inner { scheme, keys } = &*self.0;
-        let family = &scheme.families[0];
-        let time = now.as_secs().to_string();
-        let mac = |key: &Key| key.mac(scheme.content, id.as_str(), &time, body);
-        let macs: Vec<_> = keys.iter().map(mac).collect();
-        let value = scheme.grammar.write(&time, &macs, scheme.encoding);
-        let mut signature = ascii(&value);
+        let family = &scheme.family;
+        let time = scheme.unit.write(now);
+        let message = Message {
+            content: &scheme.content,
+            id: id.as_str(),
+            time: &time,
+            body,
+        };
+        let sign = |key: &SigningKey| scheme.encoding.encode(&key.sign(&message));
+        let signatures: Vec<_> = keys.iter().map(sign).collect();
+        let mut signature = ascii(&scheme.grammar.write(&time, &signatures));
         signature.set_sensitive(true);
 
         let mut headers = Vec::with_capacity(3);
-        headers.push((HeaderName::from_static(family.id), ascii(id.as_str())));
-        if let Some(name) = family.timestamp {
-            headers.push((HeaderName::from_static(name), ascii(&time)));
+        if let Some(name) = family.id {
+            headers.push((headers::name(name), ascii(id.as_str())));
         }
-        headers.push((HeaderName::from_static(family.signature), signature));
+        if let Some(name) = family.timestamp {
+            headers.push((headers::name(name), ascii(&time)));
+        }
+        headers.push((headers::name(family.signature), signature));
         SignatureHeaders(headers)
     }
 }

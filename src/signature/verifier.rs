@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use super::algorithm::Key;
 use super::builder::VerifierBuilder;
 use super::config_error::ConfigError;
+use super::content::Message;
 use super::grammar::Parsed;
 use super::headers::{Found, Names, missing};
-use super::key::{self, Key};
+use super::key::{self, Held};
 use super::scheme::Scheme;
 use super::verify_error::VerifyError;
-use crate::clock::{Clock, UnixMillis, UnixTime};
+use crate::clock::{Clock, UnixMillis};
 use crate::secret::{Secret, SecretError};
 
 /// Checks that requests were signed with one of its secrets, and lately.
@@ -25,7 +27,9 @@ pub struct Verifier(Arc<Inner>);
 struct Inner {
     scheme: Scheme,
     families: Box<[Names]>,
-    keys: Box<[Key]>,
+    keys: Box<[(Held, Key)]>,
+    /// Some secret ends.
+    has_ends: bool,
     tolerance: Duration,
     clock: Box<dyn Clock>,
 }
@@ -37,22 +41,25 @@ struct Inner {
 pub struct SignedHeaders<'h> {
     id: Option<&'h str>,
     time: &'h str,
-    sent_at: UnixMillis,
+    sent_at: Option<UnixMillis>,
     parsed: Parsed<'h>,
+    /// When the headers were judged.
+    now: UnixMillis,
 }
 
 /// What is known of a request whose signature is right.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Verified {
     key: usize,
-    sent_at: UnixMillis,
+    sent_at: Option<UnixMillis>,
 }
 
 impl Verifier {
     /// Creates a verifier with the system's clock and the scheme's tolerance.
     ///
     /// Takes 1 to 8 secrets, as [`Secret`], `String` or `&str`: a request may be signed with any of
-    /// them, so that a secret can be replaced while both are in use.
+    /// them, so that a secret can be replaced while both are in use. When the old one is to end is
+    /// set by [`VerifierBuilder::secret_until`].
     ///
     /// # Errors
     ///
@@ -63,7 +70,8 @@ impl Verifier {
         I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
     {
         let mut builder = Self::builder(scheme);
-        builder.secrets = key::collect(secrets)?;
+        let secrets = key::collect(secrets)?;
+        builder.secrets = secrets.into_iter().map(Held::from).collect();
         builder.build()
     }
 
@@ -74,15 +82,17 @@ impl Verifier {
 
     pub(super) fn from_parts(
         scheme: Scheme,
-        keys: Box<[Key]>,
+        keys: Box<[(Held, Key)]>,
         tolerance: Duration,
         clock: Box<dyn Clock>,
     ) -> Self {
-        let families = scheme.families.iter().map(Names::of).collect();
+        let families = scheme.families().map(Names::of).collect();
+        let has_ends = keys.iter().any(|(held, _)| held.not_after.is_some());
         Self(Arc::new(Inner {
             scheme,
             families,
             keys,
+            has_ends,
             tolerance,
             clock,
         }))
@@ -130,20 +140,22 @@ impl Verifier {
         headers: &'h HeaderMap,
     ) -> Result<SignedHeaders<'h>, VerifyError> {
         let Inner { scheme, .. } = &*self.0;
+        let now = self.0.clock.now();
         let (names, found, value) = self.0.family(headers)?;
-        let id = names.id(&found, scheme.id_source)?;
+        let id = names.id(&found, scheme)?;
         let stamp = names.stamp(&found)?;
         let parsed = scheme
             .grammar
             .parse(value)
             .map_err(|fault| names.refuse(fault))?;
-        let (time, sent_at) = names.time(parsed.time, stamp)?;
-        self.0.check_freshness(sent_at)?;
+        let time = names.time(parsed.time, stamp, scheme.unit)?;
+        self.0.check_freshness(time, now)?;
         Ok(SignedHeaders {
             id,
-            time,
-            sent_at: sent_at.to_millis(),
+            time: time.map_or("", |(text, _)| text),
+            sent_at: time.map(|(_, at)| at),
             parsed,
+            now,
         })
     }
 
@@ -158,12 +170,17 @@ impl Verifier {
         body: &[u8],
     ) -> Result<Verified, VerifyError> {
         let Inner { scheme, keys, .. } = &*self.0;
-        let id = signed.id.unwrap_or_default();
+        let message = Message {
+            content: &scheme.content,
+            id: signed.id.unwrap_or_default(),
+            time: signed.time,
+            body,
+        };
         let mut matching = None;
-        for (index, key) in keys.iter().enumerate() {
-            let mac = key.mac(scheme.content, id, signed.time, body);
-            let found = signed.parsed.contains(scheme.encoding, &mac);
-            matching = matching.or(bool::from(found).then_some(index));
+        for (index, (held, key)) in keys.iter().enumerate() {
+            let found = held.is_valid_at(signed.now)
+                && key.signed(&message, &signed.parsed, scheme.encoding);
+            matching = matching.or(found.then_some(index));
         }
         let key = matching.ok_or(VerifyError::Mismatch)?;
         Ok(Verified {
@@ -202,14 +219,21 @@ impl Inner {
         Err(missing(&self.families[0].signature))
     }
 
-    fn check_freshness(&self, sent_at: UnixTime) -> Result<(), VerifyError> {
-        let now = self.clock.now();
-        if now == UnixMillis::EPOCH {
+    /// A clock that was never set says nothing about freshness, nor about the end of a secret.
+    fn check_freshness(
+        &self,
+        time: Option<(&str, UnixMillis)>,
+        now: UnixMillis,
+    ) -> Result<(), VerifyError> {
+        if now == UnixMillis::EPOCH && (time.is_some() || self.has_ends) {
             return Err(VerifyError::ClockNotSet);
         }
-        let now = now.to_secs().to_millis();
-        let age = now.saturating_since(sent_at.to_millis());
-        let lead = sent_at.to_millis().saturating_since(now);
+        let Some((_, sent_at)) = time else {
+            return Ok(());
+        };
+        let now = self.scheme.unit.floor(now);
+        let age = now.saturating_since(sent_at);
+        let lead = sent_at.saturating_since(now);
         if age > self.tolerance {
             Err(VerifyError::TooOld { age })
         } else if lead > self.tolerance {
@@ -231,7 +255,7 @@ impl<'h> SignedHeaders<'h> {
     /// Returns when the sender claims to have signed; `None` for a scheme without time.
     #[must_use]
     pub const fn sent_at(&self) -> Option<UnixMillis> {
-        Some(self.sent_at)
+        self.sent_at
     }
 }
 
@@ -254,6 +278,6 @@ impl Verified {
     /// Returns when the sender signed; `None` for a scheme without time.
     #[must_use]
     pub const fn sent_at(&self) -> Option<UnixMillis> {
-        Some(self.sent_at)
+        self.sent_at
     }
 }

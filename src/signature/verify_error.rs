@@ -43,8 +43,8 @@ pub enum VerifyError {
         /// Its name.
         header: HeaderName,
     },
-    /// An id is empty, longer than 256 bytes, not visible ASCII, or has a full stop where the
-    /// signed content is joined with full stops.
+    /// An id is empty, longer than 256 bytes, not visible ASCII, or holds the character that ends it
+    /// in the signed content, which is a full stop in all presets.
     #[error("header {header} holds no message id")]
     BadId {
         /// Its name.
@@ -89,7 +89,8 @@ pub enum VerifyError {
     /// No signature was made from this content with one of the keys.
     #[error("no signature matches")]
     Mismatch,
-    /// This side's clock reads 1970: nothing can be said about freshness.
+    /// This side's clock reads 1970: nothing can be said about freshness, nor about the end of a
+    /// secret.
     #[error("the clock is not set")]
     ClockNotSet,
 }

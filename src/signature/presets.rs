@@ -1,0 +1,313 @@
+//! The schemes of known senders.
+
+use std::time::Duration;
+
+use super::algorithm::{self, Algorithm};
+use super::content::Content;
+use super::encoding::SignatureEncoding;
+use super::grammar::Grammar;
+use super::key::KeyForm;
+use super::scheme::{Family, IdSource, Scheme};
+use super::time_unit::TimeUnit;
+
+const WEBHOOK: Family = Family {
+    id: Some("webhook-id"),
+    timestamp: Some("webhook-timestamp"),
+    signature: "webhook-signature",
+};
+
+const SVIX: Family = Family {
+    id: Some("svix-id"),
+    timestamp: Some("svix-timestamp"),
+    signature: "svix-signature",
+};
+
+const SDK: Family = Family {
+    id: Some("banata-webhook-id"),
+    timestamp: None,
+    signature: "banata-webhook-signature",
+};
+
+const SDK_OLD: Family = Family {
+    id: Some("banata-webhook-id"),
+    timestamp: None,
+    signature: "x-banataauth-signature",
+};
+
+const T_V1: Grammar = Grammar::Fields {
+    version: "v1",
+    bare_version: false,
+    spaced: false,
+};
+
+/// What the reference libraries of most senders use.
+pub(super) const DEFAULT_TOLERANCE: Duration = Duration::from_secs(300);
+
+#[expect(clippy::panic, reason = "it panics where the constants are compiled")]
+const fn content(template: &'static str) -> Content<'static> {
+    match Content::parse(template) {
+        Ok(content) => content,
+        Err(_) => panic!("a preset's template is wrong"),
+    }
+}
+
+const BODY: Content<'static> = content("{body}");
+const TIME_BODY: Content<'static> = content("{t}.{body}");
+const ID_TIME_BODY: Content<'static> = content("{id}.{t}.{body}");
+const SLACK: Content<'static> = content("v0:{t}:{body}");
+
+const fn signature_only(signature: &'static str) -> Family {
+    Family {
+        id: None,
+        timestamp: None,
+        signature,
+    }
+}
+
+/// # Presets
+///
+/// | preset | headers | signature header | signed content | key | tolerance | id |
+/// |---|---|---|---|---|---|---|
+/// | [`banata`](Self::banata) | `Webhook-*` | `t=<s>,v1=<hex>` | `{t}.{body}` | text after `whsec_` | 300 s | unsigned header |
+/// | [`banata_sdk`](Self::banata_sdk) | `Banata-Webhook-*` or `X-BanataAuth-Signature` | `t=<s>,v1=<hex>` or `t=<s>,v1,<hex>` | `{t}.{body}` | whole text | 300 s | `/id` in the body |
+/// | [`standard_webhooks`](Self::standard_webhooks) | `webhook-*` | `v1,<base64>`, separated by spaces | `{id}.{t}.{body}` | base64 after `whsec_` | 300 s | signed header |
+/// | `standard_webhooks_v1a` | `webhook-*` | `v1a,<base64>`, separated by spaces | `{id}.{t}.{body}` | public key, base64 after `whpk_` | 300 s | signed header |
+/// | [`svix`](Self::svix) | `svix-*`, else `webhook-*` | `v1,<base64>`, separated by spaces | `{id}.{t}.{body}` | base64 after `whsec_` | 300 s | signed header |
+/// | [`clerk`](Self::clerk) | `svix-*` | `v1,<base64>`, separated by spaces | `{id}.{t}.{body}` | base64 after `whsec_` | 300 s | signed header |
+/// | [`stripe`](Self::stripe) | `Stripe-Signature` | `t=<s>,v1=<hex>` | `{t}.{body}` | whole text | 300 s | `/id` in the body |
+/// | [`workos`](Self::workos) | `WorkOS-Signature` | `t=<ms>, v1=<hex>` | `{t}.{body}` | whole text | 180 s | `/id` in the body |
+/// | [`github`](Self::github) | `X-Hub-Signature-256`, `X-GitHub-Delivery` | `sha256=<hex>` | `{body}` | whole text | no time | unsigned header |
+/// | [`slack`](Self::slack) | `X-Slack-Signature`, `X-Slack-Request-Timestamp` | `v0=<hex>` | `v0:{t}:{body}` | whole text | 300 s | `/event_id` in the body |
+/// | [`shopify`](Self::shopify) | `X-Shopify-Hmac-Sha256`, `X-Shopify-Webhook-Id` | `<base64>` | `{body}` | whole text | no time | unsigned header |
+///
+/// All but `v1a`, which is Ed25519, sign with HMAC-SHA256. Tolerances hold on both sides. The prefix
+/// `whsec_` may be missing from a secret whose key is what stands after it.
+impl Scheme {
+    const SYMMETRIC: [fn() -> Self; 10] = [
+        Self::banata,
+        Self::banata_sdk,
+        Self::standard_webhooks,
+        Self::svix,
+        Self::clerk,
+        Self::stripe,
+        Self::workos,
+        Self::github,
+        Self::slack,
+        Self::shopify,
+    ];
+
+    pub(super) fn presets() -> impl Iterator<Item = Self> {
+        let presets = Self::SYMMETRIC.iter().chain(algorithm::PRESETS);
+        presets.map(|preset| preset())
+    }
+
+    /// Banata's documented format, and the one our emitter uses unless told otherwise.
+    ///
+    /// # Security
+    ///
+    /// `Webhook-Id` is not signed. Our own emitter repeats it in the signed body.
+    #[must_use]
+    pub const fn banata() -> Self {
+        Self {
+            name: "banata",
+            family: WEBHOOK,
+            fallback: None,
+            grammar: T_V1,
+            encoding: SignatureEncoding::LowerHex,
+            content: TIME_BODY,
+            algorithm: Algorithm::HmacSha256(KeyForm::TextAfterPrefix),
+            unit: TimeUnit::Seconds,
+            tolerance: DEFAULT_TOLERANCE,
+            id_source: IdSource::UnsignedHeader,
+        }
+    }
+
+    /// The format that Banata's published packages speak, which differs from the documented one.
+    ///
+    /// Reads `v1,<hex>`, which the plugin sends, and `v1=<hex>`, which its verifier reads; a
+    /// [`Signer`](super::Signer) writes the second.
+    #[must_use]
+    pub const fn banata_sdk() -> Self {
+        Self {
+            name: "banata-sdk",
+            family: SDK,
+            fallback: Some(SDK_OLD),
+            grammar: Grammar::Fields {
+                version: "v1",
+                bare_version: true,
+                spaced: false,
+            },
+            algorithm: Algorithm::HmacSha256(KeyForm::Text),
+            id_source: IdSource::SignedBody("/id"),
+            ..Self::banata()
+        }
+    }
+
+    /// Standard Webhooks 1.0, symmetric signatures.
+    ///
+    /// A secret may also be given as `v1,whsec_…`, the form that Supabase shows.
+    #[must_use]
+    pub const fn standard_webhooks() -> Self {
+        Self {
+            name: "standard-webhooks",
+            family: WEBHOOK,
+            fallback: None,
+            grammar: Grammar::List { version: "v1" },
+            encoding: SignatureEncoding::Base64,
+            content: ID_TIME_BODY,
+            algorithm: Algorithm::HmacSha256(KeyForm::VersionedBase64),
+            unit: TimeUnit::Seconds,
+            tolerance: DEFAULT_TOLERANCE,
+            id_source: IdSource::SignedHeader,
+        }
+    }
+
+    /// Standard Webhooks under Svix's header names, or under the plain ones where those are missing.
+    #[must_use]
+    pub const fn svix() -> Self {
+        Self {
+            name: "svix",
+            family: SVIX,
+            fallback: Some(WEBHOOK),
+            algorithm: Algorithm::HmacSha256(KeyForm::Base64),
+            ..Self::standard_webhooks()
+        }
+    }
+
+    /// Standard Webhooks as Clerk sends it: Svix's header names only.
+    #[must_use]
+    pub const fn clerk() -> Self {
+        Self {
+            name: "clerk",
+            family: SVIX,
+            fallback: None,
+            ..Self::svix()
+        }
+    }
+
+    /// Stripe. Signatures of its other versions, such as `v0`, are passed over.
+    #[must_use]
+    pub const fn stripe() -> Self {
+        Self {
+            name: "stripe",
+            family: signature_only("stripe-signature"),
+            algorithm: Algorithm::HmacSha256(KeyForm::Text),
+            id_source: IdSource::SignedBody("/id"),
+            ..Self::banata()
+        }
+    }
+
+    /// WorkOS: as Stripe, but in milliseconds and with a space behind the comma.
+    #[must_use]
+    pub const fn workos() -> Self {
+        Self {
+            name: "workos",
+            family: signature_only("workos-signature"),
+            grammar: Grammar::Fields {
+                version: "v1",
+                bare_version: false,
+                spaced: true,
+            },
+            unit: TimeUnit::Milliseconds,
+            tolerance: Duration::from_secs(180),
+            ..Self::stripe()
+        }
+    }
+
+    /// GitHub. `X-Hub-Signature`, which is SHA-1, is not looked at.
+    ///
+    /// # Security
+    ///
+    /// Neither a time nor the id in `X-GitHub-Delivery` is signed: a recorded request stays valid
+    /// until the secret is replaced. `VerifyWebhookLayer` knows it again by its body, for 7 days; two
+    /// deliveries with the same bytes are one message.
+    #[must_use]
+    pub const fn github() -> Self {
+        Self {
+            name: "github",
+            family: Family {
+                id: Some("x-github-delivery"),
+                timestamp: None,
+                signature: "x-hub-signature-256",
+            },
+            grammar: Grammar::Single { prefix: "sha256=" },
+            content: BODY,
+            id_source: IdSource::UnsignedHeader,
+            ..Self::stripe()
+        }
+    }
+
+    /// Slack: events, slash commands and interactions, with the app's signing secret.
+    ///
+    /// An event is known again by its `event_id`; a command, which is a form and has none, by its time
+    /// and body.
+    #[must_use]
+    pub const fn slack() -> Self {
+        Self {
+            name: "slack",
+            family: Family {
+                id: None,
+                timestamp: Some("x-slack-request-timestamp"),
+                signature: "x-slack-signature",
+            },
+            grammar: Grammar::Single { prefix: "v0=" },
+            content: SLACK,
+            id_source: IdSource::SignedBody("/event_id"),
+            ..Self::stripe()
+        }
+    }
+
+    /// Shopify.
+    ///
+    /// # Security
+    ///
+    /// Neither a time nor the id in `X-Shopify-Webhook-Id` is signed: what is said at
+    /// [`github`](Self::github) holds here too.
+    #[must_use]
+    pub const fn shopify() -> Self {
+        Self {
+            name: "shopify",
+            family: Family {
+                id: Some("x-shopify-webhook-id"),
+                timestamp: None,
+                signature: "x-shopify-hmac-sha256",
+            },
+            grammar: Grammar::Single { prefix: "" },
+            encoding: SignatureEncoding::Base64,
+            ..Self::github()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature::content::Part;
+
+    #[test]
+    fn every_preset_is_found_by_its_name_and_is_const() {
+        const BANATA: Scheme = Scheme::banata();
+        assert_eq!(Scheme::by_name("banata"), Some(BANATA));
+        for preset in Scheme::presets() {
+            assert_eq!(Scheme::by_name(preset.name()), Some(preset));
+        }
+        assert_eq!(Scheme::by_name("Banata"), None);
+    }
+
+    #[test]
+    fn an_id_is_called_signed_exactly_where_the_content_holds_it() {
+        for scheme in Scheme::presets() {
+            let signed = scheme.content.has(Part::Id);
+            let called = scheme.id_source == IdSource::SignedHeader;
+            assert_eq!(signed, called, "{}", scheme.name);
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_sent_is_signed() {
+        for scheme in Scheme::presets() {
+            let signed = scheme.content.has(Part::Time);
+            assert_eq!(signed, scheme.has_time(), "{}", scheme.name);
+        }
+    }
+}
