@@ -35,6 +35,16 @@ pin_project! {
     }
 }
 
+/// How much of a body was read.
+pub(super) enum Seen {
+    /// All of it.
+    Whole(Bytes),
+    /// It is longer than the cap.
+    TooLong,
+    /// It ended in an error.
+    BrokenOff,
+}
+
 /// What was read, to be handed on before what was not.
 struct Read<B: Body> {
     data: Bytes,
@@ -52,9 +62,9 @@ impl<B: Body<Data = Bytes>> CapturedBody<B> {
 
     /// Reads `body` until it ends, fails or is longer than `cap` bytes.
     ///
-    /// Returns a body that hands on what was read and then the rest, and the bytes if they are all
-    /// of it. No more than `cap` bytes and one frame are held.
-    pub(super) async fn read(body: B, cap: usize) -> (Self, Option<Bytes>) {
+    /// Returns a body that hands on what was read and then the rest. No more than `cap` bytes and
+    /// one frame are held.
+    pub(super) async fn read(body: B, cap: usize) -> (Self, Seen) {
         let mut rest = Box::pin(body);
         let mut data = Data::default();
         let mut trailers: Option<HeaderMap> = None;
@@ -74,11 +84,14 @@ impl<B: Body<Data = Bytes>> CapturedBody<B> {
                     error: None,
                     rest: Some(rest),
                 };
-                return (Self::from(read), None);
+                return (Self::from(read), Seen::TooLong);
             }
         };
         let data = data.join();
-        let seen = error.is_none().then(|| data.clone());
+        let seen = match error {
+            None => Seen::Whole(data.clone()),
+            Some(_) => Seen::BrokenOff,
+        };
         let read = Read {
             data,
             trailers,

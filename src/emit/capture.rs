@@ -1,31 +1,26 @@
 //! A captured call, from the ping of the store to the release of the answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Request, Response, request, response};
 use http_body::Body;
 use tower_service::Service;
 
 use super::body::CapturedBody;
 use super::declared::Declared;
-use super::exchange::{Exchange, Form};
+use super::exchange::Exchange;
 use super::layer::{OnStoreFailure, Settings};
+use super::look;
 use super::redact::Secrets;
 use super::rejection::{EventsLost, Unready};
 use super::rules::{Capture, SessionUse};
 use super::sessions::ActiveSession;
 use crate::body::ResponseBody;
 use crate::event::AuthEvent;
-use crate::problem::{Problem, ProblemKind};
 
 /// What the layer answers.
 pub(super) type Answer<B> = Response<ResponseBody<CapturedBody<B>>>;
-
-/// How long a captured request's body may take: the limit that `VerifyWebhookLayer` has, too.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Makes the call, finds out what happened, and stores it before the answer is released.
 pub(super) async fn call<S, ReqBody, ResBody>(
@@ -39,22 +34,16 @@ where
     ReqBody: Body<Data = Bytes>,
     ResBody: Body<Data = Bytes>,
 {
-    let (parts, body) = request.into_parts();
-    let before = match prepare(&settings, &how, &parts.headers).await {
+    let before = match prepare(&settings, &how, request.headers()).await {
         Ok(before) => before,
         Err(unready) => return Ok(ResponseBody::problem(&unready.to_problem())),
     };
-    let Ok((body, seen)) = tokio::time::timeout(
-        BODY_DEADLINE,
-        look(&settings, "request", &parts.headers, body),
-    )
-    .await
-    else {
-        let problem = Problem::new(ProblemKind::BODY_TIMEOUT);
-        return Ok(ResponseBody::problem(&problem));
+    let (request, seen) = match look::request(&settings, &how, request).await {
+        Ok(looked) => looked,
+        Err(refused) => return Ok(ResponseBody::problem(&refused)),
     };
-    let head = head_of(&parts);
-    let mut response = ready.call(Request::from_parts(parts, body)).await?;
+    let head = head_of(&request);
+    let mut response = ready.call(request).await?;
 
     if let Some(events) = Declared::take(response.extensions_mut()) {
         let stored = store(&settings, events).await;
@@ -68,20 +57,15 @@ where
         let response = response.map(CapturedBody::untouched);
         return Ok(response.map(ResponseBody::from_inner));
     }
-    let (parts, body) = response.into_parts();
-    let (body, answered) = look(&settings, "response", &parts.headers, body).await;
+    let (response, answered) = look::answer(&settings, response).await;
     let exchange = Exchange::new(
         head,
         seen.as_ref(),
-        head_of_response(&parts),
+        head_of_response(&response),
         answered.as_ref(),
     );
     let stored = conclude(&settings, &how, exchange, before).await;
-    Ok(release(
-        &settings,
-        stored,
-        Response::from_parts(parts, body),
-    ))
+    Ok(release(&settings, stored, response))
 }
 
 /// Finds out, before anything happens, whether its events can be made and stored.
@@ -112,42 +96,6 @@ async fn prepare(
             Ok(None)
         }
     }
-}
-
-/// Reads a body if a rule can make something of it.
-async fn look<B: Body<Data = Bytes>>(
-    settings: &Settings,
-    side: &'static str,
-    headers: &HeaderMap,
-    body: B,
-) -> (CapturedBody<B>, Option<Bytes>) {
-    if encoded(headers) {
-        tracing::warn!(
-            side,
-            "a captured body is content-encoded: its rule does not see it"
-        );
-        return (CapturedBody::untouched(body), None);
-    }
-    if Form::of(headers).is_none() {
-        return (CapturedBody::untouched(body), None);
-    }
-    let (body, seen) = CapturedBody::read(body, settings.body_cap).await;
-    if seen.is_none() {
-        let cap = settings.body_cap;
-        tracing::warn!(
-            side,
-            cap,
-            "a captured body is longer than the cap or broke off: its rule does not see it"
-        );
-    }
-    (body, seen)
-}
-
-fn encoded(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Asks the rules what happened, and stores it.
@@ -208,18 +156,18 @@ pub(super) fn release<B: Body>(
 }
 
 /// A copy of what rules see of a request. Extensions stay with the request.
-fn head_of(parts: &request::Parts) -> request::Parts {
+fn head_of<B>(request: &Request<B>) -> request::Parts {
     let mut head = Request::new(()).into_parts().0;
-    head.method = parts.method.clone();
-    head.uri = parts.uri.clone();
-    head.headers = parts.headers.clone();
+    head.method = request.method().clone();
+    head.uri = request.uri().clone();
+    head.headers = request.headers().clone();
     head
 }
 
 /// A copy of what rules see of a response.
-fn head_of_response(parts: &response::Parts) -> response::Parts {
+fn head_of_response<B>(response: &Response<B>) -> response::Parts {
     let mut head = Response::new(()).into_parts().0;
-    head.status = parts.status;
-    head.headers = parts.headers.clone();
+    head.status = response.status();
+    head.headers = response.headers().clone();
     head
 }

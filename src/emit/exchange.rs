@@ -8,12 +8,17 @@ use http::{HeaderMap, Method, StatusCode, request, response};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
+use super::lenient;
 use super::sessions::ActiveSession;
 
 /// A request and its answer, as a [rule](super::RouteRules) sees them.
 ///
 /// A body is shown as JSON; [`Value::Null`] stands for a body that is empty, longer than the cap,
 /// of another media type, content-encoded, or broken off. A form is shown as an object of texts.
+///
+/// JSON is read as JavaScript reads it: bytes that are not UTF-8 and escaped halves of surrogate
+/// pairs are U+FFFD, of a name given twice the last counts. Numbers out of the range of an `f64`,
+/// and what is nested deeper than 64 arrays and objects, are shown as `null`.
 pub struct Exchange {
     request: request::Parts,
     request_json: Value,
@@ -31,9 +36,9 @@ impl Exchange {
         response_body: Option<&Bytes>,
     ) -> Self {
         Self {
-            request_json: parse(&request.headers, request_body),
+            request_json: sent(&request.headers, request_body),
             request,
-            response_json: parse(&response.headers, response_body),
+            response_json: answered(&response.headers, response_body),
             response,
             session: None,
             session_after: None,
@@ -128,20 +133,36 @@ impl fmt::Debug for Exchange {
     }
 }
 
-fn parse(headers: &HeaderMap, body: Option<&Bytes>) -> Value {
-    let Some(body) = body.filter(|body| !body.is_empty()) else {
-        return Value::Null;
-    };
-    match Form::of(headers) {
-        // Of a key given twice the last counts, as for every JavaScript server.
-        Some(Form::Json) => serde_json::from_slice(body).unwrap_or_default(),
-        Some(Form::Urlencoded) => {
-            let fields = form_urlencoded::parse(body).into_owned();
-            let fields: Map<_, _> = fields.map(|(key, value)| (key, value.into())).collect();
-            Value::Object(fields)
-        }
-        None => Value::Null,
+/// What a server makes of a request's body: whatever is not a form is tried as JSON, since servers
+/// differ in which media types they take for it.
+fn sent(headers: &HeaderMap, body: Option<&Bytes>) -> Value {
+    match (Form::of(headers), body) {
+        (_, None) => Value::Null,
+        (Some(Form::Urlencoded), Some(body)) => fields(body),
+        (_, Some(body)) => lenient::read(body).unwrap_or_default(),
     }
+}
+
+fn answered(headers: &HeaderMap, body: Option<&Bytes>) -> Value {
+    match (Form::of(headers), body.filter(|body| !body.is_empty())) {
+        (None, _) | (_, None) => Value::Null,
+        (Some(Form::Urlencoded), Some(body)) => fields(body),
+        (Some(Form::Json), Some(body)) => lenient::read(body).unwrap_or_else(|error| {
+            let (line, column) = (error.line(), error.column());
+            tracing::error!(
+                line,
+                column,
+                "a captured answer is not JSON: its rule does not see it, and its events are lost"
+            );
+            Value::Null
+        }),
+    }
+}
+
+fn fields(form: &[u8]) -> Value {
+    let fields = form_urlencoded::parse(form).into_owned();
+    let fields: Map<_, _> = fields.map(|(key, value)| (key, value.into())).collect();
+    Value::Object(fields)
 }
 
 /// The media types that are worth reading.

@@ -5,6 +5,7 @@ use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
 use super::exchange::Exchange;
+use super::lenient;
 use super::redact::Secrets;
 use super::rules::RouteRules as _;
 use super::{ActiveSession, BetterAuthRoutes};
@@ -40,4 +41,25 @@ fn exchange(method: Method, path: &str, sent: &Value, answered: &Value) -> Optio
 /// A request that holds `secret`.
 pub(crate) fn with_secret(secret: &str) -> Value {
     json!({"password": secret, "token": "another-secret-token"})
+}
+
+/// See `fuzzing::captured_json`.
+pub(crate) fn lenient(body: &[u8]) {
+    let read = lenient::read(body);
+    if let Ok(value) = &read {
+        assert!(levels(value) <= lenient::MAX_LEVELS);
+    }
+    if let Ok(plain) = serde_json::from_slice::<Value>(body)
+        && levels(&plain) <= lenient::MAX_LEVELS
+    {
+        assert_eq!(read.ok(), Some(plain));
+    }
+}
+
+fn levels(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(levels).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(levels).max().unwrap_or(0),
+        _ => 0,
+    }
 }

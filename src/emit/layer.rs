@@ -87,8 +87,9 @@ impl SyncEmitterLayer {
     /// Sets how many bytes of a captured request's body, and of its answer's, are held in memory
     /// and shown to the rules. Default: 256 KiB.
     ///
-    /// A longer body is handed on whole all the same, as a stream; the rules do not see it, and a
-    /// warning is logged.
+    /// A longer request is refused with 413 where its rule goes by the body, and handed on as a
+    /// stream elsewhere. A longer answer is handed on as a stream; its rule does not see it, and an
+    /// error is logged.
     pub fn with_body_cap(mut self, bytes: usize) -> Self {
         self.change().body_cap = bytes;
         self

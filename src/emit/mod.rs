@@ -11,8 +11,9 @@
 //! 1. The store is pinged. If it is down the caller gets 503 `store-unavailable` with `Retry-After`,
 //!    and nothing has happened. So it is if a session is needed and the lookup fails.
 //! 2. The request's body is read, up to the [cap](SyncEmitterLayer::with_body_cap) and within 10 s
-//!    (408 `body-timeout`), if it is JSON or a form and not content-encoded; any other goes on as a
-//!    stream that the rule does not see.
+//!    (408 `body-timeout`). Where the rule goes by it, one that is longer (413 `body-too-large`) or
+//!    content-encoded (415 `encoding-unsupported`) is refused: a caller must not choose to hide an
+//!    event. Where it does not, such a body goes on as a stream.
 //! 3. The inner service is called with the very same bytes. If it fails, its error is handed on.
 //! 4. If the answer carries [`Emit`], those are the events. Otherwise, if its status is a captured
 //!    one, its body is read like the request's (without a time limit), and the rule says what
@@ -63,6 +64,8 @@ mod future;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
 mod layer;
+mod lenient;
+mod look;
 mod payload;
 mod redact;
 mod rejection;

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::lenient;
 use crate::event::SessionHandle;
 
 const USER: &[&str] = &[
@@ -158,6 +159,6 @@ fn open_metadata(data: &mut Data) {
         let Value::String(packed) = metadata else {
             return;
         };
-        *metadata = serde_json::from_str(packed).unwrap_or_default();
+        *metadata = lenient::read(packed.as_bytes()).unwrap_or_default();
     }
 }

@@ -36,6 +36,7 @@ pub trait RouteRules: Send + Sync + 'static {
 pub struct Capture {
     pub(super) statuses: Cow<'static, [StatusCode]>,
     pub(super) session: SessionUse,
+    pub(super) reads_request: bool,
 }
 
 /// When the session is looked up.
@@ -54,7 +55,17 @@ impl Capture {
         Self {
             statuses: statuses.into(),
             session: SessionUse::None,
+            reads_request: true,
         }
+    }
+
+    /// Says that the rule does not look at the request's body: one that is longer than the
+    /// [cap](super::SyncEmitterLayer::with_body_cap) or content-encoded goes on as a stream.
+    /// Default: the rule does, and such a request is refused, so that no caller can hide an event.
+    #[must_use]
+    pub const fn without_request_body(mut self) -> Self {
+        self.reads_request = false;
+        self
     }
 
     /// Also looks the session up before the call, if the layer
@@ -89,6 +100,7 @@ impl Capture {
 #[derive(Default)]
 pub struct RouteMap {
     routes: Vec<Route>,
+    ignores_requests: bool,
 }
 
 struct Route {
@@ -141,6 +153,14 @@ impl RouteMap {
         self.add(method, path.into(), status, SessionUse::Before, events)
     }
 
+    /// Says that no closure of this map looks at a request's body, as
+    /// [`Capture::without_request_body`] does for one rule. Default: they do.
+    #[must_use]
+    pub const fn without_request_bodies(mut self) -> Self {
+        self.ignores_requests = true;
+        self
+    }
+
     fn add<I>(
         mut self,
         method: Method,
@@ -180,6 +200,7 @@ impl RouteRules for RouteMap {
         Some(Capture {
             statuses: statuses.into(),
             session,
+            reads_request: !self.ignores_requests,
         })
     }
 

@@ -14,6 +14,7 @@ use http_body_util::Full;
 use serde_json::{Map, Value};
 use tower_service::Service;
 
+use super::lenient;
 use crate::body::{BoxError, collect};
 use crate::event::{AuthEvent, Session, User};
 
@@ -172,7 +173,7 @@ where
         status => return Err(GetSessionFailed(status).into()),
     }
     let body = collect(response.into_body(), CAP, DEADLINE).await?;
-    let answer: Value = serde_json::from_slice(&body)?;
+    let answer: Value = lenient::read(&body)?;
     match ActiveSession::from_json(&answer) {
         None if !answer.is_null() => Err(GetSessionFailed(StatusCode::OK).into()),
         session => Ok(session),

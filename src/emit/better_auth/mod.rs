@@ -126,6 +126,7 @@ impl RouteRules for BetterAuthRoutes {
         Some(Capture {
             statuses: route.statuses.into(),
             session: route.session,
+            reads_request: route.reads_request,
         })
     }
 
@@ -139,6 +140,13 @@ impl RouteRules for BetterAuthRoutes {
             sessionless_sign_ups: self.sessionless_sign_ups,
         })
     }
+}
+
+/// Every route below the base path.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = (Method, &'static str)> {
+    let routes = routes::ROUTES.iter();
+    routes.map(|route| (route.method.clone(), route.path))
 }
 
 /// Resolves what the WHATWG URL parser of a JavaScript server resolves.

@@ -13,6 +13,8 @@ pub(super) struct Route {
     pub(super) statuses: &'static [StatusCode],
     /// Whether the rule must know who was signed in.
     pub(super) session: SessionUse,
+    /// Whether the rule looks at the request's body.
+    pub(super) reads_request: bool,
     pub(super) events: fn(&Facts<'_>) -> Vec<AuthEvent>,
 }
 
@@ -37,6 +39,7 @@ const fn route(
         path,
         statuses: OK,
         session: SessionUse::None,
+        reads_request: false,
         events,
     }
 }
@@ -49,6 +52,11 @@ impl Route {
 
     const fn with_session_after(mut self) -> Self {
         self.session = SessionUse::BeforeAndAfter;
+        self
+    }
+
+    const fn reading_request(mut self) -> Self {
+        self.reads_request = true;
         self
     }
 
@@ -73,7 +81,9 @@ pub(super) static ROUTES: &[Route] = &[
     post("/two-factor/verify-backup-code", rule::second_factor),
     post("/two-factor/disable", rule::two_factor_disabled).with_session(),
     post("/sign-out", rule::signed_out).with_session(),
-    post("/revoke-session", rule::session_revoked).with_session(),
+    post("/revoke-session", rule::session_revoked)
+        .with_session()
+        .reading_request(),
     post("/update-user", rule::user_updated).with_session_after(),
     post("/delete-user", rule::user_deleted).with_session(),
     get("/delete-user/callback", rule::user_deleted).with_session(),
@@ -97,10 +107,10 @@ pub(super) static ROUTES: &[Route] = &[
     post("/admin/set-role", rule::admin_updated_user),
     post("/admin/ban-user", rule::user_banned),
     post("/admin/unban-user", rule::user_unbanned),
-    post("/admin/remove-user", rule::admin_removed_user),
+    post("/admin/remove-user", rule::admin_removed_user).reading_request(),
     post("/admin/impersonate-user", rule::signed_in),
     post("/admin/stop-impersonating", rule::impersonation_ended).with_session(),
-    post("/admin/revoke-user-session", rule::admin_revoked_session),
+    post("/admin/revoke-user-session", rule::admin_revoked_session).reading_request(),
     post("/api-key/create", rule::api_key_created),
-    post("/api-key/delete", rule::api_key_revoked),
+    post("/api-key/delete", rule::api_key_revoked).reading_request(),
 ];

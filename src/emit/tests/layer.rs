@@ -176,6 +176,69 @@ async fn a_request_over_the_cap_does_not_hide_what_the_answer_says() {
     assert_eq!(store.names(), ["session.created"]);
 }
 
+/// Runs a request to revoke an API key, and returns the answer's status and how often the server
+/// was asked.
+async fn revoking(store: &TestStore, request: Request<Full<Bytes>>) -> (StatusCode, usize) {
+    let inner = Counting::new(|_: Request<TestBody>| async { answer(&json!({"success": true})) });
+    let calls = inner.calls();
+    let layer = store.layer().with_body_cap(2_000);
+    let response = layer.layer(inner).oneshot(request).await.unwrap();
+    (response.status(), calls.load(Ordering::SeqCst))
+}
+
+const REVOKE: &str = "/api/auth/api-key/delete";
+
+#[tokio::test]
+async fn json_that_only_javascript_reads_hides_no_event() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for rest in [r#""\ud800""#, "1e999", &deep, "\"\u{feff}\""] {
+        let body = format!(r#"{{"keyId":"k1","x":{rest}}}"#);
+        for media_type in ["application/json", "application/jsonx", "text/plain"] {
+            let store = TestStore::new();
+            let request = Request::post(REVOKE)
+                .header(header::CONTENT_TYPE, media_type)
+                .body(Full::from(body.clone()));
+            revoking(&store, request.unwrap()).await;
+            assert_eq!(store.data(), [json!({"id": "k1"})], "{media_type}: {body}");
+        }
+    }
+    let store = TestStore::new();
+    let body = br#"{"keyId":"k1","x":"?"}"#.map(|byte| if byte == b'?' { 0xff } else { byte });
+    let request = Request::post(REVOKE).body(Full::from(body.to_vec()));
+    revoking(&store, request.unwrap()).await;
+    assert_eq!(store.names(), ["api_key.revoked"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_only_javascript_reads_makes_its_events() {
+    let store = TestStore::new();
+    let inner = Counting::new(|_: Request<TestBody>| async {
+        let body = r#"{"token":"a-session-token","user":{"id":"u1","name":"\ud800"}}"#;
+        Response::new(Full::<Bytes>::from(body))
+    });
+    let request = post("/api/auth/sign-up/email", &json!({}));
+    store.layer().layer(inner).oneshot(request).await.unwrap();
+    assert_eq!(store.names(), ["user.created", "session.created"]);
+    assert_eq!(store.data()[0], json!({"id": "u1", "name": "\u{fffd}"}));
+}
+
+#[tokio::test]
+async fn a_request_that_its_rule_could_not_see_is_refused_before_the_call() {
+    let store = TestStore::new();
+    let padded = json!({"keyId": "k1", "padding": "x".repeat(3_000)});
+    let refused = revoking(&store, post(REVOKE, &padded)).await;
+    assert_eq!(refused, (StatusCode::PAYLOAD_TOO_LARGE, 0));
+
+    let mut encoded = post(REVOKE, &json!({"keyId": "k1"}));
+    let encoding = "gzip".parse().unwrap();
+    encoded
+        .headers_mut()
+        .insert(header::CONTENT_ENCODING, encoding);
+    let refused = revoking(&store, encoded).await;
+    assert_eq!(refused, (StatusCode::UNSUPPORTED_MEDIA_TYPE, 0));
+    assert!(store.names().is_empty());
+}
+
 #[tokio::test]
 async fn an_encoded_answer_passes_unseen() {
     let inner = Counting::new(|_: Request<TestBody>| async {

@@ -313,3 +313,47 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_rules_that_say_so_go_by_the_requests_body() {
+    let everything = json!({
+        "id": "x1", "userId": "x2", "keyId": "x3", "organizationId": "x4", "memberId": "x5",
+        "token": "a-token", "sessionToken": "a-token", "invitationId": "x6", "user": {"id": "x7"},
+        "session": {"id": "x8", "token": "a-token"}, "member": {"id": "x9"}, "success": true,
+        "status": true, "message": "User deleted",
+    });
+    let session = || ActiveSession::from_json(&everything);
+    let rules = BetterAuthRoutes::default().base_path("");
+    let mut reading = Vec::new();
+    for (method, path) in crate::emit::better_auth::all() {
+        let events = |sent: &Value| {
+            let seen = exchange(method.clone(), path, sent, StatusCode::OK, &everything);
+            rules.events(&seen.with_sessions(session(), session()))
+        };
+        if rules.capture(&method, path).unwrap().reads_request {
+            reading.push(path);
+        } else {
+            assert_eq!(events(&Value::Null), events(&everything), "{path}");
+        }
+    }
+    let expected = [
+        "/revoke-session",
+        "/admin/remove-user",
+        "/admin/revoke-user-session",
+        "/api-key/delete",
+    ];
+    assert_eq!(reading, expected);
+}
+
+#[test]
+fn the_rules_of_a_map_go_by_the_requests_body_unless_told_otherwise() {
+    let map = || RouteMap::new().on(Method::POST, "/a", StatusCode::OK, |_| None);
+    let reads = |map: RouteMap| map.capture(&Method::POST, "/a").unwrap().reads_request;
+    assert!(reads(map()));
+    assert!(!reads(map().without_request_bodies()));
+    assert!(
+        !Capture::on([].as_slice())
+            .without_request_body()
+            .reads_request
+    );
+}
