@@ -260,6 +260,9 @@ named! {
         Gone = "gone",
         /// It failed for too long.
         Failing = "failing",
+        /// What the store holds of it cannot be read, for example because another version of this
+        /// crate wrote it. To be repaired there before it is enabled.
+        Unreadable = "unreadable",
     }
 }
 

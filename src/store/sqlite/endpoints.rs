@@ -1,6 +1,10 @@
 //! The port of those who administer endpoints.
 
-use sqlx::SqliteConnection;
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow as _, Row as _, SqliteConnection};
 use url::Url;
 
 use super::SqliteStore;
@@ -94,19 +98,47 @@ pub(super) async fn disable(
     Ok(true)
 }
 
-/// Reads the endpoints with these numbers, given as a JSON array.
+/// Reads the endpoints with these numbers, each for itself: one that cannot be read is an error in
+/// its place.
 pub(super) async fn select_by_number(
     conn: &mut SqliteConnection,
-    numbers: &str,
-) -> Result<Vec<(i64, Endpoint)>, StoreError> {
-    let rows: Vec<EndpointRow> = sqlx::query_as(SELECT_NUMBERED)
-        .bind(numbers)
+    numbers: &BTreeSet<i64>,
+) -> Result<Vec<(i64, Result<Endpoint, StoreError>)>, StoreError> {
+    let rows = sqlx::query(SELECT_NUMBERED)
+        // Numbers cannot fail to serialize.
+        .bind(serde_json::to_string(numbers).unwrap_or_default())
         .fetch_all(conn)
         .await
         .map_err(store_error)?;
-    rows.into_iter()
-        .map(|row| Ok((row.seq, row.try_into()?)))
+    rows.iter()
+        .map(|row| {
+            let number = row.try_get("seq").map_err(store_error)?;
+            Ok((number, read(row)))
+        })
         .collect()
+}
+
+fn read(row: &SqliteRow) -> Result<Endpoint, StoreError> {
+    EndpointRow::from_row(row).map_err(store_error)?.try_into()
+}
+
+/// Disables an endpoint that cannot be read, so that the others go on. Its number is logged, since
+/// its id may be what cannot be read.
+pub(super) async fn disable_unreadable(
+    conn: &mut SqliteConnection,
+    endpoint: i64,
+    error: &StoreError,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    if disable(conn, endpoint, DisabledBecause::Unreadable, now).await? {
+        let cause = error as &(dyn Error + 'static);
+        tracing::error!(
+            seq = endpoint,
+            error = cause,
+            "an endpoint cannot be read and is disabled; repair its row in tas_endpoints"
+        );
+    }
+    Ok(())
 }
 
 async fn find(conn: &mut SqliteConnection, id: &EndpointId) -> Result<Option<i64>, StoreError> {
@@ -133,7 +165,6 @@ async fn insert(conn: &mut SqliteConnection, endpoint: &Endpoint) -> Result<(), 
 
 #[derive(sqlx::FromRow)]
 struct EndpointRow {
-    seq: i64,
     id: String,
     url: String,
     scheme: String,

@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
+use super::super::endpoints::disable_unreadable;
 use super::super::error::store_error;
 use super::super::rows::{to_column, unreadable};
 use crate::clock::UnixMillis;
 use crate::delivery::{Inserted, NewEvent};
 use crate::entropy::Entropy;
-use crate::event::EventFilter;
+use crate::event::{EventFilter, EventType};
 use crate::id::{DeliveryId, MessageId};
 use crate::store_error::StoreError;
 
@@ -24,7 +25,7 @@ pub(super) async fn enqueue(
     let subscribers = if numbers.is_empty() {
         Vec::new()
     } else {
-        select_subscribers(conn).await?
+        select_subscribers(conn, now).await?
     };
     let mut rows = Vec::new();
     let mut inserted = Vec::with_capacity(events.len());
@@ -33,7 +34,7 @@ pub(super) async fn enqueue(
         inserted.push(numbers.remove(event.id.as_str()).map(|number| {
             let wanting = subscribers
                 .iter()
-                .filter(|endpoint| endpoint.filter.matches(&event.event_type));
+                .filter(|endpoint| endpoint.wants(&event.event_type));
             let first = rows.len();
             rows.extend(wanting.map(|endpoint| {
                 let id = DeliveryId::generate(now, entropy);
@@ -83,27 +84,45 @@ async fn insert_events(
 /// An endpoint as far as it decides who gets an event.
 struct Subscriber {
     seq: i64,
-    filter: EventFilter,
+    /// `None` if it cannot be read.
+    filter: Option<EventFilter>,
     enabled: bool,
 }
 
-async fn select_subscribers(conn: &mut SqliteConnection) -> Result<Vec<Subscriber>, StoreError> {
-    let rows: Vec<(i64, String, bool)> = sqlx::query_as(SELECT_SUBSCRIBERS)
-        .fetch_all(conn)
+impl Subscriber {
+    /// What an endpoint whose filter cannot be read would want is not known: everything is kept
+    /// for it, as skipped.
+    fn wants(&self, event_type: &EventType) -> bool {
+        let filter = self.filter.as_ref();
+        filter.is_none_or(|filter| filter.matches(event_type))
+    }
+}
+
+/// Reads the endpoints and disables those whose filter cannot be read.
+async fn select_subscribers(
+    conn: &mut SqliteConnection,
+    now: UnixMillis,
+) -> Result<Vec<Subscriber>, StoreError> {
+    let rows: Vec<(i64, Vec<u8>, bool)> = sqlx::query_as(SELECT_SUBSCRIBERS)
+        .fetch_all(&mut *conn)
         .await
         .map_err(store_error)?;
-    rows.into_iter()
-        .map(|(seq, filter, enabled)| {
-            let filter = filter
-                .parse()
-                .map_err(|_invalid| unreadable("tas_endpoints.filter"))?;
-            Ok(Subscriber {
-                seq,
-                filter,
-                enabled,
-            })
-        })
-        .collect()
+    let mut subscribers = Vec::with_capacity(rows.len());
+    for (seq, filter, mut enabled) in rows {
+        let filter = str::from_utf8(&filter).ok();
+        let filter = filter.and_then(|text| text.parse().ok());
+        if filter.is_none() && enabled {
+            enabled = false;
+            let error = unreadable("tas_endpoints.filter");
+            disable_unreadable(conn, seq, &error, now).await?;
+        }
+        subscribers.push(Subscriber {
+            seq,
+            filter,
+            enabled,
+        });
+    }
+    Ok(subscribers)
 }
 
 async fn insert_deliveries(
@@ -207,7 +226,7 @@ ON CONFLICT DO NOTHING
 RETURNING id, seq";
 
 const SELECT_SUBSCRIBERS: &str = "
-SELECT seq, filter, disabled_at IS NULL FROM tas_endpoints ORDER BY seq";
+SELECT seq, CAST(filter AS BLOB), disabled_at IS NULL FROM tas_endpoints ORDER BY seq";
 
 const INSERT_DELIVERIES: &str = "
 INSERT INTO tas_deliveries (id, event, endpoint, state, due_at, created_at, ended_at)

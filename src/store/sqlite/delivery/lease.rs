@@ -1,6 +1,7 @@
 //! Handing deliveries out.
 
 use std::collections::{BTreeSet, HashMap};
+use std::error::Error;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use serde::de::value::Error as PlainError;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
 
-use super::super::endpoints;
+use super::super::endpoints::{disable_unreadable, select_by_number};
 use super::super::error::store_error;
 use super::super::rows::{optional_time, to_column, unreadable};
 use crate::clock::UnixMillis;
@@ -25,16 +26,22 @@ pub(super) async fn lease(
     conn: &mut SqliteConnection,
     request: &LeaseRequest,
 ) -> Result<Vec<Lease>, StoreError> {
-    end_lapsed(conn, request).await?;
-    let due = select_due(conn, request).await?;
-    if due.is_empty() {
-        return Ok(Vec::new());
+    loop {
+        end_lapsed(conn, request).await?;
+        let due = select_due(conn, request).await?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        // What cannot be read gets out of the way of the rest, which is then looked up anew.
+        let Some(endpoints) = select_endpoints(conn, &due, request.now).await? else {
+            continue;
+        };
+        let Some(leases) = read_all(conn, due, &endpoints, request.now).await? else {
+            continue;
+        };
+        mark_leased(conn, &leases, request.until).await?;
+        return Ok(leases);
     }
-    mark_leased(conn, &due, request.until).await?;
-    let endpoints = select_endpoints(conn, &due).await?;
-    due.into_iter()
-        .map(|row| row.into_lease(&endpoints))
-        .collect()
 }
 
 pub(super) async fn next_due(
@@ -76,10 +83,10 @@ async fn select_due(
 
 async fn mark_leased(
     conn: &mut SqliteConnection,
-    due: &[DueRow],
+    leases: &[Lease],
     until: UnixMillis,
 ) -> Result<(), StoreError> {
-    let ids: Vec<&str> = due.iter().map(|row| row.id.as_str()).collect();
+    let ids: Vec<&str> = leases.iter().map(|one| one.delivery.as_str()).collect();
     sqlx::query(MARK_LEASED)
         // Texts cannot fail to serialize.
         .bind(serde_json::to_string(&ids).unwrap_or_default())
@@ -90,19 +97,67 @@ async fn mark_leased(
     Ok(())
 }
 
-/// Reads each endpoint once, however many deliveries it has.
+/// Reads each endpoint once, however many deliveries it has. Disables those that cannot be read; if
+/// there are any, the answer is `None`.
 async fn select_endpoints(
     conn: &mut SqliteConnection,
     due: &[DueRow],
-) -> Result<HashMap<i64, Arc<Endpoint>>, StoreError> {
+    now: UnixMillis,
+) -> Result<Option<HashMap<i64, Arc<Endpoint>>>, StoreError> {
     let numbers: BTreeSet<i64> = due.iter().map(|row| row.endpoint).collect();
-    // Numbers cannot fail to serialize.
-    let numbers = serde_json::to_string(&numbers).unwrap_or_default();
-    let endpoints = endpoints::select_by_number(conn, &numbers).await?;
-    let shared = endpoints
-        .into_iter()
-        .map(|(number, endpoint)| (number, Arc::new(endpoint)));
-    Ok(shared.collect())
+    let mut endpoints = HashMap::new();
+    let mut are_readable = true;
+    for (number, endpoint) in select_by_number(conn, &numbers).await? {
+        match endpoint {
+            Ok(endpoint) => {
+                endpoints.insert(number, Arc::new(endpoint));
+            }
+            Err(error) => {
+                are_readable = false;
+                disable_unreadable(conn, number, &error, now).await?;
+            }
+        }
+    }
+    Ok(are_readable.then_some(endpoints))
+}
+
+/// Makes leases of the rows. Cancels deliveries that cannot be read; if there are any, the answer
+/// is `None`.
+async fn read_all(
+    conn: &mut SqliteConnection,
+    due: Vec<DueRow>,
+    endpoints: &HashMap<i64, Arc<Endpoint>>,
+    now: UnixMillis,
+) -> Result<Option<Vec<Lease>>, StoreError> {
+    let mut leases = Vec::with_capacity(due.len());
+    let mut are_readable = true;
+    for row in due {
+        let (id, event) = (row.id.clone(), row.event_seq);
+        match row.into_lease(endpoints) {
+            Ok(lease) => leases.push(lease),
+            Err(error) => {
+                are_readable = false;
+                cancel(conn, &id, now).await?;
+                let cause = &error as &(dyn Error + 'static);
+                tracing::error!(
+                    event,
+                    error = cause,
+                    "a delivery cannot be read and is cancelled"
+                );
+            }
+        }
+    }
+    Ok(are_readable.then_some(leases))
+}
+
+async fn cancel(conn: &mut SqliteConnection, id: &str, now: UnixMillis) -> Result<(), StoreError> {
+    sqlx::query(CANCEL)
+        .bind(id)
+        .bind(to_column(now))
+        .execute(conn)
+        .await
+        .map_err(store_error)?;
+    Ok(())
 }
 
 /// A due delivery as it was before it was leased, with its event.
@@ -110,8 +165,9 @@ async fn select_endpoints(
 struct DueRow {
     id: String,
     endpoint: i64,
-    attempt: u32,
+    attempt: i64,
     fence: i64,
+    event_seq: i64,
     event: String,
     event_type: String,
     payload: Vec<u8>,
@@ -119,7 +175,9 @@ struct DueRow {
 
 impl DueRow {
     fn into_lease(self, endpoints: &HashMap<i64, Arc<Endpoint>>) -> Result<Lease, StoreError> {
-        let attempt = self.attempt.checked_add(1).and_then(AttemptNumber::new);
+        let attempt = u32::try_from(self.attempt).ok();
+        let attempt = attempt.and_then(|n| n.checked_add(1));
+        let attempt = attempt.and_then(AttemptNumber::new);
         let token = u64::try_from(self.fence)
             .ok()
             .and_then(|n| n.checked_add(1));
@@ -173,7 +231,8 @@ WITH busy AS MATERIALIZED (
     SELECT * FROM queued WHERE turn <= ?2
     ORDER BY turn, due_at, event, endpoint LIMIT ?3
 )
-SELECT c.id, c.endpoint, c.attempt, c.fence, v.id AS event, v.type AS event_type, v.payload
+SELECT c.id, c.endpoint, c.attempt, c.fence, c.event AS event_seq, v.id AS event,
+    v.type AS event_type, v.payload
 FROM chosen c JOIN tas_events v ON v.seq = c.event
 ORDER BY c.turn, c.due_at, c.event, c.endpoint";
 
@@ -181,6 +240,9 @@ const MARK_LEASED: &str = "
 UPDATE tas_deliveries
 SET state = 'leased', attempt = attempt + 1, fence = fence + 1, due_at = ?2
 WHERE id IN (SELECT value FROM json_each(?1))";
+
+const CANCEL: &str = "
+UPDATE tas_deliveries SET state = 'cancelled', due_at = NULL, ended_at = ?2 WHERE id = ?1";
 
 /// An endpoint at its cap can be leased from when a lease of it ends.
 pub(super) const NEXT_DUE: &str = "

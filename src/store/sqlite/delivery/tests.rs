@@ -9,7 +9,9 @@ use sqlx::{Row as _, SqlSafeStr};
 use tempfile::TempDir;
 
 use super::*;
-use crate::delivery::{Emitter, EndpointStore, IdempotencyKey, Outcome};
+use crate::delivery::{
+    DeliveryState, DisabledBecause, Emitter, EndpointStatus, EndpointStore, IdempotencyKey, Outcome,
+};
 use crate::event::{AuthEvent, EventType};
 use crate::testing::delivery_suite::{at, endpoint, report, request};
 
@@ -336,22 +338,102 @@ async fn a_row_that_cannot_be_read_is_corrupt_and_only_its_column_is_named() {
     }
 }
 
+/// Damages the first of two endpoints.
+const DAMAGES: [&str; 8] = [
+    "UPDATE tas_endpoints SET scheme = 'github' WHERE seq = 1",
+    "UPDATE tas_endpoints SET filter = 'no such!' WHERE seq = 1",
+    "UPDATE tas_endpoints SET filter = CAST(x'ff' AS TEXT) WHERE seq = 1",
+    "UPDATE tas_endpoints SET url = CAST(x'ff' AS TEXT) WHERE seq = 1",
+    "UPDATE tas_endpoints SET secret = x'ff' WHERE seq = 1",
+    "UPDATE tas_endpoints SET secret_key_id = 'key' WHERE seq = 1",
+    "UPDATE tas_endpoints SET created_at = -1 WHERE seq = 1",
+    "UPDATE tas_endpoints SET failing_since = 1, failures = -1 WHERE seq = 1",
+];
+
+async fn unreadable_endpoints(store: &SqliteStore) -> i64 {
+    let sql = "SELECT count(*) FROM tas_endpoints WHERE disabled_because = 'unreadable'";
+    count(store, sql).await
+}
+
 #[tokio::test]
-async fn a_lease_that_cannot_be_read_is_not_taken() {
+async fn an_endpoint_that_cannot_be_read_is_disabled_and_the_others_go_on() {
+    for damage in DAMAGES {
+        let (store, _dir) = new_store().await;
+        endpoint(&store, "one").await;
+        let two = endpoint(&store, "two").await;
+        store.enqueue(vec![event("msg_1")], at(0)).await.unwrap();
+        run(&store, damage).await;
+
+        // One place only: the unreadable one does not take it.
+        let leases = store.lease(request(1, 9, 1)).await.unwrap();
+        assert_eq!(leases.len(), 1, "{damage}");
+        assert_eq!(leases[0].endpoint.id, two.id, "{damage}");
+        assert_eq!(unreadable_endpoints(&store).await, 1, "{damage}");
+
+        store.enqueue(vec![event("msg_2")], at(2)).await.unwrap();
+        let states = "SELECT group_concat(state) FROM
+            (SELECT state FROM tas_deliveries WHERE endpoint = 1 ORDER BY event)";
+        let row = sqlx::query(states).fetch_one(store.reader()).await.unwrap();
+        assert_eq!(row.get::<&str, _>(0), "cancelled,skipped", "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_cannot_be_read_does_not_keep_events_from_being_stored() {
     let (store, _dir) = new_store().await;
     endpoint(&store, "one").await;
+    endpoint(&store, "two").await;
+    run(&store, DAMAGES[1]).await;
+    for id in ["msg_1", "msg_2"] {
+        let stored = store.enqueue(vec![event(id)], at(0)).await.unwrap();
+        assert!(matches!(stored[0], Inserted::New { deliveries: 1, .. }));
+        let kept = store.deliveries(&MessageId::new(id).unwrap()).await;
+        let mut states: Vec<_> = kept.unwrap().iter().map(|one| one.state).collect();
+        states.sort_by_key(|state| state.as_str());
+        assert_eq!(states, [DeliveryState::Pending, DeliveryState::Skipped]);
+    }
+    assert_eq!(unreadable_endpoints(&store).await, 1);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_was_repaired_and_enabled_gets_events_again() {
+    let (store, _dir) = new_store().await;
+    let one = endpoint(&store, "one").await;
     store.enqueue(vec![event("msg_1")], at(0)).await.unwrap();
-    run(&store, "UPDATE tas_endpoints SET scheme = 'unknown'").await;
-    assert!(
-        store
-            .lease(request(1, 9, 0))
-            .await
-            .unwrap_err()
-            .is_corrupt()
-    );
+    run(&store, DAMAGES[0]).await;
+    assert!(store.lease(request(1, 9, 0)).await.unwrap().is_empty());
     run(&store, "UPDATE tas_endpoints SET scheme = 'banata'").await;
-    let lease = store.lease(request(1, 9, 0)).await.unwrap().remove(0);
-    assert_eq!(lease.attempt.get(), 1);
+    let repaired = store.get(&one.id).await.unwrap().unwrap();
+    let because = DisabledBecause::Unreadable;
+    assert_eq!(
+        repaired.status,
+        EndpointStatus::Disabled { at: at(0), because }
+    );
+    store.enable(&one.id).await.unwrap();
+    store.enqueue(vec![event("msg_2")], at(1)).await.unwrap();
+    let lease = store.lease(request(9, 9, 1)).await.unwrap().remove(0);
+    assert_eq!(lease.event.as_str(), "msg_2");
+}
+
+#[tokio::test]
+async fn a_delivery_that_cannot_be_read_is_cancelled_and_the_others_go_on() {
+    for damage in [
+        "UPDATE tas_deliveries SET attempt = -9 WHERE event = 1",
+        "UPDATE tas_deliveries SET fence = -9 WHERE event = 1",
+        "UPDATE tas_deliveries SET id = 'no such!' WHERE event = 1",
+        "UPDATE tas_events SET id = 'no such!' WHERE seq = 1",
+    ] {
+        let (store, _dir) = new_store().await;
+        endpoint(&store, "one").await;
+        let events = vec![event("msg_1"), event("msg_2")];
+        store.enqueue(events, at(0)).await.unwrap();
+        run(&store, damage).await;
+        let leases = store.lease(request(1, 9, 1)).await.unwrap();
+        assert_eq!(leases.len(), 1, "{damage}");
+        assert_eq!(leases[0].event.as_str(), "msg_2", "{damage}");
+        let cancelled = "SELECT count(*) FROM tas_deliveries WHERE state = 'cancelled'";
+        assert_eq!(count(&store, cancelled).await, 1, "{damage}");
+    }
 }
 
 #[tokio::test]
