@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Dedupe, Message, Reply, Ticket};
@@ -48,8 +48,8 @@ struct Held {
 }
 
 enum Renewal {
-    /// The handler has not had to wait yet.
-    NotTimed,
+    /// The handler has not had to wait yet; the claim was made at this time.
+    NotTimed(Instant),
     Waiting(Pin<Box<Sleep>>),
     Asking(Pin<Box<Sleep>>, Reply<()>),
     /// Another request has the claim.
@@ -79,7 +79,8 @@ impl Claim {
                 clock: clock.clone(),
                 ticket: dedupe.ticket(message),
             },
-            renewal: Renewal::NotTimed,
+            // Counted from here, like the lease: a handler may block before it is first pending.
+            renewal: Renewal::NotTimed(Instant::now()),
             release_on_drop: true,
         };
         let now = clock.now();
@@ -97,7 +98,9 @@ impl Claim {
     pub(super) fn poll_renewal(&mut self, cx: &mut Context<'_>) {
         loop {
             self.renewal = match mem::replace(&mut self.renewal, Renewal::Lost) {
-                Renewal::NotTimed => Renewal::Waiting(Box::pin(sleep(RENEW_AFTER))),
+                Renewal::NotTimed(claimed_at) => {
+                    Renewal::Waiting(Box::pin(sleep_until(claimed_at + RENEW_AFTER)))
+                }
                 Renewal::Waiting(mut timer) => {
                     if timer.as_mut().poll(cx).is_pending() {
                         self.renewal = Renewal::Waiting(timer);

@@ -6,6 +6,9 @@ use http::header::RETRY_AFTER;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::clock::Clock as _;
+use crate::dedupe::{Identity, MemoryDedupe, Message};
+use crate::verify::claim::{Asked, Claim};
 
 /// Lets everything run that can run.
 async fn settle() {
@@ -128,6 +131,37 @@ async fn the_claim_of_a_slow_handler_is_renewed_while_it_lives() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handler_that_blocks_before_it_first_waits_does_not_put_the_renewal_off() {
+    let clock = ManualClock::at(NOW);
+    let verifier = Verifier::builder(Scheme::banata()).clock(clock.clone());
+    let verifier = verifier.secret(SECRET).unwrap().build().unwrap();
+    let dedupe = MemoryDedupe::new().dedupe("crm").unwrap();
+    let message = Message {
+        identity: Identity::Signed("msg_1"),
+        sent_at: Some(clock.now()),
+        body: BODY.as_bytes(),
+        replayable: Duration::from_mins(15),
+    };
+    let pass = async |time| {
+        clock.advance(time);
+        tokio::time::advance(time).await;
+    };
+    let asked = Claim::ask(&dedupe, &verifier, &message).await.unwrap();
+    let Asked::Granted { mut claim, .. } = asked else {
+        panic!("nobody else has it");
+    };
+    pass(Duration::from_secs(40)).await;
+    std::future::poll_fn(|cx| {
+        claim.poll_renewal(cx);
+        Poll::Ready(())
+    })
+    .await;
+    pass(Duration::from_secs(40)).await;
+    let second = Claim::ask(&dedupe, &verifier, &message).await.unwrap();
+    assert!(matches!(second, Asked::InFlight { .. }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_in_flight_answer_asks_for_no_more_than_the_claim_may_last() {
     let receiver = Receiver::new(Scheme::banata());
     receiver.handler.act(Act::Hang);
@@ -143,7 +177,7 @@ async fn an_in_flight_answer_asks_for_no_more_than_the_claim_may_last() {
 
 #[tokio::test]
 async fn two_layers_with_one_store_and_name_share_messages_and_other_names_do_not() {
-    let store = crate::dedupe::MemoryDedupe::new();
+    let store = MemoryDedupe::new();
     let named = |name: &str| {
         let dedupe = store.dedupe(name).unwrap();
         Receiver::with(Scheme::banata(), |layer| layer.with_dedupe(dedupe))
