@@ -9,6 +9,9 @@ use crate::store_error::StoreError;
 /// How many ends of each queue a claim tidies: more than it adds, so that the queues do not grow.
 const TIDY: usize = 2;
 
+/// How many handled messages are looked at for one that may be forgotten.
+const LOOK: usize = 32;
+
 /// Messages by key, and in the order in which they may be forgotten.
 pub(super) struct Shard {
     capacity: usize,
@@ -227,15 +230,21 @@ impl Shard {
         }
     }
 
-    /// Forgets the message that was handled first, if its time has come.
+    /// Forgets the first handled message whose time has come. One that must be held for longer,
+    /// because its layer tolerates older timestamps, does not protect those behind it.
     fn evict(&mut self, now: UnixMillis) -> bool {
-        match self.oldest_done() {
-            Some(slot) if self.record(slot).dispensable <= now => {
-                self.remove(slot);
-                true
-            }
-            _ => false,
-        }
+        // What is looked at below begins with an entry that means something.
+        self.oldest_done();
+        let is_dispensable = |entry: &Entry| {
+            let record = self.record(entry.slot);
+            record.generation == entry.generation && record.dispensable <= now
+        };
+        let found = self.done.iter().take(LOOK).position(is_dispensable);
+        let Some(entry) = found.and_then(|at| self.done.remove(at)) else {
+            return false;
+        };
+        self.remove(entry.slot);
+        true
     }
 
     /// Returns the message that was handled first, after dropping entries of no meaning.

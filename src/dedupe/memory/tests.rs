@@ -29,6 +29,10 @@ mod bounds {
         }
 
         fn ticket(&self, n: usize) -> Ticket {
+            self.ticket_for(n, WINDOW)
+        }
+
+        fn ticket_for(&self, n: usize, replayable: Duration) -> Ticket {
             let body = n.to_string();
             self.dedupe.ticket(&Message {
                 identity: Identity::Unsigned {
@@ -37,7 +41,7 @@ mod bounds {
                 },
                 sent_at: Some(NOW),
                 body: body.as_bytes(),
-                replayable: WINDOW,
+                replayable,
             })
         }
 
@@ -87,6 +91,30 @@ mod bounds {
         bounded.handle(0, later);
         assert_eq!(bounded.store.evicted(), 2);
         assert_eq!(bounded.claim(2, later).unwrap(), DONE);
+    }
+
+    #[test]
+    fn a_message_held_for_longer_does_not_keep_later_ones_from_making_room() {
+        let bounded = Bounded::new(3);
+        let tolerant = bounded.ticket_for(0, 9 * WINDOW);
+        let until = after(LEASE);
+        assert_eq!(
+            bounded.store.claim_now(&tolerant, NOW, until).unwrap(),
+            FRESH
+        );
+        bounded.store.commit_now(&tolerant, NOW).unwrap();
+        bounded.handle(1, NOW);
+        bounded.handle(2, after(Duration::from_secs(1)));
+
+        for n in [3, 4] {
+            bounded.handle(n, after(2 * WINDOW));
+        }
+        assert_eq!(bounded.store.evicted(), 2);
+        let later = after(2 * WINDOW);
+        for n in [0, 3, 4] {
+            assert_eq!(bounded.claim(n, later).unwrap(), DONE, "{n}");
+        }
+        assert!(bounded.claim(5, later).unwrap_err().is_unavailable());
     }
 
     #[test]
