@@ -2,19 +2,28 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use super::BUSY_TIMEOUT;
 use super::error::{is_unopenable, store_error};
 use crate::store_error::StoreError;
 
 /// A database that is to be opened.
 pub(super) struct Target {
     options: SqliteConnectOptions,
-    in_memory: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    /// Made if it is missing.
+    File,
+    /// Not made.
+    ReadOnlyFile,
+    Memory,
 }
 
 /// Reads a `sqlite:` URL or a path.
@@ -26,22 +35,40 @@ pub(super) fn parse(address: &str) -> Result<Target, StoreError> {
         return Ok(file(Path::new(address)));
     }
     let options = SqliteConnectOptions::from_str(address).map_err(StoreError::address)?;
-    Ok(Target {
-        options,
-        in_memory: address.contains(":memory:") || address.contains("mode=memory"),
-    })
+    let kind = kind(address);
+    Ok(Target { options, kind })
+}
+
+/// Reads of a `sqlite:` URL what the parsed options do not tell.
+fn kind(url: &str) -> Kind {
+    let (place, query) = url.split_once('?').unwrap_or((url, ""));
+    let place = place.trim_start_matches(SCHEME);
+    let mode_is = |wanted: &str| {
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        pairs.any(|(name, mode)| name == "mode" && mode == wanted)
+    };
+    if place.trim_start_matches("//") == MEMORY || mode_is("memory") {
+        Kind::Memory
+    } else if mode_is("ro") {
+        Kind::ReadOnlyFile
+    } else {
+        Kind::File
+    }
 }
 
 pub(super) fn file(path: &Path) -> Target {
     Target {
         options: SqliteConnectOptions::new().filename(path),
-        in_memory: false,
+        kind: Kind::File,
     }
 }
 
 /// Opens the connections for writing and for reading.
 pub(super) async fn open(target: Target) -> Result<(SqlitePool, SqlitePool), StoreError> {
     let path = target.options.get_filename().to_path_buf();
+    if target.kind == Kind::File {
+        create_private(&path);
+    }
     let options = target
         .options
         .create_if_missing(true)
@@ -55,7 +82,7 @@ pub(super) async fn open(target: Target) -> Result<(SqlitePool, SqlitePool), Sto
         .connect_with(options.clone())
         .await
         .map_err(|cause| open_error(path, cause))?;
-    if target.in_memory {
+    if target.kind == Kind::Memory {
         // Another connection would see another database.
         return Ok((writer.clone(), writer));
     }
@@ -65,6 +92,23 @@ pub(super) async fn open(target: Target) -> Result<(SqlitePool, SqlitePool), Sto
         .connect_lazy_with(options);
     Ok((writer, reader))
 }
+
+/// Makes the file, if it is missing, so that only its owner may read it: it holds secrets. SQLite
+/// gives the files beside it the same mode, and an empty file is an empty database to it.
+///
+/// A failure is left to SQLite, which meets the same one and names it.
+#[cfg(unix)]
+fn create_private(path: &Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let mut new = std::fs::OpenOptions::new();
+    let made = new.write(true).create_new(true).mode(PRIVATE).open(path);
+    drop(made);
+}
+
+/// Who may read a new file is inherited from its directory.
+#[cfg(not(unix))]
+fn create_private(_path: &Path) {}
 
 /// A pool of one connection that lives as long as the pool: a database in memory ends with it, and
 /// one on disk keeps its caches warm.
@@ -106,8 +150,9 @@ const SCHEME: &str = "sqlite:";
 /// SQLite's own name, without `sqlite:` before it: as a path it would be a file of this name.
 const MEMORY: &str = ":memory:";
 
-/// How long a writer waits behind another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Read and written by the owner only.
+#[cfg(unix)]
+const PRIVATE: u32 = 0o600;
 
 /// Reads are short and few; more connections only cost memory.
 const READERS: u32 = 4;

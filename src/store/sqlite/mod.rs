@@ -5,10 +5,12 @@
 //! * Write-ahead log with `synchronous=FULL`: what was acknowledged survives a power cut, not only
 //!   a crash of the process.
 //! * Every write is one `BEGIN IMMEDIATE` transaction. It asks for the write lock first, so that it
-//!   waits (up to 5 s) behind another writer; a transaction that reads before it writes would be
-//!   refused at once instead, however long the timeout.
-//! * Within one store the writers take turns on one connection, in order of arrival. Several
-//!   processes may share the file; it must not lie on a network file system.
+//!   waits behind another writer; a transaction that reads before it writes would be refused at once
+//!   instead, however long the timeout.
+//! * Within one store the writers take turns on one connection, in order of arrival. A write that
+//!   cannot begin within 5 s, waiting for its turn included, fails as
+//!   [unavailable](StoreError::is_unavailable). Several processes may share the file; it must not lie
+//!   on a network file system.
 //! * All tables are named `tas_…`. Each port keeps the versions of its tables in a table of its
 //!   own, `tas_migrations_<port>`, so that an application's own sqlx migrations may live in the
 //!   same file.
@@ -18,6 +20,10 @@
 //! Endpoints' secrets are stored as they are: whoever can read the file can sign. The columns beside
 //! them name the key of an encrypted one; a secret that has such a key is refused as corrupt by this
 //! version, which cannot decrypt.
+//!
+//! On Unix a file that the store makes may be read and written by its owner only (mode 0600), and so
+//! may the `-wal` and `-shm` files beside it. The mode of a file that exists, and whatever
+//! [`from_pool`](SqliteStore::from_pool) opens, is left as it is.
 
 mod connect;
 #[cfg(feature = "verify")]
@@ -34,6 +40,7 @@ mod tests;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Sqlite, Transaction};
@@ -151,7 +158,16 @@ impl SqliteStore {
     }
 
     /// Waits for this store's turn to write and begins a transaction.
+    ///
+    /// One limit covers both waits: while another process holds the file, those behind the first
+    /// in line would otherwise wait for its limit and then for their own.
     pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
+        tokio::time::timeout(BUSY_TIMEOUT, self.begin())
+            .await
+            .map_err(|_elapsed| StoreError::unavailable(Busy))?
+    }
+
+    async fn begin(&self) -> Result<Write<'_>, StoreError> {
         let turn = self.inner.turn.lock().await;
         let tx = self
             .inner
@@ -162,6 +178,11 @@ impl SqliteStore {
         Ok(Write { tx, _turn: turn })
     }
 }
+
+/// A write could not begin in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the database was busy with other writes for {} s", BUSY_TIMEOUT.as_secs())]
+struct Busy;
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -190,3 +211,6 @@ impl Write<'_> {
         self.tx.commit().await.map_err(store_error)
     }
 }
+
+/// How long a write waits behind others, in this process and in others.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -63,6 +63,69 @@ async fn a_database_in_memory_is_one_for_all_copies_of_the_store() {
 }
 
 #[tokio::test]
+async fn a_file_whose_name_looks_like_memory_is_a_file() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("a:memory:mode=memory.db");
+    let url = format!("sqlite://{}", path.display());
+    let store = SqliteStore::connect(&url).await.unwrap();
+    assert!(path.is_file());
+    let journal = "SELECT journal_mode FROM pragma_journal_mode";
+    // Its readers are connections of their own.
+    let writing = store.inner.writer.acquire().await.unwrap();
+    assert_eq!(pragma(store.reader(), journal).await, "wal");
+    drop(writing);
+}
+
+#[cfg(unix)]
+mod modes {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[tokio::test]
+    async fn a_new_file_may_be_read_by_its_owner_only() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("a.db");
+        for address in [
+            path.display().to_string(),
+            format!("sqlite://{}", path.display()),
+        ] {
+            let store = SqliteStore::connect(&address).await.unwrap();
+            store.write().await.unwrap().commit().await.unwrap();
+            for end in ["a.db", "a.db-wal", "a.db-shm"] {
+                assert_eq!(mode(&dir.path().join(end)), 0o600, "{end}");
+            }
+            store.close().await;
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn the_mode_of_a_file_that_exists_is_left_alone() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("a.db");
+        std::fs::write(&path, "").unwrap();
+        let shared = std::fs::Permissions::from_mode(0o660);
+        std::fs::set_permissions(&path, shared).unwrap();
+        SqliteStore::open(&path).await.unwrap();
+        assert_eq!(mode(&path), 0o660);
+    }
+
+    #[tokio::test]
+    async fn a_read_only_address_makes_no_file() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("a.db");
+        let url = format!("sqlite://{}?mode=ro", path.display());
+        assert!(SqliteStore::connect(&url).await.unwrap_err().is_address());
+        assert!(!path.exists());
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_is_no_sqlite_database_is_refused_without_being_quoted() {
     for address in ["postgres://user:hunter2@host/db", "", ":memory:"] {
         let error = SqliteStore::connect(address).await.unwrap_err();
@@ -173,6 +236,27 @@ async fn a_transaction_that_is_dropped_leaves_nothing_and_frees_the_turn() {
     store.write().await.unwrap().commit().await.unwrap();
     let count = "SELECT CAST(count(*) AS TEXT) FROM tas_events";
     assert_eq!(pragma(store.reader(), count).await, "0");
+}
+
+#[tokio::test]
+async fn writers_in_line_behind_another_process_give_up_together_after_one_limit() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("a.db");
+    let (store, other) = (SqliteStore::open(&path), SqliteStore::open(&path));
+    let (store, other) = (store.await.unwrap(), other.await.unwrap());
+    let held = other.write().await.unwrap();
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let refused = tokio::join!(store.write(), store.write(), store.write());
+    let waited = begun.elapsed();
+    for write in [refused.0, refused.1, refused.2] {
+        assert!(write.err().unwrap().is_unavailable());
+    }
+    assert_eq!(waited.as_secs(), BUSY_TIMEOUT.as_secs());
+    tokio::time::resume();
+
+    held.commit().await.unwrap();
+    store.write().await.unwrap().commit().await.unwrap();
 }
 
 #[tokio::test]
