@@ -75,6 +75,8 @@ kinds! {
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "Internal error";
     /// A store cannot be reached.
     STORE_UNAVAILABLE = SERVICE_UNAVAILABLE, "store-unavailable", "Store unavailable";
+    /// The call was made, and its events could not be stored.
+    EVENTS_LOST = SERVICE_UNAVAILABLE, "events-lost", "Done, but its events are lost";
     /// No key set could be fetched.
     KEYS_UNAVAILABLE = SERVICE_UNAVAILABLE, "keys-unavailable", "Keys unavailable";
 }

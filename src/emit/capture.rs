@@ -11,13 +11,12 @@ use super::body::CapturedBody;
 use super::declared::Declared;
 use super::exchange::Exchange;
 use super::layer::{OnStoreFailure, Settings};
-use super::look;
 use super::redact::Secrets;
 use super::rejection::{EventsLost, Unready};
 use super::rules::{Capture, SessionUse};
 use super::sessions::ActiveSession;
+use super::{look, outbox};
 use crate::body::ResponseBody;
-use crate::event::AuthEvent;
 
 /// What the layer answers.
 pub(super) type Answer<B> = Response<ResponseBody<CapturedBody<B>>>;
@@ -46,7 +45,7 @@ where
     let mut response = ready.call(request).await?;
 
     if let Some(events) = Declared::take(response.extensions_mut()) {
-        let stored = store(&settings, events).await;
+        let stored = outbox::store(&settings.emitter, events).await;
         return Ok(release(
             &settings,
             stored,
@@ -76,7 +75,9 @@ async fn prepare(
 ) -> Result<Option<ActiveSession>, Unready> {
     let refuse = settings.on_store_failure == OnStoreFailure::Refuse;
     if refuse {
-        settings.emitter.ping().await.map_err(Unready::Store)?;
+        outbox::ping(&settings.emitter)
+            .await
+            .map_err(Unready::Store)?;
     }
     let Some(sessions) = settings
         .sessions
@@ -122,21 +123,7 @@ async fn conclude(
     }
     let secrets = Secrets::of(&exchange);
     let events = events.into_iter().map(|it| secrets.scrub(it)).collect();
-    store(settings, events).await
-}
-
-/// Stores events, all or none.
-pub(super) async fn store(settings: &Settings, events: Vec<AuthEvent>) -> Result<(), EventsLost> {
-    let names: Vec<_> = events.iter().map(|it| it.event_type().clone()).collect();
-    match settings.emitter.emit_all(events).await {
-        Ok(ids) => {
-            for (event, id) in names.iter().zip(&ids) {
-                tracing::debug!(%event, %id, "stored an auth event");
-            }
-            Ok(())
-        }
-        Err(cause) => Err(EventsLost::Store { names, cause }),
-    }
+    outbox::store(&settings.emitter, events).await
 }
 
 /// Lets the answer go, unless its events are lost and that is not to happen.
@@ -150,7 +137,7 @@ pub(super) fn release<B: Body>(
     };
     lost.log();
     match settings.on_store_failure {
-        OnStoreFailure::Refuse => ResponseBody::problem(&lost.to_problem()),
+        OnStoreFailure::Refuse => ResponseBody::problem(&EventsLost::to_problem()),
         OnStoreFailure::LetGo => response.map(ResponseBody::from_inner),
     }
 }

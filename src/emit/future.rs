@@ -17,6 +17,7 @@ use super::body::CapturedBody;
 use super::capture::{self, Answer};
 use super::declared::Declared;
 use super::layer::Settings;
+use super::outbox;
 use crate::body::ResponseBody;
 use crate::problem::{Problem, ProblemKind};
 
@@ -84,7 +85,7 @@ where
                     };
                     let settings = Arc::clone(settings);
                     let storing = async move {
-                        let stored = capture::store(&settings, events).await;
+                        let stored = outbox::store(&settings.emitter, events).await;
                         Ok(capture::release(
                             &settings,
                             stored,

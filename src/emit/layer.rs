@@ -32,8 +32,8 @@ pub struct SyncEmitterLayer {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum OnStoreFailure {
-    /// The caller gets 503 instead, although the call was made; and while the store is known to be
-    /// down, calls are refused with 503 before they are made.
+    /// The caller gets 503 `events-lost` instead, although the call was made; and while the store is
+    /// known to be down, calls are refused with 503 `store-unavailable` before they are made.
     #[default]
     Refuse,
     /// The caller gets the answer, and the events are lost: each is logged as an error by its name.

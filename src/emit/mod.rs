@@ -8,8 +8,9 @@
 //!
 //! A request that the rules want captured goes this way, in a task of its own:
 //!
-//! 1. The store is pinged. If it is down the caller gets 503 `store-unavailable` with `Retry-After`,
-//!    and nothing has happened. So it is if a session is needed and the lookup fails.
+//! 1. The store is pinged. If it is down, or does not answer within 5 s, the caller gets 503
+//!    `store-unavailable` with `Retry-After`, and nothing has happened. So it is if a session is
+//!    needed and the lookup fails.
 //! 2. The request's body is read, up to the [cap](SyncEmitterLayer::with_body_cap) and within 10 s
 //!    (408 `body-timeout`). Where the rule goes by it, one that is longer (413 `body-too-large`) or
 //!    content-encoded (415 `encoding-unsupported`) is refused: a caller must not choose to hide an
@@ -19,8 +20,11 @@
 //!    one, its body is read like the request's (without a time limit), and the rule says what
 //!    happened.
 //! 5. Fields that are named like secrets, or hold a secret value of this exchange, are removed.
-//! 6. The events are stored in one transaction. If that fails, the caller gets 503 and the reason is
-//!    logged, or the answer all the same, as [`OnStoreFailure`] says.
+//! 6. The events are stored in one transaction. A store that fails, or does not answer within 5 s,
+//!    is tried up to five times in some seconds, always with the same message ids. If it does not
+//!    come back, the events are lost and logged as an error by their names; the caller gets 503
+//!    `events-lost` without `Retry-After`, since the call was made, or the answer all the same, as
+//!    [`OnStoreFailure`] says.
 //! 7. The answer is released: same status, headers, bytes and trailers.
 //!
 //! Every other request passes untouched, and its bodies un-buffered. If its answer carries [`Emit`],
@@ -51,7 +55,8 @@
 //!   all others.
 //! * A proxied auth server should be reached through no other way: calls that do not pass the layer
 //!   make no events.
-//! * [`tokio::spawn`] is used: the service must be called in a Tokio runtime.
+//! * [`tokio::spawn`] and timeouts are used: the service must be called in a Tokio runtime whose time
+//!   driver is enabled.
 
 mod better_auth;
 mod body;
@@ -66,6 +71,7 @@ pub(crate) mod fuzz;
 mod layer;
 mod lenient;
 mod look;
+mod outbox;
 mod payload;
 mod redact;
 mod rejection;

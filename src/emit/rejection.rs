@@ -23,7 +23,7 @@ impl Unready {
     pub(super) fn to_problem(&self) -> Problem {
         let cause = std::error::Error::source(self);
         tracing::error!(error = %self, cause, "an auth call was refused before it was made");
-        unavailable()
+        Problem::new(ProblemKind::STORE_UNAVAILABLE).with_retry_after(RETRY_AFTER)
     }
 }
 
@@ -51,19 +51,8 @@ impl EventsLost {
         tracing::error!(error = %self, cause, ?events, "an auth call was made, and its events are lost");
     }
 
-    /// A caller may try again where the store may come back.
-    pub(super) fn to_problem(&self) -> Problem {
-        match self {
-            Self::Store {
-                cause: EmitError::Store(_),
-                ..
-            }
-            | Self::Sessions(_) => unavailable(),
-            Self::Store { .. } => Problem::new(ProblemKind::INTERNAL),
-        }
+    /// The call was made: nothing tells the caller to make it again.
+    pub(super) const fn to_problem() -> Problem {
+        Problem::new(ProblemKind::EVENTS_LOST)
     }
-}
-
-fn unavailable() -> Problem {
-    Problem::new(ProblemKind::STORE_UNAVAILABLE).with_retry_after(RETRY_AFTER)
 }

@@ -30,6 +30,7 @@ use crate::event::{AuthEvent, Session, User};
 /// 2. `Err` says that it could not be found out: the layer answers 503 and the call is not made,
 ///    because its event would be lost.
 /// 3. The lookup has no effect on the session.
+/// 4. It is given 5 s; then it is dropped and counts as failed.
 ///
 /// A closure `Fn(HeaderMap) -> impl Future` is a lookup too.
 pub trait SessionLookup: Send + Sync + 'static {
@@ -210,7 +211,7 @@ impl<L: SessionLookup> DynLookup for L {
     }
 }
 
-/// A lookup whose type is forgotten.
+/// A lookup whose type is forgotten, and that takes 5 s at most.
 #[derive(Clone)]
 pub(super) struct Sessions(Arc<dyn DynLookup>);
 
@@ -223,6 +224,6 @@ impl Sessions {
         &self,
         headers: &HeaderMap,
     ) -> Result<Option<ActiveSession>, BoxError> {
-        self.0.session(headers).await
+        tokio::time::timeout(DEADLINE, self.0.session(headers)).await?
     }
 }

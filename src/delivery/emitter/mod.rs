@@ -93,15 +93,30 @@ impl Emitter {
         &self,
         events: impl IntoIterator<Item = AuthEvent>,
     ) -> Result<Vec<MessageId>, EmitError> {
+        let sealed = self.seal_all(events)?;
+        Ok(self.enqueue(sealed).await?)
+    }
+
+    /// Gives events their ids and writes them: what [`enqueue`](Self::enqueue) may be given more
+    /// than once, and stores once.
+    pub(crate) fn seal_all(
+        &self,
+        events: impl IntoIterator<Item = AuthEvent>,
+    ) -> Result<Vec<NewEvent>, EmitError> {
         let now = self.clock.now();
-        let sealed = events
-            .into_iter()
-            .map(|event| self.seal(&event, None, now))
-            .collect::<Result<Vec<_>, _>>()?;
+        let sealed = events.into_iter().map(|it| self.seal(&it, None, now));
+        sealed.collect()
+    }
+
+    /// Stores sealed events in one transaction and returns their ids in the same order.
+    pub(crate) async fn enqueue(
+        &self,
+        sealed: Vec<NewEvent>,
+    ) -> Result<Vec<MessageId>, StoreError> {
         if sealed.is_empty() {
             return Ok(Vec::new());
         }
-        let inserted = self.store.enqueue(sealed, now).await?;
+        let inserted = self.store.enqueue(sealed, self.clock.now()).await?;
         Ok(inserted.iter().map(|one| one.id().clone()).collect())
     }
 

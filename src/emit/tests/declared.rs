@@ -77,7 +77,7 @@ fn a_declared_event_that_was_taken_logs_no_error() {
     let logged = Arc::clone(&log.0);
     tracing::subscriber::with_default(log, || {
         let runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = { runtime }.build().unwrap();
+        let runtime = { runtime }.enable_time().build().unwrap();
         let store = TestStore::new();
         let inner = Counting::new(|_: Request<TestBody>| async { declared(&["a.b"]) });
         let call = store.layer().layer(inner).oneshot(post("/own", &json!({})));
@@ -90,7 +90,7 @@ fn a_declared_event_that_was_taken_logs_no_error() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn logs_hold_no_payload() {
     let log = Log::default();
     let logged = Arc::clone(&log.0);

@@ -423,21 +423,86 @@ async fn with_the_store_down_no_captured_call_is_made() {
     assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
-async fn an_answer_whose_events_cannot_be_stored_is_withheld() {
+#[tokio::test(start_paused = true)]
+async fn an_answer_whose_events_cannot_be_stored_is_withheld_and_nothing_says_try_again() {
     let store = TestStore::new();
     store.fill();
     let service = store.layer().layer(Counting::new(signing_in::<TestBody>));
     let response = service.oneshot(post(SIGN_IN, &json!({}))).await.unwrap();
-    assert_eq!(response.headers()[header::RETRY_AFTER], "5");
+    assert!(!response.headers().contains_key(header::RETRY_AFTER));
     let refused = slug_of(response).await;
     assert_eq!(
         refused,
-        (StatusCode::SERVICE_UNAVAILABLE, "store-unavailable".into())
+        (StatusCode::SERVICE_UNAVAILABLE, "events-lost".into())
     );
+    assert_eq!(store.tries().len(), 5);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn a_store_that_comes_back_within_seconds_gets_the_same_messages() {
+    for path in [SIGN_IN, "/own"] {
+        let store = TestStore::new();
+        store.refuse(3);
+        let inner = Counting::new(move |_: Request<TestBody>| async move {
+            let mut response = sign_in_answer();
+            if path == "/own" {
+                Emit(AuthEvent::user_created(&User::new("u1"))).attach(&mut response);
+            }
+            response
+        });
+        let call = store.layer().layer(inner).oneshot(post(path, &json!({})));
+        assert_eq!(call.await.unwrap().status(), StatusCode::OK);
+        assert_eq!(store.names().len(), 1);
+        let tries = store.tries();
+        assert_eq!(tries.len(), 4);
+        assert!(tries.iter().all(|ids| *ids == tries[0]), "{tries:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_is_not_waited_for() {
+    let store = TestStore::new();
+    store.hang();
+    let inner = Counting::new(signing_in::<TestBody>);
+    let calls = inner.calls();
+    let call = store
+        .layer()
+        .layer(inner)
+        .oneshot(post(SIGN_IN, &json!({})));
+    let began = tokio::time::Instant::now();
+    let refused = slug_of(call.await.unwrap()).await;
+    assert_eq!(refused.1, "store-unavailable");
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+    assert_eq!(began.elapsed().as_secs(), 5);
+
+    let store = TestStore::closed();
+    let inner = Counting::new(signing_in::<TestBody>);
+    let call = store
+        .layer()
+        .layer(inner)
+        .oneshot(post(SIGN_IN, &json!({})));
+    let began = tokio::time::Instant::now();
+    let refused = slug_of(call.await.unwrap()).await;
+    assert_eq!(refused.1, "events-lost");
+    assert!(began.elapsed() < Duration::from_secs(16));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lookup_that_does_not_answer_refuses_the_call() {
+    let store = TestStore::new();
+    let layer = store.layer().with_sessions(|_: HeaderMap| async {
+        pending::<()>().await;
+        Ok(None)
+    });
+    let inner = Counting::new(|_: Request<TestBody>| async { answer(&json!({"success": true})) });
+    let calls = inner.calls();
+    let request = post("/api/auth/sign-out", &json!({}));
+    let refused = slug_of(layer.layer(inner).oneshot(request).await.unwrap()).await;
+    assert_eq!(refused.1, "store-unavailable");
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn by_choice_the_answer_goes_out_whatever_the_store_does() {
     let store = TestStore::new();
     store.take_down();

@@ -21,6 +21,7 @@ use crate::delivery::{
 use crate::emit::exchange::Exchange;
 use crate::emit::{BetterAuthRoutes, CapturedBody, SyncEmitterLayer};
 use crate::event::AuthEvent;
+use crate::id::MessageId;
 use crate::store_error::StoreError;
 
 /// Keeps events, or refuses them.
@@ -30,7 +31,11 @@ pub(super) struct TestStore(Arc<State>);
 struct State {
     events: Mutex<Vec<NewEvent>>,
     down: AtomicBool,
-    full: AtomicBool,
+    hung: AtomicBool,
+    /// How many more calls of `enqueue` fail.
+    refusals: AtomicUsize,
+    /// The ids that each call of `enqueue` was given.
+    tries: Mutex<Vec<Vec<MessageId>>>,
     /// A permit for each call of `enqueue` that may go on.
     gate: Semaphore,
 }
@@ -40,7 +45,9 @@ impl TestStore {
         Self(Arc::new(State {
             events: Mutex::default(),
             down: AtomicBool::new(false),
-            full: AtomicBool::new(false),
+            hung: AtomicBool::new(false),
+            refusals: AtomicUsize::new(0),
+            tries: Mutex::default(),
             gate: Semaphore::new(1_000),
         }))
     }
@@ -60,7 +67,19 @@ impl TestStore {
     }
 
     pub(super) fn fill(&self) {
-        self.0.full.store(true, Ordering::SeqCst);
+        self.refuse(usize::MAX);
+    }
+
+    pub(super) fn refuse(&self, times: usize) {
+        self.0.refusals.store(times, Ordering::SeqCst);
+    }
+
+    pub(super) fn hang(&self) {
+        self.0.hung.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn tries(&self) -> Vec<Vec<MessageId>> {
+        self.0.tries.lock().unwrap().clone()
     }
 
     pub(super) fn emitter(&self) -> Emitter {
@@ -92,6 +111,9 @@ impl TestStore {
 
 impl DeliveryStore for TestStore {
     async fn ping(&self) -> Result<(), StoreError> {
+        if self.0.hung.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if self.0.down.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("down"));
         }
@@ -103,8 +125,13 @@ impl DeliveryStore for TestStore {
         events: Vec<NewEvent>,
         _now: UnixMillis,
     ) -> Result<Vec<Inserted>, StoreError> {
+        let ids = events.iter().map(|it| it.id.clone()).collect();
+        self.0.tries.lock().unwrap().push(ids);
         self.0.gate.acquire().await.unwrap().forget();
-        if self.0.full.load(Ordering::SeqCst) {
+        let one_less = |left: usize| left.checked_sub(1);
+        let refusals = &self.0.refusals;
+        let refused = refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        if refused.is_ok() {
             return Err(StoreError::unavailable("full"));
         }
         let inserted = events.iter().map(|it| Inserted::New {
