@@ -9,6 +9,7 @@ use crate::clock::UnixMillis;
 pub struct Health {
     failing_since: Option<UnixMillis>,
     failures: u32,
+    not_before: Option<UnixMillis>,
 }
 
 impl Health {
@@ -16,6 +17,7 @@ impl Health {
     pub const GOOD: Self = Self {
         failing_since: None,
         failures: 0,
+        not_before: None,
     };
 
     /// States that `failures` attempts failed, the first of them at `since`.
@@ -24,7 +26,21 @@ impl Health {
         Self {
             failing_since: Some(since),
             failures,
+            not_before: None,
         }
+    }
+
+    /// Returns this health with the time before which the endpoint wants no request at all.
+    #[must_use]
+    pub const fn paused_until(self, not_before: Option<UnixMillis>) -> Self {
+        Self { not_before, ..self }
+    }
+
+    /// Returns the time before which the endpoint wants no request at all, as it answered with
+    /// `Retry-After`; `None` if it said nothing since its last success.
+    #[must_use]
+    pub const fn not_before(self) -> Option<UnixMillis> {
+        self.not_before
     }
 
     /// Returns when the first attempt since the last success failed.
@@ -39,12 +55,14 @@ impl Health {
         self.failures
     }
 
-    /// Returns the health after one more failed attempt.
+    /// Returns the health after one more failed attempt, whose answer put the endpoint off until
+    /// `not_before`; the latest such time counts.
     #[must_use]
-    pub fn after_failure(self, now: UnixMillis) -> Self {
+    pub fn after_failure(self, now: UnixMillis, not_before: Option<UnixMillis>) -> Self {
         Self {
             failing_since: Some(self.failing_since.unwrap_or(now)),
             failures: self.failures.saturating_add(1),
+            not_before: self.not_before.max(not_before),
         }
     }
 
@@ -91,7 +109,19 @@ mod tests {
     #[test]
     fn failing_begins_with_the_first_failure_and_is_counted() {
         let later = START.saturating_add(Duration::from_secs(9));
-        let health = Health::GOOD.after_failure(START).after_failure(later);
+        let health = Health::GOOD
+            .after_failure(START, None)
+            .after_failure(later, None);
         assert_eq!(health, Health::failing(START, 2));
+    }
+
+    #[test]
+    fn an_endpoint_is_paused_until_the_latest_time_it_named() {
+        let at = |secs| Some(START.saturating_add(Duration::from_secs(secs)));
+        let mut health = Health::GOOD;
+        for (named, expected) in [(None, None), (at(9), at(9)), (at(3), at(9)), (None, at(9))] {
+            health = health.after_failure(START, named);
+            assert_eq!(health.not_before(), expected);
+        }
     }
 }

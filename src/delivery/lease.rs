@@ -100,6 +100,9 @@ pub struct Settlement {
     pub report: AttemptReport,
     /// What becomes of the delivery.
     pub outcome: Outcome,
+    /// Before this time the endpoint wants no request at all, for whichever delivery. Of no meaning
+    /// with [`Outcome::Delivered`], which ends such a pause.
+    pub not_before: Option<UnixMillis>,
 }
 
 /// What becomes of a delivery after an attempt.

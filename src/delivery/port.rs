@@ -26,14 +26,16 @@ use crate::store_error::StoreError;
 ///    ones whose lease has passed its end. A delivery is never in two leases that both live.
 /// 4. No endpoint gets more than `per_endpoint` living leases. Endpoints with fewer living leases
 ///    come first, and among those the delivery that has been due for longest; what is due since
-///    the same time goes in the order in which it was stored. Disabled endpoints get none.
+///    the same time goes in the order in which it was stored. Endpoints that are disabled, or want
+///    nothing [yet](super::Health::not_before), get none.
 /// 5. Each lease raises the delivery's attempt number by one and gives it a higher token. A lease
 ///    that lapsed in attempt `max_attempts` or a later one is not renewed: the delivery has failed.
 /// 6. [`settle`](Self::settle), [`extend`](Self::extend) and [`release`](Self::release) with a token
 ///    that is not the delivery's newest, or for a delivery that is not leased, change nothing and
 ///    fail with [`StoreError::is_lease_lost`].
 /// 7. `settle` records the report, the delivery's next state and the endpoint's
-///    [health](super::Health) in one transaction.
+///    [health](super::Health), its pause included, in one transaction. A success makes the health
+///    [good](super::Health::GOOD).
 /// 8. [`Outcome::Gone`] fails the delivery and disables the endpoint; [`Outcome::Exhausted`] fails
 ///    it and disables the endpoint if its health says so. Disabling an endpoint cancels its pending
 ///    deliveries; a leased one is cancelled when its lease is released, lapses, or is settled with

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::classify::{Verdict, classify};
+use super::classify::{Verdict, Wait, classify};
 use crate::client::{Answer, CallError, HttpClient};
 use crate::clock::{Clock, UnixMillis};
 use crate::delivery::{AttemptReport, DeliveryStore, FailureReason, Lease, Outcome, Settlement};
@@ -62,11 +62,12 @@ impl<S: DeliveryStore> Courier<S> {
         let begun = Instant::now();
         let answer = self.call(lease, started_at).await;
         let duration = begun.elapsed();
-        let outcome = self.outcome(&answer, lease.attempt);
+        let (outcome, not_before) = self.judge(&answer, lease.attempt);
         log(&answer, outcome);
         Settlement {
             report: report(answer, started_at, duration),
             outcome,
+            not_before,
         }
     }
 
@@ -82,20 +83,28 @@ impl<S: DeliveryStore> Courier<S> {
         Ok(self.client.post(url, headers, body).await?)
     }
 
-    fn outcome(&self, answer: &Result<Answer, AttemptError>, attempt: AttemptNumber) -> Outcome {
+    /// Returns what becomes of the delivery, and until when its endpoint is left alone.
+    fn judge(
+        &self,
+        answer: &Result<Answer, AttemptError>,
+        attempt: AttemptNumber,
+    ) -> (Outcome, Option<UnixMillis>) {
         let now = self.clock.now();
         let verdict = match answer {
             Ok(answer) => classify(answer.status, &answer.headers, now.to_secs()),
-            Err(_) => Verdict::Failed { not_before: None },
+            Err(_) => Verdict::Failed(Wait::default()),
         };
-        match verdict {
-            Verdict::Delivered => Outcome::Delivered,
-            Verdict::Gone => Outcome::Gone,
-            Verdict::Failed { not_before } => self
-                .retry
-                .due_at(attempt.next(), now, self.jitter(), not_before)
-                .map_or(Outcome::Exhausted, |at| Outcome::Retry { at }),
-        }
+        let wait = match verdict {
+            Verdict::Delivered => return (Outcome::Delivered, None),
+            Verdict::Gone => return (Outcome::Gone, None),
+            Verdict::Failed(wait) => wait,
+        };
+        let due_at = self
+            .retry
+            .due_at(attempt.next(), now, self.jitter(), wait.delivery);
+        let outcome = due_at.map_or(Outcome::Exhausted, |at| Outcome::Retry { at });
+        let not_before = wait.endpoint.map(|wait| now.saturating_add(wait));
+        (outcome, not_before)
     }
 
     /// Draws uniformly from `0.0..=1.0`.

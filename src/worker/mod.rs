@@ -25,8 +25,10 @@
 //! 4. One deadline covers the whole exchange, and no more than 16 KiB of the answer are read. No
 //!    redirect is followed, no proxy of the environment is used, nothing is sent twice.
 //! 5. 2xx is success. 410 disables the endpoint. Everything else, redirects too, is a failure and
-//!    tried again as the [retry policy](crate::retry) says; on 409, 429 and 503 `Retry-After` can
-//!    put it off further, by 24 h at most.
+//!    tried again as the [retry policy](crate::retry) says; on 409, 429, 502, 503 and 504
+//!    `Retry-After` can put it off further, by 24 h at most. Unless it was a 409, nothing else is
+//!    sent to the endpoint until then either, and after a 429 nothing for a minute at least; a
+//!    success meanwhile, of an attempt that was under way, ends the pause.
 //! 6. The outcome is recorded under the lease. If another worker has taken the delivery over, it is
 //!    discarded.
 //!

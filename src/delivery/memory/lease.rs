@@ -23,7 +23,7 @@ impl State {
         let mut candidates: Vec<Candidate> = self
             .endpoints
             .iter()
-            .filter(|row| row.endpoint.status.is_enabled())
+            .filter(|row| row.endpoint.status.is_enabled() && row.paused_until() <= request.now)
             .flat_map(|row| row.candidates(request.per_endpoint, request.now))
             .collect();
         candidates.sort_unstable();
@@ -80,7 +80,11 @@ impl State {
         settlement: Settlement,
         now: UnixMillis,
     ) -> Result<Settled, StoreError> {
-        let Settlement { report, outcome } = settlement;
+        let Settlement {
+            report,
+            outcome,
+            not_before,
+        } = settlement;
         let row = self.held(lease)?;
         let endpoint = row.endpoint;
         row.log.push(Attempt {
@@ -90,7 +94,7 @@ impl State {
                 ..report
             },
         });
-        let health = self.note_health(endpoint, outcome, now);
+        let health = self.note_health(endpoint, outcome, not_before, now);
         let disabling = match outcome {
             Outcome::Delivered => {
                 self.end(&lease.delivery, DeliveryState::Delivered, now);
@@ -117,12 +121,18 @@ impl State {
         Ok(Settled::disabling(disabling))
     }
 
-    fn note_health(&mut self, endpoint: usize, outcome: Outcome, now: UnixMillis) -> Health {
+    fn note_health(
+        &mut self,
+        endpoint: usize,
+        outcome: Outcome,
+        not_before: Option<UnixMillis>,
+        now: UnixMillis,
+    ) -> Health {
         let endpoint = &mut self.endpoints[endpoint].endpoint;
         let health = match outcome {
             Outcome::Delivered => Health::GOOD,
             Outcome::Retry { .. } | Outcome::Exhausted | Outcome::Gone => {
-                endpoint.health.after_failure(now)
+                endpoint.health.after_failure(now, not_before)
             }
         };
         if health != endpoint.health {
@@ -200,15 +210,21 @@ impl EndpointRow {
             .collect()
     }
 
+    /// The time before which it wants nothing; the epoch if it did not say so.
+    fn paused_until(&self) -> UnixMillis {
+        self.endpoint.health.not_before().unwrap_or_default()
+    }
+
     fn next_due(&self, cap: NonZeroU16, now: UnixMillis) -> Option<UnixMillis> {
         let time = |slot: &Slot| slot.0;
-        if self.busy(now) < cap.get().into() {
+        let due = if self.busy(now) < cap.get().into() {
             let pending = self.pending.first().map(time);
             let leased = self.leased.first().map(time);
             pending.into_iter().chain(leased).min()
         } else {
             let mut ends = self.leased.iter().map(time);
             ends.find(|end| *end > now)
-        }
+        };
+        due.map(|at| at.max(self.paused_until()))
     }
 }

@@ -63,6 +63,7 @@ async fn a_full_store_refuses_events_until_its_oldest_has_ended() {
     let settlement = Settlement {
         report: report(1, 200),
         outcome: Outcome::Delivered,
+        not_before: None,
     };
     store.settle(&oldest, settlement, at(1)).await.unwrap();
     store.enqueue(vec![event("msg_3")], at(1)).await.unwrap();

@@ -178,6 +178,7 @@ struct EndpointRow {
     disabled_because: Option<String>,
     failing_since: Option<i64>,
     failures: u32,
+    not_before: Option<i64>,
     created_at: i64,
 }
 
@@ -230,7 +231,9 @@ impl EndpointRow {
 
     fn health(&self) -> Result<Health, StoreError> {
         let since = optional_time("tas_endpoints.failing_since", self.failing_since)?;
-        Ok(since.map_or(Health::GOOD, |since| Health::failing(since, self.failures)))
+        let not_before = optional_time("tas_endpoints.not_before", self.not_before)?;
+        let health = since.map_or(Health::GOOD, |since| Health::failing(since, self.failures));
+        Ok(health.paused_until(not_before))
     }
 }
 
@@ -276,7 +279,8 @@ WHERE seq = ?1 AND disabled_at IS NULL";
 
 const ENABLE: &str = "
 UPDATE tas_endpoints
-SET disabled_at = NULL, disabled_because = NULL, failing_since = NULL, failures = 0
+SET disabled_at = NULL, disabled_because = NULL, failing_since = NULL, failures = 0,
+    not_before = NULL
 WHERE id = ?1 AND disabled_at IS NOT NULL";
 
 const CANCEL_PENDING: &str = "

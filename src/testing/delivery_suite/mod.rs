@@ -78,6 +78,10 @@ macro_rules! __delivery_store_tests {
             an_endpoint_that_fails_for_five_days_is_disabled
             a_retry_does_not_disable_an_endpoint
             a_success_makes_an_endpoint_healthy
+            an_endpoint_that_asked_for_a_pause_gets_nothing_until_its_end
+            of_several_pauses_the_latest_counts
+            a_lapsed_lease_is_not_taken_over_during_a_pause
+            a_success_ends_a_pause
         }
     };
     (@cases $make:expr, $part:ident; $($case:ident)*) => {
@@ -219,6 +223,7 @@ async fn settle(store: &impl Store, lease: &Lease, outcome: Outcome, secs: u64) 
     let settlement = Settlement {
         report: report(secs, status),
         outcome,
+        not_before: None,
     };
     store.settle(lease, settlement, at(secs)).await.unwrap()
 }
@@ -237,6 +242,7 @@ async fn assert_lost(store: &impl Store, lease: &Lease, secs: u64) {
     let settlement = Settlement {
         report: report(secs, 200),
         outcome: Outcome::Delivered,
+        not_before: None,
     };
     let settled = store.settle(lease, settlement, at(secs)).await;
     assert!(settled.unwrap_err().is_lease_lost());

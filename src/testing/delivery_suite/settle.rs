@@ -5,11 +5,11 @@ use std::num::NonZeroU16;
 use bytes::Bytes;
 
 use super::{
-    DAY, LEASE, Store, at, delivery, endpoint, enqueue, event, exhaust, lease, lease_one, report,
-    request, settle, state,
+    DAY, LEASE, Store, at, delivery, endpoint, enqueue, event, events_of, exhaust, lease,
+    lease_one, report, request, settle, state,
 };
 use crate::delivery::{
-    AttemptReport, DeliveryState, DisabledBecause, EndpointStatus, FailureReason, Health,
+    AttemptReport, DeliveryState, DisabledBecause, EndpointStatus, FailureReason, Health, Lease,
     MAX_RESPONSE, Outcome, Settlement,
 };
 
@@ -51,6 +51,7 @@ pub async fn an_attempt_that_was_never_answered_keeps_its_reason(store: impl Sto
     let settlement = Settlement {
         report: report.clone(),
         outcome: Outcome::Exhausted,
+        not_before: None,
     };
     store.settle(&lease, settlement, at(1)).await.unwrap();
     assert_eq!(state(&store, "msg_1").await, DeliveryState::Failed);
@@ -70,6 +71,7 @@ pub async fn of_a_long_answer_only_the_beginning_is_kept(store: impl Store) {
     let settlement = Settlement {
         report,
         outcome: Outcome::Delivered,
+        not_before: None,
     };
     store.settle(&lease, settlement, at(1)).await.unwrap();
     let attempts = store.attempts(&lease.delivery).await.unwrap();
@@ -170,4 +172,75 @@ pub async fn a_success_makes_an_endpoint_healthy(store: impl Store) {
     let stored = store.get(&one.id).await.unwrap().unwrap();
     assert_eq!(stored.health, Health::GOOD);
     assert_eq!(exhaust(&store, "msg_5", 5 * DAY).await.disabled, None);
+}
+
+/// Fails an attempt with an answer that puts its endpoint off until `not_before` seconds.
+async fn put_off(store: &impl Store, lease: &Lease, not_before: u64, secs: u64) {
+    let settlement = Settlement {
+        report: report(secs, 429),
+        outcome: Outcome::Retry { at: at(secs + 10) },
+        not_before: Some(at(not_before)),
+    };
+    store.settle(lease, settlement, at(secs)).await.unwrap();
+}
+
+/// Contract 4 and 10.
+pub async fn an_endpoint_that_asked_for_a_pause_gets_nothing_until_its_end(store: impl Store) {
+    let one = endpoint(&store, "one").await;
+    enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
+    let first = store.lease(request(1, 100, 0)).await.unwrap().remove(0);
+    put_off(&store, &first, 300, 1).await;
+    let two = endpoint(&store, "two").await;
+    enqueue(&store, vec![event("msg_3")], 2).await;
+
+    let leases = lease(&store, 299).await;
+    assert_eq!(leases.len(), 1, "only the other endpoint's");
+    assert_eq!(leases[0].endpoint.id, two.id);
+    settle(&store, &leases[0], Outcome::Delivered, 299).await;
+    let next = store.next_due(NonZeroU16::MAX, at(299)).await.unwrap();
+    assert_eq!(next, Some(at(300)));
+    let stored = store.get(&one.id).await.unwrap().unwrap();
+    assert_eq!(stored.health.not_before(), Some(at(300)));
+
+    let leases = lease(&store, 300).await;
+    assert_eq!(events_of(&leases), ["msg_2", "msg_3", "msg_1"]);
+}
+
+/// Contract 4: a later answer does not shorten a pause.
+pub async fn of_several_pauses_the_latest_counts(store: impl Store) {
+    endpoint(&store, "one").await;
+    let ids = ["msg_1", "msg_2", "msg_3"];
+    enqueue(&store, ids.map(event).to_vec(), 0).await;
+    let leases = lease(&store, 0).await;
+    put_off(&store, &leases[0], 300, 1).await;
+    put_off(&store, &leases[1], 100, 1).await;
+    settle(&store, &leases[2], Outcome::Retry { at: at(2) }, 1).await;
+    assert!(lease(&store, 299).await.is_empty());
+    assert_eq!(lease(&store, 300).await.len(), 3);
+}
+
+/// Contract 4 and 10: a delivery whose lease lapsed waits as well.
+pub async fn a_lapsed_lease_is_not_taken_over_during_a_pause(store: impl Store) {
+    endpoint(&store, "one").await;
+    enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
+    let leases = lease(&store, 0).await;
+    put_off(&store, &leases[0], 10 * LEASE, 1).await;
+    assert!(lease(&store, 2 * LEASE).await.is_empty());
+    let next = store.next_due(NonZeroU16::MIN, at(1)).await.unwrap();
+    assert_eq!(next, Some(at(10 * LEASE)));
+    assert_eq!(lease(&store, 10 * LEASE).await.len(), 2);
+}
+
+/// Contract 7.
+pub async fn a_success_ends_a_pause(store: impl Store) {
+    let one = endpoint(&store, "one").await;
+    let ids = ["msg_1", "msg_2", "msg_3"];
+    enqueue(&store, ids.map(event).to_vec(), 0).await;
+    let leases = store.lease(request(2, 100, 0)).await.unwrap();
+    put_off(&store, &leases[0], 300, 1).await;
+    assert!(lease(&store, 2).await.is_empty());
+    settle(&store, &leases[1], Outcome::Delivered, 3).await;
+    let stored = store.get(&one.id).await.unwrap().unwrap();
+    assert_eq!(stored.health, Health::GOOD);
+    assert_eq!(events_of(&lease(&store, 4).await), ["msg_3"]);
 }

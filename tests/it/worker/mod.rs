@@ -203,6 +203,50 @@ async fn retry_after_puts_an_attempt_off_and_never_brings_it_forward() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_is_too_busy_is_left_alone_with_all_its_messages() {
+    for (reply, pause) in [
+        (Reply::RetryAfter(503, "120"), 120),
+        (Reply::RetryAfter(502, "120"), 120),
+        (Reply::RetryAfter(504, "120"), 120),
+        (Reply::RetryAfter(429, "120"), 120),
+        (Reply::RetryAfter(429, "1"), 60),
+        (Reply::Status(429), 60),
+    ] {
+        let world = World::new();
+        let mut busy = Receiver::start([reply]).await;
+        let mut other = Receiver::start([]).await;
+        world.endpoint(busy.url()).await;
+        world.endpoint(other.url()).await;
+        world.emit().await;
+        world.deliver_due().await;
+        world.emit().await;
+        assert_eq!(busy.calls().len(), 1);
+
+        world.clock.advance(Duration::from_secs(pause - 1));
+        assert_eq!(world.deliver_due().await.delivered, 1);
+        assert!(busy.calls().is_empty());
+        assert_eq!(other.calls().len(), 2);
+        world.clock.advance(Duration::from_secs(1));
+        assert_eq!(world.deliver_due().await.delivered, 1);
+        assert_eq!(busy.calls().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_409_or_500_puts_off_its_own_message_only() {
+    for reply in [Reply::RetryAfter(409, "120"), Reply::RetryAfter(500, "120")] {
+        let world = World::new();
+        let mut receiver = Receiver::start([reply]).await;
+        world.endpoint(receiver.url()).await;
+        world.emit().await;
+        world.deliver_due().await;
+        world.emit().await;
+        assert_eq!(world.deliver_due().await.delivered, 1);
+        assert_eq!(receiver.calls().len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn of_an_endless_answer_16_kib_are_kept() {
     let world = World::new();
     let receiver = Receiver::start([Reply::Endless]).await;

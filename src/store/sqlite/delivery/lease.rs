@@ -217,7 +217,8 @@ WITH busy AS MATERIALIZED (
 ), ready AS (
     SELECT e.seq, coalesce(b.leases, 0) AS leases
     FROM tas_endpoints e LEFT JOIN busy b ON b.endpoint = e.seq
-    WHERE e.disabled_at IS NULL AND coalesce(b.leases, 0) < ?2
+    WHERE e.disabled_at IS NULL AND coalesce(e.not_before, 0) <= ?1
+        AND coalesce(b.leases, 0) < ?2
 ), queued AS (
     SELECT d.id, d.endpoint, d.event, d.attempt, d.fence, d.due_at,
         r.leases + row_number() OVER (PARTITION BY d.endpoint ORDER BY d.due_at, d.event) AS turn
@@ -250,11 +251,11 @@ WITH busy AS MATERIALIZED (
     SELECT endpoint, count(*) AS leases, min(due_at) AS first_end FROM tas_deliveries
     WHERE state = 'leased' AND due_at > ?2 GROUP BY endpoint
 )
-SELECT min(iif(
+SELECT min(max(coalesce(e.not_before, 0), iif(
     coalesce(b.leases, 0) < ?1,
     (SELECT min(d.due_at) FROM tas_deliveries d
      WHERE d.endpoint = e.seq AND d.due_at IS NOT NULL),
     b.first_end
-))
+)))
 FROM tas_endpoints e LEFT JOIN busy b ON b.endpoint = e.seq
 WHERE e.disabled_at IS NULL";

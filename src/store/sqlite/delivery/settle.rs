@@ -27,7 +27,7 @@ pub(super) async fn settle(
         note_success(conn, endpoint).await?;
         return Ok(Settled::default());
     }
-    let health = note_failure(conn, endpoint, now).await?;
+    let health = note_failure(conn, endpoint, settlement.not_before, now).await?;
     let because = match settlement.outcome {
         Outcome::Gone => DisabledBecause::Gone,
         Outcome::Exhausted if health.is_given_up(now) => DisabledBecause::Failing,
@@ -139,11 +139,13 @@ async fn note_success(conn: &mut SqliteConnection, endpoint: i64) -> Result<(), 
 async fn note_failure(
     conn: &mut SqliteConnection,
     endpoint: i64,
+    not_before: Option<UnixMillis>,
     now: UnixMillis,
 ) -> Result<Health, StoreError> {
     let (since, failures): (i64, u32) = sqlx::query_as(NOTE_FAILURE)
         .bind(endpoint)
         .bind(to_column(now))
+        .bind(not_before.map(to_column))
         .fetch_one(conn)
         .await
         .map_err(store_error)?;
@@ -182,11 +184,13 @@ INSERT INTO tas_attempts
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 const NOTE_SUCCESS: &str = "
-UPDATE tas_endpoints SET failing_since = NULL, failures = 0
+UPDATE tas_endpoints SET failing_since = NULL, failures = 0, not_before = NULL
 WHERE seq = ?1 AND failures > 0";
 
 const NOTE_FAILURE: &str = "
 UPDATE tas_endpoints
-SET failing_since = coalesce(failing_since, ?2), failures = failures + 1
+SET failing_since = coalesce(failing_since, ?2), failures = failures + 1,
+    -- Of two numbers the higher, of a number and NULL the number.
+    not_before = coalesce(max(not_before, ?3), not_before, ?3)
 WHERE seq = ?1
 RETURNING failing_since, failures";

@@ -122,6 +122,7 @@ async fn what_was_acknowledged_is_there_when_the_file_is_opened_again() {
     let settlement = Settlement {
         report: report(1, 500),
         outcome: Outcome::Retry { at: at(300) },
+        not_before: None,
     };
     store.settle(&lease, settlement, at(1)).await.unwrap();
     store.close().await;
@@ -340,7 +341,7 @@ async fn a_row_that_cannot_be_read_is_corrupt_and_only_its_column_is_named() {
 
 /// Damages the first of two endpoints.
 const DAMAGES: [&str; 8] = [
-    "UPDATE tas_endpoints SET scheme = 'github' WHERE seq = 1",
+    "UPDATE tas_endpoints SET scheme = 'unheard-of' WHERE seq = 1",
     "UPDATE tas_endpoints SET filter = 'no such!' WHERE seq = 1",
     "UPDATE tas_endpoints SET filter = CAST(x'ff' AS TEXT) WHERE seq = 1",
     "UPDATE tas_endpoints SET url = CAST(x'ff' AS TEXT) WHERE seq = 1",

@@ -17,10 +17,13 @@ CREATE TABLE tas_endpoints (
     -- Since the last success: when the first attempt failed, and how many did.
     failing_since        INTEGER,
     failures             INTEGER NOT NULL DEFAULT 0,
+    -- Since the last success: before when the endpoint wants no request.
+    not_before           INTEGER,
     created_at           INTEGER NOT NULL,
     CHECK ((disabled_at IS NULL) = (disabled_because IS NULL)),
     CHECK ((previous_secret IS NULL) = (previous_not_after IS NULL)),
-    CHECK ((failing_since IS NULL) = (failures = 0))
+    CHECK ((failing_since IS NULL) = (failures = 0)),
+    CHECK (not_before IS NULL OR failures > 0)
 ) STRICT;
 
 CREATE TABLE tas_events (
