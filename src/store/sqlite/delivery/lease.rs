@@ -210,6 +210,7 @@ WHERE state = 'leased' AND due_at <= ?1
 
 /// Takes of each endpoint no more rows than it may have under way, so that a long backlog is not
 /// read; among them `turn` is a delivery's place in its endpoint's queue, those under way counted.
+/// `CROSS JOIN` keeps the planner from going through all events to find the chosen ones.
 pub(super) const SELECT_DUE: &str = "
 WITH busy AS MATERIALIZED (
     SELECT endpoint, count(*) AS leases FROM tas_deliveries
@@ -234,7 +235,7 @@ WITH busy AS MATERIALIZED (
 )
 SELECT c.id, c.endpoint, c.attempt, c.fence, c.event AS event_seq, v.id AS event,
     v.type AS event_type, v.payload
-FROM chosen c JOIN tas_events v ON v.seq = c.event
+FROM chosen c CROSS JOIN tas_events v ON v.seq = c.event
 ORDER BY c.turn, c.due_at, c.event, c.endpoint";
 
 const MARK_LEASED: &str = "
