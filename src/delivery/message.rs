@@ -69,7 +69,10 @@ impl Inserted {
 /// A caller's name for one thing that happened: the event is stored once however often it is
 /// emitted under this key.
 ///
-/// Keys are remembered as long as the event is kept.
+/// A key is remembered as long as its event is kept: 30 days beyond the last delivery's end, unless
+/// the worker was given another [retention]. Later the same key makes a new event.
+///
+/// [retention]: crate::delivery::DeliveryStore::prune
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct IdempotencyKey(Box<str>);
 

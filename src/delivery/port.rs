@@ -43,7 +43,11 @@ use crate::store_error::StoreError;
 /// 9. `release` makes the delivery due at once and takes the attempt back.
 /// 10. [`next_due`](Self::next_due) is never later than the first time at which a `lease` with the
 ///     same cap would hand something out, if nothing else happens.
-/// 11. Whatever was acknowledged is there after a restart.
+/// 11. [`prune`](Self::prune) deletes events that were stored before a time and whose deliveries
+///     have all ended before it, with these deliveries, their attempts and the idempotency key: no
+///     more than asked for, and all of them if it is called until it answers with fewer. What is
+///     still to be delivered stays, however old.
+/// 12. Whatever was acknowledged is there after a restart.
 ///
 /// `tower_auth_sync::testing::delivery_store_tests!` checks each point but the last.
 ///
@@ -127,6 +131,17 @@ pub trait DeliveryStore: Clone + Send + Sync + 'static {
         per_endpoint: NonZeroU16,
         now: UnixMillis,
     ) -> impl Future<Output = Result<Option<UnixMillis>, StoreError>> + Send;
+
+    /// Deletes up to `max` events that have been over since before `before`, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store fails.
+    fn prune(
+        &self,
+        before: UnixMillis,
+        max: NonZeroU16,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
     /// Begins to listen for deliveries that this handle and its copies make due.
     ///

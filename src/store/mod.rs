@@ -174,6 +174,10 @@ impl DeliveryStore for AnyStore {
         on!(self, store => store.next_due(per_endpoint, now).await)
     }
 
+    async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
+        on!(self, store => store.prune(before, max).await)
+    }
+
     fn listen(&self) -> WorkListener {
         on!(self, store => store.listen())
     }

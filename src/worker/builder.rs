@@ -39,6 +39,7 @@ pub(super) struct Limits {
     pub(super) lease: Duration,
     pub(super) poll: Duration,
     pub(super) drain: Duration,
+    pub(super) retention: Duration,
 }
 
 impl<S> WorkerBuilder<S> {
@@ -55,6 +56,7 @@ impl<S> WorkerBuilder<S> {
                 lease: DEFAULT_LEASE,
                 poll: DEFAULT_POLL,
                 drain: DEFAULT_DRAIN,
+                retention: DEFAULT_RETENTION,
             },
             timeout: DEFAULT_TIMEOUT,
             extra_roots: Vec::new(),
@@ -138,6 +140,20 @@ impl<S> WorkerBuilder<S> {
         self
     }
 
+    /// Sets how long an event is kept once it and all its deliveries are over; then it is deleted
+    /// with its deliveries, the log of their attempts and its idempotency key. Default: 30 days.
+    /// [`Duration::MAX`] keeps everything.
+    ///
+    /// Skipped, cancelled and failed deliveries are deleted too: until then they can be looked at
+    /// and sent again. Of several workers on a store the shortest retention counts.
+    ///
+    /// [`run`](Worker::run) deletes beside its deliveries, 100 events at a time, and looks once a
+    /// minute; [`deliver_due`](Worker::deliver_due) deletes nothing, see [`prune`](Worker::prune).
+    pub fn retention(mut self, kept: Duration) -> Self {
+        self.limits.retention = kept;
+        self
+    }
+
     /// Trusts the certificates in `pem` as roots, besides Mozilla's. May be called repeatedly.
     ///
     /// # Security
@@ -211,6 +227,7 @@ const DEFAULT_LEASE: Duration = Duration::from_secs(60);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
 const DEFAULT_POLL: Duration = Duration::from_secs(1);
 const DEFAULT_DRAIN: Duration = Duration::from_secs(20);
+const DEFAULT_RETENTION: Duration = Duration::from_hours(30 * 24);
 const DEFAULT_USER_AGENT: &str = concat!("tower-auth-sync/", env!("CARGO_PKG_VERSION"));
 
 /// What the lease has to exceed the timeout by; covers the repeated tries to record an outcome.

@@ -32,6 +32,9 @@
 //! 6. The outcome is recorded under the lease. If another worker has taken the delivery over, it is
 //!    discarded.
 //!
+//! Beside that it deletes, in small batches, what has been over for 30 days
+//! ([`retention`](WorkerBuilder::retention)).
+//!
 //! Delivery is at least once: a worker that dies between 4 and 6 causes a second request with the
 //! same id and the same bytes. Order is not kept.
 //!
@@ -42,6 +45,7 @@ mod attempt;
 mod builder;
 mod classify;
 mod config_error;
+mod retention;
 mod run;
 mod shutdown;
 

@@ -24,14 +24,22 @@ impl<S: DeliveryStore> Worker<S> {
     /// another worker takes them over. The same happens to all of them when this future is dropped.
     /// While the store fails it is asked again after 1 s, 2 s, 4 s and so on, up to 30 s.
     pub async fn run(self, stop: CancellationToken) {
+        tokio::select! {
+            biased;
+            () = self.keep_delivering(&stop) => {}
+            () = self.keep_pruning() => {}
+        }
+    }
+
+    async fn keep_delivering(&self, stop: &CancellationToken) {
         let mut listener = self.courier.store.listen();
         let mut running = JoinSet::new();
         let mut failures = 0;
         while !stop.is_cancelled() {
             let filled = tokio::select! {
                 biased;
-                filled = self.fill(&mut running, &stop) => filled,
-                () = overdue(&stop, self.limits.drain) => break,
+                filled = self.fill(&mut running, stop) => filled,
+                () = overdue(stop, self.limits.drain) => break,
             };
             let wait = match filled {
                 Ok(pause) => {
@@ -45,7 +53,7 @@ impl<S: DeliveryStore> Worker<S> {
                     Wait::BackOff(self.back_off(failures))
                 }
             };
-            wait.out(&mut running, &mut listener, &stop).await;
+            wait.out(&mut running, &mut listener, stop).await;
         }
         drain(running, self.limits.drain).await;
     }

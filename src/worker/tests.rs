@@ -62,6 +62,7 @@ struct Told {
 struct State {
     due: VecDeque<Lease>,
     on_lease: Mode,
+    on_prune: Mode,
     /// For the first calls of `settle`; those that follow work.
     on_settle: VecDeque<Mode>,
     stop_while_leasing: Option<CancellationToken>,
@@ -69,6 +70,9 @@ struct State {
     settled: Vec<Settlement>,
     settle_calls: usize,
     released: Vec<DeliveryId>,
+    /// Events that are over.
+    over: usize,
+    pruned: Vec<(Instant, UnixMillis)>,
 }
 
 impl Told {
@@ -149,6 +153,17 @@ impl DeliveryStore for Told {
         _now: UnixMillis,
     ) -> Result<Option<UnixMillis>, StoreError> {
         Ok(None)
+    }
+
+    async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
+        let mode = self.get(|state| state.on_prune);
+        mode.act().await?;
+        Ok(self.get(|state| {
+            state.pruned.push((Instant::now(), before));
+            let batch = state.over.min(max.get().into());
+            state.over -= batch;
+            batch
+        }))
     }
 
     fn listen(&self) -> WorkListener {
@@ -483,4 +498,49 @@ async fn what_was_leased_during_a_stop_is_given_back() {
     store.worker().run(stop).await;
     assert_eq!(store.get(|state| state.released.len()), 3);
     assert_eq!(store.get(|state| state.settle_calls), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_been_over_for_30_days_is_deleted_batch_by_batch() {
+    let store = Told::default();
+    store.get(|state| state.over = 950);
+    let begun = Instant::now();
+    run_for(store.worker(), Duration::from_mins(3)).await;
+    let (over, pruned) = store.get(|state| (state.over, state.pruned.clone()));
+    assert_eq!(over, 0);
+    let month = Duration::from_hours(30 * 24);
+    assert!(pruned.iter().all(|one| one.1 == NOW.saturating_sub(month)));
+    assert!(pruned[9].0 - begun < Duration::from_secs(5), "ten batches");
+    assert_eq!(pruned.len(), 12, "then once a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retention_without_end_deletes_nothing() {
+    let store = Told::default();
+    let worker = Worker::builder(store.clone()).retention(Duration::MAX);
+    run_for(worker.build().unwrap(), Duration::from_hours(1)).await;
+    assert!(store.get(|state| state.pruned.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_a_prune_that_fails_nor_one_that_hangs_holds_up_deliveries() {
+    for mode in [Mode::Unavailable, Mode::Hangs] {
+        let store = Told::default();
+        store.get(|state| state.on_prune = mode);
+        let stop = CancellationToken::new();
+        let run = tokio::spawn(store.worker().run(stop.clone()));
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        store.get(|state| state.due.push_back(lease(1)));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(store.get(|state| state.settled.len()), 1, "{mode:?}");
+        stop.cancel();
+        run.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_program_started_by_a_timer_deletes_everything_at_once() {
+    let store = Told::default();
+    store.get(|state| state.over = 250);
+    assert_eq!(store.worker().prune().await.unwrap(), 250);
 }

@@ -121,6 +121,10 @@ impl DeliveryStore for MemoryStore {
         Ok(self.state().next_due(per_endpoint, now))
     }
 
+    async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
+        Ok(self.state().prune(before, max.get().into()))
+    }
+
     fn listen(&self) -> WorkListener {
         self.signal.listen()
     }

@@ -38,6 +38,7 @@ pub(super) type Slot = (UnixMillis, u64, DeliveryId);
 
 struct EventRow {
     event: NewEvent,
+    created_at: UnixMillis,
     deliveries: Vec<DeliveryId>,
 }
 
@@ -104,6 +105,7 @@ impl State {
         let deliveries = wanting.iter().filter(enabled).count();
         let row = EventRow {
             event,
+            created_at: now,
             deliveries: rows,
         };
         self.events.insert(number, row);
@@ -151,27 +153,50 @@ impl State {
             return Err(StoreError::unavailable(Full));
         }
         while self.events.len() + wanted > self.capacity {
-            let Some(oldest) = self.events.first_entry() else {
-                return Err(StoreError::unavailable(Full));
-            };
-            let ended = |id| {
-                self.deliveries
-                    .get(id)
-                    .is_none_or(|row| row.state.is_final())
-            };
-            if !oldest.get().deliveries.iter().all(ended) {
-                return Err(StoreError::unavailable(Full));
-            }
-            let EventRow { event, deliveries } = oldest.remove();
-            self.ids.remove(&event.id);
-            if let Some(key) = &event.idempotency_key {
-                self.keys.remove(key);
-            }
-            for id in &deliveries {
-                self.deliveries.remove(id);
+            let oldest = self.events.first_key_value();
+            match oldest {
+                Some((&number, row)) if self.has_ended(row, |_at| true) => self.remove(number),
+                _ => return Err(StoreError::unavailable(Full)),
             }
         }
         Ok(())
+    }
+
+    /// Deletes events that were stored, and whose deliveries ended, before a time.
+    pub(super) fn prune(&mut self, before: UnixMillis, max: usize) -> usize {
+        let is_over = |row: &EventRow| {
+            row.created_at < before && self.has_ended(row, |ended_at| ended_at < before)
+        };
+        let over = self.events.iter().filter(|(_, row)| is_over(row));
+        let numbers: Vec<u64> = over.map(|(number, _)| *number).take(max).collect();
+        for number in &numbers {
+            self.remove(*number);
+        }
+        numbers.len()
+    }
+
+    /// Returns whether each delivery has ended, at a time that passes.
+    fn has_ended(&self, row: &EventRow, passes: impl Fn(UnixMillis) -> bool) -> bool {
+        row.deliveries.iter().all(|id| {
+            let row = self.deliveries.get(id);
+            row.is_none_or(|row| row.ended_at.is_some_and(&passes))
+        })
+    }
+
+    fn remove(&mut self, number: u64) {
+        let Some(EventRow {
+            event, deliveries, ..
+        }) = self.events.remove(&number)
+        else {
+            return;
+        };
+        self.ids.remove(&event.id);
+        if let Some(key) = &event.idempotency_key {
+            self.keys.remove(key);
+        }
+        for id in &deliveries {
+            self.deliveries.remove(id);
+        }
     }
 
     /// Makes a delivery pending.

@@ -172,6 +172,14 @@ impl DeliveryStore for TestStore {
         Ok(None)
     }
 
+    async fn prune(
+        &self,
+        _before: UnixMillis,
+        _max: std::num::NonZeroU16,
+    ) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
     fn listen(&self) -> WorkListener {
         WorkSignal::new().listen()
     }

@@ -15,6 +15,9 @@
 //!   own, `tas_migrations_<port>`, so that an application's own sqlx migrations may live in the
 //!   same file.
 //!
+//! The file does not shrink when old events are [deleted](crate::delivery::DeliveryStore::prune): later
+//! ones take their room.
+//!
 //! # Security
 //!
 //! Endpoints' secrets are stored as they are: whoever can read the file can sign. The columns beside

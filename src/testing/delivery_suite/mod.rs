@@ -3,6 +3,7 @@
 pub mod endpoints;
 pub mod enqueue;
 pub mod lease;
+pub mod prune;
 pub mod settle;
 
 use std::num::NonZeroU16;
@@ -82,6 +83,13 @@ macro_rules! __delivery_store_tests {
             of_several_pauses_the_latest_counts
             a_lapsed_lease_is_not_taken_over_during_a_pause
             a_success_ends_a_pause
+        }
+        $crate::__delivery_store_tests! { @cases $make, prune;
+            what_is_over_is_deleted_with_its_deliveries_attempts_and_key
+            what_ended_lately_is_kept_however_old_the_event
+            what_is_still_to_be_delivered_is_kept_however_old
+            skipped_cancelled_and_unwanted_events_are_deleted_in_time
+            no_more_is_deleted_at_once_than_asked_for
         }
     };
     (@cases $make:expr, $part:ident; $($case:ident)*) => {

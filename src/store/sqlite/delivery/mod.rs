@@ -3,6 +3,7 @@
 mod enqueue;
 mod lease;
 mod log;
+mod prune;
 mod settle;
 
 #[cfg(test)]
@@ -87,6 +88,19 @@ impl DeliveryStore for SqliteStore {
         now: UnixMillis,
     ) -> Result<Option<UnixMillis>, StoreError> {
         lease::next_due(self.reader(), per_endpoint, now).await
+    }
+
+    async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
+        // Asked on a connection for reading first: most of the time there is nothing to write.
+        let one = prune::select(self.reader(), before, NonZeroU16::MIN).await?;
+        if one.is_empty() {
+            return Ok(0);
+        }
+        let mut write = self.write().await?;
+        let over = prune::select(write.conn(), before, max).await?;
+        prune::delete(write.conn(), &over).await?;
+        write.commit().await?;
+        Ok(over.len())
     }
 
     fn listen(&self) -> WorkListener {

@@ -38,6 +38,9 @@ CREATE TABLE tas_events (
 CREATE UNIQUE INDEX tas_events_idempotency_key
     ON tas_events (idempotency_key) WHERE idempotency_key IS NOT NULL;
 
+-- For pruning.
+CREATE INDEX tas_events_created ON tas_events (created_at);
+
 CREATE TABLE tas_deliveries (
     id          TEXT    NOT NULL PRIMARY KEY,
     event       INTEGER NOT NULL REFERENCES tas_events (seq),
