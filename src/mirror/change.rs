@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::clock::UnixMillis;
+use super::times::Times;
 use crate::event::{AuthEvent, DecodeError, EventType, Resource, Session, SessionHandle, User};
 
 /// What an event means for the mirror; the rules are in the [module docs](super).
@@ -21,7 +20,7 @@ pub enum Change {
         /// What.
         told: Told,
         /// The sessions that were opened until then are over.
-        sessions_ended_at: Option<UnixMillis>,
+        sessions_ended: Option<Times>,
     },
     /// A user was deleted.
     UserDeleted {
@@ -34,8 +33,8 @@ pub enum Change {
         handle: SessionHandle,
         /// Whose, if the event says so.
         user_id: Option<String>,
-        /// When it was opened; [`UnixMillis::EPOCH`] if the event does not say.
-        opened_at: UnixMillis,
+        /// When it was opened: its `createdAt`, and when the event happened.
+        opened: Times,
         /// What.
         told: Told,
     },
@@ -50,19 +49,10 @@ pub enum Change {
 #[derive(Clone, PartialEq)]
 pub struct Told {
     pub(super) fields: Map<String, Value>,
-    pub(super) version: Version,
+    pub(super) times: Times,
+    /// The field whose value the event's name states.
+    pub(super) stated: Option<&'static str>,
 }
-
-/// How new a piece of knowledge is. Ordered: what is newer is greater.
-#[derive(
-    Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize,
-)]
-pub struct Version(
-    /// When the resource last changed, else when the event happened.
-    pub(super) UnixMillis,
-    /// When the event happened.
-    pub(super) UnixMillis,
-);
 
 impl Change {
     /// Returns what `event` means; `None` if that is nothing.
@@ -86,16 +76,17 @@ impl Change {
         if *event_type == EventType::UserDeleted {
             return Self::UserDeleted { id: user.id };
         }
-        let version = Version::of(event, user.updated_at);
-        let mut told = Told::of(event, AuthEvent::user_updated(&user).data(), version);
+        let times = Times::of(event, user.updated_at);
+        let mut told = Told::of(event, AuthEvent::user_updated(&user).data(), times);
         if let Some((field, value)) = stated(event_type) {
             told.fields.insert(field.into(), value.into());
+            told.stated = Some(field);
         }
         let banned = *event_type == EventType::UserBanned;
         Self::User {
             id: user.id,
             told,
-            sessions_ended_at: banned.then(|| version.latest()),
+            sessions_ended: banned.then_some(times),
         }
     }
 
@@ -110,12 +101,11 @@ impl Change {
         if *event.event_type() == EventType::SessionRevoked {
             return Some(Self::SessionRevoked { handle });
         }
-        let version = Version::of(event, session.updated_at);
-        let happened_at = event.occurred_at().unwrap_or_default();
+        let times = Times::of(event, session.updated_at);
         Some(Self::Session {
             handle,
-            told: Told::of(event, AuthEvent::session_created(&session).data(), version),
-            opened_at: session.created_at.unwrap_or(happened_at),
+            told: Told::of(event, AuthEvent::session_created(&session).data(), times),
+            opened: Times::of(event, session.created_at),
             user_id: session.user_id,
         })
     }
@@ -135,33 +125,26 @@ impl fmt::Debug for Change {
 
 impl Told {
     /// Takes what may be kept, which lacks secrets, and the `null`s that were sent.
-    fn of(event: &AuthEvent, kept: &Map<String, Value>, version: Version) -> Self {
+    fn of(event: &AuthEvent, kept: &Map<String, Value>, times: Times) -> Self {
         let mut fields = kept.clone();
         for (name, value) in event.data() {
             if value.is_null() && !fields.contains_key(name) {
                 fields.insert(name.clone(), Value::Null);
             }
         }
-        Self { fields, version }
+        Self {
+            fields,
+            times,
+            stated: None,
+        }
     }
 }
 
 impl fmt::Debug for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Told")
-            .field("version", &self.version)
+            .field("times", &self.times)
             .finish_non_exhaustive()
-    }
-}
-
-impl Version {
-    fn of(event: &AuthEvent, updated_at: Option<UnixMillis>) -> Self {
-        let happened_at = event.occurred_at().unwrap_or_default();
-        Self(updated_at.unwrap_or(happened_at), happened_at)
-    }
-
-    fn latest(self) -> UnixMillis {
-        self.0.max(self.1)
     }
 }
 

@@ -10,7 +10,7 @@ use super::change::{Change, Told};
 use super::port::{Applied, MirrorStore};
 use super::record::Record;
 use super::row::{SessionRow, UserRow};
-use crate::clock::UnixMillis;
+use super::times::Times;
 use crate::event::{Session, SessionHandle, User};
 use crate::store_error::StoreError;
 
@@ -58,15 +58,15 @@ impl MirrorStore for MemoryMirror {
             Change::User {
                 id,
                 told,
-                sessions_ended_at,
-            } => state.tell_user(id, told, *sessions_ended_at),
+                sessions_ended,
+            } => state.tell_user(id, told, *sessions_ended),
             Change::UserDeleted { id } => state.delete_user(id),
             Change::Session {
                 handle,
                 user_id,
-                opened_at,
+                opened,
                 told,
-            } => state.tell_session(handle, user_id.as_deref(), *opened_at, told),
+            } => state.tell_session(handle, user_id.as_deref(), *opened, told),
             Change::SessionRevoked { handle } => {
                 state.sessions.remove(handle);
                 state.revoked.insert(handle.clone())
@@ -100,30 +100,35 @@ impl MirrorStore for MemoryMirror {
 }
 
 impl State {
-    fn tell_user(&mut self, id: &str, told: &Told, sessions_ended_at: Option<UnixMillis>) -> bool {
+    fn tell_user(&mut self, id: &str, told: &Told, sessions_ended: Option<Times>) -> bool {
         if self.deleted.contains(id) {
             return false;
         }
         let user = self.users.entry(id.to_owned()).or_default();
-        let changed = user.tell(told, sessions_ended_at);
-        self.sessions.retain(|_, session| {
-            session.user_id.as_deref() != Some(id) || !session.is_over(Some(user))
-        });
+        let changed = user.tell(told, sessions_ended);
+        let user = user.clone();
+        self.end_sessions(id, |session| session.is_over(Some(&user)));
         changed
     }
 
     fn delete_user(&mut self, id: &str) -> bool {
         self.users.remove(id);
-        self.sessions
-            .retain(|_, session| session.user_id.as_deref() != Some(id));
+        self.end_sessions(id, |_session| true);
         self.deleted.insert(id.to_owned())
+    }
+
+    fn end_sessions(&mut self, user_id: &str, is_over: impl Fn(&SessionRow) -> bool) {
+        let over = self.sessions.extract_if(.., |_handle, session| {
+            session.user_id.as_deref() == Some(user_id) && is_over(session)
+        });
+        self.revoked.extend(over.map(|(handle, _session)| handle));
     }
 
     fn tell_session(
         &mut self,
         handle: &SessionHandle,
         user_id: Option<&str>,
-        opened_at: UnixMillis,
+        opened: Times,
         told: &Told,
     ) -> bool {
         if self.revoked.contains(handle) {
@@ -131,10 +136,10 @@ impl State {
         }
         let known = self.sessions.get(handle).cloned();
         let is_new = known.is_none();
-        let mut session =
-            known.unwrap_or_else(|| SessionRow::new(Record::default(), None, opened_at));
-        let changed = session.tell(user_id, opened_at, told);
+        let mut session = known.unwrap_or_else(|| SessionRow::new(Record::default(), None, opened));
+        let changed = session.tell(user_id, opened, told);
         if self.is_dead(&session) {
+            self.revoked.insert(handle.clone());
             return self.sessions.remove(handle).is_some();
         }
         self.sessions.insert(handle.clone(), session);

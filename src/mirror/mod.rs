@@ -26,22 +26,33 @@
 //!
 //! # Rules
 //!
-//! 1. **Each field goes forward by itself.** An event's version is the resource's `updatedAt`, else
-//!    the event's time; events of one `updatedAt` go by their times. A field takes a value only from
-//!    a newer event than the one that it has. A late event fills in what no newer one told, so that
-//!    a `user.updated` that overtakes its `user.created` makes the row, and the `user.created`
-//!    completes it. A field that is `null` in an event is cleared; one that is absent is kept.
-//! 2. **An event with neither time is the oldest of all**: it fills in, and overwrites nothing.
+//! 1. **Each field goes forward by itself.** A field takes a value only from a newer event than the
+//!    one that it has. A late event fills in what no newer one told, so that a `user.updated` that
+//!    overtakes its `user.created` makes the row, and the `user.created` completes it. A field that
+//!    is `null` in an event is cleared; one that is absent is kept.
+//! 2. **Newer is judged by one clock at a time.** The auth server writes `updatedAt`, the sender
+//!    gives the event its time, and their clocks may differ. Events with an `updatedAt` go by it, of
+//!    one `updatedAt` by their times; events without go by their times. Between the two kinds, the
+//!    one with an `updatedAt` counts only if both of its times are later than the other's time: a
+//!    snapshot told late may have been taken early. An event with neither time is the oldest of
+//!    all: it fills in, and overwrites nothing.
 //! 3. **The event's name outranks its data** in what it states: `user.banned` means `banned`,
 //!    `email.verified` means `emailVerified`, `two_factor.enabled` means `twoFactorEnabled`,
-//!    whatever a snapshot taken a moment earlier says.
+//!    whatever a snapshot taken a moment earlier says. The statement goes by the event's time, and a
+//!    snapshot beats it only as in rule 2. So neither a wrong clock nor an old snapshot undoes a
+//!    ban (both at once do, if the ban came without `updatedAt`). The price: if the sender's clock is
+//!    two seconds ahead, a snapshot of what changed within two seconds of a statement does not count
+//!    yet; the next event does. Of two opposite statements of one millisecond `true` counts.
 //! 4. **What is deleted stays dead.** `user.deleted` removes the user and its sessions and leaves
 //!    their ids as tombstones; whatever else comes for that user, a `session.created` too, changes
 //!    nothing. So it is with a session after `session.revoked`.
 //! 5. **A ban ends the sessions that were opened before it**, those that are not here yet included,
-//!    as it does in Better Auth. Sessions opened after it (and so after the user was unbanned) live.
-//!    `password.reset` ends none: where the sender revokes sessions with it, it says so by
-//!    `session.revoked`.
+//!    as it does in Better Auth. Here too each clock judges by itself: a session is over if its
+//!    `createdAt` is not after the ban's `updatedAt`, or its event not after the ban's event.
+//!    Sessions opened after it (and so after the user was unbanned) live, however far the clocks
+//!    are apart. A ban sent without `updatedAt` misses a session that was opened just before it and
+//!    told just after it; its user is shown as banned all the same. `password.reset` ends none:
+//!    where the sender revokes sessions with it, it says so by `session.revoked`.
 //! 6. **Sessions are named by their [`SessionHandle`](crate::event::SessionHandle)**, never by
 //!    their token. An event of a session without a handle (and without a token to compute it from)
 //!    is not mirrored.
@@ -52,6 +63,7 @@
 //! would otherwise be a hole for old messages.
 
 mod change;
+mod field;
 mod handle;
 mod memory;
 mod port;
@@ -59,11 +71,12 @@ mod prefix;
 mod record;
 mod row;
 mod service;
+mod times;
 
 #[cfg(test)]
 mod tests;
 
-pub use self::change::{Change, Told, Version};
+pub use self::change::{Change, Told};
 pub use self::handle::{Mirror, MirrorError};
 pub use self::memory::MemoryMirror;
 pub use self::port::{Applied, MirrorStore};
@@ -71,3 +84,4 @@ pub use self::prefix::{InvalidPrefix, TablePrefix};
 pub use self::record::{InvalidRecord, Record};
 pub use self::row::{SessionRow, UserRow};
 pub use self::service::{MirrorService, ResponseFuture};
+pub use self::times::Times;

@@ -12,15 +12,15 @@ use crate::store_error::StoreError;
 ///
 /// 1. [`apply`](Self::apply) is atomic: of two calls at once, one sees all that the other did. What
 ///    was applied is seen by every later read, and is there after a restart if the store lasts.
-/// 2. [`Change::User`] is [absorbed](super::Record::absorb) by the user's record, a new one if there
-///    is none. `sessions_ended_at`, if given, raises the user's own; the user's sessions opened at
-///    that time or before are removed.
-/// 3. [`Change::UserDeleted`] removes the user and its sessions, and leaves a tombstone for good.
-///    After it, nothing that is told about the user changes anything.
-/// 4. [`Change::Session`] is absorbed by the session's record, a new one if there is none, unless
-///    the session has a tombstone. If the event does not say whose session it is, it stays whose it
-///    was. The session is removed, or not made, if its user has a tombstone, or if the user's
-///    sessions ended at the time it was opened or later; of two such times the earlier counts.
+/// 2. [`Change::User`] is [told](super::UserRow::tell) to the user's row, a new one if there is
+///    none. The user's sessions that are then [over](super::SessionRow::is_over) are removed, and
+///    leave tombstones.
+/// 3. [`Change::UserDeleted`] removes the user and its sessions, and leaves tombstones of all for
+///    good. After it, nothing that is told about the user changes anything.
+/// 4. [`Change::Session`] is [told](super::SessionRow::tell) to the session's row, a new one if
+///    there is none, unless the session has a tombstone. If the event does not say whose session it
+///    is, it stays whose it was. If its user has a tombstone, or the session is
+///    [over](super::SessionRow::is_over), it is removed, or not made, and leaves a tombstone.
 /// 5. [`Change::SessionRevoked`] removes the session and leaves a tombstone for good.
 /// 6. Applying a change that was applied already is [`Applied::Unchanged`].
 ///
@@ -66,7 +66,7 @@ pub trait MirrorStore: Clone + Send + Sync + 'static {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Applied {
-    /// The mirror is another than before.
+    /// The mirror knows more than before, also if that is not newer than what it shows.
     Changed,
     /// The mirror knew it, or something newer, or the one it is about is gone.
     Unchanged,

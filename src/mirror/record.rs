@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::change::{Told, Version};
+use super::change::Told;
+use super::field::Field;
 
 /// All that is known of one user or session, and how new each field of it is.
 ///
@@ -15,33 +16,13 @@ use super::change::{Told, Version};
 #[derive(Clone, Default, PartialEq)]
 pub struct Record(BTreeMap<String, Field>);
 
-#[derive(Clone, PartialEq)]
-struct Field {
-    value: Value,
-    version: Version,
-}
-
 impl Record {
-    /// Takes over each field that is newer than the one that is here. Returns whether anything
-    /// changed.
+    /// Takes over each field that is newer than what is here. Returns whether anything changed.
     pub fn absorb(&mut self, told: &Told) -> bool {
         let mut changed = false;
         for (name, value) in &told.fields {
-            let field = Field {
-                value: value.clone(),
-                version: told.version,
-            };
-            match self.0.get_mut(name) {
-                None => {
-                    self.0.insert(name.clone(), field);
-                    changed = true;
-                }
-                Some(known) if field.is_newer_than(known) => {
-                    *known = field;
-                    changed = true;
-                }
-                Some(_) => {}
-            }
+            let field = self.0.entry(name.clone()).or_default();
+            changed |= field.absorb(value, told.times, told.stated == Some(name.as_str()));
         }
         changed
     }
@@ -50,20 +31,14 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// [`InvalidRecord`] if they are not JSON objects with the same fields.
+    /// [`InvalidRecord`] if they do not belong together.
     pub fn from_json(data: &str, versions: &str) -> Result<Self, InvalidRecord> {
         // The causes are dropped because their text may quote the data.
         let data: Map<String, Value> =
             serde_json::from_str(data).map_err(|_cause| InvalidRecord)?;
-        let mut versions: BTreeMap<String, Version> =
-            serde_json::from_str(versions).map_err(|_cause| InvalidRecord)?;
-        let fields = data.into_iter().map(|(name, value)| {
-            let version = versions.remove(&name).ok_or(InvalidRecord)?;
-            Ok((name, Field { value, version }))
-        });
-        let fields = fields.collect::<Result<_, InvalidRecord>>()?;
-        if versions.is_empty() {
-            Ok(Self(fields))
+        let record = Self(serde_json::from_str(versions).map_err(|_cause| InvalidRecord)?);
+        if record.fields() == data && data.len() == record.0.len() {
+            Ok(record)
         } else {
             Err(InvalidRecord)
         }
@@ -75,15 +50,11 @@ impl Record {
         Value::Object(self.fields()).to_string()
     }
 
-    /// Returns the fields' versions as a JSON object.
+    /// Returns all that has to be kept of the fields, with how new it is, as a JSON object.
     #[must_use]
     pub fn versions(&self) -> String {
-        let version = |(name, field): (&String, &Field)| {
-            let Version(changed, happened) = field.version;
-            let times = [changed, happened].map(|time| Value::from(time.as_millis()));
-            (name.clone(), Value::from(times.to_vec()))
-        };
-        Value::Object(self.0.iter().map(version).collect()).to_string()
+        // Values and numbers under texts always are JSON.
+        serde_json::to_string(&self.0).unwrap_or_default()
     }
 
     /// Returns the record as a [`User`](crate::event::User) or a
@@ -97,20 +68,8 @@ impl Record {
     }
 
     fn fields(&self) -> Map<String, Value> {
-        let value = |(name, field): (&String, &Field)| (name.clone(), field.value.clone());
-        self.0.iter().map(value).collect()
-    }
-}
-
-impl Field {
-    /// Of two values of one version the greater text counts, so that the order in which they come
-    /// does not.
-    fn is_newer_than(&self, known: &Self) -> bool {
-        let text = |field: &Self| field.value.to_string();
-        self.version > known.version
-            || (self.version == known.version
-                && self.value != known.value
-                && text(self) > text(known))
+        let shown = |(name, field): (&String, &Field)| Some((name.clone(), field.value()?.clone()));
+        self.0.iter().filter_map(shown).collect()
     }
 }
 

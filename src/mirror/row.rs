@@ -2,7 +2,7 @@
 
 use super::change::Told;
 use super::record::Record;
-use crate::clock::UnixMillis;
+use super::times::Times;
 
 /// What a store keeps of a user.
 #[non_exhaustive]
@@ -11,7 +11,7 @@ pub struct UserRow {
     /// What was told about the user.
     pub record: Record,
     /// The user's sessions that were opened until then are over.
-    pub sessions_ended_at: Option<UnixMillis>,
+    pub sessions_ended: Option<Times>,
 }
 
 /// What a store keeps of a session.
@@ -23,57 +23,59 @@ pub struct SessionRow {
     /// Whose it is.
     pub user_id: Option<String>,
     /// When it was opened.
-    pub opened_at: UnixMillis,
+    pub opened: Times,
 }
 
 impl UserRow {
     /// Makes the row that a store has kept.
     #[must_use]
-    pub const fn new(record: Record, sessions_ended_at: Option<UnixMillis>) -> Self {
+    pub const fn new(record: Record, sessions_ended: Option<Times>) -> Self {
         Self {
             record,
-            sessions_ended_at,
+            sessions_ended,
         }
     }
 
     /// Takes over what is new in a [`Change::User`](super::Change::User); returns whether anything
     /// is.
-    pub fn tell(&mut self, told: &Told, sessions_ended_at: Option<UnixMillis>) -> bool {
-        let ended_later = sessions_ended_at > self.sessions_ended_at;
-        self.sessions_ended_at = self.sessions_ended_at.max(sessions_ended_at);
-        self.record.absorb(told) || ended_later
+    pub fn tell(&mut self, told: &Told, sessions_ended: Option<Times>) -> bool {
+        let ended_before = self.sessions_ended;
+        if let Some(ended) = sessions_ended {
+            self.sessions_ended = Some(ended_before.map_or(ended, |it| it.latest(ended)));
+        }
+        self.record.absorb(told) || self.sessions_ended != ended_before
     }
 }
 
 impl SessionRow {
     /// Makes the row that a store has kept, or the first one with an empty record.
     #[must_use]
-    pub const fn new(record: Record, user_id: Option<String>, opened_at: UnixMillis) -> Self {
+    pub const fn new(record: Record, user_id: Option<String>, opened: Times) -> Self {
         Self {
             record,
             user_id,
-            opened_at,
+            opened,
         }
     }
 
     /// Takes over what is new in a [`Change::Session`](super::Change::Session); returns whether
     /// anything is.
-    pub fn tell(&mut self, user_id: Option<&str>, opened_at: UnixMillis, told: &Told) -> bool {
+    pub fn tell(&mut self, user_id: Option<&str>, opened: Times, told: &Told) -> bool {
         let mut changed = self.record.absorb(told);
         if user_id.is_some() && user_id != self.user_id.as_deref() {
             self.user_id = user_id.map(Into::into);
             changed = true;
         }
-        if opened_at < self.opened_at {
-            self.opened_at = opened_at;
-            changed = true;
-        }
-        changed
+        let opened_before = self.opened;
+        self.opened = opened_before.earliest(opened);
+        changed || self.opened != opened_before
     }
 
-    /// Returns whether the session ended with the others of its user.
+    /// Returns whether the session ended with the others of its user: by either clock it was not
+    /// opened after that.
     #[must_use]
     pub fn is_over(&self, user: Option<&UserRow>) -> bool {
-        user.is_some_and(|user| Some(self.opened_at) <= user.sessions_ended_at)
+        let ended = user.and_then(|user| user.sessions_ended);
+        ended.is_some_and(|ended| self.opened.is_until(ended))
     }
 }

@@ -158,7 +158,10 @@ fn a_record_that_was_damaged_is_told() {
         ("{", "{}"),
         (r#"{"a":1}"#, "{}"),
         ("{}", r#"{"a":[1,1]}"#),
+        ("{}", r#"{"a":{}}"#),
         (r#"{"a":1}"#, r#"{"a":1}"#),
+        (r#"{"a":1}"#, r#"{"a":{"told":[[1,false],2]}}"#),
+        (r#"{"a":2}"#, r#"{"a":{"told":[[1,false],2],"more":1}}"#),
     ] {
         assert_eq!(Record::from_json(data, versions), Err(InvalidRecord));
     }
@@ -175,15 +178,49 @@ fn a_prefix_that_is_no_part_of_a_table_s_name_is_refused() {
     assert_eq!(TablePrefix::new("auth_"), Ok(TablePrefix::default()));
 }
 
-/// Updates of one user with few times and fields, so that many of them meet.
-fn updates() -> impl Strategy<Value = Vec<AuthEvent>> {
-    let update = (0u64..3, 0u64..3, "[ab]", 0u32..3).prop_map(|(changed, at, field, value)| {
-        let data = json!({ "id": "u", "updatedAt": 1_700_000_000 + changed, field: value });
+/// What is told of one user at few times and of few fields, so that much of it meets.
+fn stories() -> impl Strategy<Value = Vec<AuthEvent>> {
+    let names = prop::sample::select(vec!["user.updated", "user.banned", "user.unbanned"]);
+    let times = (prop::option::of(0u64..4), 0u64..4);
+    let told = (names, times, "[ab]|banned", any::<bool>());
+    let event = told.prop_map(|(name, (changed, at), field, value)| {
+        let mut data = json!({ "id": "u", field: value });
+        if let Some(changed) = changed {
+            data["updatedAt"] = json!(1_700_000_000 + changed);
+        }
         let at = 1_700_000_000 + at;
-        let payload = json!({ "event": "user.updated", "timestamp": at, "data": data });
+        let payload = json!({ "event": name, "timestamp": at, "data": data });
         AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap()
     });
-    prop::collection::vec(update, 1..8)
+    prop::collection::vec(event, 1..8)
+}
+
+fn sessions() -> impl Strategy<Value = Vec<AuthEvent>> {
+    let told = (0..2, prop::option::of(0u64..6), 0u64..6, any::<bool>());
+    let event = told.prop_map(|(token, created, at, of_user)| {
+        let mut data = json!({ "handle": SessionHandle::of_token(&format!("token {token}")) });
+        if let Some(created) = created {
+            data["createdAt"] = json!(1_700_000_000 + created);
+        }
+        if of_user {
+            data["userId"] = json!("u");
+        }
+        let at = 1_700_000_000 + at;
+        let payload = json!({ "event": "session.created", "timestamp": at, "data": data });
+        AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap()
+    });
+    prop::collection::vec(event, 0..5)
+}
+
+/// Events, and the same ones twice in another order.
+fn shuffled<S>(events: S) -> impl Strategy<Value = (Vec<AuthEvent>, Vec<AuthEvent>)>
+where
+    S: Strategy<Value = Vec<AuthEvent>>,
+{
+    events.prop_flat_map(|events| {
+        let twice = [events.clone(), events.clone()].concat();
+        (Just(events), Just(twice).prop_shuffle())
+    })
 }
 
 fn absorbed(events: &[AuthEvent]) -> Record {
@@ -197,21 +234,75 @@ fn absorbed(events: &[AuthEvent]) -> Record {
     record
 }
 
+/// All that a mirror shows after these events.
+fn mirrored(events: &[AuthEvent]) -> (Option<User>, Vec<Session>, [Option<Session>; 2]) {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.build().unwrap();
+    runtime.block_on(async {
+        let mirror = Mirror::new(MemoryMirror::new());
+        for event in events {
+            mirror.apply(event).await.unwrap();
+        }
+        let session = async |token| {
+            let handle = SessionHandle::of_token(token);
+            mirror.session(&handle).await.unwrap()
+        };
+        let user = mirror.user("u").await.unwrap();
+        let sessions = mirror.sessions_of("u").await.unwrap();
+        (
+            user,
+            sessions,
+            [session("token 0").await, session("token 1").await],
+        )
+    })
+}
+
 proptest! {
     #[test]
-    fn a_record_does_not_depend_on_order_or_repetition(
-        (events, shuffled) in updates().prop_flat_map(|events| {
-            let twice = [events.clone(), events.clone()].concat();
-            (Just(events), Just(twice).prop_shuffle())
-        }),
-    ) {
-        prop_assert_eq!(absorbed(&events), absorbed(&shuffled));
+    fn a_record_does_not_depend_on_order_or_repetition((events, again) in shuffled(stories())) {
+        prop_assert_eq!(absorbed(&events), absorbed(&again));
     }
 
     #[test]
-    fn a_record_is_read_back_as_it_was_stored(events in updates()) {
+    fn a_mirror_does_not_depend_on_order_or_repetition(
+        (events, again) in shuffled((stories(), sessions()).prop_map(|(it, more)| [it, more].concat())),
+    ) {
+        prop_assert_eq!(mirrored(&events), mirrored(&again));
+    }
+
+    #[test]
+    fn a_record_is_read_back_as_it_was_stored(events in stories()) {
         let record = absorbed(&events);
         let read = Record::from_json(&record.data(), &record.versions());
         prop_assert_eq!(read, Ok(record));
+    }
+
+    /// The clocks differ by `skew`, and events carry `updatedAt` or not.
+    #[test]
+    fn a_ban_holds_against_every_snapshot_from_before_it(
+        skew in 0u64..20,
+        snapshots in prop::collection::vec((0u64..10, 0u64..10, any::<bool>()), 1..6),
+        (ban_is_dated, order) in (any::<bool>(), any::<prop::sample::Index>()),
+    ) {
+        let user = |name: &str, banned, taken: Option<u64>, told: u64| {
+            let mut data = json!({ "id": "u", "banned": banned });
+            if let Some(taken) = taken {
+                data["updatedAt"] = json!(1_700_000_010 + taken);
+            }
+            let payload = json!({ "event": name, "timestamp": 1_700_000_000 + skew + told, "data": data });
+            AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap()
+        };
+        let mut events: Vec<_> = snapshots
+            .into_iter()
+            .map(|(taken, late, is_dated)| {
+                // One told late is known by its `updatedAt`, if the ban has one too or the sender's
+                // clock is not behind; nothing could tell otherwise.
+                let late = if is_dated && (ban_is_dated || skew >= 10) { late } else { 0 };
+                user("user.updated", false, is_dated.then_some(taken), taken + late)
+            })
+            .collect();
+        let ban = user("user.banned", true, ban_is_dated.then_some(10), 10);
+        events.insert(order.index(events.len() + 1), ban);
+        prop_assert_eq!(mirrored(&events).0.unwrap().banned, Some(true));
     }
 }

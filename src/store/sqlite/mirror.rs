@@ -12,17 +12,19 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, SqliteConnection, query::Query};
 
 use self::sql::{
-    DELETE_SESSION, DELETE_SESSIONS_OF, DELETE_SESSIONS_OPENED, DELETE_USER, INSERT_TOMBSTONE,
-    SELECT_SESSION, SELECT_SESSION_RECORD, SELECT_SESSIONS_OF, SELECT_TOMBSTONE, SELECT_USER,
-    SELECT_USER_RECORD, UPSERT_SESSION, UPSERT_USER,
+    BURY_SESSIONS_OF, BURY_SESSIONS_OPENED, DELETE_SESSION, DELETE_SESSIONS_OF,
+    DELETE_SESSIONS_OPENED, DELETE_USER, INSERT_TOMBSTONE, SELECT_SESSION, SELECT_SESSION_RECORD,
+    SELECT_SESSIONS_OF, SELECT_TOMBSTONE, SELECT_USER, SELECT_USER_RECORD, UPSERT_SESSION,
+    UPSERT_USER,
 };
 use super::SqliteStore;
 use super::error::store_error;
 use super::migrate::Port;
 use super::rows::{optional_time, time, to_column};
-use crate::clock::UnixMillis;
 use crate::event::{Session, SessionHandle, User};
-use crate::mirror::{Applied, Change, MirrorStore, Record, SessionRow, TablePrefix, Told, UserRow};
+use crate::mirror::{
+    Applied, Change, MirrorStore, Record, SessionRow, TablePrefix, Times, Told, UserRow,
+};
 use crate::store_error::StoreError;
 
 /// The mirror in a SQLite database; made by [`SqliteStore::mirror`].
@@ -141,6 +143,9 @@ impl SqliteMirror {
     }
 }
 
+/// `data`, `versions`, `user_id`, `opened_by_server`, `opened_by_sender`.
+type StoredSession = (String, String, Option<String>, Option<i64>, i64);
+
 /// The tables within one transaction.
 struct Tables<'c> {
     conn: &'c mut SqliteConnection,
@@ -153,17 +158,17 @@ impl Tables<'_> {
             Change::User {
                 id,
                 told,
-                sessions_ended_at,
-            } => self.tell_user(id, told, *sessions_ended_at).await,
+                sessions_ended,
+            } => self.tell_user(id, told, *sessions_ended).await,
             Change::UserDeleted { id } => self.delete_user(id).await,
             Change::Session {
                 handle,
                 user_id,
-                opened_at,
+                opened,
                 told,
             } => {
                 let user_id = user_id.as_deref();
-                self.tell_session(handle, user_id, *opened_at, told).await
+                self.tell_session(handle, user_id, *opened, told).await
             }
             Change::SessionRevoked { handle } => {
                 self.delete(DELETE_SESSION, handle.as_str()).await?;
@@ -176,25 +181,30 @@ impl Tables<'_> {
         &mut self,
         id: &str,
         told: &Told,
-        sessions_ended_at: Option<UnixMillis>,
+        sessions_ended: Option<Times>,
     ) -> Result<bool, StoreError> {
         if self.is_buried("user", id).await? {
             return Ok(false);
         }
         let mut user = self.user(id).await?.unwrap_or_default();
-        let ended_before = user.sessions_ended_at;
-        let changed = user.tell(told, sessions_ended_at);
+        let ended_before = user.sessions_ended;
+        let changed = user.tell(told, sessions_ended);
         if changed {
             self.upsert_user(id, &user).await?;
         }
-        if user.sessions_ended_at > ended_before {
-            self.end_sessions(id, user.sessions_ended_at).await?;
+        if let Some(ended) = user
+            .sessions_ended
+            .filter(|_| user.sessions_ended != ended_before)
+        {
+            self.end_sessions(id, ended).await?;
         }
         Ok(changed)
     }
 
     async fn delete_user(&mut self, id: &str) -> Result<bool, StoreError> {
         self.delete(DELETE_USER, id).await?;
+        self.execute(sqlx::query(self.sql(BURY_SESSIONS_OF)).bind(id.to_owned()))
+            .await?;
         self.delete(DELETE_SESSIONS_OF, id).await?;
         self.bury("user", id).await
     }
@@ -203,7 +213,7 @@ impl Tables<'_> {
         &mut self,
         handle: &SessionHandle,
         user_id: Option<&str>,
-        opened_at: UnixMillis,
+        opened: Times,
         told: &Told,
     ) -> Result<bool, StoreError> {
         if self.is_buried("session", handle.as_str()).await? {
@@ -211,10 +221,10 @@ impl Tables<'_> {
         }
         let known = self.session(handle).await?;
         let is_new = known.is_none();
-        let mut session =
-            known.unwrap_or_else(|| SessionRow::new(Record::default(), None, opened_at));
-        let changed = session.tell(user_id, opened_at, told) || is_new;
+        let mut session = known.unwrap_or_else(|| SessionRow::new(Record::default(), None, opened));
+        let changed = session.tell(user_id, opened, told) || is_new;
         if self.is_dead(&session).await? {
+            self.bury("session", handle.as_str()).await?;
             return self.delete(DELETE_SESSION, handle.as_str()).await;
         }
         if changed {
@@ -233,32 +243,36 @@ impl Tables<'_> {
 
     async fn user(&mut self, id: &str) -> Result<Option<UserRow>, StoreError> {
         let sql = self.sql(SELECT_USER);
-        let row: Option<(String, String, Option<i64>)> = sqlx::query_as(sql)
+        let row: Option<(String, String, Option<i64>, Option<i64>)> = sqlx::query_as(sql)
             .bind(id)
             .fetch_optional(&mut *self.conn)
             .await
             .map_err(store_error)?;
-        let read = |(data, versions, ended_at): (String, String, _)| {
+        let read = |(data, versions, by_server, by_sender): (String, String, _, _)| {
             let record = Record::from_json(&data, &versions).map_err(StoreError::corrupt)?;
-            let ended_at = optional_time("sessions_ended_at", ended_at)?;
-            Ok(UserRow::new(record, ended_at))
+            let by_server = optional_time("sessions_ended_by_server", by_server)?;
+            let by_sender = optional_time("sessions_ended_by_sender", by_sender)?;
+            let ended = by_sender.map(|by_sender| Times::new(by_server, by_sender));
+            Ok(UserRow::new(record, ended))
         };
         row.map(read).transpose()
     }
 
     async fn session(&mut self, handle: &SessionHandle) -> Result<Option<SessionRow>, StoreError> {
         let sql = self.sql(SELECT_SESSION);
-        let row: Option<(String, String, Option<String>, i64)> = sqlx::query_as(sql)
+        let row: Option<StoredSession> = sqlx::query_as(sql)
             .bind(handle.as_str())
             .fetch_optional(&mut *self.conn)
             .await
             .map_err(store_error)?;
-        let read = |(data, versions, user_id, opened_at): (String, String, _, _)| {
+        let read = |(data, versions, user_id, by_server, by_sender): StoredSession| {
             let record = Record::from_json(&data, &versions).map_err(StoreError::corrupt)?;
+            let by_server = optional_time("opened_by_server", by_server)?;
+            let by_sender = time("opened_by_sender", by_sender)?;
             Ok(SessionRow::new(
                 record,
                 user_id,
-                time("opened_at", opened_at)?,
+                Times::new(by_server, by_sender),
             ))
         };
         row.map(read).transpose()
@@ -279,7 +293,8 @@ impl Tables<'_> {
             .bind(user.two_factor_enabled)
             .bind(user.created_at.map(to_column))
             .bind(user.updated_at.map(to_column))
-            .bind(row.sessions_ended_at.map(to_column))
+            .bind(row.sessions_ended.and_then(Times::by_server).map(to_column))
+            .bind(row.sessions_ended.map(Times::by_sender).map(to_column))
             .bind(row.record.data())
             .bind(row.record.versions());
         self.execute(query).await.map(drop)
@@ -302,21 +317,22 @@ impl Tables<'_> {
             .bind(session.active_organization_id)
             .bind(session.created_at.map(to_column))
             .bind(session.updated_at.map(to_column))
-            .bind(to_column(row.opened_at))
+            .bind(row.opened.by_server().map(to_column))
+            .bind(to_column(row.opened.by_sender()))
             .bind(row.record.data())
             .bind(row.record.versions());
         self.execute(query).await.map(drop)
     }
 
-    async fn end_sessions(
-        &mut self,
-        user_id: &str,
-        ended_at: Option<UnixMillis>,
-    ) -> Result<(), StoreError> {
-        let query = sqlx::query(self.sql(DELETE_SESSIONS_OPENED))
-            .bind(user_id.to_owned())
-            .bind(ended_at.map(to_column));
-        self.execute(query).await.map(drop)
+    async fn end_sessions(&mut self, user_id: &str, ended: Times) -> Result<(), StoreError> {
+        for sql in [BURY_SESSIONS_OPENED, DELETE_SESSIONS_OPENED] {
+            let query = sqlx::query(self.sql(sql))
+                .bind(user_id.to_owned())
+                .bind(ended.by_server().map(to_column))
+                .bind(to_column(ended.by_sender()));
+            self.execute(query).await?;
+        }
+        Ok(())
     }
 
     /// Returns whether there was a row.

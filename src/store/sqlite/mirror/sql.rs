@@ -9,17 +9,20 @@ pub(super) const SELECT_SESSIONS_OF: &str =
     "SELECT data, versions FROM auth_sessions WHERE user_id = ? ORDER BY handle";
 
 pub(super) const SELECT_USER: &str =
-    "SELECT data, versions, sessions_ended_at FROM auth_users WHERE id = ?";
+    "SELECT data, versions, sessions_ended_by_server, sessions_ended_by_sender
+     FROM auth_users WHERE id = ?";
 
 pub(super) const SELECT_SESSION: &str =
-    "SELECT data, versions, user_id, opened_at FROM auth_sessions WHERE handle = ?";
+    "SELECT data, versions, user_id, opened_by_server, opened_by_sender
+     FROM auth_sessions WHERE handle = ?";
 
 /// Not `INSERT OR REPLACE`: that deletes the row first, and with it what refers to it.
 pub(super) const UPSERT_USER: &str = "\
 INSERT INTO auth_users (
     id, email, email_verified, name, username, image, role, banned, ban_expires,
-    two_factor_enabled, created_at, updated_at, sessions_ended_at, data, versions
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    two_factor_enabled, created_at, updated_at, sessions_ended_by_server, sessions_ended_by_sender,
+    data, versions
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     email = excluded.email,
     email_verified = excluded.email_verified,
@@ -32,15 +35,17 @@ ON CONFLICT (id) DO UPDATE SET
     two_factor_enabled = excluded.two_factor_enabled,
     created_at = excluded.created_at,
     updated_at = excluded.updated_at,
-    sessions_ended_at = excluded.sessions_ended_at,
+    sessions_ended_by_server = excluded.sessions_ended_by_server,
+    sessions_ended_by_sender = excluded.sessions_ended_by_sender,
     data = excluded.data,
     versions = excluded.versions";
 
 pub(super) const UPSERT_SESSION: &str = "\
 INSERT INTO auth_sessions (
     handle, id, user_id, expires_at, ip_address, user_agent, impersonated_by,
-    active_organization_id, created_at, updated_at, opened_at, data, versions
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    active_organization_id, created_at, updated_at, opened_by_server, opened_by_sender,
+    data, versions
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (handle) DO UPDATE SET
     id = excluded.id,
     user_id = excluded.user_id,
@@ -51,7 +56,8 @@ ON CONFLICT (handle) DO UPDATE SET
     active_organization_id = excluded.active_organization_id,
     created_at = excluded.created_at,
     updated_at = excluded.updated_at,
-    opened_at = excluded.opened_at,
+    opened_by_server = excluded.opened_by_server,
+    opened_by_sender = excluded.opened_by_sender,
     data = excluded.data,
     versions = excluded.versions";
 
@@ -59,10 +65,22 @@ pub(super) const DELETE_USER: &str = "DELETE FROM auth_users WHERE id = ?";
 
 pub(super) const DELETE_SESSION: &str = "DELETE FROM auth_sessions WHERE handle = ?";
 
+pub(super) const BURY_SESSIONS_OF: &str = "\
+INSERT INTO auth_tombstones (kind, id)
+SELECT 'session', handle FROM auth_sessions WHERE user_id = ?
+ON CONFLICT DO NOTHING";
+
 pub(super) const DELETE_SESSIONS_OF: &str = "DELETE FROM auth_sessions WHERE user_id = ?";
 
-pub(super) const DELETE_SESSIONS_OPENED: &str =
-    "DELETE FROM auth_sessions WHERE user_id = ? AND opened_at <= ?";
+pub(super) const BURY_SESSIONS_OPENED: &str = "\
+INSERT INTO auth_tombstones (kind, id)
+SELECT 'session', handle FROM auth_sessions
+WHERE user_id = ? AND (opened_by_server <= ? OR opened_by_sender <= ?)
+ON CONFLICT DO NOTHING";
+
+pub(super) const DELETE_SESSIONS_OPENED: &str = "\
+DELETE FROM auth_sessions
+WHERE user_id = ? AND (opened_by_server <= ? OR opened_by_sender <= ?)";
 
 pub(super) const INSERT_TOMBSTONE: &str =
     "INSERT INTO auth_tombstones (kind, id) VALUES (?, ?) ON CONFLICT DO NOTHING";

@@ -1,5 +1,6 @@
 -- Times are milliseconds since 1970-01-01T00:00:00Z. `data` is all that is known as a JSON object,
--- the columns beside it what most queries ask for; `versions` tells how new each field is.
+-- the columns beside it what most queries ask for; `versions` holds what the fields were told, and how new that is. `…_by_server` is by the clock of the auth server,
+-- `…_by_sender` by that of the sender of the events.
 
 CREATE TABLE auth_users (
     id                  TEXT    NOT NULL PRIMARY KEY,
@@ -15,7 +16,8 @@ CREATE TABLE auth_users (
     created_at          INTEGER,
     updated_at          INTEGER,
     -- By a ban: sessions opened until then are over.
-    sessions_ended_at   INTEGER,
+    sessions_ended_by_server  INTEGER,
+    sessions_ended_by_sender  INTEGER,
     data                TEXT    NOT NULL,
     versions            TEXT    NOT NULL
 ) STRICT;
@@ -34,8 +36,9 @@ CREATE TABLE auth_sessions (
     active_organization_id  TEXT,
     created_at              INTEGER,
     updated_at              INTEGER,
-    -- `created_at`, or when the first event about the session happened.
-    opened_at               INTEGER NOT NULL,
+    -- The earliest `createdAt`, and when the first event about the session happened.
+    opened_by_server        INTEGER,
+    opened_by_sender        INTEGER NOT NULL,
     data                    TEXT    NOT NULL,
     versions                TEXT    NOT NULL
 ) STRICT;

@@ -1,72 +1,12 @@
-//! The conformance suite of [`MirrorStore`].
+//! The rules, one by one and together.
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::{START, alive, apply, apply_all, event};
 use crate::clock::UnixMillis;
 use crate::event::{AuthEvent, SessionHandle};
 use crate::mirror::{Applied, Mirror, MirrorStore};
-
-/// Makes one test for each point of the contract of [`MirrorStore`](crate::mirror::MirrorStore).
-///
-/// Takes a closure that makes, each time, an empty store and whatever has to outlive it, such as its
-/// directory: `async || -> (impl MirrorStore, Guard)`. Put it in a module of its own. Needs `tokio`
-/// with `macros` and `rt` beside it.
-///
-/// ```
-/// mod memory {
-///     tower_auth_sync::testing::mirror_store_tests!(async || {
-///         (tower_auth_sync::mirror::MemoryMirror::new(), ())
-///     });
-/// }
-/// ```
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __mirror_store_tests {
-    ($make:expr) => {
-        $crate::__mirror_store_tests! { @cases $make;
-            a_user_is_kept_with_all_its_fields
-            an_update_before_its_create_makes_a_row_which_the_create_completes
-            a_late_update_overwrites_nothing
-            a_null_clears_a_field_and_an_absent_one_is_kept
-            an_event_without_a_time_fills_in_and_overwrites_nothing
-            events_of_one_updated_at_go_by_their_times
-            the_event_s_name_outranks_a_snapshot
-            a_deleted_user_stays_dead
-            sessions_of_a_deleted_user_are_gone_and_stay_dead
-            a_revoked_session_stays_dead
-            a_ban_ends_the_sessions_opened_before_it
-            a_session_told_of_twice_stays_whose_it_is
-            passwords_and_tokens_are_not_kept
-            applying_an_event_twice_changes_nothing
-            every_order_of_events_ends_the_same
-            events_at_once_end_as_one_after_the_other
-        }
-    };
-    (@cases $make:expr; $($case:ident)*) => {
-        $(
-            #[tokio::test]
-            async fn $case() {
-                let (store, _guard) = ($make)().await;
-                $crate::testing::mirror_suite::$case(store).await;
-            }
-        )*
-    };
-}
-
-/// When the tests begin, in seconds since 1970.
-const START: u64 = 1_700_000_000;
-
-/// An event that happened `at` seconds after the start, with times in its data counted the same way.
-fn event(name: &str, at: u64, mut data: Value) -> AuthEvent {
-    for field in ["createdAt", "updatedAt", "expiresAt"] {
-        if let Some(time) = data.get_mut(field).filter(|time| time.is_u64()) {
-            *time = (START + time.as_u64().unwrap()).into();
-        }
-    }
-    let payload = json!({ "event": name, "timestamp": START + at, "data": data });
-    AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap()
-}
 
 fn opened(token: &str, user: &str, at: u64) -> AuthEvent {
     let handle = SessionHandle::of_token(token);
@@ -79,32 +19,12 @@ fn revoked(token: &str, at: u64) -> AuthEvent {
     event("session.revoked", at, data)
 }
 
-async fn apply(mirror: &Mirror, event: &AuthEvent) -> Applied {
-    mirror.apply(event).await.unwrap()
-}
-
-async fn apply_all(mirror: &Mirror, events: &[AuthEvent]) {
-    for event in events {
-        apply(mirror, event).await;
-    }
-}
-
 /// All that is known of a user and its sessions, for comparing.
 async fn snapshot(mirror: &Mirror, user: &str) -> Value {
     json!({
         "user": mirror.user(user).await.unwrap(),
         "sessions": mirror.sessions_of(user).await.unwrap(),
     })
-}
-
-/// Whether the sessions with these tokens are there.
-async fn alive<const N: usize>(mirror: &Mirror, tokens: [&str; N]) -> [bool; N] {
-    let mut alive = [false; N];
-    for (alive, token) in alive.iter_mut().zip(tokens) {
-        let handle = SessionHandle::of_token(token);
-        *alive = mirror.session(&handle).await.unwrap().is_some();
-    }
-    alive
 }
 
 pub async fn a_user_is_kept_with_all_its_fields(store: impl MirrorStore) {
