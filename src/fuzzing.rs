@@ -114,37 +114,10 @@ pub fn content_template(template: &str, body: &[u8]) {
     crate::signature::content_is_unambiguous(template, body);
 }
 
-/// No headers that were not made with the key are accepted, and none make the verifier panic.
-///
-/// The input's lines are the values of id, timestamp and signature, for every scheme.
-pub fn verify_headers(input: &str) {
+/// Puts each line under all names that it can have: those of ids, of timestamps, of signatures.
+fn webhook_headers(input: &str) -> http::HeaderMap {
     use http::{HeaderMap, HeaderName, HeaderValue};
 
-    use crate::clock::{Clock, UnixMillis};
-    use crate::signature::{Scheme, Verifier};
-
-    #[derive(Debug)]
-    struct Fixed;
-
-    impl Clock for Fixed {
-        fn now(&self) -> UnixMillis {
-            UnixMillis::from_millis(1_750_000_000_000)
-        }
-    }
-
-    const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-    const SCHEMES: [fn() -> Scheme; 10] = [
-        Scheme::banata,
-        Scheme::banata_sdk,
-        Scheme::standard_webhooks,
-        Scheme::svix,
-        Scheme::clerk,
-        Scheme::stripe,
-        Scheme::workos,
-        Scheme::github,
-        Scheme::slack,
-        Scheme::shopify,
-    ];
     const NAMES: [&[&str]; 3] = [
         &[
             "webhook-id",
@@ -177,6 +150,46 @@ pub fn verify_headers(input: &str) {
             }
         }
     }
+    headers
+}
+
+/// [`diagnosis_is_true`](crate::signature::diagnosis_is_true); the first byte picks the preset, the
+/// text holds the headers as for [`verify_headers`].
+pub fn diagnose(preset: u8, headers: &str, body: &[u8]) {
+    let headers = webhook_headers(headers);
+    crate::signature::diagnosis_is_true(preset.into(), body, &headers);
+}
+
+/// No headers that were not made with the key are accepted, and none make the verifier panic.
+///
+/// The input's lines are the values of id, timestamp and signature, for every scheme.
+pub fn verify_headers(input: &str) {
+    use crate::clock::{Clock, UnixMillis};
+    use crate::signature::{Scheme, Verifier};
+
+    #[derive(Debug)]
+    struct Fixed;
+
+    impl Clock for Fixed {
+        fn now(&self) -> UnixMillis {
+            UnixMillis::from_millis(1_750_000_000_000)
+        }
+    }
+
+    const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    const SCHEMES: [fn() -> Scheme; 10] = [
+        Scheme::banata,
+        Scheme::banata_sdk,
+        Scheme::standard_webhooks,
+        Scheme::svix,
+        Scheme::clerk,
+        Scheme::stripe,
+        Scheme::workos,
+        Scheme::github,
+        Scheme::slack,
+        Scheme::shopify,
+    ];
+    let headers = webhook_headers(input);
     for scheme in SCHEMES {
         let builder = Verifier::builder(scheme()).clock(Fixed).secret(KEY);
         let verifier = builder.and_then(|builder| builder.build());

@@ -1,6 +1,14 @@
 //! Properties that fuzz targets and property tests share.
 
+use http::HeaderMap;
+
 use super::content::{Content, Message, Part};
+use super::doctor::{BodyChange, Diagnosis, diagnose};
+use super::scheme::Scheme;
+use super::signer::Signer;
+use crate::clock::UnixTime;
+use crate::id::MessageId;
+use crate::secret::Secret;
 
 /// A template that is accepted tells every two messages apart: what was put in is found again, read
 /// from both ends up to the body.
@@ -48,6 +56,33 @@ pub(crate) fn content_is_unambiguous(template: &str, body: &[u8]) {
         };
     }
     assert_eq!(&signed[start..end], body, "{template:?}");
+}
+
+/// The doctor explains a line end behind a signed body, and accepts nothing in what nobody signed.
+/// What it says holds nothing of the secret.
+pub(crate) fn diagnosis_is_true(preset: usize, body: &[u8], headers: &HeaderMap) {
+    const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    const NOW: UnixTime = UnixTime::from_secs(1_750_000_000);
+    let shared = |scheme: &Scheme| scheme.algorithm.key_form().is_some();
+    let scheme = Scheme::presets().filter(shared).nth(preset % 10);
+    let (Some(scheme), Ok(secret), Ok(id)) = (scheme, Secret::new(KEY), MessageId::new("msg_1"))
+    else {
+        return;
+    };
+    let secrets = [secret];
+    for cause in diagnose(&scheme, &secrets, headers, body, NOW.into()) {
+        let unsigned = matches!(cause, Diagnosis::Headers(_) | Diagnosis::Unexplained);
+        assert!(unsigned, "{cause:?}");
+        assert!(!cause.to_string().contains(&KEY[6..]));
+    }
+    let Ok(signer) = Signer::new(scheme.clone(), secrets.clone()) else {
+        panic!("the secret serves every scheme with shared keys");
+    };
+    let mut headers = HeaderMap::new();
+    signer.sign(&id, NOW, body).apply(&mut headers);
+    let longer = [body, b"\n"].concat();
+    let found = diagnose(&scheme, &secrets, &headers, &longer, NOW.into());
+    assert_eq!(found, [Diagnosis::Body(BodyChange::LineEndAdded)]);
 }
 
 /// Returns how many bytes come before the first that `ends`.

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::grammar::{Fault, every};
+use super::grammar::{Fault, Parsed, every};
 use super::scheme::{Family, IdSource, Scheme};
 use super::time_unit::TimeUnit;
 use super::verify_error::VerifyError;
@@ -12,22 +12,47 @@ use crate::clock::UnixMillis;
 pub(super) struct Names {
     id: Option<HeaderName>,
     timestamp: Option<HeaderName>,
-    pub(super) signature: HeaderName,
+    signature: HeaderName,
 }
 
 /// The headers of a family in one request.
 #[derive(Default)]
-pub(super) struct Found<'h> {
+struct Found<'h> {
     id: Slot<'h>,
     timestamp: Slot<'h>,
-    pub(super) signature: Slot<'h>,
+    signature: Slot<'h>,
 }
 
 /// One header of a request.
 #[derive(Default)]
-pub(super) struct Slot<'h> {
+struct Slot<'h> {
     value: Option<&'h HeaderValue>,
     repeated: bool,
+}
+
+/// What the headers of a request say; nothing of it is judged but its form.
+pub(super) struct Read<'h> {
+    pub(super) id: Option<&'h str>,
+    /// As it was signed, and its value.
+    pub(super) time: Option<(&'h str, UnixMillis)>,
+    pub(super) parsed: Parsed<'h>,
+}
+
+/// Reads the headers of the first of `families` whose signature header is there.
+pub(super) fn read<'h>(
+    scheme: &Scheme,
+    families: &[Names],
+    headers: &'h HeaderMap,
+) -> Result<Read<'h>, VerifyError> {
+    for names in families {
+        let found = names.find(headers);
+        match found.signature.text(&names.signature)? {
+            Some("") => return Err(missing(&names.signature)),
+            Some(value) => return names.read(&found, value, scheme),
+            None => {}
+        }
+    }
+    Err(missing(&families[0].signature))
 }
 
 impl Names {
@@ -39,9 +64,23 @@ impl Names {
         }
     }
 
+    fn read<'h>(
+        &self,
+        found: &Found<'h>,
+        value: &'h str,
+        scheme: &Scheme,
+    ) -> Result<Read<'h>, VerifyError> {
+        let id = self.id(found, scheme)?;
+        let stamp = self.stamp(found)?;
+        let parsed = scheme.grammar.parse(value);
+        let parsed = parsed.map_err(|fault| self.refuse(fault))?;
+        let time = self.time(parsed.time, stamp, scheme.unit)?;
+        Ok(Read { id, time, parsed })
+    }
+
     /// Looks through all headers once: a request has few, and to compare their names costs less
     /// than to hash three.
-    pub(super) fn find<'h>(&self, headers: &'h HeaderMap) -> Found<'h> {
+    fn find<'h>(&self, headers: &'h HeaderMap) -> Found<'h> {
         let mut found = Found::default();
         for (name, value) in headers {
             if *name == self.signature {
@@ -55,11 +94,7 @@ impl Names {
         found
     }
 
-    pub(super) fn id<'h>(
-        &self,
-        found: &Found<'h>,
-        scheme: &Scheme,
-    ) -> Result<Option<&'h str>, VerifyError> {
+    fn id<'h>(&self, found: &Found<'h>, scheme: &Scheme) -> Result<Option<&'h str>, VerifyError> {
         let Some(name) = &self.id else {
             return Ok(None);
         };
@@ -75,7 +110,7 @@ impl Names {
     }
 
     /// Returns the value of the timestamp header, where the family has one.
-    pub(super) fn stamp<'h>(&self, found: &Found<'h>) -> Result<Option<&'h str>, VerifyError> {
+    fn stamp<'h>(&self, found: &Found<'h>) -> Result<Option<&'h str>, VerifyError> {
         match &self.timestamp {
             Some(name) => found.timestamp.text(name),
             None => Ok(None),
@@ -83,7 +118,7 @@ impl Names {
     }
 
     /// Returns the time as it was signed, and its value; `None` where the scheme has no time.
-    pub(super) fn time<'h>(
+    fn time<'h>(
         &self,
         signed: Option<&'h str>,
         stamp: Option<&'h str>,
@@ -107,7 +142,7 @@ impl Names {
         Ok(Some((text, time)))
     }
 
-    pub(super) fn refuse(&self, fault: Fault) -> VerifyError {
+    fn refuse(&self, fault: Fault) -> VerifyError {
         let header = self.signature.clone();
         match fault {
             Fault::Character => VerifyError::BadCharacter { header },
@@ -124,7 +159,7 @@ impl<'h> Slot<'h> {
     }
 
     /// Returns the value without outer white space, if the header is there.
-    pub(super) fn text(&self, name: &HeaderName) -> Result<Option<&'h str>, VerifyError> {
+    fn text(&self, name: &HeaderName) -> Result<Option<&'h str>, VerifyError> {
         let Some(value) = self.value else {
             return Ok(None);
         };
@@ -142,7 +177,7 @@ impl<'h> Slot<'h> {
     }
 }
 
-pub(super) fn missing(header: &HeaderName) -> VerifyError {
+fn missing(header: &HeaderName) -> VerifyError {
     VerifyError::Missing {
         header: header.clone(),
     }

@@ -40,11 +40,18 @@
 //!    is tried, in constant time.
 //!
 //! Points 1 to 5 need no body: [`Verifier::check_headers`]. Point 6 is [`Verifier::check_body`].
+//!
+//! # The doctor
+//!
+//! [`diagnose`] says of a request that was refused what would have had to be different: another form
+//! of the secret, another scheme, a body that nobody changed on the way, the clocks. For operators:
+//! what it says is of use to a forger as well. `examples/doctor.rs` reads a saved request.
 
 mod algorithm;
 mod builder;
 mod config_error;
 mod content;
+mod doctor;
 mod encoding;
 mod grammar;
 mod headers;
@@ -60,6 +67,7 @@ mod verify_error;
 pub use self::builder::VerifierBuilder;
 pub use self::config_error::ConfigError;
 pub use self::content::ContentError;
+pub use self::doctor::{BodyChange, Diagnosis, SecretForm, diagnose};
 pub use self::encoding::SignatureEncoding;
 pub use self::key::KeyForm;
 pub use self::scheme::{IdSource, Scheme};
@@ -70,7 +78,7 @@ pub use self::verifier::{SignedHeaders, Verified, Verifier};
 pub use self::verify_error::VerifyError;
 
 #[cfg(fuzzing)]
-pub(crate) use self::fuzz::content_is_unambiguous;
+pub(crate) use self::fuzz::{content_is_unambiguous, diagnosis_is_true};
 #[cfg(fuzzing)]
 pub(crate) use self::grammar::Grammar;
 

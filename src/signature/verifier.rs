@@ -10,10 +10,12 @@ use super::algorithm::Key;
 use super::builder::VerifierBuilder;
 use super::config_error::ConfigError;
 use super::content::Message;
+use super::doctor::{Case, Diagnosis};
 use super::grammar::Parsed;
-use super::headers::{Found, Names, missing};
+use super::headers::{self, Names, Read};
 use super::key::{self, Held};
 use super::scheme::Scheme;
+use super::time_unit::TimeUnit;
 use super::verify_error::VerifyError;
 use crate::clock::{Clock, UnixMillis};
 use crate::secret::{Secret, SecretError};
@@ -141,14 +143,7 @@ impl Verifier {
     ) -> Result<SignedHeaders<'h>, VerifyError> {
         let Inner { scheme, .. } = &*self.0;
         let now = self.0.clock.now();
-        let (names, found, value) = self.0.family(headers)?;
-        let id = names.id(&found, scheme)?;
-        let stamp = names.stamp(&found)?;
-        let parsed = scheme
-            .grammar
-            .parse(value)
-            .map_err(|fault| names.refuse(fault))?;
-        let time = names.time(parsed.time, stamp, scheme.unit)?;
+        let Read { id, time, parsed } = headers::read(scheme, &self.0.families, headers)?;
         self.0.check_freshness(time, now)?;
         Ok(SignedHeaders {
             id,
@@ -188,6 +183,23 @@ impl Verifier {
             sent_at: signed.sent_at,
         })
     }
+
+    /// Says why a request was refused: what would have to be different for it to be accepted.
+    ///
+    /// As [`diagnose`](super::diagnose), with this verifier's secrets, tolerance and clock.
+    #[must_use]
+    pub fn diagnose(&self, headers: &HeaderMap, body: &[u8]) -> Vec<Diagnosis> {
+        let secrets: Vec<Held> = self.0.keys.iter().map(|(held, _)| held.clone()).collect();
+        let case = Case {
+            scheme: &self.0.scheme,
+            secrets: &secrets,
+            headers,
+            body,
+            now: self.now(),
+            tolerance: self.0.tolerance,
+        };
+        case.diagnose()
+    }
 }
 
 impl fmt::Debug for Verifier {
@@ -202,23 +214,6 @@ impl fmt::Debug for Verifier {
 }
 
 impl Inner {
-    /// Returns the first family whose signature header is there, what it holds, and that header's
-    /// value.
-    fn family<'a, 'h>(
-        &'a self,
-        headers: &'h HeaderMap,
-    ) -> Result<(&'a Names, Found<'h>, &'h str), VerifyError> {
-        for names in &self.families {
-            let found = names.find(headers);
-            match found.signature.text(&names.signature)? {
-                Some("") => return Err(missing(&names.signature)),
-                Some(value) => return Ok((names, found, value)),
-                None => {}
-            }
-        }
-        Err(missing(&self.families[0].signature))
-    }
-
     /// A clock that was never set says nothing about freshness, nor about the end of a secret.
     fn check_freshness(
         &self,
@@ -231,16 +226,25 @@ impl Inner {
         let Some((_, sent_at)) = time else {
             return Ok(());
         };
-        let now = self.scheme.unit.floor(now);
-        let age = now.saturating_since(sent_at);
-        let lead = sent_at.saturating_since(now);
-        if age > self.tolerance {
-            Err(VerifyError::TooOld { age })
-        } else if lead > self.tolerance {
-            Err(VerifyError::TooNew { lead })
-        } else {
-            Ok(())
-        }
+        check_age(self.scheme.unit, self.tolerance, sent_at, now)
+    }
+}
+
+pub(super) fn check_age(
+    unit: TimeUnit,
+    tolerance: Duration,
+    sent_at: UnixMillis,
+    now: UnixMillis,
+) -> Result<(), VerifyError> {
+    let now = unit.floor(now);
+    let age = now.saturating_since(sent_at);
+    let lead = sent_at.saturating_since(now);
+    if age > tolerance {
+        Err(VerifyError::TooOld { age })
+    } else if lead > tolerance {
+        Err(VerifyError::TooNew { lead })
+    } else {
+        Ok(())
     }
 }
 

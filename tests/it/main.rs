@@ -10,6 +10,7 @@
 mod dedupe;
 #[cfg(feature = "sqlite")]
 mod delivery;
+mod doctor;
 #[cfg(all(feature = "emit", feature = "axum", feature = "test-util"))]
 mod emit;
 #[cfg(all(feature = "jwt", feature = "test-util"))]

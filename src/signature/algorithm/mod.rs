@@ -43,6 +43,15 @@ pub(super) const PRESETS: &[fn() -> Scheme] = &[Scheme::standard_webhooks_v1a];
 pub(super) const PRESETS: &[fn() -> Scheme] = &[];
 
 impl Algorithm {
+    /// Returns what of a secret is the key, where keys are shared.
+    pub(super) const fn key_form(self) -> Option<KeyForm> {
+        match self {
+            Self::HmacSha256(form) => Some(form),
+            #[cfg(feature = "ed25519")]
+            Self::Ed25519 => None,
+        }
+    }
+
     /// Prepares the key in the secret at `index`.
     pub(super) fn key(
         self,
@@ -74,6 +83,11 @@ impl Algorithm {
 }
 
 impl Key {
+    /// Prepares a key whose bytes are known.
+    pub(super) fn hmac(bytes: &[u8]) -> Self {
+        Self::HmacSha256(HmacKey::new(bytes))
+    }
+
     /// Returns whether one of the texts is a signature of the message.
     pub(super) fn signed(
         &self,

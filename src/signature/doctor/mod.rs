@@ -1,0 +1,70 @@
+//! Why a request was refused, found by trying what is known to go wrong.
+
+mod bodies;
+mod case;
+mod diagnosis;
+
+#[cfg(test)]
+mod tests;
+
+use http::HeaderMap;
+
+pub(super) use self::case::Case;
+pub use self::diagnosis::{BodyChange, Diagnosis, SecretForm};
+use super::key::Held;
+use super::scheme::Scheme;
+use crate::clock::UnixMillis;
+use crate::secret::Secret;
+
+/// Says why a request was refused: what would have to be different for it to be accepted at `now`
+/// with `scheme` and one of `secrets`, which may be more than the verifier had.
+///
+/// Tries one change, then two together: another form of the key, another writing of the signature,
+/// the body before it was written anew, another preset; and beside each, the unit of the time and the
+/// clocks. What it returns is, all together, one explanation; it is never empty.
+///
+/// Reads no clock and writes nothing. Hashes no more than 64 MiB, about a tenth of a second: not for
+/// each of the requests that strangers send.
+///
+/// ```
+/// use http::HeaderMap;
+/// use tower_auth_sync::clock::UnixTime;
+/// use tower_auth_sync::id::MessageId;
+/// use tower_auth_sync::secret::Secret;
+/// use tower_auth_sync::signature::{BodyChange, Diagnosis, Scheme, Signer, diagnose};
+///
+/// let secret = Secret::new("whsec_not-a-secret-but-an-example")?;
+/// let now = UnixTime::from_secs(1_750_000_000);
+/// let mut headers = HeaderMap::new();
+/// Signer::new(Scheme::banata(), [secret.clone()])?
+///     .sign(&MessageId::new("msg_1")?, now, b"{\"a\":1}")
+///     .apply(&mut headers);
+///
+/// let causes = diagnose(&Scheme::banata(), &[secret], &headers, b"{ \"a\": 1 }", now.into());
+/// assert_eq!(causes, [Diagnosis::Body(BodyChange::SignedCompact)]);
+/// println!("{}", causes[0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Security
+///
+/// For operators. Told to a caller it would help to forge; it holds no secret and no payload.
+#[must_use]
+pub fn diagnose(
+    scheme: &Scheme,
+    secrets: &[Secret],
+    headers: &HeaderMap,
+    body: &[u8],
+    now: UnixMillis,
+) -> Vec<Diagnosis> {
+    let secrets: Vec<Held> = secrets.iter().cloned().map(Held::from).collect();
+    let case = Case {
+        scheme,
+        secrets: &secrets,
+        headers,
+        body,
+        now,
+        tolerance: scheme.tolerance,
+    };
+    case.diagnose()
+}
