@@ -16,8 +16,8 @@
 //!
 //! # Features
 //!
-//! `axum`, `verify`, `emit` and `jwt` are on by default; `delivery`, `ed25519`, `mirror`, `sqlite`, `redis`
-//! and `test-util` are not. `full` is everything but `test-util`. A feature adds names and changes none.
+//! `axum`, `verify`, `emit` and `jwt` are on by default; `delivery`, `ed25519`, `mirror`, `sqlite`, `postgres`,
+//! `redis` and `test-util` are not. `full` is everything but `test-util`. A feature adds names and changes none.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod clock;

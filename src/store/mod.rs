@@ -2,6 +2,8 @@
 //!
 //! [`AnyStore`] opens one by its URL, so that a program can leave the choice to its configuration.
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "sqlite")]

@@ -35,6 +35,7 @@ macro_rules! __dedupe_store_tests {
     (@all $make:expr) => {
         $crate::__dedupe_store_tests! { @cases $make;
             one_of_many_concurrent_claims_is_fresh
+            one_of_many_claims_that_share_any_key_is_fresh
             both_keys_are_claimed_or_none
             the_same_request_under_another_id_is_a_duplicate
             a_retry_with_a_new_time_is_a_duplicate
@@ -150,6 +151,33 @@ pub async fn one_of_many_concurrent_claims_is_fresh(store: impl DedupeStore) {
     };
     let waiting = claims.iter().flatten().filter(|&&claim| claim == in_flight);
     assert_eq!(waiting.count(), 63);
+}
+
+pub async fn one_of_many_claims_that_share_any_key_is_fresh(store: impl DedupeStore) {
+    let receiver = Receiver::new(store);
+    for round in 0..8 {
+        let (at, body) = (after(LEASE * round), format!("body {round}"));
+        let mut claims = JoinSet::new();
+        for id in 0..32 {
+            // All share the replay key, and four each share both.
+            let ticket = receiver.unsigned(&format!("{}", id % 8), at, &body);
+            claims.spawn(receiver.0.claim(&ticket, at, at.saturating_add(LEASE)));
+        }
+        let claims = claims.join_all().await;
+        let fresh = |claim: &&Result<_, _>| matches!(claim, Ok(Claimed::Fresh { .. }));
+        assert_eq!(claims.iter().filter(fresh).count(), 1, "{claims:?}");
+        let failed = claims.iter().find(|claim| claim.is_err());
+        assert!(failed.is_none(), "{failed:?}");
+        // Nobody left a claim on a key that only it has.
+        let mut free = 0;
+        for id in 0..8 {
+            let other_time = after(WEEK + Duration::from_secs(id));
+            let other_time = receiver.unsigned(&format!("{id}"), other_time, &body);
+            let claimed = receiver.claim_at(&other_time, at).await;
+            free += usize::from(matches!(claimed, Claimed::Fresh { .. }));
+        }
+        assert_eq!(free, 7, "all but the one that is claimed");
+    }
 }
 
 pub async fn both_keys_are_claimed_or_none(store: impl DedupeStore) {

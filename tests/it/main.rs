@@ -6,7 +6,12 @@
     reason = "a test that cannot go on fails"
 )]
 
-#[cfg(all(feature = "sqlite", feature = "redis", feature = "test-util"))]
+#[cfg(all(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "redis",
+    feature = "test-util"
+))]
 mod dedupe;
 #[cfg(feature = "sqlite")]
 mod delivery;
@@ -19,7 +24,12 @@ mod jwt;
 mod jwt_routes;
 #[cfg(all(feature = "verify", feature = "axum", feature = "sqlite"))]
 mod mirror;
-#[cfg(all(feature = "sqlite", feature = "redis", feature = "test-util"))]
+#[cfg(all(
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "redis",
+    feature = "test-util"
+))]
 mod servers;
 #[cfg(feature = "test-util")]
 mod signature;

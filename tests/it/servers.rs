@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
 /// A server that is there until this is dropped.
 pub(crate) struct Server {
     port: u16,
@@ -23,6 +25,11 @@ impl Server {
     /// Starts a Redis server; `None` if there is none to start.
     pub(crate) fn redis(port: u16) -> Option<Self> {
         is_installed("redis-server").then(|| Self::start(REDIS, port))
+    }
+
+    /// Starts a PostgreSQL server; `None` if there is none to start.
+    fn postgres(port: u16) -> Option<Self> {
+        is_installed("postgres").then(|| Self::start(POSTGRES, port))
     }
 
     fn start(script: &str, port: u16) -> Self {
@@ -73,6 +80,22 @@ pub(crate) fn redis() -> Option<String> {
     Some(format!("redis://127.0.0.1:{}/{}", server.port, next()))
 }
 
+/// Returns the URL of an empty PostgreSQL schema; `None` if there is no server to start.
+pub(crate) async fn postgres() -> Option<String> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    let server = SERVER.get_or_init(|| Server::postgres(free_port()));
+    let port = server.as_ref()?.port;
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    let schema = format!("s{}", next());
+    let mut connection = PgConnection::connect(&url).await.unwrap();
+    let create = AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+    sqlx::raw_sql(create)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    Some(format!("{url}?options=-csearch_path%3D{schema}"))
+}
+
 fn next() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -104,6 +127,21 @@ const REDIS: &str = r#"
 redis-server --port "$2" --bind 127.0.0.1 --dir "$1" --save '' --databases 1024 \
     >"$1/log" 2>&1 &
 stop=TERM
+"#;
+
+/// PostgreSQL refuses to run as root.
+const POSTGRES: &str = r#"
+for folder in /usr/lib/postgresql/*/bin; do PATH="$PATH:$folder"; done
+cd "$1"
+if [ "$(id -u)" = 0 ]; then
+    id postgres >/dev/null 2>&1 && user=postgres || user=nobody
+    chown "$user" "$1"
+    as="setpriv --reuid=$user --regid=$(id -g "$user") --clear-groups"
+fi
+$as initdb -D "$1/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$1/log" 2>&1 || exit
+$as postgres -D "$1/data" -p "$2" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+    -c fsync=off -c max_connections=300 >>"$1/log" 2>&1 &
+stop=QUIT
 "#;
 
 const UNTIL_THE_PIPE_ENDS: &str = r#"

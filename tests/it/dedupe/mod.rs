@@ -1,5 +1,6 @@
 //! What was handled, in stores that several processes share.
 
+mod postgres;
 mod redis;
 mod sqlite;
 
@@ -19,6 +20,7 @@ use tower_auth_sync::dedupe::Dedupe;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::signature::{Scheme, Signer, Verifier};
 use tower_auth_sync::store::AnyStore;
+use tower_auth_sync::store::postgres::PostgresStore;
 use tower_auth_sync::store::redis::RedisStore;
 use tower_auth_sync::testing::ManualClock;
 use tower_auth_sync::verify::VerifyWebhookLayer;
@@ -36,6 +38,8 @@ const CHILD_TEST: &str = "dedupe::child";
 async fn open(url: &str) -> Dedupe {
     let dedupe = if url.starts_with("redis:") {
         RedisStore::connect(url).await.unwrap().dedupe("crm")
+    } else if url.starts_with("postgres:") {
+        PostgresStore::connect(url).await.unwrap().dedupe("crm")
     } else {
         AnyStore::connect(url).await.unwrap().dedupe("crm")
     };
