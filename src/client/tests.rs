@@ -256,9 +256,10 @@ async fn plain_http_reaches_no_address_that_is_not_loopback() {
 #[tokio::test]
 async fn an_unknown_name_and_a_closed_port_fail_alike() {
     let unknown = post(settings(), "https://nowhere.example/").await;
-    let closed = Untouched::bind();
-    let url = format!("http://127.0.0.1:{}/", closed.port());
-    drop(closed);
+    // Bound, so that nobody else gets the port, but not listening.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/", closed.local_addr().unwrap());
     let refused = post(settings(), &url).await;
     for failed in [unknown, refused] {
         let failed = failed.unwrap_err();

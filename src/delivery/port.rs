@@ -197,6 +197,9 @@ pub trait EndpointStore: Clone + Send + Sync + 'static {
     /// Disables an endpoint for the operator and returns it as it is then; `None` if there is none
     /// with this id.
     ///
+    /// A delivery that a worker has leased by then may still be posted, and is recorded if it
+    /// succeeds; it is not tried again.
+    ///
     /// # Errors
     ///
     /// [`StoreError`] if the store fails.

@@ -35,6 +35,10 @@
 //! Beside that it deletes, in small batches, what has been over for 30 days
 //! ([`retention`](WorkerBuilder::retention)).
 //!
+//! What is due is decided by the wall clock. One that is set ahead makes retries, and leases of
+//! attempts under way, run out sooner; one that is set back makes what waits wait by as much longer.
+//! What is stored afterwards goes out at once in either case.
+//!
 //! Delivery is at least once: a worker that dies between 4 and 6 causes a second request with the
 //! same id and the same bytes. Order is not kept.
 //!

@@ -13,12 +13,13 @@ use url::Url;
 use super::*;
 use crate::clock::UnixMillis;
 use crate::delivery::{
-    DeliveryStore, Endpoint, EndpointSecrets, EndpointStatus, FailureReason, Health, Inserted,
-    Lease, LeaseRequest, LeaseToken, NewEvent, Outcome, PreviousSecret, Settled, Settlement,
-    WorkListener, WorkSignal,
+    DeliveryLog as _, DeliveryStore, Emitter, Endpoint, EndpointSecrets, EndpointStatus,
+    EndpointStore as _, FailureReason, Health, Inserted, Lease, LeaseRequest, LeaseToken,
+    MemoryStore, NewEndpoint, NewEvent, Outcome, PreviousSecret, Settled, Settlement, WorkListener,
+    WorkSignal,
 };
 use crate::egress::{EgressPolicy, Network};
-use crate::event::{EventFilter, EventType};
+use crate::event::{AuthEvent, EventFilter, EventType};
 use crate::id::{DeliveryId, EndpointId, MessageId};
 use crate::retry::{AttemptNumber, RetryPolicy};
 use crate::secret::Secret;
@@ -543,4 +544,36 @@ async fn a_program_started_by_a_timer_deletes_everything_at_once() {
     let store = Told::default();
     store.get(|state| state.over = 250);
     assert_eq!(store.worker().prune().await.unwrap(), 250);
+}
+
+/// A running worker is no later than its poll pause, whatever the clock did meanwhile: its pauses run
+/// on tokio's timer.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_does_not_put_a_running_worker_to_sleep() {
+    let private = EgressPolicy::allow(["10.0.0.0/8".parse().unwrap()]);
+    let secret = "whsec_0123456789abcdef0123456789abcdef";
+    let blocked = NewEndpoint::new("https://10.0.0.1/hook", Scheme::banata(), secret, &private);
+    let store = MemoryStore::new();
+    store.create(blocked.unwrap(), NOW).await.unwrap();
+    let clock = ManualClock::at(NOW);
+    let worker = Worker::builder(store.clone()).clock(clock.clone());
+    let stop = CancellationToken::new();
+    let run = tokio::spawn(worker.build().unwrap().run(stop.clone()));
+    let emitter = Emitter::new(store.clone()).with_clock(clock.clone());
+    let event = AuthEvent::new(EventType::UserCreated, serde_json::Map::new());
+    let event = emitter.emit(event).await.unwrap();
+    let day = Duration::from_hours(24);
+    let attempts = async || {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        store.deliveries(&event).await.unwrap()[0].attempts
+    };
+    assert_eq!(attempts().await, 1);
+    clock.advance(day);
+    assert_eq!(attempts().await, 2);
+    clock.set(NOW);
+    assert_eq!(attempts().await, 2);
+    clock.set(NOW.saturating_add(2 * day));
+    assert_eq!(attempts().await, 3);
+    stop.cancel();
+    run.await.unwrap();
 }

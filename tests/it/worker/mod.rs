@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_auth_sync::clock::Clock;
@@ -24,6 +25,7 @@ use self::receiver::{Receiver, Reply};
 use self::world::World;
 
 const LEASE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_hours(24);
 
 fn repeat(count: usize, reply: impl Fn() -> Reply) -> Vec<Reply> {
     (0..count).map(|_| reply()).collect()
@@ -247,6 +249,71 @@ async fn an_answer_of_409_or_500_puts_off_its_own_message_only() {
 }
 
 #[tokio::test]
+async fn a_clock_set_a_day_ahead_makes_a_retry_due_once_and_not_all_the_retries() {
+    let world = World::new();
+    let mut receiver = Receiver::start(repeat(2, || Reply::Status(500))).await;
+    world.endpoint(receiver.url()).await;
+    let event = world.emit().await;
+    assert_eq!(world.deliver_due().await.failed, 1);
+
+    world.clock.advance(DAY);
+    assert_eq!(world.deliver_due().await.failed, 1);
+    assert_eq!(world.deliver_due().await, Default::default());
+    assert_eq!(receiver.calls().len(), 2);
+    let wait = world.wait(&event).await;
+    assert!(wait >= Duration::from_mins(30), "the schedule goes on");
+
+    // The clock was wrong and is put right: what was planned meanwhile stays planned.
+    world.clock.set(world.clock.now().saturating_sub(DAY));
+    assert_eq!(world.deliver_due().await, Default::default());
+    world.clock.advance(DAY + wait);
+    assert_eq!(world.deliver_due().await.delivered, 1);
+}
+
+#[tokio::test]
+async fn a_clock_set_a_day_back_sends_nothing_early_and_what_is_new_at_once() {
+    let world = World::new();
+    let mut receiver = Receiver::start([Reply::Status(500)]).await;
+    world.endpoint(receiver.url()).await;
+    let waiting = world.emit().await;
+    assert_eq!(world.deliver_due().await.failed, 1);
+    let wait = world.wait(&waiting).await;
+    receiver.calls();
+
+    world.clock.set(world.clock.now().saturating_sub(DAY));
+    assert_eq!(world.deliver_due().await, Default::default());
+    let new = world.emit().await;
+    assert_eq!(world.deliver_due().await.delivered, 1);
+    let call = receiver.next().await;
+    assert_eq!(call.headers["webhook-id"], new.as_str());
+    world.assert_genuine(&call);
+
+    world.clock.advance(DAY + wait - Duration::from_millis(1));
+    assert_eq!(world.deliver_due().await, Default::default());
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(world.deliver_due().await.delivered, 1);
+    world.assert_genuine(&receiver.next().await);
+}
+
+#[tokio::test]
+async fn a_clock_set_back_during_an_attempt_does_not_lose_its_outcome() {
+    let world = World::new();
+    let permits = Arc::new(Semaphore::new(0));
+    let mut receiver = Receiver::start([Reply::With(Arc::clone(&permits))]).await;
+    world.endpoint(receiver.url()).await;
+    let event = world.emit().await;
+    let worker = world.worker().build().unwrap();
+    let running = tokio::spawn(async move { worker.deliver_due().await });
+    receiver.next().await;
+    world.clock.set(world.clock.now().saturating_sub(DAY));
+    assert_eq!(world.deliver_due().await, Default::default());
+    permits.add_permits(1);
+    assert_eq!(running.await.unwrap().unwrap().delivered, 1);
+    let delivery = world.delivery(&event).await;
+    assert_eq!(delivery.state, DeliveryState::Delivered);
+}
+
+#[tokio::test]
 async fn of_an_endless_answer_16_kib_are_kept() {
     let world = World::new();
     let receiver = Receiver::start([Reply::Endless]).await;
@@ -272,9 +339,10 @@ async fn an_endpoint_that_does_not_answer_times_out() {
 #[tokio::test]
 async fn a_refused_connection_is_a_failure_like_any_other() {
     let world = World::new();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Bound, so that nobody else gets the port, but not listening.
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}/", closed.local_addr().unwrap());
-    drop(closed);
     world.endpoint(&url).await;
     let event = world.emit().await;
     assert_eq!(world.deliver_due().await.failed, 1);
