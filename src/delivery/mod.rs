@@ -42,7 +42,7 @@ mod port;
 mod record;
 mod signal;
 
-pub use self::emitter::{EmitError, Emitter, MAX_PAYLOAD};
+pub use self::emitter::{EmitError, Emitter, MAX_DEPTH, MAX_PAYLOAD};
 pub use self::endpoint::{
     DisabledBecause, Endpoint, EndpointError, EndpointSecrets, EndpointStatus, NewEndpoint,
     PreviousSecret,

@@ -16,9 +16,10 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// How many arrays and objects are read within each other. `serde_json` reads 127; documented
-/// resources have 3 levels.
-pub(super) const MAX_LEVELS: usize = 64;
+use crate::delivery::MAX_DEPTH;
+
+/// How many arrays and objects are read within each other: no more could be sent.
+pub(super) const MAX_LEVELS: usize = MAX_DEPTH;
 
 /// Reads a body.
 ///

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::exchange::Exchange;
+use crate::delivery::MAX_DEPTH;
 use crate::event::AuthEvent;
 
 /// Parts of names, compared in lower case without `_`, `-` and other marks.
@@ -87,25 +88,31 @@ impl Secrets {
     pub(super) fn scrub(&self, event: AuthEvent) -> AuthEvent {
         event.map_data(|mut data| {
             data.retain(|key, value| {
-                !names_secret(key) && (is_id(key) || !self.hides_text(key) && self.clean(value))
+                !names_secret(key)
+                    && (is_id(key) || !self.hides_text(key) && self.clean(value, MAX_DEPTH - 1))
             });
             data
         })
     }
 
-    /// Removes from `value` what must not travel; returns whether the rest of it may.
-    fn clean(&self, value: &mut Value) -> bool {
-        match value {
-            Value::Null | Value::Bool(_) => true,
-            Value::Number(number) => self.0.is_empty() || !self.hides_text(&number.to_string()),
-            Value::String(text) => !self.hides_text(text),
-            Value::Array(items) => {
-                items.retain_mut(|item| self.clean(item));
+    /// Removes from `value` what must not travel, or is nested deeper than `levels`; returns whether
+    /// the rest of it may.
+    fn clean(&self, value: &mut Value, levels: usize) -> bool {
+        let below = levels.checked_sub(1);
+        match (value, below) {
+            (Value::Null | Value::Bool(_), _) => true,
+            (Value::Number(number), _) => {
+                self.0.is_empty() || !self.hides_text(&number.to_string())
+            }
+            (Value::String(text), _) => !self.hides_text(text),
+            (Value::Array(_) | Value::Object(_), None) => false,
+            (Value::Array(items), Some(below)) => {
+                items.retain_mut(|item| self.clean(item, below));
                 true
             }
-            Value::Object(fields) => {
+            (Value::Object(fields), Some(below)) => {
                 fields.retain(|key, value| {
-                    !names_secret(key) && !self.hides_text(key) && self.clean(value)
+                    !names_secret(key) && !self.hides_text(key) && self.clean(value, below)
                 });
                 true
             }

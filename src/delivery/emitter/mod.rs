@@ -1,5 +1,6 @@
 //! The way into a store.
 
+mod depth;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,12 @@ use crate::store_error::StoreError;
 
 /// Largest payload that is taken, envelope included: 256 KiB, Banata's limit.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
+
+/// How many objects and arrays an event's `data` may have within each other, itself counted: 64.
+///
+/// Many readers of JSON refuse what is nested deeper than about 100 (`serde_json`: 127), and the
+/// envelope is one level more. Documented resources have 3 levels.
+pub const MAX_DEPTH: usize = 64;
 
 /// Stores events for delivery. Copies are cheap and share the store.
 ///
@@ -172,6 +179,12 @@ impl Emitter {
         if !event_type.is_well_formed() {
             return Err(EmitError::EventType(InvalidEventType));
         }
+        if [event.data(), event.extra()]
+            .into_iter()
+            .any(|fields| depth::is_deeper(fields, MAX_DEPTH))
+        {
+            return Err(EmitError::TooDeep);
+        }
         let id = match event.id() {
             Some(id) => MessageId::new(id)?,
             None => MessageId::generate(now, &*self.entropy),
@@ -210,6 +223,10 @@ pub enum EmitError {
     /// The event has an id of its own that is not well-formed.
     #[error("the event's id may not be sent")]
     Id(#[from] InvalidId),
+    /// The event's data is nested deeper than [`MAX_DEPTH`], so that not every receiver could read
+    /// it.
+    #[error("the event's data is nested deeper than {MAX_DEPTH} objects and arrays")]
+    TooDeep,
     /// The payload is larger than [`MAX_PAYLOAD`].
     #[error("the payload has {actual} bytes; at most {MAX_PAYLOAD} are sent")]
     PayloadTooLarge {

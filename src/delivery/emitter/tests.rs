@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -159,4 +160,48 @@ async fn an_emitted_event_is_in_the_log() {
     assert_eq!(store.deliveries(&id).await.unwrap().len(), 1);
     emitter.ping().await.unwrap();
     assert!(format!("{emitter:?}").starts_with("Emitter"));
+}
+
+/// `value` inside `levels` arrays.
+fn nested(levels: usize, value: Value) -> Value {
+    (0..levels).fold(value, |inner, _| Value::Array(vec![inner]))
+}
+
+#[tokio::test]
+async fn data_is_taken_up_to_its_depth_and_no_further() {
+    let (store, emitter) = emitter().await;
+    let event = |levels| {
+        let fields = json!({"id": "usr_1", "metadata": nested(levels, json!(1))});
+        AuthEvent::new(EventType::UserCreated, data(&fields))
+    };
+    emitter.emit(event(MAX_DEPTH - 1)).await.unwrap();
+    for levels in [MAX_DEPTH, 126, 300] {
+        let refused = emitter.emit(event(levels)).await;
+        assert!(matches!(refused, Err(EmitError::TooDeep)), "{levels}");
+    }
+    assert_eq!(sent(&store).await.len(), 1);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_taken_can_be_decoded(
+        in_data in 0_usize..140,
+        in_extra in 0_usize..126,
+        leaf in prop_oneof![Just(json!({})), any::<String>().prop_map(Value::from), any::<f64>().prop_map(Value::from)],
+        key: String,
+        time: u64,
+    ) {
+        let fields = json!({"event": "user.created", "data": {}, key.as_str(): nested(in_extra, leaf.clone())});
+        prop_assume!(!["event", "type", "data", "id", "timestamp", "created_at", "createdAt"].contains(&key.as_str()));
+        let event = received(&fields.to_string()).at(UnixMillis::from_millis(time));
+        let event = event.map_data(|_| data(&json!({ key: nested(in_data, leaf) })));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (store, emitter) = emitter().await;
+            if emitter.emit(event.clone()).await.is_ok() {
+                let body = sent(&store).await[0].to_string();
+                assert_eq!(received(&body).data(), event.data());
+            }
+        });
+    }
 }

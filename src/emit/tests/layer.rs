@@ -223,6 +223,26 @@ async fn an_answer_that_only_javascript_reads_makes_its_events() {
 }
 
 #[tokio::test]
+async fn metadata_nested_as_deep_as_can_be_read_makes_an_event_that_can_be_read() {
+    for levels in [1, 62, 63, 64, 126, 200] {
+        let store = TestStore::new();
+        let metadata = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        for metadata in [metadata.clone(), serde_json::to_string(&metadata).unwrap()] {
+            let body = format!(r#"{{"id":"o1","metadata":{metadata}}}"#);
+            let inner = Counting::new(move |_: Request<TestBody>| {
+                let response = Response::new(Full::<Bytes>::from(body.clone()));
+                async { response }
+            });
+            let request = post("/api/auth/organization/create", &json!({}));
+            store.layer().layer(inner).oneshot(request).await.unwrap();
+        }
+        let data = store.data();
+        assert_eq!(data.len(), 2, "{levels}");
+        assert!(data.iter().all(|it| it["metadata"].is_array()), "{levels}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_its_rule_could_not_see_is_refused_before_the_call() {
     let store = TestStore::new();
     let padded = json!({"keyId": "k1", "padding": "x".repeat(3_000)});
