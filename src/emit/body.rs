@@ -1,8 +1,9 @@
 //! A body that the layer may have looked at before handing it on.
 
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -35,12 +36,13 @@ pin_project! {
     }
 }
 
-/// How much of a body was read.
-pub(super) enum Seen {
-    /// All of it.
-    Whole(Bytes),
+/// Why a body was not read whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unseen {
     /// It is longer than the cap.
     TooLong,
+    /// It did not end in time.
+    TooLate,
     /// It ended in an error.
     BrokenOff,
 }
@@ -60,43 +62,49 @@ impl<B: Body<Data = Bytes>> CapturedBody<B> {
         }
     }
 
-    /// Reads `body` until it ends, fails or is longer than `cap` bytes.
+    /// Reads `body` until it ends, fails, is longer than `cap` bytes, or `deadline` has passed.
     ///
     /// Returns a body that hands on what was read and then the rest. No more than `cap` bytes and
     /// one frame are held.
-    pub(super) async fn read(body: B, cap: usize) -> (Self, Seen) {
+    pub(super) async fn read(
+        body: B,
+        cap: usize,
+        deadline: Duration,
+    ) -> (Self, Result<Bytes, Unseen>) {
+        let mut late = pin!(tokio::time::sleep(deadline));
         let mut rest = Box::pin(body);
         let mut data = Data::default();
         let mut trailers: Option<HeaderMap> = None;
-        let error = loop {
-            match rest.frame().await {
-                None => break None,
-                Some(Err(error)) => break Some(error),
-                Some(Ok(frame)) => match frame.into_data() {
+        let mut error = None;
+        let unseen = loop {
+            let frame = tokio::select! {
+                biased;
+                frame = rest.frame() => frame,
+                () = &mut late => break Some(Unseen::TooLate),
+            };
+            match frame.transpose() {
+                Ok(None) => break None,
+                Ok(Some(frame)) => match frame.into_data() {
                     Ok(chunk) => data.push(chunk),
                     Err(frame) => trailers = frame.into_trailers().ok().or(trailers),
                 },
+                Err(broken) => {
+                    error = Some(broken);
+                    break Some(Unseen::BrokenOff);
+                }
             }
             if data.len() > cap {
-                let read = Read {
-                    data: data.join(),
-                    trailers,
-                    error: None,
-                    rest: Some(rest),
-                };
-                return (Self::from(read), Seen::TooLong);
+                break Some(Unseen::TooLong);
             }
         };
         let data = data.join();
-        let seen = match error {
-            None => Seen::Whole(data.clone()),
-            Some(_) => Seen::BrokenOff,
-        };
+        let goes_on = matches!(unseen, Some(Unseen::TooLong | Unseen::TooLate));
+        let seen = unseen.map_or_else(|| Ok(data.clone()), Err);
         let read = Read {
             data,
             trailers,
             error,
-            rest: None,
+            rest: goes_on.then_some(rest),
         };
         (Self::from(read), seen)
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tower_layer::Layer;
 
@@ -48,10 +49,14 @@ pub(super) struct Settings {
     pub(super) sessions: Option<Sessions>,
     pub(super) on_store_failure: OnStoreFailure,
     pub(super) body_cap: usize,
+    pub(super) answer_deadline: Duration,
 }
 
 /// 256 KiB: as large as the largest payload. The recorded answers of Better Auth have under 2 KiB.
 const DEFAULT_BODY_CAP: usize = 256 * 1024;
+
+/// As long as a proxy waits for an answer by default (nginx: 60 s).
+const DEFAULT_ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 
 impl SyncEmitterLayer {
     /// Creates a layer that stores what `rules` see, and what handlers declare with
@@ -64,6 +69,7 @@ impl SyncEmitterLayer {
                 sessions: None,
                 on_store_failure: OnStoreFailure::default(),
                 body_cap: DEFAULT_BODY_CAP,
+                answer_deadline: DEFAULT_ANSWER_DEADLINE,
             }),
         }
     }
@@ -95,6 +101,16 @@ impl SyncEmitterLayer {
         self
     }
 
+    /// Sets how long the body of a captured answer may take, from its head to its end. Default: 60 s.
+    ///
+    /// After that what was read and the rest are handed on as they are; the rule does not see the
+    /// answer, and an error is logged. How long the inner service takes to begin an answer is its
+    /// own business: give a proxy's client a timeout.
+    pub fn with_answer_deadline(mut self, deadline: Duration) -> Self {
+        self.change().answer_deadline = deadline;
+        self
+    }
+
     fn change(&mut self) -> &mut Settings {
         Arc::make_mut(&mut self.settings)
     }
@@ -115,6 +131,7 @@ impl fmt::Debug for Settings {
             .field("sessions", &self.sessions.is_some())
             .field("on_store_failure", &self.on_store_failure)
             .field("body_cap", &self.body_cap)
+            .field("answer_deadline", &self.answer_deadline)
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
 
-use super::body::{CapturedBody, Seen};
+use super::body::{CapturedBody, Unseen};
 use super::exchange::Form;
 use super::layer::Settings;
 use super::rules::Capture;
@@ -32,16 +32,14 @@ pub(super) async fn request<B: Body<Data = Bytes>>(
         let body = CapturedBody::untouched(body);
         return Ok((Request::from_parts(parts, body), None));
     }
-    let reading = CapturedBody::read(body, settings.body_cap);
-    let Ok((body, seen)) = tokio::time::timeout(BODY_DEADLINE, reading).await else {
-        return Err(Problem::new(ProblemKind::BODY_TIMEOUT));
-    };
+    let (body, seen) = CapturedBody::read(body, settings.body_cap, BODY_DEADLINE).await;
     let seen = match seen {
-        Seen::Whole(bytes) => Some(bytes),
-        Seen::TooLong if how.reads_request => {
+        Ok(bytes) => Some(bytes),
+        Err(Unseen::TooLate) => return Err(Problem::new(ProblemKind::BODY_TIMEOUT)),
+        Err(Unseen::TooLong) if how.reads_request => {
             return Err(Problem::new(ProblemKind::BODY_TOO_LARGE));
         }
-        Seen::TooLong | Seen::BrokenOff => None,
+        Err(Unseen::TooLong | Unseen::BrokenOff) => None,
     };
     Ok((Request::from_parts(parts, body), seen))
 }
@@ -61,21 +59,15 @@ pub(super) async fn answer<B: Body<Data = Bytes>>(
         let body = CapturedBody::untouched(body);
         return (Response::from_parts(parts, body), None);
     }
-    let (body, seen) = CapturedBody::read(body, settings.body_cap).await;
-    let seen = match seen {
-        Seen::Whole(bytes) => Some(bytes),
-        Seen::TooLong => lost("is longer than the cap"),
-        Seen::BrokenOff => lost("broke off"),
-    };
-    (Response::from_parts(parts, body), seen)
-}
-
-fn lost(why: &str) -> Option<Bytes> {
-    tracing::error!(
-        why,
-        "a captured answer could not be read: its rule does not see it, and its events are lost"
-    );
-    None
+    let reading = CapturedBody::read(body, settings.body_cap, settings.answer_deadline);
+    let (body, seen) = reading.await;
+    if let Err(why) = seen {
+        tracing::error!(
+            ?why,
+            "a captured answer was not read whole: its rule does not see it, and its events are lost"
+        );
+    }
+    (Response::from_parts(parts, body), seen.ok())
 }
 
 fn encoded(headers: &HeaderMap) -> bool {

@@ -17,8 +17,8 @@
 //!    event. Where it does not, such a body goes on as a stream.
 //! 3. The inner service is called with the very same bytes. If it fails, its error is handed on.
 //! 4. If the answer carries [`Emit`], those are the events. Otherwise, if its status is a captured
-//!    one, its body is read like the request's (without a time limit), and the rule says what
-//!    happened.
+//!    one, its body is read like the request's, within
+//!    [60 s](SyncEmitterLayer::with_answer_deadline), and the rule says what happened.
 //! 5. Fields that are named like secrets, or hold a secret value of this exchange, are removed.
 //! 6. The events are stored in one transaction. A store that fails, or does not answer within 5 s,
 //!    is tried up to five times in some seconds, always with the same message ids. If it does not

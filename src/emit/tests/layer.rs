@@ -324,6 +324,33 @@ async fn a_captured_request_that_stalls_is_refused_before_the_call() {
     assert_eq!(calls.load(Ordering::SeqCst), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_captured_answer_that_stalls_is_handed_on_as_it_is_after_a_minute() {
+    let (to_response, body) = streamed();
+    to_response.send(Frame::data("{".into())).unwrap();
+    let body = Arc::new(std::sync::Mutex::new(Some(body)));
+    let inner = Counting::new(move |_: Request<TestBody>| {
+        let body = body.lock().unwrap().take().unwrap();
+        async { Response::new(body) }
+    });
+    let store = TestStore::new();
+    let call = store
+        .layer()
+        .layer(inner)
+        .oneshot(post(SIGN_IN, &json!({})));
+    let began = tokio::time::Instant::now();
+    let mut body = call.await.unwrap().into_body();
+    assert_eq!(began.elapsed().as_secs(), 60);
+    to_response.send(Frame::data("}".into())).unwrap();
+    for part in ["{", "}"] {
+        let frame = body.frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), part);
+    }
+    drop(to_response);
+    assert!(body.frame().await.is_none());
+    assert!(store.names().is_empty());
+}
+
 #[tokio::test]
 async fn a_caller_that_hangs_up_cancels_neither_the_call_nor_the_store() {
     let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
