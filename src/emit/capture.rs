@@ -17,15 +17,17 @@ use super::rules::{Capture, SessionUse};
 use super::sessions::ActiveSession;
 use super::{look, outbox};
 use crate::body::ResponseBody;
+use crate::event::AuthEvent;
 
 /// What the layer answers.
 pub(super) type Answer<B> = Response<ResponseBody<CapturedBody<B>>>;
 
-/// Makes the call, finds out what happened, and stores it before the answer is released.
+/// Makes the call, finds out what happened, and stores it before the answer is released. Without
+/// `how`, only what the answer declares has happened.
 pub(super) async fn call<S, ReqBody, ResBody>(
     mut ready: S,
     request: Request<ReqBody>,
-    how: Capture,
+    how: Option<Capture>,
     settings: Arc<Settings>,
 ) -> Result<Answer<ResBody>, S::Error>
 where
@@ -33,7 +35,16 @@ where
     ReqBody: Body<Data = Bytes>,
     ResBody: Body<Data = Bytes>,
 {
-    let before = match prepare(&settings, &how, request.headers()).await {
+    if let Err(unready) = check_store(&settings).await {
+        return Ok(ResponseBody::problem(&unready.to_problem()));
+    }
+    let Some(how) = how else {
+        let request = request.map(CapturedBody::untouched);
+        let mut response = ready.call(request).await?;
+        let declared = Declared::take(response.extensions_mut()).unwrap_or_default();
+        return Ok(declare(&settings, declared, response).await);
+    };
+    let before = match find_session(&settings, &how, request.headers()).await {
         Ok(before) => before,
         Err(unready) => return Ok(ResponseBody::problem(&unready.to_problem())),
     };
@@ -45,12 +56,7 @@ where
     let mut response = ready.call(request).await?;
 
     if let Some(events) = Declared::take(response.extensions_mut()) {
-        let stored = outbox::store(&settings.emitter, events).await;
-        return Ok(release(
-            &settings,
-            stored,
-            response.map(CapturedBody::untouched),
-        ));
+        return Ok(declare(&settings, events, response).await);
     }
     if !how.statuses.contains(&response.status()) {
         let response = response.map(CapturedBody::untouched);
@@ -67,18 +73,32 @@ where
     Ok(release(&settings, stored, response))
 }
 
-/// Finds out, before anything happens, whether its events can be made and stored.
-async fn prepare(
+/// Stores the events that an answer declared, and releases it.
+pub(super) async fn declare<B: Body<Data = Bytes>>(
+    settings: &Settings,
+    events: Vec<AuthEvent>,
+    response: Response<B>,
+) -> Answer<B> {
+    let stored = outbox::store(&settings.emitter, events).await;
+    release(settings, stored, response.map(CapturedBody::untouched))
+}
+
+/// Finds out, before anything happens, whether events can be stored.
+async fn check_store(settings: &Settings) -> Result<(), Unready> {
+    match settings.on_store_failure {
+        OnStoreFailure::Refuse => outbox::ping(&settings.emitter)
+            .await
+            .map_err(Unready::Store),
+        OnStoreFailure::LetGo => Ok(()),
+    }
+}
+
+/// Finds out who is signed in before anything happens, if the rule asks.
+async fn find_session(
     settings: &Settings,
     how: &Capture,
     headers: &HeaderMap,
 ) -> Result<Option<ActiveSession>, Unready> {
-    let refuse = settings.on_store_failure == OnStoreFailure::Refuse;
-    if refuse {
-        outbox::ping(&settings.emitter)
-            .await
-            .map_err(Unready::Store)?;
-    }
     let Some(sessions) = settings
         .sessions
         .as_ref()
@@ -88,7 +108,9 @@ async fn prepare(
     };
     match sessions.session(headers).await {
         Ok(session) => Ok(session),
-        Err(cause) if refuse => Err(Unready::Sessions(cause)),
+        Err(cause) if settings.on_store_failure == OnStoreFailure::Refuse => {
+            Err(Unready::Sessions(cause))
+        }
         Err(cause) => {
             tracing::error!(
                 error = &*cause as &dyn std::error::Error,
@@ -127,7 +149,7 @@ async fn conclude(
 }
 
 /// Lets the answer go, unless its events are lost and that is not to happen.
-pub(super) fn release<B: Body>(
+fn release<B: Body>(
     settings: &Settings,
     stored: Result<(), EventsLost>,
     response: Response<CapturedBody<B>>,

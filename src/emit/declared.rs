@@ -13,6 +13,10 @@ use crate::event::AuthEvent;
 /// answer are two events. It works on every route behind the layer, and where an answer has one the
 /// layer's route rules are not asked.
 ///
+/// Put [`SyncEmitterLayer::for_handlers`](super::SyncEmitterLayer::for_handlers) on the routes that
+/// declare events: on a route that the layer does not capture otherwise, a caller that hangs up
+/// cancels the handler, maybe after its change and before its answer.
+///
 /// An event that no layer took from its response is logged as an error when the response is dropped.
 ///
 /// # Security

@@ -17,7 +17,6 @@ use super::body::CapturedBody;
 use super::capture::{self, Answer};
 use super::declared::Declared;
 use super::layer::Settings;
-use super::outbox;
 use crate::body::ResponseBody;
 use crate::problem::{Problem, ProblemKind};
 
@@ -84,14 +83,8 @@ where
                         return Poll::Ready(Ok(response.map(ResponseBody::from_inner)));
                     };
                     let settings = Arc::clone(settings);
-                    let storing = async move {
-                        let stored = outbox::store(&settings.emitter, events).await;
-                        Ok(capture::release(
-                            &settings,
-                            stored,
-                            response.map(CapturedBody::untouched),
-                        ))
-                    };
+                    let storing =
+                        async move { Ok(capture::declare(&settings, events, response).await) };
                     let task = tokio::spawn(storing.in_current_span());
                     state.set(State::Task { task });
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use super::rules::RouteRules;
+use super::rules::{RouteMap, RouteRules};
 use super::service::SyncEmitter;
 use super::sessions::{SessionLookup, Sessions};
 use crate::delivery::Emitter;
@@ -48,6 +48,8 @@ pub(super) struct Settings {
     pub(super) rules: Arc<dyn RouteRules>,
     pub(super) sessions: Option<Sessions>,
     pub(super) on_store_failure: OnStoreFailure,
+    /// Whether a request that no rule captures is called in a task, too.
+    pub(super) every_request: bool,
     pub(super) body_cap: usize,
     pub(super) answer_deadline: Duration,
 }
@@ -68,10 +70,31 @@ impl SyncEmitterLayer {
                 rules: Arc::new(rules),
                 sessions: None,
                 on_store_failure: OnStoreFailure::default(),
+                every_request: false,
                 body_cap: DEFAULT_BODY_CAP,
                 answer_deadline: DEFAULT_ANSWER_DEADLINE,
             }),
         }
+    }
+
+    /// Creates a layer for own handlers that declare events with [`Emit`](super::Emit): no rules,
+    /// and *every* request is called in a task of its own, once the store has answered a ping.
+    ///
+    /// So a caller that hangs up does not cancel the handler between its change and its answer, and
+    /// while the store is down no handler is called. Put it on the routes that declare events, since
+    /// every other request behind it would be refused as well while the store is down.
+    ///
+    /// ```
+    /// # use tower_auth_sync::{delivery::Emitter, emit::SyncEmitterLayer};
+    /// # fn example(emitter: Emitter) -> impl Clone {
+    /// // With axum: .route("/sign-up", post(sign_up).layer(…))
+    /// SyncEmitterLayer::for_handlers(emitter)
+    /// # }
+    /// ```
+    pub fn for_handlers(emitter: Emitter) -> Self {
+        let mut layer = Self::new(emitter, RouteMap::new());
+        layer.change().every_request = true;
+        layer
     }
 
     /// Sets how to find out who is signed in. Default: nobody is, and the rules that need to know
@@ -129,6 +152,7 @@ impl fmt::Debug for Settings {
         f.debug_struct("Settings")
             .field("emitter", &self.emitter)
             .field("sessions", &self.sessions.is_some())
+            .field("every_request", &self.every_request)
             .field("on_store_failure", &self.on_store_failure)
             .field("body_cap", &self.body_cap)
             .field("answer_deadline", &self.answer_deadline)

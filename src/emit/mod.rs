@@ -28,13 +28,16 @@
 //! 7. The answer is released: same status, headers, bytes and trailers.
 //!
 //! Every other request passes untouched, and its bodies un-buffered. If its answer carries [`Emit`],
-//! a task stores the events before the answer is released.
+//! a task stores the events before the answer is released. Behind a layer made
+//! [for handlers](SyncEmitterLayer::for_handlers) the store is pinged before, and the call itself
+//! is made in the task.
 //!
 //! # What survives
 //!
 //! A caller that hangs up drops the response future, and cancels nothing of a captured call: call,
-//! capture and store run on. On a route that is not captured, the handler itself is cancelled as
-//! always; once it has answered with [`Emit`], the events are stored whoever is still there.
+//! capture and store run on. So it is behind a layer made [for handlers](SyncEmitterLayer::for_handlers). On any
+//! other route the handler itself is cancelled as always; once it has answered with [`Emit`], the
+//! events are stored whoever is still there.
 //!
 //! A panic of the inner service, or of a rule, is handed on to the caller's task; it makes no event.
 //!

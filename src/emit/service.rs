@@ -53,19 +53,16 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let settings = Arc::clone(&self.settings);
         let path = request.uri().path();
-        match settings.rules.capture(request.method(), path) {
-            None => {
-                let inner = self.inner.call(request.map(CapturedBody::untouched));
-                ResponseFuture::passing(inner, settings)
-            }
-            Some(how) => {
-                // `poll_ready` reserved capacity in `self.inner`; a clone has reserved none. Call
-                // the reserved one and keep the clone for the next request.
-                let clone = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, clone);
-                let task = capture::call(ready, request, how, settings);
-                ResponseFuture::awaiting(tokio::spawn(task.in_current_span()))
-            }
+        let how = settings.rules.capture(request.method(), path);
+        if how.is_none() && !settings.every_request {
+            let inner = self.inner.call(request.map(CapturedBody::untouched));
+            return ResponseFuture::passing(inner, settings);
         }
+        // `poll_ready` reserved capacity in `self.inner`; a clone has reserved none. Call the
+        // reserved one and keep the clone for the next request.
+        let clone = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, clone);
+        let task = capture::call(ready, request, how, settings);
+        ResponseFuture::awaiting(tokio::spawn(task.in_current_span()))
     }
 }

@@ -4,13 +4,14 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use serde_json::json;
+use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use tower_layer::Layer as _;
 use tracing::field::{Field, Visit};
 use tracing::span;
 
-use super::support::{Counting, TestBody, TestStore, post, sign_in_answer};
-use crate::emit::Emit;
+use super::support::{Counting, TestBody, TestStore, post, sign_in_answer, slug_of};
+use crate::emit::{Emit, SyncEmitterLayer};
 use crate::event::{AuthEvent, EventType};
 
 fn declared(names: &'static [&'static str]) -> Response<Full<Bytes>> {
@@ -31,6 +32,47 @@ async fn declared_events_are_stored_on_every_route_in_their_order() {
         assert_eq!(response.await.unwrap().status(), 200);
         assert_eq!(store.names(), ["a.b", "c.d"], "{path}");
     }
+}
+
+#[tokio::test]
+async fn behind_a_layer_for_handlers_a_caller_that_hangs_up_does_not_cancel_the_handler() {
+    let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let signals = (Arc::clone(&entered), Arc::clone(&go_on));
+    let inner = Counting::new(move |_: Request<TestBody>| {
+        let (entered, go_on) = signals.clone();
+        async move {
+            entered.notify_one();
+            go_on.notified().await;
+            declared(&["a.b"])
+        }
+    });
+    let store = TestStore::new();
+    let layer = SyncEmitterLayer::for_handlers(store.emitter());
+    let caller = tokio::spawn(layer.layer(inner).oneshot(post("/own", &json!({}))));
+    entered.notified().await;
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    go_on.notify_one();
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.names(), ["a.b"]);
+}
+
+#[tokio::test]
+async fn behind_a_layer_for_handlers_no_handler_is_called_while_the_store_is_down() {
+    let store = TestStore::new();
+    let inner = Counting::new(|_: Request<TestBody>| async { sign_in_answer() });
+    let calls = inner.calls();
+    let service = SyncEmitterLayer::for_handlers(store.emitter()).layer(inner);
+    let call = service.clone().oneshot(post("/own", &json!({})));
+    assert_eq!(call.await.unwrap().status(), 200);
+    assert!(store.tries().is_empty(), "nothing was declared");
+
+    store.take_down();
+    let refused = slug_of(service.oneshot(post("/own", &json!({}))).await.unwrap()).await;
+    assert_eq!(refused.1, "store-unavailable");
+    assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
