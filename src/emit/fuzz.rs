@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::exchange::Exchange;
 use super::lenient;
-use super::redact::Secrets;
+use super::payload::is_documented;
+use super::redact::{Secrets, is_id};
 use super::rules::RouteRules as _;
 use super::{ActiveSession, BetterAuthRoutes};
 
@@ -41,6 +42,12 @@ fn exchange(method: Method, path: &str, sent: &Value, answered: &Value) -> Optio
 /// A request that holds `secret`.
 pub(crate) fn with_secret(secret: &str) -> Value {
     json!({"password": secret, "token": "another-secret-token"})
+}
+
+/// Whether a field at the top of a payload may repeat what its caller sent.
+pub(crate) fn is_public(key: &str, value: &Value) -> bool {
+    let plain = !value.is_array() && !value.is_object();
+    plain && (is_id(key) || is_documented(key))
 }
 
 /// See `fuzzing::captured_json`.

@@ -143,6 +143,13 @@ impl Include {
     }
 }
 
+/// Whether this is a documented field of some resource that its auth server shows as a plain value.
+/// What people put into `metadata` is not documented.
+pub(super) fn is_documented(key: &str) -> bool {
+    let resources = [USER, SESSION, ORGANIZATION, MEMBER, INVITATION, API_KEY];
+    key != "metadata" && resources.iter().any(|fields| fields.contains(&key))
+}
+
 /// The handle of the session that `token` belongs to, as a field.
 pub(super) fn handle(token: &str) -> Value {
     SessionHandle::of_token(token).as_str().into()

@@ -7,8 +7,18 @@
 //! 2. a field whose text is, or contains, a secret value of this very exchange goes: a password,
 //!    token, code or cookie of the request, a token or key of the answer.
 //!
-//! Ids at the top of a payload (`id`, `userId`, `handle`, …) are not compared with values: the auth
-//! server chose them, and without them an event says nothing.
+//! Plain values at the top of a payload are judged more mildly where the auth server itself made
+//! them public, or anybody could blank their own events with a password that is their name, or a
+//! cookie that is their address:
+//!
+//! * ids (`id`, `userId`, `handle`, …) are not compared with values: the auth server chose them, and
+//!   without them an event says nothing;
+//! * documented fields (`name`, `email`, `role`, …) are compared only with what the server *issued*
+//!   in this exchange: tokens, keys and session cookies of 16 bytes or more, which no caller chooses.
+//!   So a password that somebody also entered as their name travels as the name, which everybody
+//!   who may see the user sees anyway.
+//!
+//! Everything else, `metadata` and included fields above all, is compared with every secret.
 
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName};
@@ -16,6 +26,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::exchange::Exchange;
+use super::payload::is_documented;
 use crate::delivery::MAX_DEPTH;
 use crate::event::AuthEvent;
 
@@ -57,42 +68,67 @@ fn names_secret(name: &str) -> bool {
     NAMES.contains(&name.as_str()) || NAME_PARTS.iter().any(|part| name.contains(part))
 }
 
+/// Shorter tokens of an answer might be the caller's words.
+const ISSUED: usize = 16;
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Origin {
+    /// The caller sent it.
+    Caller,
+    /// The answer repeats what people chose.
+    People,
+    /// The server made it.
+    Server,
+}
+
 /// The secret values of one exchange.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<String>);
+pub(super) struct Secrets {
+    all: Vec<String>,
+    issued: Vec<String>,
+}
 
 impl Secrets {
     pub(super) fn of(exchange: &Exchange) -> Self {
         let mut secrets = Self::default();
-        secrets.take_fields(exchange.request_json(), true);
-        secrets.take_fields(exchange.response_json(), false);
+        secrets.take_fields(exchange.request_json(), Origin::Caller);
+        secrets.take_fields(exchange.response_json(), Origin::Server);
         for (name, value) in exchange.query_pairs() {
             if names_secret(&name) {
-                secrets.add(&value);
+                secrets.add(&value, Origin::Caller);
             }
         }
         secrets.take_request_headers(exchange.request_headers());
         secrets.take_response_headers(exchange.response_headers());
         let sessions = [exchange.session(), exchange.session_after()];
         for session in sessions.into_iter().flatten() {
-            for fields in [session.session(), session.user()] {
-                secrets.take_object(fields, false);
-            }
+            secrets.take_object(session.session(), Origin::Server);
+            secrets.take_object(session.user(), Origin::People);
         }
-        secrets.0.sort_unstable();
-        secrets.0.dedup();
+        secrets.all.sort_unstable();
+        secrets.all.dedup();
         secrets
     }
 
     /// Removes what must not travel from an event.
     pub(super) fn scrub(&self, event: AuthEvent) -> AuthEvent {
         event.map_data(|mut data| {
-            data.retain(|key, value| {
-                !names_secret(key)
-                    && (is_id(key) || !self.hides_text(key) && self.clean(value, MAX_DEPTH - 1))
-            });
+            data.retain(|key, value| !names_secret(key) && self.may_travel(key, value));
             data
         })
+    }
+
+    /// Judges a field at the top of a payload, and cleans it.
+    fn may_travel(&self, key: &str, value: &mut Value) -> bool {
+        let plain = !value.is_array() && !value.is_object();
+        if plain && is_id(key) {
+            return true;
+        }
+        if plain && is_documented(key) {
+            return !value.as_str().is_some_and(|text| self.was_issued(text));
+        }
+        (is_documented(key) || !self.hides_text(key)) && self.clean(value, MAX_DEPTH - 1)
     }
 
     /// Removes from `value` what must not travel, or is nested deeper than `levels`; returns whether
@@ -102,7 +138,7 @@ impl Secrets {
         match (value, below) {
             (Value::Null | Value::Bool(_), _) => true,
             (Value::Number(number), _) => {
-                self.0.is_empty() || !self.hides_text(&number.to_string())
+                self.all.is_empty() || !self.hides_text(&number.to_string())
             }
             (Value::String(text), _) => !self.hides_text(text),
             (Value::Array(_) | Value::Object(_), None) => false,
@@ -120,44 +156,55 @@ impl Secrets {
     }
 
     fn hides_text(&self, text: &str) -> bool {
-        self.0.iter().any(|secret| {
+        self.all.iter().any(|secret| {
             text == secret || (secret.len() >= CONTAINED && text.contains(secret.as_str()))
         })
     }
 
-    fn add(&mut self, value: &str) {
+    fn was_issued(&self, text: &str) -> bool {
+        self.issued.iter().any(|secret| text.contains(&**secret))
+    }
+
+    fn add(&mut self, value: &str, from: Origin) {
+        if from == Origin::Server && value.len() >= ISSUED {
+            self.issued.push(value.into());
+        }
         if !value.is_empty() {
-            self.0.push(value.into());
+            self.all.push(value.into());
         }
     }
 
-    /// Takes every value under a secret's name. `sent` is whether the caller sent them: then `code`
-    /// is a second factor, in an answer it is the name of an error.
-    fn take_fields(&mut self, value: &Value, sent: bool) {
+    /// Takes every value under a secret's name.
+    fn take_fields(&mut self, value: &Value, from: Origin) {
         match value {
-            Value::Object(fields) => self.take_object(fields, sent),
-            Value::Array(items) => items.iter().for_each(|item| self.take_fields(item, sent)),
+            Value::Object(fields) => self.take_object(fields, from),
+            Value::Array(items) => items.iter().for_each(|item| self.take_fields(item, from)),
             _ => {}
         }
     }
 
-    fn take_object(&mut self, fields: &Map<String, Value>, sent: bool) {
+    /// Of a caller, `code` is a second factor; in an answer it is the name of an error.
+    fn take_object(&mut self, fields: &Map<String, Value>, from: Origin) {
         for (key, value) in fields {
-            if names_secret(key) || (sent && key == "code") {
-                self.take_all(value);
+            let from = match (from, key.as_str()) {
+                (Origin::Server, "user" | "metadata") => Origin::People,
+                _ => from,
+            };
+            if names_secret(key) || (from == Origin::Caller && key == "code") {
+                self.take_all(value, from);
             } else {
-                self.take_fields(value, sent);
+                self.take_fields(value, from);
             }
         }
     }
 
-    fn take_all(&mut self, value: &Value) {
+    fn take_all(&mut self, value: &Value, from: Origin) {
         match value {
             Value::Null | Value::Bool(_) => {}
-            Value::Number(number) => self.add(&number.to_string()),
-            Value::String(text) => self.add(text),
-            Value::Array(items) => items.iter().for_each(|item| self.take_all(item)),
-            Value::Object(fields) => fields.values().for_each(|value| self.take_all(value)),
+            Value::Number(number) => self.add(&number.to_string(), from),
+            Value::String(text) => self.add(text, from),
+            Value::Array(items) => items.iter().for_each(|item| self.take_all(item, from)),
+            Value::Object(fields) => fields.values().for_each(|it| self.take_all(it, from)),
         }
     }
 
@@ -165,13 +212,13 @@ impl Secrets {
         for (name, value) in texts(headers) {
             if *name == AUTHORIZATION {
                 let credentials = value.split_once(' ').map_or(value, |(_scheme, it)| it);
-                self.add_token(credentials.trim());
+                self.add_token(credentials.trim(), Origin::Caller);
             } else if *name == COOKIE {
                 for cookie in value.split(';') {
-                    self.take_cookie(cookie);
+                    self.take_cookie(cookie, Origin::Caller);
                 }
             } else if names_secret(name.as_str()) {
-                self.add_token(value);
+                self.add_token(value, Origin::Caller);
             }
         }
     }
@@ -179,14 +226,15 @@ impl Secrets {
     fn take_response_headers(&mut self, headers: &HeaderMap) {
         for (name, value) in texts(headers) {
             if *name == SET_COOKIE {
-                self.take_cookie(value.split(';').next().unwrap_or_default());
+                let cookie = value.split(';').next().unwrap_or_default();
+                self.take_cookie(cookie, Origin::Server);
             } else if names_secret(name.as_str()) || name.as_str().starts_with("set-auth-") {
-                self.add_token(value);
+                self.add_token(value, Origin::Server);
             }
         }
     }
 
-    fn take_cookie(&mut self, cookie: &str) {
+    fn take_cookie(&mut self, cookie: &str, from: Origin) {
         let Some((name, value)) = cookie.split_once('=') else {
             return;
         };
@@ -194,26 +242,28 @@ impl Secrets {
         // A remembered address or name is no secret, and dropping it from events would be a loss.
         let token_like = |byte: u8| byte.is_ascii_alphanumeric() || b"._~+/=%-".contains(&byte);
         let opaque = value.len() >= OPAQUE_COOKIE && decode(value).bytes().all(token_like);
-        if names_secret(name) || name.contains("session") || opaque {
-            self.add_token(value);
+        if names_secret(name) || name.contains("session") {
+            self.add_token(value, from);
+        } else if opaque {
+            self.add_token(value, Origin::Caller);
         }
     }
 
     /// Takes a token as it is, decoded, and without the signature after its full stop.
-    fn add_token(&mut self, token: &str) {
+    fn add_token(&mut self, token: &str, from: Origin) {
         let decoded = decode(token);
         if let Some((signed, _signature)) = decoded.split_once('.')
             && signed.len() >= CONTAINED
         {
-            self.add(signed);
+            self.add(signed, from);
         }
-        self.add(&decoded);
-        self.add(token);
+        self.add(&decoded, from);
+        self.add(token, from);
     }
 }
 
 /// Ids are public names. A handle is a hash, made by this crate.
-fn is_id(key: &str) -> bool {
+pub(super) fn is_id(key: &str) -> bool {
     key == "id" || key == "handle" || key.ends_with("Id")
 }
 

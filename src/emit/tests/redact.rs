@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::support::{exchange, exchange_with};
-use crate::emit::redact::Secrets;
+use crate::emit::ActiveSession;
+use crate::emit::payload::is_documented;
+use crate::emit::redact::{Secrets, is_id};
 use crate::event::{AuthEvent, EventType};
 
 fn scrubbed(secrets: &Secrets, data: &Value) -> Value {
@@ -49,7 +51,7 @@ fn a_secret_value_of_the_exchange_goes_wherever_it_turns_up() {
     let secrets = from_request(&json!({"password": "correct-horse", "code": 123_456}));
     let data = json!({
         "id": "u1",
-        "name": "correct-horse",
+        "nickname": "correct-horse",
         "bio": "my password is correct-horse!",
         "image": "https://example.com/a.png",
         "metadata": {"correct-horse": 1, "list": ["correct-horse", "battery"], "pin2": 123_456},
@@ -66,10 +68,10 @@ fn a_secret_value_of_the_exchange_goes_wherever_it_turns_up() {
 #[test]
 fn a_short_secret_is_compared_as_a_whole() {
     let secrets = from_request(&json!({"password": "a"}));
-    let data = json!({"id": "u1", "name": "alice", "role": "a"});
+    let data = json!({"id": "u1", "plan": "alice", "team": "a"});
     assert_eq!(
         scrubbed(&secrets, &data),
-        json!({"id": "u1", "name": "alice"})
+        json!({"id": "u1", "plan": "alice"})
     );
 }
 
@@ -116,15 +118,72 @@ fn credentials_in_headers_cookies_and_the_query_are_secrets() {
         "backup-code-1",
     ] {
         assert_eq!(
-            scrubbed(&secrets, &json!({"name": secret})),
+            scrubbed(&secrets, &json!({"note": secret})),
             json!({}),
             "{secret}"
         );
     }
     for harmless in ["dark", "alice@example.com", "/welcome"] {
-        let data = json!({"name": harmless});
+        let data = json!({"note": harmless});
         assert_eq!(scrubbed(&secrets, &data), data);
     }
+}
+
+#[test]
+fn nobody_can_blank_the_documented_fields_of_their_own_events() {
+    let cookie = "session=a@b.example; opaque=0123456789abcdef";
+    let headers = HeaderMap::from_iter([(header::COOKIE, cookie.parse().unwrap())]);
+    let user = json!({
+        "id": "u1", "name": "Ada Lovelace", "email": "a@b.example", "image": "0123456789abcdef",
+        "role": "name", "username": "123456", "emailVerified": true,
+    });
+    let seen = exchange_with(
+        Method::POST,
+        "/?token=123456",
+        &headers,
+        &json!({"password": "Ada Lovelace", "passwords": ["email", "emailVerified", "name"]}),
+        StatusCode::OK,
+        // Fields of a user's own choice, even if they are named like secrets.
+        &json!({"token": "issued-by-server-1", "user": {"pin": "Ada Lovelace", "metadata": user}}),
+    );
+    assert_eq!(scrubbed(&Secrets::of(&seen), &user), user);
+}
+
+#[test]
+fn what_the_server_issued_is_in_no_field_but_an_id() {
+    let mut seen = exchange(
+        Method::POST,
+        "/",
+        &json!({}),
+        StatusCode::OK,
+        &json!({"token": "issued-by-server-1"}),
+    );
+    let session = json!({"session": {"token": "issued-by-server-2"}, "user": {}});
+    seen = seen.with_sessions(ActiveSession::from_json(&session), None);
+    let data = json!({
+        "id": "u1",
+        "name": "Ada issued-by-server-1",
+        "image": "https://example.com/?t=issued-by-server-2",
+        "email": "a@b.example",
+    });
+    let expected = json!({"id": "u1", "email": "a@b.example"});
+    assert_eq!(scrubbed(&Secrets::of(&seen), &data), expected);
+}
+
+#[test]
+fn an_object_is_judged_whatever_its_name() {
+    let secrets = from_request(&json!({"password": "correct-horse"}));
+    let inner = json!({"plan": "pro", "note": "correct-horse", "token": "x"});
+    let data = json!({"id": "u1", "ownId": inner, "permissions": inner, "metadata": [inner]});
+    let kept = json!({"plan": "pro"});
+    let expected = json!({"id": "u1", "ownId": kept, "permissions": kept, "metadata": [kept]});
+    assert_eq!(scrubbed(&secrets, &data), expected);
+}
+
+/// Whether a plain value under this name is public.
+fn is_public(key: &str, value: &Value) -> bool {
+    let plain = !value.is_array() && !value.is_object();
+    plain && (is_id(key) || is_documented(key))
 }
 
 fn any_json(secret: String) -> impl Strategy<Value = Value> {
@@ -156,7 +215,7 @@ proptest! {
         under in "password|newPassword|token|otp|code|sessionToken|key|clientSecret",
     ) {
         let secrets = from_request(&json!({"nested": [{under: secret}]}));
-        let fields: Map<_, _> = fields.into_iter().filter(|(key, _)| key != "id" && key != "handle").collect();
+        let fields: Map<_, _> = fields.into_iter().filter(|(key, value)| !is_public(key, value)).collect();
         let rest = scrubbed(&secrets, &Value::Object(fields));
         prop_assert!(!rest.to_string().contains(&secret), "{} in {}", secret, rest);
     }
