@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::body::CapturedBody;
 use super::declared::Declared;
 use super::exchange::Exchange;
-use super::layer::{OnStoreFailure, Settings};
+use super::layer::{Settings, UnstoredAnswer};
 use super::redact::Secrets;
 use super::rejection::{EventsLost, Unready};
 use super::rules::{Capture, SessionUse};
@@ -86,10 +86,10 @@ pub(super) async fn declare<B: Body<Data = Bytes>>(
 /// Finds out, before anything happens, whether events can be stored.
 async fn check_store(settings: &Settings) -> Result<(), Unready> {
     match settings.on_store_failure {
-        OnStoreFailure::Refuse => outbox::ping(&settings.emitter)
+        UnstoredAnswer::Refuse => outbox::ping(&settings.emitter)
             .await
             .map_err(Unready::Store),
-        OnStoreFailure::LetGo => Ok(()),
+        UnstoredAnswer::LetGo => Ok(()),
     }
 }
 
@@ -108,7 +108,7 @@ async fn find_session(
     };
     match sessions.session(headers).await {
         Ok(session) => Ok(session),
-        Err(cause) if settings.on_store_failure == OnStoreFailure::Refuse => {
+        Err(cause) if settings.on_store_failure == UnstoredAnswer::Refuse => {
             Err(Unready::Sessions(cause))
         }
         Err(cause) => {
@@ -159,8 +159,8 @@ fn release<B: Body>(
     };
     lost.log();
     match settings.on_store_failure {
-        OnStoreFailure::Refuse => ResponseBody::problem(&EventsLost::to_problem()),
-        OnStoreFailure::LetGo => response.map(ResponseBody::from_inner),
+        UnstoredAnswer::Refuse => ResponseBody::problem(&EventsLost::to_problem()),
+        UnstoredAnswer::LetGo => response.map(ResponseBody::from_inner),
     }
 }
 

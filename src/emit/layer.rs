@@ -32,7 +32,7 @@ pub struct SyncEmitterLayer {
 /// What to do with the answer of a call whose events could not be stored.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum OnStoreFailure {
+pub enum UnstoredAnswer {
     /// The caller gets 503 `events-lost` instead, although the call was made; and while the store is
     /// known to be down, calls are refused with 503 `store-unavailable` before they are made.
     #[default]
@@ -47,7 +47,7 @@ pub(super) struct Settings {
     pub(super) emitter: Emitter,
     pub(super) rules: Arc<dyn RouteRules>,
     pub(super) sessions: Option<Sessions>,
-    pub(super) on_store_failure: OnStoreFailure,
+    pub(super) on_store_failure: UnstoredAnswer,
     /// Whether a request that no rule captures is called in a task, too.
     pub(super) every_request: bool,
     pub(super) body_cap: usize,
@@ -69,7 +69,7 @@ impl SyncEmitterLayer {
                 emitter,
                 rules: Arc::new(rules),
                 sessions: None,
-                on_store_failure: OnStoreFailure::default(),
+                on_store_failure: UnstoredAnswer::default(),
                 every_request: false,
                 body_cap: DEFAULT_BODY_CAP,
                 answer_deadline: DEFAULT_ANSWER_DEADLINE,
@@ -107,8 +107,8 @@ impl SyncEmitterLayer {
     }
 
     /// Sets what happens to an answer whose events could not be stored. Default:
-    /// [`OnStoreFailure::Refuse`].
-    pub fn on_store_failure(mut self, choice: OnStoreFailure) -> Self {
+    /// [`UnstoredAnswer::Refuse`].
+    pub fn on_store_failure(mut self, choice: UnstoredAnswer) -> Self {
         self.change().on_store_failure = choice;
         self
     }

@@ -24,7 +24,7 @@
 //!    is tried up to five times in some seconds, always with the same message ids. If it does not
 //!    come back, the events are lost and logged as an error by their names; the caller gets 503
 //!    `events-lost` without `Retry-After`, since the call was made, or the answer all the same, as
-//!    [`OnStoreFailure`] says.
+//!    [`UnstoredAnswer`] says.
 //! 7. The answer is released: same status, headers, bytes and trailers.
 //!
 //! Every other request passes untouched, and its bodies un-buffered. If its answer carries [`Emit`],
@@ -90,7 +90,7 @@ pub use self::body::CapturedBody;
 pub use self::declared::Emit;
 pub use self::exchange::Exchange;
 pub use self::future::ResponseFuture;
-pub use self::layer::{OnStoreFailure, SyncEmitterLayer};
+pub use self::layer::{SyncEmitterLayer, UnstoredAnswer};
 pub use self::rules::{Capture, RouteMap, RouteRules};
 pub use self::service::SyncEmitter;
 pub use self::sessions::{ActiveSession, GetSession, SessionLookup};

@@ -18,7 +18,7 @@ use super::support::{
     Counting, TestBody, TestStore, answer, bytes_of, post, sign_in_answer, slug_of, streamed,
 };
 use crate::body::BoxError;
-use crate::emit::{ActiveSession, CapturedBody, Emit, OnStoreFailure};
+use crate::emit::{ActiveSession, CapturedBody, Emit, UnstoredAnswer};
 use crate::event::{AuthEvent, Session, User};
 
 const SIGN_IN: &str = "/api/auth/sign-in/email";
@@ -554,7 +554,7 @@ async fn by_choice_the_answer_goes_out_whatever_the_store_does() {
     let store = TestStore::new();
     store.take_down();
     store.fill();
-    let layer = store.layer().on_store_failure(OnStoreFailure::LetGo);
+    let layer = store.layer().on_store_failure(UnstoredAnswer::LetGo);
     let service = layer.layer(Counting::new(signing_in::<TestBody>));
     let response = service.oneshot(post(SIGN_IN, &json!({}))).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
@@ -615,8 +615,8 @@ async fn the_session_is_looked_up_before_the_call() {
 #[tokio::test]
 async fn a_lookup_that_fails_refuses_the_call_unless_losing_events_was_chosen() {
     for (choice, status, expected) in [
-        (OnStoreFailure::Refuse, StatusCode::SERVICE_UNAVAILABLE, 0),
-        (OnStoreFailure::LetGo, StatusCode::OK, 1),
+        (UnstoredAnswer::Refuse, StatusCode::SERVICE_UNAVAILABLE, 0),
+        (UnstoredAnswer::LetGo, StatusCode::OK, 1),
     ] {
         let store = TestStore::new();
         let inner =
