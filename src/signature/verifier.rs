@@ -22,7 +22,7 @@ use crate::secret::{Secret, SecretError};
 
 /// Checks that requests were signed with one of its secrets, and lately.
 ///
-/// Cheap to clone. Accepting a request allocates nothing.
+/// Cheap to clone. Accepting a request allocates nothing where the scheme's keys are shared secrets.
 #[derive(Clone)]
 pub struct Verifier(Arc<Inner>);
 

@@ -245,5 +245,5 @@ const fn other_encodings(own: SignatureEncoding) -> &'static [SignatureEncoding]
     }
 }
 
-/// About a tenth of a second.
+/// Bounds the time; what is known to go wrong is found in far less.
 const MAX_HASHED: usize = 64 * 1024 * 1024;
