@@ -16,11 +16,10 @@ use tower_auth_sync::egress::{EgressPolicy, Network};
 use tower_auth_sync::emit::{BetterAuthRoutes, GetSession, SyncEmitterLayer};
 use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::jwks::{Algorithm, JwtIssuer, KeySet, SigningKey, TokenVerifier, jwks_routes};
-use tower_auth_sync::mirror::{Mirror, TablePrefix};
+use tower_auth_sync::mirror::TablePrefix;
 use tower_auth_sync::secret::Secret;
 use tower_auth_sync::signature::{Scheme, Signer, Verifier};
 use tower_auth_sync::store::AnyStore;
-use tower_auth_sync::store::sqlite::SqliteStore;
 use tower_auth_sync::worker::Worker;
 use zeroize::Zeroizing;
 
@@ -182,9 +181,8 @@ async fn receiving_side(
         .issuer(auth_url)
         .audience(AUDIENCE)
         .build()?;
-    let mirrored = SqliteStore::connect(&url(folder, "mirror")).await?;
-    let mirrored = mirrored.mirror(TablePrefix::default()).await?;
-    let receiver = Receiver::new(Mirror::new(mirrored));
+    let store = AnyStore::connect(&url(folder, "mirror")).await?;
+    let receiver = Receiver::new(store.mirror(TablePrefix::default()).await?);
     let verifier = Verifier::new(Scheme::banata(), [secret])?;
     let app = receiver
         .clone()

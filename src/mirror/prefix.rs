@@ -5,7 +5,7 @@ use std::fmt;
 /// What the names of the mirror's tables begin with: `auth_` makes `auth_users`.
 ///
 /// 1 to 32 of `a-z 0-9 _`, of which the first is a letter. `sqlite_`, `pg_` and `tas_` are taken.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct TablePrefix(Box<str>);
 
 impl TablePrefix {

@@ -12,7 +12,11 @@ pub mod sqlite;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "mirror")]
+use std::collections::HashMap;
 use std::num::NonZeroU16;
+#[cfg(feature = "mirror")]
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::UnixMillis;
 #[cfg(feature = "verify")]
@@ -22,6 +26,8 @@ use crate::delivery::{
     LeaseRequest, MemoryStore, NewEndpoint, NewEvent, Settled, Settlement, WorkListener,
 };
 use crate::id::{DeliveryId, EndpointId, MessageId};
+#[cfg(feature = "mirror")]
+use crate::mirror::{MemoryMirror, Mirror, TablePrefix};
 #[cfg(feature = "sqlite")]
 use crate::store::sqlite::SqliteStore;
 use crate::store_error::StoreError;
@@ -54,10 +60,15 @@ enum Kind {
         store: MemoryStore,
         #[cfg(feature = "verify")]
         dedupe: MemoryDedupe,
+        #[cfg(feature = "mirror")]
+        mirrors: MemoryMirrors,
     },
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteStore),
 }
+
+#[cfg(feature = "mirror")]
+type MemoryMirrors = Arc<Mutex<HashMap<TablePrefix, MemoryMirror>>>;
 
 impl AnyStore {
     /// Opens the store that `url` names and brings its tables up to date.
@@ -104,6 +115,27 @@ impl AnyStore {
             Kind::Sqlite(store) => store.dedupe(source),
         }
     }
+
+    /// Makes the tables of the mirror whose names begin with `prefix`, or brings them up to date,
+    /// and returns a mirror on them. May be called again: one prefix is one mirror.
+    ///
+    /// `memory:` keeps a mirror for each prefix too, in this process's memory; it has no tables to
+    /// join.
+    ///
+    /// # Errors
+    ///
+    /// What the store's own `mirror` says; `memory:` has none.
+    #[cfg(feature = "mirror")]
+    pub async fn mirror(&self, prefix: TablePrefix) -> Result<Mirror, StoreError> {
+        match &self.0 {
+            Kind::Memory { mirrors, .. } => {
+                let mut mirrors = mirrors.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(Mirror::new(mirrors.entry(prefix).or_default().clone()))
+            }
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(store) => Ok(Mirror::new(store.mirror(prefix).await?)),
+        }
+    }
 }
 
 impl From<MemoryStore> for AnyStore {
@@ -112,6 +144,8 @@ impl From<MemoryStore> for AnyStore {
             store,
             #[cfg(feature = "verify")]
             dedupe: MemoryDedupe::new(),
+            #[cfg(feature = "mirror")]
+            mirrors: MemoryMirrors::default(),
         })
     }
 }

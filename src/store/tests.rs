@@ -31,6 +31,22 @@ async fn a_url_of_an_unknown_store_is_refused_without_being_quoted() {
 mod sqlite {
     use super::*;
 
+    #[tokio::test]
+    async fn one_prefix_is_one_mirror_in_every_store() {
+        let created = br#"{"event":"user.created","timestamp":1700000000,"data":{"id":"u"}}"#;
+        let created = crate::event::AuthEvent::from_slice(created).unwrap();
+        for url in ["memory:", "sqlite::memory:"] {
+            let store = AnyStore::connect(url).await.unwrap();
+            let mirror = store.mirror(TablePrefix::default()).await.unwrap();
+            mirror.apply(&created).await.unwrap();
+            let same = store.clone().mirror(TablePrefix::default()).await.unwrap();
+            assert!(same.user("u").await.unwrap().is_some(), "{url}");
+            let crm = TablePrefix::new("crm_").unwrap();
+            let other = store.mirror(crm).await.unwrap();
+            assert!(other.user("u").await.unwrap().is_none(), "{url}");
+        }
+    }
+
     mod delivery_contract {
         use super::AnyStore;
 
