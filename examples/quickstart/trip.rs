@@ -167,7 +167,7 @@ pub(crate) async fn tables(stage: &Stage) -> Result<(), Box<dyn Error>> {
 
     let sessions: Vec<Session> = sqlx::query_as(
         "SELECT s.handle, u.email FROM auth_sessions s
-         LEFT JOIN auth_users u ON u.id = s.user_id ORDER BY s.opened_at",
+         LEFT JOIN auth_users u ON u.id = s.user_id ORDER BY u.email, s.handle",
     )
     .fetch_all(&tables)
     .await?;
