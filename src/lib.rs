@@ -52,7 +52,12 @@ mod client;
 pub mod emit;
 #[cfg(feature = "jwt")]
 pub mod jwt;
-#[cfg(feature = "emit")]
+#[cfg(any(
+    feature = "emit",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "redis"
+))]
 pub mod store;
 #[cfg(feature = "verify")]
 pub mod verify;

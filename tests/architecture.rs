@@ -52,6 +52,7 @@ const ROOMS: &[Room] = &[
     room("mirror", &[L0, L1]),
     room("client", &[L0, L1, L2]),
     room("store", &[L0, L1, L2, "store"]),
+    room("store/migrate", &[L0]),
     room("store/sqlite", &[L0, L1, L2]),
     room("store/postgres", &[L0, L1, L2]),
     room("store/redis", &[L0, L1, L2]),
@@ -66,7 +67,7 @@ const OPEN: [&str; 3] = ["lib.rs", "testing", "fuzzing"];
 
 /// External crates, and the rooms that alone may name them.
 const CRATES: &[(&str, &[&str])] = &[
-    ("sqlx", &["store/sqlite", "store/postgres"]),
+    ("sqlx", &["store/migrate", "store/sqlite", "store/postgres"]),
     ("redis", &["store/redis"]),
     ("hyper", &["client"]),
     ("hyper_util", &["client"]),
@@ -289,7 +290,9 @@ fn may_name(room: &Room, path: &str, named: &str) -> bool {
     let own = top_of(path);
     let crosses_stores = own == "store" && top == "store" && room.path != "store";
     if crosses_stores {
-        return named.starts_with(room.path) || named == "store";
+        return [room.path, "store/migrate"]
+            .iter()
+            .any(|path| named.starts_with(path));
     }
     top == own
         // Re-exports at the root of the crate: `crate::StoreError`.

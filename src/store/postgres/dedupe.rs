@@ -1,20 +1,25 @@
 //! The dedupe port: a row per name of a message.
 
+use std::borrow::Cow;
+
 use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::QueryScalar;
 
 use super::PostgresStore;
 use super::error::{is_torn, store_error};
-use super::migrate::Port;
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket};
+use crate::store::migrate::Port;
 use crate::store_error::StoreError;
 
 pub(super) const DEDUPE: Port = Port {
     name: "dedupe",
-    version_table: "tas_migrations_dedupe",
-    scripts: &[("claims", include_str!("migrations/dedupe/0001_tables.sql"))],
+    version_table: Cow::Borrowed("tas_migrations_dedupe"),
+    scripts: Cow::Borrowed(&[(
+        "claims",
+        Cow::Borrowed(include_str!("migrations/dedupe/0001_tables.sql")),
+    )]),
 };
 
 impl PostgresStore {

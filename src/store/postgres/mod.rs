@@ -5,8 +5,7 @@
 //! own, `tas_migrations_<port>`, so that an application's own sqlx migrations may live in the same
 //! database.
 //!
-//! [`AnyStore`](crate::store::AnyStore) does not open `postgres:` URLs: there is no delivery store
-//! on PostgreSQL yet.
+//! `AnyStore` does not open `postgres:` URLs: there is no delivery store on PostgreSQL yet.
 
 mod dedupe;
 mod error;

@@ -10,10 +10,10 @@ use sqlx::{Sqlite, SqliteConnection, query::Query};
 
 use super::SqliteStore;
 use super::error::store_error;
-use super::migrate::Port;
 use super::rows::{time, to_column};
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket};
+use crate::store::migrate::Port;
 use crate::store_error::StoreError;
 
 pub(super) const DEDUPE: Port = Port {

@@ -143,7 +143,7 @@ impl SqliteStore {
     /// cause names the versions), [`StoreError::is_migration`] if a table cannot be made or
     /// changed, [`StoreError::is_unavailable`] if the database is locked, full or read-only.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        self.migrate_port(&migrate::DELIVERY).await?;
+        self.migrate_port(&delivery::DELIVERY).await?;
         #[cfg(feature = "verify")]
         self.migrate_port(&dedupe::DEDUPE).await?;
         Ok(())

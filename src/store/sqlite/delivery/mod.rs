@@ -9,6 +9,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::num::NonZeroU16;
 
 use sqlx::{Connection as _, SqliteConnection};
@@ -22,7 +23,17 @@ use crate::delivery::{
 };
 use crate::entropy::Entropy;
 use crate::id::{DeliveryId, MessageId};
+use crate::store::migrate::Port;
 use crate::store_error::StoreError;
+
+pub(super) const DELIVERY: Port = Port {
+    name: "delivery",
+    version_table: Cow::Borrowed("tas_migrations_delivery"),
+    scripts: Cow::Borrowed(&[(
+        "events, endpoints, deliveries, attempts",
+        Cow::Borrowed(include_str!("../migrations/delivery/0001_tables.sql")),
+    )]),
+};
 
 impl DeliveryStore for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
