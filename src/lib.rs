@@ -32,6 +32,8 @@ pub mod signature;
 pub mod body;
 #[cfg(any(feature = "verify", feature = "emit", feature = "mirror"))]
 mod store_error;
+#[cfg(feature = "emit")]
+mod work;
 
 #[cfg(feature = "verify")]
 pub mod dedupe;

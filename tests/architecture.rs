@@ -15,7 +15,7 @@ const fn room(path: &'static str, may_import: &'static [&'static str]) -> Room {
     Room { path, may_import }
 }
 
-const BASE: [&str; 7] = [
+const BASE: [&str; 8] = [
     "clock",
     "entropy",
     "id",
@@ -23,6 +23,7 @@ const BASE: [&str; 7] = [
     "problem",
     "body",
     "store_error",
+    "work",
 ];
 const DOMAIN: [&str; 4] = ["signature", "event", "retry", "egress"];
 const PORTS: [&str; 4] = ["dedupe", "delivery", "jwks", "mirror"];
@@ -41,6 +42,7 @@ const ROOMS: &[Room] = &[
     room("problem", &[]),
     room("body", &["problem"]),
     room("store_error", &["problem"]),
+    room("work", &[]),
     room("signature", &[L0]),
     room("event", &[L0]),
     room("retry", &[L0]),
@@ -89,7 +91,7 @@ const CRATES: &[(&str, &[&str])] = &[
         "tokio",
         &[
             "body", "dedupe", "delivery", "jwks", "mirror", "store", "client", "verify", "emit",
-            "jwt", "worker",
+            "jwt", "work", "worker",
         ],
     ),
 ];

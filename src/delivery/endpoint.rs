@@ -5,13 +5,13 @@ use std::fmt;
 use url::Url;
 
 use super::health::Health;
-use super::record::named;
 use crate::clock::UnixMillis;
 use crate::egress::{EgressError, EgressPolicy};
 use crate::event::EventFilter;
 use crate::id::EndpointId;
 use crate::secret::{Secret, SecretError};
 use crate::signature::{ConfigError, Scheme, Signer};
+use crate::work::named;
 
 /// An endpoint that is to be registered.
 ///

@@ -12,6 +12,7 @@ use crate::clock::UnixMillis;
 use crate::event::EventType;
 use crate::id::{DeliveryId, MessageId};
 use crate::retry::AttemptNumber;
+use crate::work::LeaseToken;
 
 /// What a worker asks for.
 #[expect(
@@ -68,24 +69,6 @@ impl fmt::Debug for Lease {
             .field("event", &self.event)
             .field("endpoint", &self.endpoint.id)
             .finish_non_exhaustive()
-    }
-}
-
-/// Tells one lease of a delivery from the next: a store gives a delivery a higher one each time.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct LeaseToken(u64);
-
-impl LeaseToken {
-    /// Takes a store's number.
-    #[must_use]
-    pub const fn new(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// Returns the store's number.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0
     }
 }
 

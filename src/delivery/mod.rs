@@ -40,7 +40,6 @@ mod memory;
 mod message;
 mod port;
 mod record;
-mod signal;
 
 pub use self::emitter::{EmitError, Emitter, MAX_DEPTH, MAX_PAYLOAD};
 pub use self::endpoint::{
@@ -48,11 +47,11 @@ pub use self::endpoint::{
     PreviousSecret,
 };
 pub use self::health::Health;
-pub use self::lease::{Lease, LeaseRequest, LeaseToken, Outcome, Settled, Settlement};
+pub use self::lease::{Lease, LeaseRequest, Outcome, Settled, Settlement};
 pub use self::memory::MemoryStore;
 pub use self::message::{IdempotencyKey, Inserted, InvalidIdempotencyKey, NewEvent};
 pub use self::port::{DeliveryLog, DeliveryStore, EndpointStore, OutboxConnection};
 pub use self::record::{
     Attempt, AttemptReport, Delivery, DeliveryState, FailureReason, MAX_RESPONSE,
 };
-pub use self::signal::{WorkListener, WorkSignal};
+pub use crate::work::{LeaseToken, WorkListener, WorkSignal};

@@ -7,11 +7,11 @@ use super::endpoint::{Endpoint, NewEndpoint};
 use super::lease::{Lease, LeaseRequest, Settled, Settlement};
 use super::message::{Inserted, NewEvent};
 use super::record::{Attempt, Delivery};
-use super::signal::WorkListener;
 use crate::clock::UnixMillis;
 use crate::entropy::Entropy;
 use crate::id::{DeliveryId, EndpointId, MessageId};
 use crate::store_error::StoreError;
+use crate::work::WorkListener;
 
 /// Where deliveries wait, are worked on, and end: the emitter's and the worker's half.
 ///

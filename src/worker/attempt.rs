@@ -1,6 +1,7 @@
 //! One attempt: sign, send, judge, record.
 
 use std::error::Error;
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,13 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::classify::{Verdict, Wait, classify};
+use super::engine::Ended;
+use super::record::record;
+use super::schedule::Schedule;
 use crate::client::{Answer, CallError, HttpClient};
-use crate::clock::{Clock, UnixMillis};
+use crate::clock::UnixMillis;
 use crate::delivery::{AttemptReport, DeliveryStore, FailureReason, Lease, Outcome, Settlement};
-use crate::entropy::{Entropy, random};
-use crate::retry::{AttemptNumber, RetryPolicy};
+use crate::retry::AttemptNumber;
 use crate::signature::ConfigError;
 
 /// Makes attempts.
@@ -23,20 +26,8 @@ use crate::signature::ConfigError;
 pub(super) struct Courier<S> {
     pub(super) store: S,
     pub(super) client: HttpClient,
-    pub(super) retry: RetryPolicy,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) entropy: Arc<dyn Entropy>,
-}
-
-/// What became of an attempt.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Ended {
-    /// It succeeded.
-    Delivered,
-    /// It failed.
-    Failed,
-    /// Its outcome could not be recorded.
-    Unrecorded,
+    pub(super) schedule: Schedule,
+    pub(super) per_endpoint: NonZeroU16,
 }
 
 impl<S: DeliveryStore> Courier<S> {
@@ -58,7 +49,7 @@ impl<S: DeliveryStore> Courier<S> {
     }
 
     async fn attempt(&self, lease: &Lease) -> Settlement {
-        let started_at = self.clock.now();
+        let started_at = self.schedule.now();
         let begun = Instant::now();
         let answer = self.call(lease, started_at).await;
         let duration = begun.elapsed();
@@ -89,7 +80,7 @@ impl<S: DeliveryStore> Courier<S> {
         answer: &Result<Answer, AttemptError>,
         attempt: AttemptNumber,
     ) -> (Outcome, Option<UnixMillis>) {
-        let now = self.clock.now();
+        let now = self.schedule.now();
         let verdict = match answer {
             Ok(answer) => classify(answer.status, &answer.headers, now.to_secs()),
             Err(_) => Verdict::Failed(Wait::default()),
@@ -99,51 +90,28 @@ impl<S: DeliveryStore> Courier<S> {
             Verdict::Gone => return (Outcome::Gone, None),
             Verdict::Failed(wait) => wait,
         };
-        let due_at = self
-            .retry
-            .due_at(attempt.next(), now, self.jitter(), wait.delivery);
+        let due_at = self.schedule.after(attempt, wait.delivery);
         let outcome = due_at.map_or(Outcome::Exhausted, |at| Outcome::Retry { at });
         let not_before = wait.endpoint.map(|wait| now.saturating_add(wait));
         (outcome, not_before)
     }
 
-    /// Draws uniformly from `0.0..=1.0`.
-    pub(super) fn jitter(&self) -> f64 {
-        f64::from(u32::from_le_bytes(random(&*self.entropy))) / f64::from(u32::MAX)
-    }
-
-    /// Records the outcome; while the store cannot be reached, again and again for a few seconds,
-    /// since otherwise the endpoint gets the message once more.
     async fn settle(&self, lease: &Lease, settlement: Settlement) -> Ended {
         let ended = match settlement.outcome {
-            Outcome::Delivered => Ended::Delivered,
+            Outcome::Delivered => Ended::Succeeded,
             Outcome::Retry { .. } | Outcome::Exhausted | Outcome::Gone => Ended::Failed,
         };
-        let mut pauses = SETTLE_PAUSES.into_iter();
-        loop {
-            let now = self.clock.now();
-            let error = match self.store.settle(lease, settlement.clone(), now).await {
-                Ok(settled) => {
-                    if let Some(because) = settled.disabled {
-                        tracing::warn!(%because, "the endpoint is disabled");
-                    }
-                    return ended;
-                }
-                Err(error) => error,
-            };
-            if error.is_lease_lost() {
-                tracing::warn!("another worker has the delivery; the outcome is discarded");
-                return Ended::Unrecorded;
-            }
-            match pauses.next() {
-                Some(pause) if error.is_unavailable() => tokio::time::sleep(pause).await,
-                _ => {
-                    let cause = &error as &(dyn Error + 'static);
-                    tracing::error!(error = cause, "the outcome could not be recorded");
-                    return Ended::Unrecorded;
-                }
-            }
+        let settle = || {
+            let now = self.schedule.now();
+            self.store.settle(lease, settlement.clone(), now)
+        };
+        let Some(settled) = record(settle).await else {
+            return Ended::Unrecorded;
+        };
+        if let Some(because) = settled.disabled {
+            tracing::warn!(%because, "the endpoint is disabled");
         }
+        ended
     }
 }
 
@@ -205,12 +173,3 @@ impl AttemptError {
         }
     }
 }
-
-/// Pauses between the tries to record an outcome; together less than what a lease must exceed the
-/// timeout by.
-const SETTLE_PAUSES: [Duration; 4] = [
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-];

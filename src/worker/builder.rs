@@ -9,11 +9,14 @@ use http::HeaderValue;
 use super::Worker;
 use super::attempt::Courier;
 use super::config_error::ConfigError;
+use super::engine::{Engine, Limits};
+use super::record::MARGIN;
+use super::schedule::Schedule;
 use crate::client::{HttpClient, Settings, SystemResolver};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::delivery::{DeliveryStore, MAX_RESPONSE};
 use crate::egress::EgressPolicy;
-use crate::entropy::{Entropy, SystemEntropy};
+use crate::entropy::Entropy;
 use crate::retry::RetryPolicy;
 
 /// Settings of a [`Worker`]; made by [`Worker::builder`].
@@ -21,43 +24,29 @@ use crate::retry::RetryPolicy;
 #[derive(Clone, Debug)]
 pub struct WorkerBuilder<S> {
     store: S,
-    retry: RetryPolicy,
+    schedule: Schedule,
     egress: EgressPolicy,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
     limits: Limits,
+    per_endpoint: NonZeroU16,
     timeout: Duration,
     extra_roots: Vec<Vec<u8>>,
     user_agent: HeaderValue,
-}
-
-/// How much a worker takes on, and for how long.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) concurrency: NonZeroU16,
-    pub(super) per_endpoint: NonZeroU16,
-    pub(super) lease: Duration,
-    pub(super) poll: Duration,
-    pub(super) drain: Duration,
-    pub(super) retention: Duration,
 }
 
 impl<S> WorkerBuilder<S> {
     pub(super) fn new(store: S) -> Self {
         Self {
             store,
-            retry: RetryPolicy::default(),
+            schedule: Schedule::new(RetryPolicy::banata()),
             egress: EgressPolicy::default(),
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(SystemEntropy),
             limits: Limits {
                 concurrency: DEFAULT_CONCURRENCY,
-                per_endpoint: DEFAULT_PER_ENDPOINT,
                 lease: DEFAULT_LEASE,
                 poll: DEFAULT_POLL,
                 drain: DEFAULT_DRAIN,
                 retention: DEFAULT_RETENTION,
             },
+            per_endpoint: DEFAULT_PER_ENDPOINT,
             timeout: DEFAULT_TIMEOUT,
             extra_roots: Vec::new(),
             user_agent: HeaderValue::from_static(DEFAULT_USER_AGENT),
@@ -66,7 +55,7 @@ impl<S> WorkerBuilder<S> {
 
     /// Sets how often a delivery is tried and when. Default: [`RetryPolicy::banata`].
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = policy;
+        self.schedule.retry = policy;
         self
     }
 
@@ -83,13 +72,13 @@ impl<S> WorkerBuilder<S> {
     ///
     /// Timeouts, pauses and the drain limit run on tokio's timer.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.schedule.clock = Arc::new(clock);
         self
     }
 
     /// Sets where the jitter of retries comes from. Default: the system's generator.
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
-        self.entropy = Arc::new(entropy);
+        self.schedule.entropy = Arc::new(entropy);
         self
     }
 
@@ -102,7 +91,7 @@ impl<S> WorkerBuilder<S> {
     /// Sets how many deliveries to one endpoint are leased at once, by all workers of the store
     /// together. Default: 4.
     pub fn per_endpoint(mut self, attempts: NonZeroU16) -> Self {
-        self.limits.per_endpoint = attempts;
+        self.per_endpoint = attempts;
         self
     }
 
@@ -193,13 +182,11 @@ impl<S> WorkerBuilder<S> {
         let courier = Courier {
             store: self.store,
             client,
-            retry: self.retry,
-            clock: self.clock,
-            entropy: self.entropy,
+            schedule: self.schedule,
+            per_endpoint: self.per_endpoint,
         };
         Ok(Worker {
-            courier: Arc::new(courier),
-            limits: self.limits,
+            engine: Engine::new(courier, self.limits),
         })
     }
 }
@@ -211,7 +198,7 @@ fn check(limits: &Limits, timeout: Duration) -> Result<(), ConfigError> {
     if limits.poll.is_zero() {
         return Err(ConfigError::ZeroPoll);
     }
-    let least = timeout.saturating_add(LEASE_MARGIN);
+    let least = timeout.saturating_add(MARGIN);
     if limits.lease < least {
         return Err(ConfigError::LeaseTooShort {
             lease: limits.lease,
@@ -229,6 +216,3 @@ const DEFAULT_POLL: Duration = Duration::from_secs(1);
 const DEFAULT_DRAIN: Duration = Duration::from_secs(20);
 const DEFAULT_RETENTION: Duration = Duration::from_hours(30 * 24);
 const DEFAULT_USER_AGENT: &str = concat!("tower-auth-sync/", env!("CARGO_PKG_VERSION"));
-
-/// What the lease has to exceed the timeout by; covers the repeated tries to record an outcome.
-const LEASE_MARGIN: Duration = Duration::from_secs(10);

@@ -49,19 +49,20 @@ mod attempt;
 mod builder;
 mod classify;
 mod config_error;
+mod engine;
+mod record;
 mod retention;
 mod run;
+mod schedule;
 mod shutdown;
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use self::attempt::Courier;
-use self::builder::Limits;
 pub use self::builder::WorkerBuilder;
 pub use self::config_error::ConfigError;
+use self::engine::Engine;
 pub use self::run::Summary;
 
 /// Delivers what a store holds. See the [module docs](self) for what an attempt does.
@@ -70,8 +71,7 @@ pub use self::run::Summary;
 #[must_use = "a worker delivers nothing until it runs"]
 #[derive(Debug)]
 pub struct Worker<S> {
-    courier: Arc<Courier<S>>,
-    limits: Limits,
+    engine: Engine<Courier<S>>,
 }
 
 impl<S> Worker<S> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::Ended;
+use super::engine::Ended;
 
 /// Waits until `stop` was cancelled `limit` ago.
 pub(super) async fn overdue(stop: &CancellationToken, limit: Duration) {

@@ -7,11 +7,12 @@ use super::state::{EndpointRow, Row, Slot, State};
 use crate::clock::UnixMillis;
 use crate::delivery::endpoint::DisabledBecause;
 use crate::delivery::health::Health;
-use crate::delivery::lease::{Lease, LeaseRequest, LeaseToken, Outcome, Settled, Settlement};
+use crate::delivery::lease::{Lease, LeaseRequest, Outcome, Settled, Settlement};
 use crate::delivery::record::{Attempt, AttemptReport, DeliveryState};
 use crate::id::DeliveryId;
 use crate::retry::AttemptNumber;
 use crate::store_error::StoreError;
+use crate::work::LeaseToken;
 
 /// A delivery that could be leased; in the order of leasing: first how many of its endpoint's are
 /// ahead of it or under way.

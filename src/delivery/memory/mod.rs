@@ -16,11 +16,11 @@ use super::lease::{Lease, LeaseRequest, Settled, Settlement};
 use super::message::{Inserted, NewEvent};
 use super::port::{DeliveryLog, DeliveryStore, EndpointStore};
 use super::record::{Attempt, Delivery};
-use super::signal::{WorkListener, WorkSignal};
 use crate::clock::UnixMillis;
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::id::{DeliveryId, EndpointId, MessageId};
 use crate::store_error::StoreError;
+use crate::work::{WorkListener, WorkSignal};
 
 /// Keeps everything in memory: nothing survives the process. Copies share what is stored.
 ///

@@ -1,4 +1,4 @@
-//! How an enqueue wakes the workers of the same process.
+//! How what is stored wakes the workers of the same process.
 
 use std::future;
 
@@ -37,8 +37,7 @@ impl Default for WorkSignal {
     }
 }
 
-/// Hears that there may be something to lease. Made by
-/// [`DeliveryStore::listen`](super::DeliveryStore::listen).
+/// Hears that there may be something to lease. Made by a store's `listen`.
 #[derive(Clone, Debug)]
 pub struct WorkListener(watch::Receiver<()>);
 
