@@ -77,7 +77,7 @@ kinds! {
     STORE_UNAVAILABLE = SERVICE_UNAVAILABLE, "store-unavailable", "Store unavailable";
     /// The call was made, and its events could not be stored.
     EVENTS_LOST = SERVICE_UNAVAILABLE, "events-lost", "Done, but its events are lost";
-    /// No key set could be fetched.
+    /// The keys that the caller's proof is checked with cannot be had.
     KEYS_UNAVAILABLE = SERVICE_UNAVAILABLE, "keys-unavailable", "Keys unavailable";
 }
 

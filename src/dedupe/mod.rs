@@ -23,6 +23,9 @@
 //! 75 hours) and a manual resend. Fifteen minutes are twice the tolerance of five minutes and as
 //! much again for clocks that differ; a larger tolerance makes them more.
 //!
+//! Where [tenants have keys of their own](crate::verify::KeyProvider), the tenant's name is part of
+//! every key: with its own secret a tenant can sign any id, and must not claim another's by it.
+//!
 //! What the rows cost:
 //!
 //! - Without an id a sender's retry carries a new time and is handled again: two effects are better

@@ -147,6 +147,8 @@ impl<'a> Identity<'a> {
 /// What a ticket is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a> {
+    /// Whose keys made the signature, where each tenant has its own.
+    pub(crate) tenant: Option<&'a str>,
     pub(crate) identity: Identity<'a>,
     pub(crate) sent_at: Option<UnixMillis>,
     pub(crate) body: &'a [u8],
@@ -169,7 +171,23 @@ impl Namer {
         Self { source }
     }
 
+    /// Names the message; two tenants have no name in common.
     pub(super) fn ticket(&self, token: u64, message: &Message<'_>) -> Ticket {
+        match message.tenant {
+            None => self.named(token, message),
+            Some(tenant) => self.within(tenant).named(token, message),
+        }
+    }
+
+    fn within(&self, tenant: &str) -> Self {
+        // No kind of key is `T`: the names of a receiver without tenants are none of these.
+        let source = self.source.clone().chain_update(b"T");
+        Self {
+            source: source.chain_update(Sha256::digest(tenant)),
+        }
+    }
+
+    fn named(&self, token: u64, message: &Message<'_>) -> Ticket {
         let digest = Sha256::digest(message.body).into();
         let names = match message.identity {
             Identity::Signed(id) => Names::of(self.of_id(id)),
@@ -253,4 +271,111 @@ impl Namer {
 fn first_half(digest: &[u8; 32]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *digest;
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
+
+    fn message<'a>(tenant: Option<&'a str>, identity: Identity<'a>) -> Message<'a> {
+        Message {
+            tenant,
+            identity,
+            sent_at: Some(AT),
+            body: b"{}",
+            replayable: Duration::from_secs(900),
+        }
+    }
+
+    fn hex(key: Option<Key>) -> Option<String> {
+        key.map(|key| const_hex::encode(key.as_bytes()))
+    }
+
+    /// Every kind of identity there is.
+    fn identities() -> [Identity<'static>; 5] {
+        let unsigned = |id, in_body| Identity::Unsigned { id, in_body };
+        [
+            Identity::Signed("msg_1"),
+            Identity::Echoed("msg_1"),
+            unsigned(Some("msg_1"), None),
+            unsigned(Some("msg_1"), Some("msg_2")),
+            unsigned(None, None),
+        ]
+    }
+
+    fn keys(ticket: &Ticket) -> Vec<Key> {
+        let others = [ticket.replay_key(), ticket.id_key()];
+        others.into_iter().flatten().chain([ticket.key()]).collect()
+    }
+
+    /// Stores are full of these.
+    #[test]
+    fn the_keys_of_a_receiver_without_tenants_are_what_they_were() {
+        const ID: &str = "f88a539266e587572585e46af6056c88";
+        let unsigned = Identity::Unsigned {
+            id: Some("msg_1"),
+            in_body: None,
+        };
+        let ticket = Namer::new("crm").ticket(1, &message(None, unsigned));
+        assert_eq!(
+            hex(Some(ticket.key())).as_deref(),
+            Some("1e0d884673eee647ee49d0b2d006994e")
+        );
+        assert_eq!(
+            hex(ticket.replay_key()).as_deref(),
+            Some("c94a9c502a42c8e977a36fad9ab798c8")
+        );
+        assert_eq!(hex(ticket.id_key()).as_deref(), Some(ID));
+        let signed = message(None, Identity::Signed("msg_1"));
+        let ticket = Namer::new("crm").ticket(1, &signed);
+        assert_eq!(hex(Some(ticket.key())).as_deref(), Some(ID));
+        let timeless = Message {
+            sent_at: None,
+            ..message(None, unsigned)
+        };
+        let ticket = Namer::new("crm").ticket(1, &timeless);
+        assert_eq!(
+            hex(Some(ticket.key())).as_deref(),
+            Some("1eef2138c2909441566e25e401e19720")
+        );
+    }
+
+    #[test]
+    fn two_tenants_have_no_key_in_common_and_none_with_a_receiver_without() {
+        let namer = Namer::new("crm");
+        let tenants = [None, Some(""), Some("acme"), Some("acme2")];
+        let named: Vec<Vec<Key>> = tenants
+            .iter()
+            .map(|tenant| {
+                let messages = identities().map(|identity| message(*tenant, identity));
+                let tickets = messages.iter().map(|message| namer.ticket(1, message));
+                tickets.flat_map(|ticket| keys(&ticket)).collect()
+            })
+            .collect();
+        for (index, keys) in named.iter().enumerate() {
+            let mut others = named
+                .iter()
+                .enumerate()
+                .filter(|(other, _)| *other != index);
+            assert!(others.all(|(_, others)| others.iter().all(|key| !keys.contains(key))));
+        }
+    }
+
+    #[test]
+    fn a_tenants_names_of_one_message_lie_together() {
+        let namer = Namer::new("crm");
+        let echoed = message(Some("acme"), Identity::Echoed("msg_1"));
+        let renamed = Identity::Unsigned {
+            id: Some("msg_2"),
+            in_body: Some("msg_1"),
+        };
+        let (real, replay) = (
+            namer.ticket(1, &echoed),
+            namer.ticket(2, &message(Some("acme"), renamed)),
+        );
+        assert_eq!(real.replay_key(), replay.replay_key());
+        assert_eq!(real.affinity(), replay.affinity());
+    }
 }

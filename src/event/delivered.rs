@@ -23,6 +23,7 @@ pub(super) struct Parts {
     pub(super) sent_at: Option<UnixMillis>,
     pub(super) scheme: &'static str,
     pub(super) key: usize,
+    pub(super) tenant: Option<Arc<str>>,
     pub(super) body: Bytes,
 }
 
@@ -59,6 +60,13 @@ impl Delivered {
         self.parts.key
     }
 
+    /// Returns the name of the tenant whose secret made the signature; `None` where the layer has one
+    /// set of keys for all.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.parts.tenant.as_deref()
+    }
+
     /// Returns the very bytes that were signed.
     #[must_use]
     pub fn body(&self) -> &Bytes {
@@ -74,6 +82,7 @@ impl fmt::Debug for Delivered {
             .field("sent_at", &self.parts.sent_at)
             .field("scheme", &self.parts.scheme)
             .field("key", &self.parts.key)
+            .field("tenant", &self.parts.tenant)
             .field("body_len", &self.parts.body.len())
             .finish()
     }

@@ -15,6 +15,7 @@ impl Delivered {
         sent_at: Option<UnixMillis>,
         scheme: &'static str,
         key: usize,
+        tenant: Option<Arc<str>>,
         body: Bytes,
     ) -> Self {
         Self {
@@ -24,6 +25,7 @@ impl Delivered {
                 sent_at,
                 scheme,
                 key,
+                tenant,
                 body,
             }),
         }

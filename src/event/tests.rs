@@ -386,10 +386,19 @@ fn filters_of_another_form_are_refused() {
 #[test]
 fn a_proof_shows_everything_but_the_body() {
     let body = bytes::Bytes::from_static(b"alice@example.com");
-    let delivered = Delivered::new(Some("msg_1"), true, Some(NOW), "banata", 1, body.clone());
+    let delivered = Delivered::new(
+        Some("msg_1"),
+        true,
+        Some(NOW),
+        "banata",
+        1,
+        Some("acme".into()),
+        body.clone(),
+    );
     assert_eq!(delivered.id(), Some("msg_1"));
     assert_eq!(delivered.sent_at(), Some(NOW));
     assert_eq!((delivered.scheme(), delivered.key()), ("banata", 1));
+    assert_eq!(delivered.tenant(), Some("acme"));
     assert_eq!(delivered.body(), &body);
     assert!(delivered.id_is_authentic());
     assert!(!format!("{delivered:?}").contains("alice"));

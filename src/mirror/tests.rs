@@ -53,7 +53,7 @@ fn event(name: &str, data: &Value) -> AuthEvent {
 /// The answer of the mirror's service to a verified body: status, `Retry-After`, problem slug.
 async fn answer(mirror: &Mirror, body: &'static str) -> (StatusCode, Option<String>, String) {
     let body = Bytes::from_static(body.as_bytes());
-    let delivered = Delivered::new(Some("msg_1"), true, None, "banata", 0, body);
+    let delivered = Delivered::new(Some("msg_1"), true, None, "banata", 0, None, body);
     let mut request = Request::new(());
     request.extensions_mut().insert(delivered);
     respond(mirror, request).await

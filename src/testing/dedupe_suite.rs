@@ -81,6 +81,7 @@ impl Receiver {
 
     fn ticket(&self, identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> Ticket {
         self.0.ticket(&Message {
+            tenant: None,
             identity,
             sent_at,
             body: body.as_bytes(),

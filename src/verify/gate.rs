@@ -1,25 +1,25 @@
 //! The decision: everything between the request and the inner service.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::Request;
 use http::request::Parts;
-use http::{HeaderMap, Method, Request};
 use http_body::Body;
-use http_body_util::{Full, LengthLimitError};
+use http_body_util::Full;
 
-use super::body_id;
 use super::claim::{Asked, Claim};
+use super::identity::{id_in_body, identity, is_vouched_for};
+use super::keys::{KeySource, Keys};
+use super::reading::Limits;
 use super::rejection::RefusalReason;
-use crate::body::{BoxError, CollectError, collect};
-use crate::dedupe::{Dedupe, Identity, Message};
+use crate::body::BoxError;
+use crate::dedupe::{Dedupe, Message};
 use crate::event::Delivered;
 use crate::problem::ProblemKind;
-use crate::signature::{IdSource, SignedHeaders, Verified, Verifier, VerifyError};
+use crate::signature::{SignedHeaders, Verified, Verifier, VerifyError};
 use crate::store_error::StoreError;
 
 const DEFAULT_BODY_CAP: usize = 1024 * 1024;
@@ -30,9 +30,6 @@ const LEAST_REPLAYABLE: Duration = Duration::from_secs(15 * 60);
 
 /// How far the clocks of two receivers may differ.
 const SKEW: Duration = Duration::from_secs(5 * 60);
-
-/// Where our own emitter, and many others, put the id.
-const USUAL_ID: &str = "/id";
 
 /// What [`VerifyWebhookLayer`](super::VerifyWebhookLayer) does while the dedupe store fails.
 #[non_exhaustive]
@@ -52,12 +49,11 @@ pub enum OnStoreFailure {
 /// The settings of a layer, and the checks in their order.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
-    pub(super) verifier: Verifier,
+    pub(super) keys: KeySource,
     pub(super) dedupe: Option<Dedupe>,
     pub(super) on_store_failure: OnStoreFailure,
     pub(super) require_signed_id: bool,
-    pub(super) body_cap: usize,
-    pub(super) body_deadline: Duration,
+    pub(super) limits: Limits,
 }
 
 /// A request that may be handled, and the claim on its message.
@@ -66,15 +62,25 @@ pub(super) struct Admitted {
     pub(super) claim: Option<Claim>,
 }
 
+/// What the log may say of a request: of its own content nothing but an id whose signature was right.
+#[derive(Default)]
+struct Known {
+    scheme: Option<&'static str>,
+    tenant: Option<Arc<str>>,
+    id: Option<Box<str>>,
+}
+
 impl Gate {
-    pub(super) fn new(verifier: Verifier) -> Self {
+    pub(super) fn new(keys: KeySource) -> Self {
         Self {
-            verifier,
+            keys,
             dedupe: Some(Dedupe::in_memory()),
             on_store_failure: OnStoreFailure::default(),
             require_signed_id: false,
-            body_cap: DEFAULT_BODY_CAP,
-            body_deadline: DEFAULT_BODY_DEADLINE,
+            limits: Limits {
+                cap: DEFAULT_BODY_CAP,
+                deadline: DEFAULT_BODY_DEADLINE,
+            },
         }
     }
 
@@ -87,7 +93,12 @@ impl Gate {
         B::Error: Into<BoxError>,
     {
         let (mut parts, body) = request.into_parts();
-        let (delivered, claim) = self.admit(&parts, body).await?;
+        let mut known = Known {
+            scheme: self.keys.scheme(),
+            ..Known::default()
+        };
+        let admitted = self.admit(&parts, body, &mut known).await;
+        let (delivered, claim) = admitted.inspect_err(|reason| refused(reason, &known))?;
         let body = Full::new(delivered.body().clone());
         parts.extensions.insert(delivered);
         let request = Request::from_parts(parts, body);
@@ -98,35 +109,50 @@ impl Gate {
         &self,
         parts: &Parts,
         body: B,
+        known: &mut Known,
     ) -> Result<(Delivered, Option<Claim>), RefusalReason>
     where
         B: Body,
         B::Error: Into<BoxError>,
     {
-        let verified = self.verify(parts, body).await;
-        let (signed, verified, body) = verified.inspect_err(|reason| self.log(reason, None))?;
+        self.limits.check_head(parts, body.size_hint().lower())?;
+        let keys = self.keys.of(parts).await?;
+        let scheme = keys.verifier.scheme();
+        known.scheme = Some(scheme.name());
+        known.tenant.clone_from(&keys.tenant);
+        let (signed, verified, body) = self.verify(&keys.verifier, parts, body).await?;
 
-        let in_body = self.id_in_body(&body);
-        let identity = self.identity(&signed, in_body.as_deref());
+        let in_body = id_in_body(scheme, &body);
+        let identity = identity(scheme, signed.id(), in_body.as_deref());
         if self.require_signed_id && !is_vouched_for(identity, signed.id()) {
-            let reason = RefusalReason::IdMismatch;
-            self.log(&reason, signed.id());
-            return Err(reason);
+            known.id = signed.id().map(Into::into);
+            return Err(RefusalReason::IdMismatch);
         }
         let message = Message {
+            tenant: keys.tenant.as_deref(),
             identity,
             sent_at: verified.sent_at(),
             body: &body,
-            replayable: self.replayable(),
+            replayable: replayable(&keys.verifier),
         };
-        let claim = self.claim(&message).await;
-        let claim = claim.inspect_err(|reason| self.log(reason, identity.id()))?;
-        Ok((self.delivered(identity, verified, body.clone()), claim))
+        let claim = self.claim(&keys, &message).await;
+        let claim = claim.inspect_err(|_| known.id = identity.id().map(Into::into))?;
+        let delivered = Delivered::new(
+            identity.id(),
+            identity.is_authentic(),
+            verified.sent_at(),
+            scheme.name(),
+            verified.key(),
+            keys.tenant.clone(),
+            body.clone(),
+        );
+        Ok((delivered, claim))
     }
 
-    /// Points 1 to 7 of the order of checks.
+    /// Points 5 to 8 of the order of checks.
     async fn verify<'h, B>(
         &self,
+        verifier: &Verifier,
         parts: &'h Parts,
         body: B,
     ) -> Result<(SignedHeaders<'h>, Verified, Bytes), RefusalReason>
@@ -134,72 +160,30 @@ impl Gate {
         B: Body,
         B::Error: Into<BoxError>,
     {
-        self.check_head(parts, body.size_hint().lower())?;
-        let signed = self.verifier.check_headers(&parts.headers)?;
-        let body = collect(body, self.body_cap, self.body_deadline)
-            .await
-            .map_err(|err| unread(&err))?;
-        let verified = self.verifier.check_body(&signed, &body)?;
+        let signed = verifier.check_headers(&parts.headers)?;
+        let body = self.limits.read(body).await?;
+        let verified = verifier.check_body(&signed, &body)?;
         Ok((signed, verified, body))
     }
 
-    fn check_head(&self, parts: &Parts, least_length: u64) -> Result<(), RefusalReason> {
-        if parts.method != Method::POST {
-            return Err(RefusalReason::Method);
-        }
-        if !is_identity(&parts.headers) {
-            return Err(RefusalReason::ContentEncoding);
-        }
-        let length = declared_length(&parts.headers).unwrap_or(0);
-        if length.max(least_length) > self.body_cap as u64 {
-            return Err(RefusalReason::BodyTooLarge);
-        }
-        Ok(())
-    }
-
-    fn id_in_body<'b>(&self, body: &'b [u8]) -> Option<Cow<'b, str>> {
-        let path = match self.verifier.scheme().id_source() {
-            IdSource::SignedHeader => return None,
-            IdSource::UnsignedHeader => USUAL_ID,
-            IdSource::SignedBody(path) => path,
-        };
-        body_id::string_at(body, path).filter(|id| !id.is_empty())
-    }
-
-    fn identity<'a>(&self, signed: &SignedHeaders<'a>, in_body: Option<&'a str>) -> Identity<'a> {
-        let unsigned = Identity::Unsigned {
-            id: signed.id(),
-            in_body,
-        };
-        match self.verifier.scheme().id_source() {
-            IdSource::SignedHeader => signed.id().map_or(unsigned, Identity::Signed),
-            IdSource::SignedBody(_) => in_body.map_or(unsigned, Identity::Signed),
-            IdSource::UnsignedHeader => match (signed.id(), in_body) {
-                (Some(id), Some(in_body)) if id == in_body => Identity::Echoed(id),
-                _ => unsigned,
-            },
-        }
-    }
-
-    fn replayable(&self) -> Duration {
-        let window = self.verifier.tolerance().saturating_mul(2);
-        LEAST_REPLAYABLE.max(window.saturating_add(SKEW))
-    }
-
-    /// Point 9 of the order of checks.
-    async fn claim(&self, message: &Message<'_>) -> Result<Option<Claim>, RefusalReason> {
+    /// Point 10 of the order of checks.
+    async fn claim(
+        &self,
+        keys: &Keys,
+        message: &Message<'_>,
+    ) -> Result<Option<Claim>, RefusalReason> {
         let Some(dedupe) = &self.dedupe else {
             return Ok(None);
         };
-        match Claim::ask(dedupe, &self.verifier, message).await {
+        match Claim::ask(dedupe, &keys.verifier, message).await {
             Ok(Asked::Granted { claim, other_body }) => {
                 if other_body {
-                    self.warn_of_reuse(message.identity.id());
+                    warn_of_reuse(keys, message.identity.id());
                 }
                 Ok(Some(claim))
             }
             Ok(Asked::InFlight { until }) => Err(RefusalReason::InFlight {
-                lapses_in: until.saturating_since(self.verifier.now()),
+                lapses_in: until.saturating_since(keys.verifier.now()),
             }),
             Ok(Asked::Done { other_body }) => Err(RefusalReason::Duplicate { other_body }),
             Err(err) => self.store_failed(&err),
@@ -219,81 +203,45 @@ impl Gate {
             }
         }
     }
+}
 
-    fn delivered(&self, identity: Identity<'_>, verified: Verified, body: Bytes) -> Delivered {
-        Delivered::new(
-            identity.id(),
-            identity.is_authentic(),
-            verified.sent_at(),
-            self.verifier.scheme().name(),
-            verified.key(),
-            body,
-        )
-    }
+fn replayable(verifier: &Verifier) -> Duration {
+    let window = verifier.tolerance().saturating_mul(2);
+    LEAST_REPLAYABLE.max(window.saturating_add(SKEW))
+}
 
-    fn warn_of_reuse(&self, id: Option<&str>) {
-        let scheme = self.verifier.scheme().name();
-        tracing::warn!(
-            scheme,
-            id,
-            "an unsigned id came with another body than before"
-        );
-    }
+fn warn_of_reuse(keys: &Keys, id: Option<&str>) {
+    let scheme = keys.verifier.scheme().name();
+    let tenant = keys.tenant.as_deref();
+    tracing::warn!(
+        scheme,
+        tenant,
+        id,
+        "an unsigned id came with another body than before"
+    );
+}
 
-    /// Tells why; of the request nothing but an id whose signature was right.
-    fn log(&self, reason: &RefusalReason, id: Option<&str>) {
-        let scheme = self.verifier.scheme().name();
-        let problem = reason.kind().map(ProblemKind::slug);
-        match reason {
-            RefusalReason::Signature(VerifyError::ClockNotSet) | RefusalReason::StoreFailed => {
-                tracing::error!(scheme, problem, id, %reason, "webhook refused");
-            }
-            RefusalReason::Duplicate { other_body: true } => {
-                tracing::warn!(scheme, id, "a handled message came again with another body");
-            }
-            RefusalReason::Duplicate { .. } | RefusalReason::InFlight { .. } => {
-                tracing::info!(scheme, problem, id, %reason, "webhook not handled twice");
-            }
-            _ => tracing::info!(scheme, problem, id, %reason, "webhook refused"),
+/// Sees every request that is not handed on.
+fn refused(reason: &RefusalReason, known: &Known) {
+    let (scheme, tenant, id) = (known.scheme, known.tenant.as_deref(), known.id.as_deref());
+    let problem = reason.kind().map(ProblemKind::slug);
+    match reason {
+        RefusalReason::Signature(VerifyError::ClockNotSet)
+        | RefusalReason::KeysUnavailable
+        | RefusalReason::StoreFailed => {
+            tracing::error!(scheme, tenant, problem, id, %reason, "webhook refused");
         }
-    }
-}
-
-/// Whether an id is the one under the signature, and no header says otherwise.
-fn is_vouched_for(identity: Identity<'_>, header: Option<&str>) -> bool {
-    match identity {
-        Identity::Signed(id) => header.is_none_or(|header| header == id),
-        Identity::Echoed(_) => true,
-        Identity::Unsigned { .. } => false,
-    }
-}
-
-fn is_identity(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(CONTENT_ENCODING).iter();
-    values.all(|value| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn unread(err: &CollectError) -> RefusalReason {
-    match err {
-        CollectError::TooLarge => RefusalReason::BodyTooLarge,
-        CollectError::Timeout => RefusalReason::BodyTimeout,
-        CollectError::Read(cause) if is_length_limit(&**cause) => RefusalReason::BodyTooLarge,
-        CollectError::Read(_) => RefusalReason::BodyIncomplete,
-    }
-}
-
-/// A limit outside this layer, such as `DefaultBodyLimit`, cut the body off.
-fn is_length_limit(err: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(err);
-    while let Some(err) = cause {
-        if err.is::<LengthLimitError>() {
-            return true;
+        RefusalReason::Duplicate { other_body: true } => {
+            tracing::warn!(
+                scheme,
+                tenant,
+                id,
+                "a handled message came again with another body"
+            );
         }
-        cause = err.source();
+        RefusalReason::Duplicate { .. } | RefusalReason::InFlight { .. } => {
+            tracing::info!(scheme, tenant, problem, id, %reason, "webhook not handled twice");
+        }
+        _ => tracing::info!(scheme, tenant, problem, id, %reason, "webhook refused"),
     }
-    false
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tower_layer::Layer;
 
 use super::gate::{Gate, OnStoreFailure};
+use super::keys::{KeyProvider, KeySource};
 use super::service::VerifyWebhook;
 use crate::dedupe::Dedupe;
 use crate::signature::Verifier;
 
-/// Hands on only webhooks that `verifier` accepts, each message once.
+/// Hands on only webhooks that a verifier accepts, each message once.
 ///
 /// See the [module docs](crate::verify) for the order of checks and an example. Clones share one
 /// configuration and one dedupe store.
@@ -27,7 +28,19 @@ impl VerifyWebhookLayer {
     /// by [`with_dedupe`](Self::with_dedupe).
     pub fn new(verifier: Verifier) -> Self {
         Self {
-            gate: Arc::new(Gate::new(verifier)),
+            gate: Arc::new(Gate::new(KeySource::fixed(verifier))),
+        }
+    }
+
+    /// Creates a layer that asks `provider` for the keys of each request: those of a tenant.
+    ///
+    /// It remembers messages as [`new`](Self::new) does, those of one tenant apart from those of all
+    /// others. [`Delivered::tenant`](crate::event::Delivered::tenant) tells the handler whose message
+    /// it has. A store in memory is shared by all tenants: its capacity is what one of them can use
+    /// up.
+    pub fn from_provider(provider: impl KeyProvider) -> Self {
+        Self {
+            gate: Arc::new(Gate::new(KeySource::per_request(provider))),
         }
     }
 
@@ -69,13 +82,13 @@ impl VerifyWebhookLayer {
     /// Sets how large a body may be, in bytes. Default: 1 MiB; Standard Webhooks recommends that
     /// payloads stay below 20 kB.
     pub fn body_cap(mut self, bytes: usize) -> Self {
-        self.gate_mut().body_cap = bytes;
+        self.gate_mut().limits.cap = bytes;
         self
     }
 
     /// Sets how long a body may take from its first byte to its last. Default: 10 s.
     pub fn body_deadline(mut self, deadline: Duration) -> Self {
-        self.gate_mut().body_deadline = deadline;
+        self.gate_mut().limits.deadline = deadline;
         self
     }
 

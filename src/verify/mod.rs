@@ -9,24 +9,27 @@
 //! 2. The body has no content encoding but `identity`: else 415, `encoding-unsupported`.
 //! 3. The declared length is within the [cap](VerifyWebhookLayer::body_cap): else 413,
 //!    `body-too-large`.
-//! 4. The signature headers are there (else 401, `signature-missing`), single and well-formed (else
+//! 4. The keys are known, where a [provider](KeyProvider) has to find them: else 401,
+//!    `signature-mismatch`; if it fails, or takes longer than 5 s, 503, `keys-unavailable`, with
+//!    `Retry-After`.
+//! 5. The signature headers are there (else 401, `signature-missing`), single and well-formed (else
 //!    400, `header-malformed`).
-//! 5. The signed time is within the tolerance: else 401, `timestamp-stale`.
-//! 6. The body arrives whole, within the cap (else 413, `body-too-large`) and within a
+//! 6. The signed time is within the tolerance: else 401, `timestamp-stale`.
+//! 7. The body arrives whole, within the cap (else 413, `body-too-large`) and within a
 //!    [deadline](VerifyWebhookLayer::body_deadline) over all of it (else 408, `body-timeout`): else
 //!    400, `body-incomplete`.
-//! 7. One of the signatures was made from these bytes with one of the secrets: else 401,
+//! 8. One of the signatures was made from these bytes with one of the secrets: else 401,
 //!    `signature-mismatch`, the same answer to a wrong secret and to a changed body.
-//! 8. The body's id is the header's, if [required](VerifyWebhookLayer::require_signed_id): else 400,
+//! 9. The body's id is the header's, if [required](VerifyWebhookLayer::require_signed_id): else 400,
 //!    `id-mismatch`.
-//! 9. The message is claimed in the dedupe store. It is being handled elsewhere: 409, `in-flight`,
-//!    with `Retry-After`. It was handled: 200 with an empty body. The store fails: 503,
-//!    `store-unavailable`, with `Retry-After`, unless [told otherwise](OnStoreFailure).
-//! 10. The inner service runs; while it does, the claim is renewed. A 2xx commits the claim before the
+//! 10. The message is claimed in the dedupe store. It is being handled elsewhere: 409, `in-flight`,
+//!     with `Retry-After`. It was handled: 200 with an empty body. The store fails: 503,
+//!     `store-unavailable`, with `Retry-After`, unless [told otherwise](OnStoreFailure).
+//! 11. The inner service runs; while it does, the claim is renewed. A 2xx commits the claim before the
 //!     answer's head leaves. Anything else releases it, so that the sender's retry is handled: another
 //!     status, an error, a panic, and a response future that is dropped because the client went away.
 //!
-//! Nothing before point 9 touches the store: forged requests cannot fill it. What a message is known
+//! Nothing before point 10 touches the store: forged requests cannot fill it. What a message is known
 //! by, and for how long, is told in [`dedupe`](crate::dedupe).
 //!
 //! A refusal is an answer of RFC 9457, without details that would help to forge a request.
@@ -85,7 +88,10 @@ mod claim;
 mod extract;
 mod future;
 mod gate;
+mod identity;
+mod keys;
 mod layer;
+mod reading;
 mod rejection;
 mod service;
 
@@ -96,6 +102,7 @@ mod tests;
 pub use self::extract::{LayerMissing, Webhook, WebhookRejection};
 pub use self::future::ResponseFuture;
 pub use self::gate::OnStoreFailure;
+pub use self::keys::{KeyProvider, TenantKeys};
 pub use self::layer::VerifyWebhookLayer;
 pub use self::rejection::RefusalReason;
 pub use self::service::VerifyWebhook;

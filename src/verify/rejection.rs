@@ -14,8 +14,8 @@ use crate::signature::VerifyError;
 /// lease.
 const MOST_RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// How long a sender is asked to wait while the store fails, in seconds.
-const STORE_RETRY_AFTER_SECS: u32 = 10;
+/// How long a sender is asked to wait while the store or the key provider fails, in seconds.
+const OUTAGE_RETRY_AFTER_SECS: u32 = 10;
 
 /// Why a request did not reach the inner service: in the extensions of the answer, for layers and
 /// logs outside. The caller reads only the slug of [`kind`](Self::kind).
@@ -37,6 +37,12 @@ pub enum RefusalReason {
     /// The body broke off.
     #[error("the body could not be read to its end")]
     BodyIncomplete,
+    /// The key provider knows no tenant for the request.
+    #[error("no tenant is known for the request")]
+    UnknownTenant,
+    /// The key provider failed. The log has the cause.
+    #[error("the key provider failed")]
+    KeysUnavailable,
     /// The headers, the time or the signature are wrong.
     #[error(transparent)]
     Signature(#[from] VerifyError),
@@ -71,6 +77,9 @@ impl RefusalReason {
             Self::BodyTooLarge => ProblemKind::BODY_TOO_LARGE,
             Self::BodyTimeout => ProblemKind::BODY_TIMEOUT,
             Self::BodyIncomplete => ProblemKind::BODY_INCOMPLETE,
+            // A stranger is not told which tenants there are.
+            Self::UnknownTenant => ProblemKind::SIGNATURE_MISMATCH,
+            Self::KeysUnavailable => ProblemKind::KEYS_UNAVAILABLE,
             Self::Signature(err) => err.kind(),
             Self::IdMismatch => ProblemKind::ID_MISMATCH,
             Self::InFlight { .. } => ProblemKind::IN_FLIGHT,
@@ -96,7 +105,9 @@ impl RefusalReason {
         let problem = Problem::new(kind);
         match self {
             Self::InFlight { lapses_in } => problem.with_retry_after(retry_after(*lapses_in)),
-            Self::StoreFailed => problem.with_retry_after(STORE_RETRY_AFTER_SECS),
+            Self::StoreFailed | Self::KeysUnavailable => {
+                problem.with_retry_after(OUTAGE_RETRY_AFTER_SECS)
+            }
             _ => problem,
         }
     }

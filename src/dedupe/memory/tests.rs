@@ -35,6 +35,7 @@ mod bounds {
         fn ticket_for(&self, n: usize, replayable: Duration) -> Ticket {
             let body = n.to_string();
             self.dedupe.ticket(&Message {
+                tenant: None,
                 identity: Identity::Unsigned {
                     id: Some(&body),
                     in_body: None,
@@ -307,6 +308,7 @@ mod model {
                     Op::Claim { id, body, time, lease } => {
                         let id = id.to_string();
                         let ticket = dedupe.ticket(&Message {
+                            tenant: None,
                             identity: Identity::Unsigned { id: Some(&id), in_body: None },
                             sent_at: Some(UnixMillis::from_millis(time.into())),
                             body: &[body],

@@ -160,16 +160,33 @@ async fn a_body_that_stalls_or_drips_is_given_up_at_the_deadline() {
     assert_eq!(receiver.handler.calls(), 0);
 }
 
+/// A body that may not be read.
+pub(super) struct Untouchable;
+
+impl Body for Untouchable {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        panic!("the body was read");
+    }
+}
+
 #[tokio::test]
-async fn headers_are_refused_before_a_byte_of_the_body_is_read() {
+async fn headers_are_refused_before_the_body_is_touched() {
     let receiver = Receiver::new(Scheme::banata());
-    let (_never_ends, body) = channel();
     let stale = signed_at(UnixTime::from_secs(1), Scheme::banata(), "msg_1", BODY);
-    let request = stale.map(|_| body);
-    receiver
-        .send(request)
-        .await
-        .assert_refused(401, "timestamp-stale");
+    let malformed = with_header(banata("msg_1", BODY), "webhook-timestamp", "1.5");
+    let mut unsigned = banata("msg_1", BODY);
+    unsigned.headers_mut().remove("webhook-signature");
+    for (request, status, slug) in [
+        (stale, 401, "timestamp-stale"),
+        (malformed, 400, "header-malformed"),
+        (unsigned, 401, "signature-missing"),
+    ] {
+        let reply = receiver.send(request.map(|_| Untouchable)).await;
+        reply.assert_refused(status, slug);
+    }
 }
 
 proptest! {

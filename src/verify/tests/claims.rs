@@ -137,6 +137,7 @@ async fn a_handler_that_blocks_before_it_first_waits_does_not_put_the_renewal_of
     let verifier = verifier.secret(SECRET).unwrap().build().unwrap();
     let dedupe = MemoryDedupe::new().dedupe("crm").unwrap();
     let message = Message {
+        tenant: None,
         identity: Identity::Signed("msg_1"),
         sent_at: Some(clock.now()),
         body: BODY.as_bytes(),

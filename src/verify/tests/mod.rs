@@ -7,6 +7,7 @@ mod extract;
 mod refusals;
 mod replays;
 mod stores;
+mod tenants;
 
 use std::convert::Infallible;
 use std::future::pending;

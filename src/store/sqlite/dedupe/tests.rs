@@ -57,6 +57,7 @@ const LEASE: Duration = Duration::from_secs(60);
 
 fn unsigned(dedupe: &Dedupe, id: &str, sent_at: UnixMillis) -> Ticket {
     dedupe.ticket(&Message {
+        tenant: None,
         identity: Identity::Unsigned {
             id: Some(id),
             in_body: None,
