@@ -15,25 +15,25 @@ use super::time_unit::TimeUnit;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Scheme {
     pub(super) name: &'static str,
-    pub(super) family: Family,
+    pub(crate) family: Family,
     /// Judged where the signature header of `family` is not there.
     pub(super) fallback: Option<Family>,
-    pub(super) grammar: Grammar,
+    pub(crate) grammar: Grammar,
     pub(super) encoding: SignatureEncoding,
     pub(super) content: Content<'static>,
     pub(super) algorithm: Algorithm,
     pub(super) unit: TimeUnit,
-    pub(super) tolerance: Duration,
+    pub(crate) tolerance: Duration,
     pub(super) id_source: IdSource,
 }
 
 /// The names of headers that belong together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Family {
-    pub(super) id: Option<&'static str>,
+pub(crate) struct Family {
+    pub(crate) id: Option<&'static str>,
     /// Where the grammar has the time in the signature header, this one only repeats it.
-    pub(super) timestamp: Option<&'static str>,
-    pub(super) signature: &'static str,
+    pub(crate) timestamp: Option<&'static str>,
+    pub(crate) signature: &'static str,
 }
 
 /// Where a message's id comes from, which decides how far it may be trusted.

@@ -1,5 +1,5 @@
-//! What tests of this crate, and of programs that use it, need: time and chance under control, and
-//! the conformance suite of every port.
+//! What tests of this crate, and of programs that use it, need: time and chance under control, a
+//! [sender](FakeSender) of genuine and of forged webhooks, and the conformance suite of every port.
 
 mod clock;
 #[cfg(feature = "verify")]
@@ -22,9 +22,13 @@ mod entropy;
     reason = "a test that cannot go on fails"
 )]
 pub mod mirror_suite;
+#[cfg(feature = "verify")]
+mod sender;
 
 pub use self::clock::ManualClock;
 pub use self::entropy::SeededEntropy;
+#[cfg(feature = "verify")]
+pub use self::sender::{Corruption, Expected, FakeSender, SameMessage, Sent};
 #[cfg(feature = "verify")]
 pub use crate::__dedupe_store_tests as dedupe_store_tests;
 #[cfg(feature = "mirror")]

@@ -24,6 +24,8 @@ mod jwt;
 mod jwt_routes;
 #[cfg(all(feature = "verify", feature = "axum", feature = "sqlite"))]
 mod mirror;
+#[cfg(all(feature = "verify", feature = "test-util"))]
+mod sender;
 #[cfg(all(
     feature = "sqlite",
     feature = "postgres",

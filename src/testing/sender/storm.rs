@@ -1,0 +1,200 @@
+//! Many messages on a bad network.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use serde_json::Value;
+
+use super::FakeSender;
+use super::corruption::{Corruption, before};
+use crate::entropy::{Entropy, random};
+use crate::id::MessageId;
+use crate::signature::IdSource;
+
+/// A request of a [storm](FakeSender::storm).
+#[non_exhaustive]
+#[derive(Debug)]
+pub struct Sent {
+    /// The place of its message among those that the storm was made of, counted from 0.
+    pub message: usize,
+    /// What arrives.
+    pub request: Request<Full<Bytes>>,
+    /// How a right receiver answers if the requests arrive one after the other, and every message
+    /// that is handled is handled with success.
+    pub expected: Expected,
+}
+
+/// How a receiver must answer.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Expected {
+    /// With the handler's success: nothing genuine of this message came before.
+    Handled,
+    /// With 200, and without calling the handler: a retry of the sender, or a copy.
+    Duplicate,
+    /// With a refusal, and without calling the handler.
+    Refused(Corruption),
+}
+
+/// Two messages that a receiver would take for one: they have the same id, or, where the id is not
+/// what the scheme knows them by, the same body.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "to a receiver the messages {first} and {second} are one: their ids, or their bodies, are the same"
+)]
+pub struct SameMessage {
+    /// The place of the one.
+    pub first: usize,
+    /// The place of the other.
+    pub second: usize,
+}
+
+impl Expected {
+    /// Returns whether a receiver may answer so: a 2xx to what it handles, 200 to a duplicate, or 409
+    /// while the first is in work, and the [refusal](Corruption::refusal) of what is corrupted.
+    #[must_use]
+    pub fn is_met_by(self, status: StatusCode) -> bool {
+        match self {
+            Self::Handled => status.is_success(),
+            Self::Duplicate => status == StatusCode::OK || status == StatusCode::CONFLICT,
+            Self::Refused(corruption) => status == corruption.refusal().status(),
+        }
+    }
+}
+
+impl FakeSender {
+    /// Sends `messages` through a bad network: what arrives, in its order.
+    ///
+    /// Every message arrives one to three times, late by up to a tenth of the scheme's tolerance: as a
+    /// copy of the same request, or as the sender's retry with a new time. With it comes a forgery, of
+    /// a [`Corruption`] that chance picks. All that is shuffled, and the same for the same `entropy`:
+    /// give it a [`SeededEntropy`](super::SeededEntropy).
+    ///
+    /// A request with a time but without an id can only be known again by its time: of such messages
+    /// there are copies and no retries (see [`dedupe`](crate::dedupe)).
+    ///
+    /// # Errors
+    ///
+    /// [`SameMessage`] if a receiver could not tell two of the messages apart.
+    pub fn storm<I, B>(&self, messages: I, entropy: &dyn Entropy) -> Result<Vec<Sent>, SameMessage>
+    where
+        I: IntoIterator<Item = (MessageId, B)>,
+        B: Into<Bytes>,
+    {
+        let messages = messages.into_iter().map(|(id, body)| (id, body.into()));
+        let messages: Vec<(MessageId, Bytes)> = messages.collect();
+        self.check_differ(&messages)?;
+        let mut storm = Vec::with_capacity(3 * messages.len());
+        for (message, (id, body)) in messages.iter().enumerate() {
+            let genuine = self.genuine(id, body, entropy).into_iter();
+            let genuine = genuine.map(|request| (request, Expected::Duplicate));
+            let forged = self.forged(id, body, entropy).into_iter();
+            let forged = forged.map(|(request, how)| (request, Expected::Refused(how)));
+            storm.extend(genuine.chain(forged).map(|(request, expected)| Sent {
+                message,
+                request,
+                expected,
+            }));
+        }
+        shuffle(&mut storm, entropy);
+        let mut seen = HashSet::new();
+        for sent in &mut storm {
+            if sent.expected == Expected::Duplicate && seen.insert(sent.message) {
+                sent.expected = Expected::Handled;
+            }
+        }
+        Ok(storm)
+    }
+
+    fn check_differ(&self, messages: &[(MessageId, Bytes)]) -> Result<(), SameMessage> {
+        let (mut ids, mut names) = (HashMap::new(), HashMap::new());
+        for (second, (id, body)) in messages.iter().enumerate() {
+            let same_id = ids.insert(id, second);
+            let same_name = names.insert(self.name(id, body), second);
+            if let Some(first) = same_id.or(same_name) {
+                return Err(SameMessage { first, second });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what a receiver knows a message by, apart from its time: an authentic id, or the body.
+    fn name<'m>(&self, id: &'m MessageId, body: &'m Bytes) -> (Option<Cow<'m, str>>, &'m [u8]) {
+        let authentic = match self.scheme.id_source() {
+            IdSource::SignedHeader => Some(Cow::Borrowed(id.as_str())),
+            IdSource::SignedBody(pointer) => string_at(body, pointer).map(Cow::Owned),
+            IdSource::UnsignedHeader => None,
+        };
+        match authentic {
+            Some(id) => (Some(id), b""),
+            None => (None, body),
+        }
+    }
+
+    /// Whether a request with a new time is known to carry the same message.
+    fn is_known_again(&self, id: &MessageId, body: &Bytes) -> bool {
+        let has_id = self.scheme.family.id.is_some();
+        has_id || !self.scheme.has_time() || self.name(id, body).0.is_some()
+    }
+
+    fn genuine(
+        &self,
+        id: &MessageId,
+        body: &Bytes,
+        entropy: &dyn Entropy,
+    ) -> Vec<Request<Full<Bytes>>> {
+        let sign = || {
+            // A tenth of an hour at most.
+            let most = u16::try_from(self.scheme.tolerance.as_secs() / 10).unwrap_or(u16::MAX);
+            let late = below(usize::from(most) + 1, entropy);
+            let signed_at = before(self.now(), late as u64);
+            self.request_signed_at(signed_at, id, body.clone())
+        };
+        let mut requests = vec![sign()];
+        for _ in 0..below(3, entropy) {
+            let is_retry = self.is_known_again(id, body) && below(2, entropy) == 0;
+            requests.push(if is_retry {
+                sign()
+            } else {
+                requests[0].clone()
+            });
+        }
+        requests
+    }
+
+    /// Makes a forgery of the kind that chance picks, or of the next one that there is.
+    fn forged(
+        &self,
+        id: &MessageId,
+        body: &Bytes,
+        entropy: &dyn Entropy,
+    ) -> Option<(Request<Full<Bytes>>, Corruption)> {
+        let kinds = Corruption::ALL;
+        let start = below(kinds.len(), entropy);
+        let mut from_start = kinds.iter().cycle().skip(start).take(kinds.len());
+        from_start.find_map(|how| Some((self.corrupted(id, body.clone(), *how)?, *how)))
+    }
+}
+
+fn string_at(body: &[u8], pointer: &str) -> Option<String> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let text = value.pointer(pointer)?.as_str()?;
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Puts the items into an order of chance (Fisher and Yates).
+fn shuffle<T>(items: &mut [T], entropy: &dyn Entropy) {
+    for last in (1..items.len()).rev() {
+        items.swap(last, below(last + 1, entropy));
+    }
+}
+
+/// Returns a number below `end`, nearly as often each.
+fn below(end: usize, entropy: &dyn Entropy) -> usize {
+    let number = u32::from_le_bytes(random(entropy));
+    number as usize % end
+}
