@@ -35,6 +35,8 @@ mod sender;
 mod servers;
 #[cfg(feature = "test-util")]
 mod signature;
+#[cfg(all(feature = "verify", feature = "test-util"))]
+mod stacks;
 #[cfg(all(feature = "verify", feature = "axum", feature = "test-util"))]
 mod verify;
 #[cfg(all(feature = "delivery", feature = "test-util"))]
