@@ -43,6 +43,8 @@ pub mod delivery;
 pub mod egress;
 #[cfg(feature = "jwt")]
 pub mod jwks;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "mirror")]
 pub mod mirror;
 #[cfg(feature = "emit")]

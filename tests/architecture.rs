@@ -58,7 +58,8 @@ const ROOMS: &[Room] = &[
     room("store/sqlite", &[L0, L1, L2]),
     room("store/postgres", &[L0, L1, L2]),
     room("store/redis", &[L0, L1, L2]),
-    room("verify", &[L0, L1, L2]),
+    room("metrics", &[L0]),
+    room("verify", &[L0, L1, L2, "metrics"]),
     room("emit", &[L0, L1, L2]),
     room("jwt", &[L0, L1, L2]),
     room("worker", &[L0, L1, L2, "client"]),
@@ -90,8 +91,8 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "tokio",
         &[
-            "body", "dedupe", "delivery", "jwks", "mirror", "store", "client", "verify", "emit",
-            "jwt", "work", "worker",
+            "body", "metrics", "dedupe", "delivery", "jwks", "mirror", "store", "client", "verify",
+            "emit", "jwt", "work", "worker",
         ],
     ),
 ];

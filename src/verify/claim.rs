@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::meters::{Meters, Operation};
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Dedupe, Message, Reply, Ticket};
 use crate::signature::Verifier;
@@ -45,6 +46,7 @@ struct Held {
     dedupe: Dedupe,
     clock: Verifier,
     ticket: Ticket,
+    meters: Meters,
 }
 
 enum Renewal {
@@ -72,12 +74,14 @@ impl Claim {
         dedupe: &Dedupe,
         clock: &Verifier,
         message: &Message<'_>,
+        meters: &Meters,
     ) -> Result<Asked, StoreError> {
         let mut claim = Self {
             held: Held {
                 dedupe: dedupe.clone(),
                 clock: clock.clone(),
                 ticket: dedupe.ticket(message),
+                meters: meters.clone(),
             },
             // Counted from here, like the lease: a handler may block before it is first pending.
             renewal: Renewal::NotTimed(Instant::now()),
@@ -192,7 +196,7 @@ impl Held {
         match answer {
             Ok(()) => RENEW_AFTER,
             Err(err) => {
-                self.warn(&err, "a claim could not be renewed");
+                self.warn(Operation::Renew, &err, "a claim could not be renewed");
                 RENEW_AGAIN_AFTER
             }
         }
@@ -232,7 +236,11 @@ impl Held {
         if succeeded {
             self.commit_again(err).await;
         } else if !err.is_lease_lost() {
-            self.warn(&err, "a claim could not be released; it lapses by itself");
+            self.warn(
+                Operation::Release,
+                &err,
+                "a claim could not be released; it lapses by itself",
+            );
         }
     }
 
@@ -241,7 +249,11 @@ impl Held {
             if err.is_lease_lost() {
                 break;
             }
-            self.warn(&err, "a handled message was not recorded; trying again");
+            self.warn(
+                Operation::Commit,
+                &err,
+                "a handled message was not recorded; trying again",
+            );
             sleep(wait).await;
             match self.commit().await {
                 Ok(()) => return,
@@ -256,7 +268,8 @@ impl Held {
         );
     }
 
-    fn warn(&self, err: &StoreError, what: &'static str) {
+    fn warn(&self, operation: Operation, err: &StoreError, what: &'static str) {
+        self.meters.store_failed(operation);
         let source = self.dedupe.source();
         tracing::warn!(source, error = %err, cause = err.source(), "{what}");
     }

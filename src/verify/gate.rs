@@ -9,10 +9,13 @@ use http::Request;
 use http::request::Parts;
 use http_body::Body;
 use http_body_util::Full;
+use tracing::Span;
 
 use super::claim::{Asked, Claim};
+use super::handled::{self, Handled};
 use super::identity::{id_in_body, identity, is_vouched_for};
 use super::keys::{KeySource, Keys};
+use super::meters::{Meters, Operation, Timer};
 use super::reading::Limits;
 use super::rejection::RefusalReason;
 use crate::body::BoxError;
@@ -54,12 +57,14 @@ pub(super) struct Gate {
     pub(super) on_store_failure: OnStoreFailure,
     pub(super) require_signed_id: bool,
     pub(super) limits: Limits,
+    meters: Meters,
 }
 
-/// A request that may be handled, and the claim on its message.
+/// A request that may be handled, the claim on its message, and who sees how it ends.
 pub(super) struct Admitted {
     pub(super) request: Request<Full<Bytes>>,
     pub(super) claim: Option<Claim>,
+    pub(super) handled: Handled,
 }
 
 /// What the log may say of a request: of its own content nothing but an id whose signature was right.
@@ -72,9 +77,11 @@ struct Known {
 
 impl Gate {
     pub(super) fn new(keys: KeySource) -> Self {
+        let dedupe = Dedupe::in_memory();
         Self {
             keys,
-            dedupe: Some(Dedupe::in_memory()),
+            meters: Meters::new(dedupe.source()),
+            dedupe: Some(dedupe),
             on_store_failure: OnStoreFailure::default(),
             require_signed_id: false,
             limits: Limits {
@@ -84,25 +91,55 @@ impl Gate {
         }
     }
 
+    /// Sets what remembers messages; `None`: nothing.
+    pub(super) fn remember_in(&mut self, dedupe: Option<Dedupe>) {
+        self.dedupe = dedupe;
+        self.meters = Meters::new(self.source());
+    }
+
+    /// Returns the receiver's name.
+    fn source(&self) -> &str {
+        self.dedupe.as_ref().map_or("none", Dedupe::source)
+    }
+
+    /// Makes the span of a request.
+    pub(super) fn span(&self) -> Span {
+        handled::span(self.source())
+    }
+
     pub(super) async fn judge<B>(
         self: Arc<Self>,
         request: Request<B>,
+        span: Span,
     ) -> Result<Admitted, RefusalReason>
     where
         B: Body,
         B::Error: Into<BoxError>,
     {
+        let timer = Timer::start();
         let (mut parts, body) = request.into_parts();
         let mut known = Known {
             scheme: self.keys.scheme(),
             ..Known::default()
         };
         let admitted = self.admit(&parts, body, &mut known).await;
-        let (delivered, claim) = admitted.inspect_err(|reason| refused(reason, &known))?;
+        known.record(&span);
+        let (delivered, claim) = admitted.inspect_err(|reason| {
+            self.meters.refused(reason);
+            refused(reason, &known, &span);
+        })?;
+        if let Some(id) = delivered.id() {
+            span.record("id", id);
+        }
+        let handled = Handled::begin(&self.meters, timer, span);
         let body = Full::new(delivered.body().clone());
         parts.extensions.insert(delivered);
         let request = Request::from_parts(parts, body);
-        Ok(Admitted { request, claim })
+        Ok(Admitted {
+            request,
+            claim,
+            handled,
+        })
     }
 
     async fn admit<B>(
@@ -121,6 +158,7 @@ impl Gate {
         known.scheme = Some(scheme.name());
         known.tenant.clone_from(&keys.tenant);
         let (signed, verified, body) = self.verify(&keys.verifier, parts, body).await?;
+        self.meters.verified(verified, &keys.verifier);
 
         let in_body = id_in_body(scheme, &body);
         let identity = identity(scheme, signed.id(), in_body.as_deref());
@@ -175,7 +213,7 @@ impl Gate {
         let Some(dedupe) = &self.dedupe else {
             return Ok(None);
         };
-        match Claim::ask(dedupe, &keys.verifier, message).await {
+        match Claim::ask(dedupe, &keys.verifier, message, &self.meters).await {
             Ok(Asked::Granted { claim, other_body }) => {
                 if other_body {
                     warn_of_reuse(keys, message.identity.id());
@@ -191,6 +229,7 @@ impl Gate {
     }
 
     fn store_failed(&self, err: &StoreError) -> Result<Option<Claim>, RefusalReason> {
+        self.meters.store_failed(Operation::Claim);
         let cause = err.source();
         match self.on_store_failure {
             OnStoreFailure::FailClosed => {
@@ -221,10 +260,26 @@ fn warn_of_reuse(keys: &Keys, id: Option<&str>) {
     );
 }
 
+impl Known {
+    fn record(&self, span: &Span) {
+        let fields = [
+            ("scheme", self.scheme),
+            ("tenant", self.tenant.as_deref()),
+            ("id", self.id.as_deref()),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                span.record(name, value);
+            }
+        }
+    }
+}
+
 /// Sees every request that is not handed on.
-fn refused(reason: &RefusalReason, known: &Known) {
+fn refused(reason: &RefusalReason, known: &Known, span: &Span) {
     let (scheme, tenant, id) = (known.scheme, known.tenant.as_deref(), known.id.as_deref());
     let problem = reason.kind().map(ProblemKind::slug);
+    span.record("outcome", problem.unwrap_or("duplicate"));
     match reason {
         RefusalReason::Signature(VerifyError::ClockNotSet)
         | RefusalReason::KeysUnavailable

@@ -47,7 +47,7 @@ impl VerifyWebhookLayer {
     /// Sets where messages are remembered, and under which name. Default: a
     /// [`MemoryDedupe`](crate::dedupe::MemoryDedupe) of this layer's own.
     pub fn with_dedupe(mut self, dedupe: Dedupe) -> Self {
-        self.gate_mut().dedupe = Some(dedupe);
+        self.gate_mut().remember_in(Some(dedupe));
         self
     }
 
@@ -58,7 +58,7 @@ impl VerifyWebhookLayer {
     /// Whoever has recorded a request can then repeat its effect for as long as its time is within the
     /// tolerance. Turn deduplication off only where handling a message twice is harmless.
     pub fn without_dedupe(mut self) -> Self {
-        self.gate_mut().dedupe = None;
+        self.gate_mut().remember_in(None);
         self
     }
 

@@ -70,9 +70,9 @@
 //!
 //! - The layer must stand outside everything that changes the body: decompression, and limits that
 //!   cut it.
-//! - The inner service is ready, and holds what readiness reserved, while the body arrives and is
-//!   judged. Put a concurrency limit that strangers must not use up inside of the handler's work, or
-//!   limit connections instead.
+//! - The layer is always ready. The inner service is made ready after a request was accepted: a
+//!   concurrency limit behind the layer counts genuine messages only, and one that waits for its turn
+//!   keeps its claim. Strangers are limited by connections, or by a limit in front of the layer.
 //! - A panic of the handler is not caught. Put `CatchPanicLayer` outside for a 500.
 //! - A request that is refused early leaves its body unread. hyper then reads what has come already
 //!   and closes an HTTP/1 connection if that was not all; over HTTP/2 it resets the stream. Bytes of a
@@ -88,9 +88,11 @@ mod claim;
 mod extract;
 mod future;
 mod gate;
+mod handled;
 mod identity;
 mod keys;
 mod layer;
+mod meters;
 mod reading;
 mod rejection;
 mod service;

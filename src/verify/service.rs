@@ -1,6 +1,5 @@
 //! The service.
 
-use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -38,15 +37,15 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, S::Future>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx)
+    /// Is always ready: a stranger's request must not hold what the inner service reserves for one
+    /// that it handles. It is made ready once a request has been accepted.
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // `poll_ready` reserved capacity in `self.inner`; a clone has reserved none. The reserved one
-        // goes into the future, the clone stays for the next request.
-        let clone = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, clone);
-        ResponseFuture::new(Arc::clone(&self.gate).judge(request), ready)
+        let span = self.gate.span();
+        let verdict = Arc::clone(&self.gate).judge(request, span.clone());
+        ResponseFuture::new(verdict, self.inner.clone(), span)
     }
 }

@@ -10,10 +10,10 @@ use tokio::sync::mpsc;
 
 use super::*;
 
-type Chunk = Result<Frame<Bytes>, BoxError>;
+pub(super) type Chunk = Result<Frame<Bytes>, BoxError>;
 
 /// A body whose chunks the test sends.
-struct Chunks(mpsc::UnboundedReceiver<Chunk>);
+pub(super) struct Chunks(mpsc::UnboundedReceiver<Chunk>);
 
 impl futures_core::Stream for Chunks {
     type Item = Chunk;
@@ -23,7 +23,7 @@ impl futures_core::Stream for Chunks {
     }
 }
 
-fn channel() -> (mpsc::UnboundedSender<Chunk>, StreamBody<Chunks>) {
+pub(super) fn channel() -> (mpsc::UnboundedSender<Chunk>, StreamBody<Chunks>) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (sender, StreamBody::new(Chunks(receiver)))
 }

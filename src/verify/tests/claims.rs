@@ -9,6 +9,7 @@ use super::*;
 use crate::clock::Clock as _;
 use crate::dedupe::{Identity, MemoryDedupe, Message};
 use crate::verify::claim::{Asked, Claim};
+use crate::verify::meters::Meters;
 
 /// Lets everything run that can run.
 async fn settle() {
@@ -147,7 +148,10 @@ async fn a_handler_that_blocks_before_it_first_waits_does_not_put_the_renewal_of
         clock.advance(time);
         tokio::time::advance(time).await;
     };
-    let asked = Claim::ask(&dedupe, &verifier, &message).await.unwrap();
+    let meters = Meters::new("crm");
+    let asked = Claim::ask(&dedupe, &verifier, &message, &meters)
+        .await
+        .unwrap();
     let Asked::Granted { mut claim, .. } = asked else {
         panic!("nobody else has it");
     };
@@ -158,7 +162,9 @@ async fn a_handler_that_blocks_before_it_first_waits_does_not_put_the_renewal_of
     })
     .await;
     pass(Duration::from_secs(40)).await;
-    let second = Claim::ask(&dedupe, &verifier, &message).await.unwrap();
+    let second = Claim::ask(&dedupe, &verifier, &message, &meters)
+        .await
+        .unwrap();
     assert!(matches!(second, Asked::InFlight { .. }));
 }
 

@@ -4,8 +4,12 @@ mod bodies;
 mod claims;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod readiness;
 mod refusals;
 mod replays;
+mod spans;
 mod stores;
 mod tenants;
 

@@ -68,6 +68,14 @@ impl Remote {
     }
 }
 
+/// A store whose claims fail, for the receiver named `source`.
+#[cfg(feature = "metrics")]
+pub(super) fn failing(source: &str) -> Dedupe {
+    let store = Remote::default();
+    store.set(|troubles| troubles.claim = Trouble::Fails);
+    Dedupe::new(store, source).unwrap()
+}
+
 impl DedupeStore for Remote {
     async fn claim(
         &self,

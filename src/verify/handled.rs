@@ -1,0 +1,61 @@
+//! One request as operators see it: its span, and how it ended.
+
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::meters::{Meters, Outcome, Timer};
+
+/// An accepted request until its handler ends. Dropped before that, the handler was cancelled.
+pub(super) struct Handled {
+    meters: Meters,
+    timer: Timer,
+    span: Span,
+    is_over: bool,
+}
+
+impl Handled {
+    pub(super) fn begin(meters: &Meters, timer: Timer, span: Span) -> Self {
+        meters.accepted();
+        Self {
+            meters: meters.clone(),
+            timer,
+            span,
+            is_over: false,
+        }
+    }
+
+    pub(super) fn end(mut self, succeeded: bool) {
+        self.is_over = true;
+        self.tell(if succeeded {
+            Outcome::Success
+        } else {
+            Outcome::Failure
+        });
+    }
+
+    fn tell(&self, outcome: Outcome) {
+        self.span.record("outcome", outcome.name());
+        self.meters.handled(outcome, self.timer);
+    }
+}
+
+impl Drop for Handled {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.tell(Outcome::Cancelled);
+        }
+    }
+}
+
+/// Makes the span of a request to the receiver named `source`; the rest is filled in as it becomes
+/// known, the id not before the signature was found right.
+pub(super) fn span(source: &str) -> Span {
+    tracing::info_span!(
+        "webhook",
+        source,
+        scheme = Empty,
+        tenant = Empty,
+        id = Empty,
+        outcome = Empty
+    )
+}
