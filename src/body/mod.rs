@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "verify", feature = "emit"))]
 mod collect;
+#[cfg(any(feature = "verify", feature = "emit"))]
+mod gather;
 
 use std::error::Error;
 use std::pin::Pin;
@@ -16,7 +18,7 @@ use pin_project_lite::pin_project;
 #[cfg(feature = "verify")]
 pub(crate) use self::collect::CollectError;
 #[cfg(any(feature = "verify", feature = "emit"))]
-pub(crate) use self::collect::collect;
+pub(crate) use self::collect::{Limits, collect};
 use crate::problem::Problem;
 
 /// Any error of a body or a service.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use tower_service::Service;
 
 use super::lenient;
-use crate::body::{BoxError, collect};
+use crate::body::{BoxError, Limits, collect};
 use crate::event::{AuthEvent, Session, User};
 
 /// Resolves the session of a request from its cookie or bearer token.
@@ -173,7 +173,7 @@ where
         StatusCode::UNAUTHORIZED => return Ok(None),
         status => return Err(GetSessionFailed(status).into()),
     }
-    let body = collect(response.into_body(), CAP, DEADLINE).await?;
+    let body = collect(Vec::new(), response.into_body(), LIMITS, |_piece| {}).await?;
     let answer: Value = lenient::read(&body)?;
     match ActiveSession::from_json(&answer) {
         None if !answer.is_null() => Err(GetSessionFailed(StatusCode::OK).into()),
@@ -194,7 +194,10 @@ impl<S> fmt::Debug for GetSession<S> {
 #[error("get-session answered {0} with something other than a session or null")]
 struct GetSessionFailed(StatusCode);
 
-const CAP: usize = 64 * 1024;
+const LIMITS: Limits = Limits {
+    cap: 64 * 1024,
+    deadline: DEADLINE,
+};
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The dyn twin of [`SessionLookup`].

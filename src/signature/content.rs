@@ -18,12 +18,12 @@ pub(crate) enum Part<'t> {
     Text(&'t str),
 }
 
-/// What a template is filled with.
-pub(super) struct Message<'a> {
+/// What a template is filled with around the body, which may still have to come.
+#[derive(Clone, Copy)]
+pub(super) struct Filling<'a> {
     pub(super) content: &'a Content<'a>,
     pub(super) id: &'a str,
     pub(super) time: &'a str,
-    pub(super) body: &'a [u8],
 }
 
 /// What is wrong with a template for signed content.
@@ -143,16 +143,27 @@ impl Part<'_> {
     }
 }
 
-impl Message<'_> {
-    /// Hands over the signed bytes, piece by piece.
-    pub(super) fn each_piece(&self, mut take: impl FnMut(&[u8])) {
-        for part in self.content.parts() {
-            take(match part {
-                Part::Id => self.id.as_bytes(),
-                Part::Time => self.time.as_bytes(),
-                Part::Text(text) => text.as_bytes(),
-                Part::Body => self.body,
-            });
+impl Filling<'_> {
+    /// Hands over the signed bytes before the body, piece by piece.
+    pub(super) fn before_body(&self, take: impl FnMut(&[u8])) {
+        let parts = self.content.parts().iter();
+        self.each(parts.take_while(|part| !part.is(Part::Body)), take);
+    }
+
+    /// Hands over the signed bytes behind the body, piece by piece.
+    pub(super) fn behind_body(&self, take: impl FnMut(&[u8])) {
+        let parts = self.content.parts().iter();
+        self.each(parts.skip_while(|part| !part.is(Part::Body)), take);
+    }
+
+    fn each<'p>(&self, parts: impl Iterator<Item = &'p Part<'p>>, mut take: impl FnMut(&[u8])) {
+        for part in parts {
+            match part {
+                Part::Id => take(self.id.as_bytes()),
+                Part::Time => take(self.time.as_bytes()),
+                Part::Text(text) => take(text.as_bytes()),
+                Part::Body => {}
+            }
         }
     }
 }

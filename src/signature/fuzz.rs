@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::content::{Content, Message, Part};
+use super::content::{Content, Filling, Part};
 use super::doctor::{BodyChange, Diagnosis, diagnose};
 use super::scheme::Scheme;
 use super::signer::Signer;
@@ -21,14 +21,15 @@ pub(crate) fn content_is_unambiguous(template: &str, body: &[u8]) {
         .chars()
         .filter(|c| content.id_end() != u8::try_from(*c).ok())
         .collect();
-    let message = Message {
+    let filling = Filling {
         content: &content,
         id: &id,
         time: TIME,
-        body,
     };
     let mut signed = Vec::new();
-    message.each_piece(|piece| signed.extend_from_slice(piece));
+    filling.before_body(|piece| signed.extend_from_slice(piece));
+    signed.extend_from_slice(body);
+    filling.behind_body(|piece| signed.extend_from_slice(piece));
 
     let (mut start, mut end) = (0, signed.len());
     let parts = content.parts();

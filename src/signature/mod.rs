@@ -39,7 +39,8 @@
 //!    content under one of the keys that have not ended. For HMAC-SHA256 every key and every signature
 //!    is tried, in constant time.
 //!
-//! Points 1 to 5 need no body: [`Verifier::check_headers`]. Point 6 is [`Verifier::check_body`].
+//! Points 1 to 5 need no body: [`Verifier::check_headers`]. Point 6 is [`Verifier::check_body`], or
+//! [`Verifier::begin_body`] for a body that comes in pieces.
 //!
 //! # The doctor
 //!
@@ -48,6 +49,7 @@
 //! what it says is of use to a forger as well. `examples/doctor.rs` reads a saved request.
 
 mod algorithm;
+mod body_check;
 mod builder;
 mod config_error;
 mod content;
@@ -55,6 +57,8 @@ mod doctor;
 mod encoding;
 mod grammar;
 mod headers;
+#[cfg(feature = "verify")]
+mod kept_body;
 mod key;
 mod presets;
 mod scheme;
@@ -64,6 +68,7 @@ mod time_unit;
 mod verifier;
 mod verify_error;
 
+pub use self::body_check::BodyCheck;
 pub use self::builder::VerifierBuilder;
 pub use self::config_error::ConfigError;
 pub use self::content::ContentError;

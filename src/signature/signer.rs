@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::algorithm::SigningKey;
 use super::config_error::ConfigError;
-use super::content::Message;
+use super::content::Filling;
 use super::headers;
 use super::key;
 use super::scheme::Scheme;
@@ -62,13 +62,12 @@ impl Signer {
         let Inner { scheme, keys } = &*self.0;
         let family = &scheme.family;
         let time = scheme.unit.write(now);
-        let message = Message {
+        let filling = Filling {
             content: &scheme.content,
             id: id.as_str(),
             time: &time,
-            body,
         };
-        let sign = |key: &SigningKey| scheme.encoding.encode(&key.sign(&message));
+        let sign = |key: &SigningKey| scheme.encoding.encode(&key.sign(&filling, body));
         let signatures: Vec<_> = keys.iter().map(sign).collect();
         let mut signature = ascii(&scheme.grammar.write(&time, &signatures));
         signature.set_sensitive(true);

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use super::algorithm::Key;
+use super::algorithm::{Key, Running};
+use super::body_check::BodyCheck;
 use super::builder::VerifierBuilder;
 use super::config_error::ConfigError;
-use super::content::Message;
+use super::content::Filling;
 use super::doctor::{Case, Diagnosis};
 use super::grammar::Parsed;
 use super::headers::{self, Names, Read};
@@ -24,10 +25,10 @@ use crate::secret::{Secret, SecretError};
 ///
 /// Cheap to clone. Accepting a request allocates nothing where the scheme's keys are shared secrets.
 #[derive(Clone)]
-pub struct Verifier(Arc<Inner>);
+pub struct Verifier(pub(super) Arc<Inner>);
 
-struct Inner {
-    scheme: Scheme,
+pub(super) struct Inner {
+    pub(super) scheme: Scheme,
     families: Box<[Names]>,
     keys: Box<[(Held, Key)]>,
     /// Some secret ends.
@@ -154,7 +155,8 @@ impl Verifier {
         })
     }
 
-    /// Judges the body of a request whose headers passed.
+    /// Judges the body of a request whose headers passed. One that comes in pieces can be judged as it
+    /// comes: [`begin_body`](Self::begin_body).
     ///
     /// # Errors
     ///
@@ -164,24 +166,40 @@ impl Verifier {
         signed: &SignedHeaders<'_>,
         body: &[u8],
     ) -> Result<Verified, VerifyError> {
-        let Inner { scheme, keys, .. } = &*self.0;
-        let message = Message {
-            content: &scheme.content,
-            id: signed.id.unwrap_or_default(),
-            time: signed.time,
-            body,
-        };
-        let mut matching = None;
-        for (index, (held, key)) in keys.iter().enumerate() {
-            let found = held.is_valid_at(signed.now)
-                && key.signed(&message, &signed.parsed, scheme.encoding);
-            matching = matching.or(found.then_some(index));
-        }
-        let key = matching.ok_or(VerifyError::Mismatch)?;
-        Ok(Verified {
-            key,
-            sent_at: signed.sent_at,
-        })
+        let filling = self.0.filling(signed);
+        let whole = self.0.scheme.algorithm.whole(&filling, body);
+        let running = self.0.begin(signed).map(|(index, mut running)| {
+            running.update(body);
+            (index, running)
+        });
+        self.0.judge(signed, running, &whole)
+    }
+
+    /// Judges the body of a request whose headers passed, while it comes.
+    ///
+    /// Takes no memory that grows with the body, except for [Ed25519], whose message has to be there
+    /// in one piece.
+    ///
+    /// ```
+    /// # use http::HeaderMap;
+    /// # use tower_auth_sync::signature::{Scheme, Verified, Verifier, VerifyError};
+    /// fn verify<'b>(
+    ///     verifier: &Verifier,
+    ///     headers: &HeaderMap,
+    ///     pieces: impl Iterator<Item = &'b [u8]>,
+    /// ) -> Result<Verified, VerifyError> {
+    ///     let signed = verifier.check_headers(headers)?;
+    ///     let mut body = verifier.begin_body(&signed);
+    ///     for piece in pieces {
+    ///         body.update(piece);
+    ///     }
+    ///     body.finish()
+    /// }
+    /// ```
+    ///
+    /// [Ed25519]: crate::signature::Scheme::standard_webhooks_v1a
+    pub fn begin_body<'a>(&'a self, signed: &'a SignedHeaders<'a>) -> BodyCheck<'a> {
+        BodyCheck::new(&self.0, signed)
     }
 
     /// Says why a request was refused: what would have to be different for it to be accepted.
@@ -214,6 +232,45 @@ impl fmt::Debug for Verifier {
 }
 
 impl Inner {
+    pub(super) fn filling<'a>(&'a self, signed: &'a SignedHeaders<'_>) -> Filling<'a> {
+        Filling {
+            content: &self.scheme.content,
+            id: signed.id.unwrap_or_default(),
+            time: signed.time,
+        }
+    }
+
+    /// Sets the keys that have not ended to work, in their order.
+    pub(super) fn begin<'a>(
+        &'a self,
+        signed: &'a SignedHeaders<'a>,
+    ) -> impl Iterator<Item = (usize, Running)> + 'a {
+        let filling = self.filling(signed);
+        let valid = self.keys.iter().enumerate();
+        let valid = valid.filter(|(_, (held, _))| held.is_valid_at(signed.now));
+        valid.map(move |(index, (_, key))| (index, key.begin(&filling)))
+    }
+
+    /// Ends the work of every key; `whole` is the message where the algorithm takes it in one piece.
+    pub(super) fn judge(
+        &self,
+        signed: &SignedHeaders<'_>,
+        running: impl Iterator<Item = (usize, Running)>,
+        whole: &[u8],
+    ) -> Result<Verified, VerifyError> {
+        let filling = self.filling(signed);
+        let mut matching = None;
+        for (index, running) in running {
+            let found = running.signed(&filling, whole, &signed.parsed, self.scheme.encoding);
+            matching = matching.or(found.then_some(index));
+        }
+        let key = matching.ok_or(VerifyError::Mismatch)?;
+        Ok(Verified {
+            key,
+            sent_at: signed.sent_at,
+        })
+    }
+
     /// A clock that was never set says nothing about freshness, nor about the end of a secret.
     fn check_freshness(
         &self,

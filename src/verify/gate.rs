@@ -16,13 +16,13 @@ use super::handled::{self, Handled};
 use super::identity::{id_in_body, identity, is_vouched_for};
 use super::keys::{KeySource, Keys};
 use super::meters::{Meters, Operation, Timer};
-use super::reading::Limits;
+use super::reading::{check_head, read};
 use super::rejection::RefusalReason;
-use crate::body::BoxError;
+use crate::body::{BoxError, Limits};
 use crate::dedupe::{Dedupe, Message};
 use crate::event::Delivered;
 use crate::problem::ProblemKind;
-use crate::signature::{SignedHeaders, Verified, Verifier, VerifyError};
+use crate::signature::{Verifier, VerifyError};
 use crate::store_error::StoreError;
 
 const DEFAULT_BODY_CAP: usize = 1024 * 1024;
@@ -152,12 +152,13 @@ impl Gate {
         B: Body,
         B::Error: Into<BoxError>,
     {
-        self.limits.check_head(parts, body.size_hint().lower())?;
+        check_head(parts, body.size_hint().lower(), self.limits.cap)?;
         let keys = self.keys.of(parts).await?;
         let scheme = keys.verifier.scheme();
         known.scheme = Some(scheme.name());
         known.tenant.clone_from(&keys.tenant);
-        let (signed, verified, body) = self.verify(&keys.verifier, parts, body).await?;
+        let signed = keys.verifier.check_headers(&parts.headers)?;
+        let (verified, body) = read(&keys.verifier, &signed, body, self.limits).await?;
         self.meters.verified(verified, &keys.verifier);
 
         let in_body = id_in_body(scheme, &body);
@@ -185,23 +186,6 @@ impl Gate {
             body.clone(),
         );
         Ok((delivered, claim))
-    }
-
-    /// Points 5 to 8 of the order of checks.
-    async fn verify<'h, B>(
-        &self,
-        verifier: &Verifier,
-        parts: &'h Parts,
-        body: B,
-    ) -> Result<(SignedHeaders<'h>, Verified, Bytes), RefusalReason>
-    where
-        B: Body,
-        B::Error: Into<BoxError>,
-    {
-        let signed = verifier.check_headers(&parts.headers)?;
-        let body = self.limits.read(body).await?;
-        let verified = verifier.check_body(&signed, &body)?;
-        Ok((signed, verified, body))
     }
 
     /// Point 10 of the order of checks.

@@ -1,7 +1,6 @@
 //! The request's form, and its body, before anybody says that it is genuine.
 
 use std::error::Error;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
@@ -11,40 +10,45 @@ use http_body::Body;
 use http_body_util::LengthLimitError;
 
 use super::rejection::RefusalReason;
-use crate::body::{BoxError, CollectError, collect};
+use crate::body::{BoxError, CollectError, Limits, collect};
+use crate::signature::{SignedHeaders, Verified, Verifier};
 
-/// How much of a body is read, and for how long.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) cap: usize,
-    pub(super) deadline: Duration,
+/// Points 1 to 3 of the order of checks.
+pub(super) fn check_head(
+    parts: &Parts,
+    least_length: u64,
+    cap: usize,
+) -> Result<(), RefusalReason> {
+    if parts.method != Method::POST {
+        return Err(RefusalReason::Method);
+    }
+    if !is_identity(&parts.headers) {
+        return Err(RefusalReason::ContentEncoding);
+    }
+    let length = declared_length(&parts.headers).unwrap_or(0);
+    if length.max(least_length) > cap as u64 {
+        return Err(RefusalReason::BodyTooLarge);
+    }
+    Ok(())
 }
 
-impl Limits {
-    /// Points 1 to 3 of the order of checks.
-    pub(super) fn check_head(&self, parts: &Parts, least_length: u64) -> Result<(), RefusalReason> {
-        if parts.method != Method::POST {
-            return Err(RefusalReason::Method);
-        }
-        if !is_identity(&parts.headers) {
-            return Err(RefusalReason::ContentEncoding);
-        }
-        let length = declared_length(&parts.headers).unwrap_or(0);
-        if length.max(least_length) > self.cap as u64 {
-            return Err(RefusalReason::BodyTooLarge);
-        }
-        Ok(())
-    }
-
-    /// Reads the body whole.
-    pub(super) async fn read<B>(&self, body: B) -> Result<Bytes, RefusalReason>
-    where
-        B: Body,
-        B::Error: Into<BoxError>,
-    {
-        let read = collect(body, self.cap, self.deadline).await;
-        read.map_err(|err| unread(&err))
-    }
+/// Reads the body and judges it while it comes: points 7 and 8 of the order of checks.
+pub(super) async fn read<B>(
+    verifier: &Verifier,
+    signed: &SignedHeaders<'_>,
+    body: B,
+    limits: Limits,
+) -> Result<(Verified, Bytes), RefusalReason>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    let (mut check, lead) = verifier.begin_kept_body(signed);
+    let start = lead.len();
+    let kept = collect(lead, body, limits, |piece| check.update(piece)).await;
+    let mut kept = kept.map_err(|err| unread(&err))?;
+    let verified = check.finish_kept(&kept)?;
+    Ok((verified, kept.split_off(start)))
 }
 
 fn is_identity(headers: &HeaderMap) -> bool {

@@ -6,7 +6,6 @@ use zeroize::Zeroizing;
 
 use super::Algorithm;
 use crate::signature::config_error::ConfigError;
-use crate::signature::content::Message;
 use crate::signature::encoding::SignatureEncoding;
 use crate::signature::grammar::{Grammar, Parsed};
 use crate::signature::scheme::Scheme;
@@ -24,7 +23,12 @@ impl Scheme {
     /// [`Signer`](crate::signature::Signer) takes the private key, `whsk_` and the base64 of the
     /// 32-byte seed or of seed and public key. Symmetric `v1` signatures are passed over.
     ///
-    /// Verifying copies the body once: the library takes the message in one piece.
+    /// The library takes the message in one piece. So [`Verifier::verify`] and
+    /// [`Verifier::begin_body`] copy the body once; `VerifyWebhookLayer` reads it into its place behind
+    /// the signed id and time, and holds it once.
+    ///
+    /// [`Verifier::verify`]: crate::signature::Verifier::verify
+    /// [`Verifier::begin_body`]: crate::signature::Verifier::begin_body
     #[must_use]
     pub const fn standard_webhooks_v1a() -> Self {
         Self {
@@ -47,20 +51,13 @@ impl PublicKey {
     /// Returns whether one of the texts is a signature of the message.
     pub(super) fn signed(
         &self,
-        message: &Message<'_>,
+        message: &[u8],
         parsed: &Parsed<'_>,
         encoding: SignatureEncoding,
     ) -> bool {
-        let mut texts = parsed.signatures().iter();
-        let mut bytes = None;
-        texts.any(|text| {
-            let Some(signature) = encoding.decode::<SIGNATURE_LEN>(text) else {
-                return false;
-            };
-            // Only what could be a signature is worth a copy of the body.
-            let bytes = bytes.get_or_insert_with(|| collect(message));
-            self.0.verify_sig(bytes, &signature).is_ok()
-        })
+        let texts = parsed.signatures().iter();
+        let mut signatures = texts.filter_map(|text| encoding.decode::<SIGNATURE_LEN>(text));
+        signatures.any(|signature| self.0.verify_sig(message, &signature).is_ok())
     }
 }
 
@@ -77,21 +74,14 @@ impl PrivateKey {
         read().ok_or(ConfigError::NotPrivateKey { index })
     }
 
-    pub(super) fn sign(&self, message: &Message<'_>) -> Vec<u8> {
-        self.0.sign(&collect(message)).as_ref().to_vec()
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).as_ref().to_vec()
     }
 }
 
 fn decode(prefix: &str, text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let bytes = Base64::decode_vec(text.strip_prefix(prefix)?).ok()?;
     Some(Zeroizing::new(bytes))
-}
-
-/// The library takes the message in one piece.
-fn collect(message: &Message<'_>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(message.body.len() + 320);
-    message.each_piece(|piece| bytes.extend_from_slice(piece));
-    bytes
 }
 
 const PUBLIC_LEN: usize = 32;

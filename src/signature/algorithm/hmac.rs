@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac as _};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::signature::content::Message;
+use crate::signature::content::Filling;
 use crate::signature::encoding::SignatureEncoding;
 use crate::signature::grammar::Parsed;
 
@@ -14,26 +14,43 @@ pub(crate) type Mac = [u8; 32];
 /// A keyed HMAC-SHA256, ready to be cloned for each message.
 pub(crate) struct HmacKey(Hmac<Sha256>);
 
+/// The MAC of as much of a message as has come.
+pub(crate) struct Running(Hmac<Sha256>);
+
 impl HmacKey {
     pub(super) fn new(bytes: &[u8]) -> Self {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
         Self(Hmac::new_from_slice(bytes).expect("HMAC takes a key of any length"))
     }
 
-    pub(super) fn mac(&self, message: &Message<'_>) -> Mac {
+    /// Starts with what stands before the body.
+    pub(super) fn begin(&self, filling: &Filling<'_>) -> Running {
         let mut mac = self.0.clone();
-        message.each_piece(|piece| mac.update(piece));
+        filling.before_body(|piece| mac.update(piece));
+        Running(mac)
+    }
+}
+
+impl Running {
+    pub(super) fn update(&mut self, body: &[u8]) {
+        self.0.update(body);
+    }
+
+    /// Ends with what stands behind the body.
+    pub(super) fn finish(self, filling: &Filling<'_>) -> Mac {
+        let Self(mut mac) = self;
+        filling.behind_body(|piece| mac.update(piece));
         mac.finalize().into_bytes().into()
     }
 
     /// Returns whether one of the texts is the message's MAC; looks at every one.
     pub(super) fn signed(
-        &self,
-        message: &Message<'_>,
+        self,
+        filling: &Filling<'_>,
         parsed: &Parsed<'_>,
         encoding: SignatureEncoding,
     ) -> bool {
-        let mac = words(&self.mac(message));
+        let mac = words(&self.finish(filling));
         let found = parsed
             .signatures()
             .iter()
@@ -69,12 +86,14 @@ mod tests {
         let whole = set.test_groups.iter().filter(|group| group.tag_size == 256);
         let mut judged = 0;
         for case in whole.flat_map(|group| &group.tests) {
-            let mac = HmacKey::new(&case.key).mac(&Message {
+            let filling = Filling {
                 content: &BODY,
                 id: "",
                 time: "",
-                body: &case.msg,
-            });
+            };
+            let mut running = HmacKey::new(&case.key).begin(&filling);
+            running.update(&case.msg);
+            let mac = running.finish(&filling);
             let same = mac.as_slice() == case.tag.as_slice();
             assert_eq!(same, case.result == TestResult::Valid, "{case:?}");
             judged += 1;

@@ -5,9 +5,12 @@ mod hmac;
 #[cfg(feature = "ed25519")]
 mod ed25519;
 
+#[cfg(feature = "ed25519")]
+use std::sync::Arc;
+
 use self::hmac::HmacKey;
 use super::config_error::ConfigError;
-use super::content::Message;
+use super::content::Filling;
 use super::encoding::SignatureEncoding;
 use super::grammar::Parsed;
 use super::key::{self, KeyForm, ShortKeys};
@@ -17,7 +20,8 @@ use super::scheme::Scheme;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Algorithm {
     HmacSha256(KeyForm),
-    /// Public keys are `whpk_…`, private ones `whsk_…`.
+    /// Public keys are `whpk_…`, private ones `whsk_…`. Takes the message in one piece; nothing is
+    /// signed behind the body.
     #[cfg(feature = "ed25519")]
     Ed25519,
 }
@@ -26,7 +30,14 @@ pub(crate) enum Algorithm {
 pub(super) enum Key {
     HmacSha256(HmacKey),
     #[cfg(feature = "ed25519")]
-    Ed25519(ed25519::PublicKey),
+    Ed25519(Arc<ed25519::PublicKey>),
+}
+
+/// A key at work on a message whose body may still have to come.
+pub(super) enum Running {
+    HmacSha256(hmac::Running),
+    #[cfg(feature = "ed25519")]
+    Ed25519(Arc<ed25519::PublicKey>),
 }
 
 /// Makes signatures.
@@ -52,6 +63,33 @@ impl Algorithm {
         }
     }
 
+    /// Returns whether the message has to be there in one piece, rather than piece by piece.
+    pub(super) const fn takes_whole(self) -> bool {
+        match self {
+            Self::HmacSha256(_) => false,
+            #[cfg(feature = "ed25519")]
+            Self::Ed25519 => true,
+        }
+    }
+
+    /// Returns the signed bytes up to the body, where the body has to be put behind them.
+    pub(super) fn lead(self, filling: &Filling<'_>) -> Vec<u8> {
+        let mut lead = Vec::new();
+        if self.takes_whole() {
+            filling.before_body(|piece| lead.extend_from_slice(piece));
+        }
+        lead
+    }
+
+    /// Returns the message in one piece, where the algorithm takes it so.
+    pub(super) fn whole(self, filling: &Filling<'_>, body: &[u8]) -> Vec<u8> {
+        let mut whole = self.lead(filling);
+        if self.takes_whole() {
+            whole.extend_from_slice(body);
+        }
+        whole
+    }
+
     /// Prepares the key in the secret at `index`.
     pub(super) fn key(
         self,
@@ -65,7 +103,10 @@ impl Algorithm {
                 Ok(Key::HmacSha256(HmacKey::new(&bytes)))
             }
             #[cfg(feature = "ed25519")]
-            Self::Ed25519 => ed25519::PublicKey::read(index, text).map(Key::Ed25519),
+            Self::Ed25519 => {
+                let key = ed25519::PublicKey::read(index, text)?;
+                Ok(Key::Ed25519(Arc::new(key)))
+            }
         }
     }
 
@@ -88,27 +129,57 @@ impl Key {
         Self::HmacSha256(HmacKey::new(bytes))
     }
 
-    /// Returns whether one of the texts is a signature of the message.
+    /// Starts with what stands before the body.
+    pub(super) fn begin(&self, filling: &Filling<'_>) -> Running {
+        match self {
+            Self::HmacSha256(key) => Running::HmacSha256(key.begin(filling)),
+            #[cfg(feature = "ed25519")]
+            Self::Ed25519(key) => Running::Ed25519(Arc::clone(key)),
+        }
+    }
+}
+
+impl Running {
+    /// Goes on with a piece of the body.
+    pub(super) fn update(&mut self, body: &[u8]) {
+        match self {
+            Self::HmacSha256(running) => running.update(body),
+            #[cfg(feature = "ed25519")]
+            Self::Ed25519(_) => {}
+        }
+    }
+
+    /// Returns whether one of the texts is a signature of the message, which is `whole` where the
+    /// algorithm [takes it in one piece](Algorithm::lead).
     pub(super) fn signed(
-        &self,
-        message: &Message<'_>,
+        self,
+        filling: &Filling<'_>,
+        #[cfg_attr(
+            not(feature = "ed25519"),
+            expect(unused_variables, reason = "HMAC runs")
+        )]
+        whole: &[u8],
         parsed: &Parsed<'_>,
         encoding: SignatureEncoding,
     ) -> bool {
         match self {
-            Self::HmacSha256(key) => key.signed(message, parsed, encoding),
+            Self::HmacSha256(running) => running.signed(filling, parsed, encoding),
             #[cfg(feature = "ed25519")]
-            Self::Ed25519(key) => key.signed(message, parsed, encoding),
+            Self::Ed25519(key) => key.signed(whole, parsed, encoding),
         }
     }
 }
 
 impl SigningKey {
-    pub(super) fn sign(&self, message: &Message<'_>) -> Vec<u8> {
+    pub(super) fn sign(&self, filling: &Filling<'_>, body: &[u8]) -> Vec<u8> {
         match self {
-            Self::HmacSha256(key) => key.mac(message).to_vec(),
+            Self::HmacSha256(key) => {
+                let mut running = key.begin(filling);
+                running.update(body);
+                running.finish(filling).to_vec()
+            }
             #[cfg(feature = "ed25519")]
-            Self::Ed25519(key) => key.sign(message),
+            Self::Ed25519(key) => key.sign(&Algorithm::Ed25519.whole(filling, body)),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::bodies;
 use super::diagnosis::{Diagnosis, SecretForm};
 use crate::clock::UnixMillis;
 use crate::signature::algorithm::Key;
-use crate::signature::content::Message;
+use crate::signature::content::Filling;
 use crate::signature::encoding::SignatureEncoding;
 use crate::signature::headers::{self, Names, Read};
 use crate::signature::key::{Held, KeyForm, PREFIX, ShortKeys};
@@ -112,19 +112,21 @@ impl Case<'_> {
         encodings: &[SignatureEncoding],
         budget: &mut Budget,
     ) -> Option<(usize, Vec<Diagnosis>)> {
+        let filling = Filling {
+            content: &scheme.content,
+            id: read.id.unwrap_or_default(),
+            time: read.time.map_or("", |(text, _)| text),
+        };
         for (change, body) in bodies {
-            let message = Message {
-                content: &scheme.content,
-                id: read.id.unwrap_or_default(),
-                time: read.time.map_or("", |(text, _)| text),
-                body: &body,
-            };
+            let whole = scheme.algorithm.whole(&filling, &body);
             for candidate in keys {
                 for &encoding in encodings {
                     if !budget.allows(body.len()) {
                         return None;
                     }
-                    if candidate.key.signed(&message, &read.parsed, encoding) {
+                    let mut running = candidate.key.begin(&filling);
+                    running.update(&body);
+                    if running.signed(&filling, &whole, &read.parsed, encoding) {
                         let secret = candidate.secret;
                         let form = candidate.used;
                         let form = form.map(|used| Diagnosis::KeyForm { secret, used });
