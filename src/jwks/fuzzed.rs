@@ -5,14 +5,15 @@ use serde_json::{Map, Value};
 use super::set::{KeySet, MAX_KEYS};
 use super::token::{Header, NumericDate, RawClaims};
 
-/// Claims that are read in one pass say what a plain JSON parser says of them.
-pub(crate) fn claims_agree(json: &str) {
+/// Claims that are read in one pass say what a plain JSON parser says of them. Returns whether they
+/// are read.
+pub(crate) fn claims_agree(json: &str) -> bool {
     let Some(raw) = RawClaims::parse(json.as_bytes(), &[]) else {
-        return;
+        return false;
     };
     // It refuses what is skipped unread here: numbers out of range, unpaired surrogates, deep nests.
     let Ok(claims) = serde_json::from_str::<Map<String, Value>>(json) else {
-        return;
+        return true;
     };
     for (name, claim) in [("exp", raw.exp), ("sub", raw.sub), ("aud", raw.aud)] {
         let read: Option<Value> = claim.and_then(|claim| serde_json::from_str(claim.get()).ok());
@@ -21,15 +22,17 @@ pub(crate) fn claims_agree(json: &str) {
     let is_number = claims.get("exp").is_some_and(Value::is_number);
     let date = raw.exp.and_then(NumericDate::parse);
     assert_eq!(date.is_some(), is_number, "{json}");
+    true
 }
 
-/// A header that is read in one pass says what a plain JSON parser says of it.
-pub(crate) fn header_agrees(json: &str) {
+/// A header that is read in one pass says what a plain JSON parser says of it. Returns whether it is
+/// read.
+pub(crate) fn header_agrees(json: &str) -> bool {
     let Some(header) = Header::parse(json.as_bytes()) else {
-        return;
+        return false;
     };
     let Ok(members) = serde_json::from_str::<Map<String, Value>>(json) else {
-        return;
+        return true;
     };
     for (name, text) in [
         ("alg", header.alg),
@@ -47,6 +50,7 @@ pub(crate) fn header_agrees(json: &str) {
         .iter()
         .any(|name| members.contains_key(*name));
     assert_eq!(header.extension.is_some(), extended, "{json}");
+    true
 }
 
 /// A set that is read is bounded, publishes nothing private, and reads the same again.
@@ -56,8 +60,22 @@ pub(crate) fn key_set(json: &[u8]) {
     };
     assert!((1..=MAX_KEYS).contains(&set.keys().len()));
     let published = set.to_json();
+    assert_no_private_member(&published);
     let again = KeySet::from_json(&published);
     let again = again.unwrap_or_else(|error| panic!("{published}: {error}"));
     assert!(again.ignored().is_empty(), "{published}");
     assert_eq!(again.to_json(), published);
+}
+
+/// What RFC 7518 calls private, and the key of a MAC.
+fn assert_no_private_member(published: &str) {
+    const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "r", "k"];
+    let document: Value = serde_json::from_str(published).unwrap_or_default();
+    let keys = document.get("keys").and_then(Value::as_array);
+    let keys = keys.unwrap_or_else(|| panic!("{published} has no keys"));
+    for key in keys {
+        for name in PRIVATE {
+            assert!(key.get(name).is_none(), "{name} is published");
+        }
+    }
 }

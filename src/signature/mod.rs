@@ -83,7 +83,10 @@ pub use self::verifier::{SignedHeaders, Verified, Verifier};
 pub use self::verify_error::VerifyError;
 
 #[cfg(fuzzing)]
-pub(crate) use self::fuzz::{content_is_unambiguous, diagnosis_is_true};
+pub(crate) use self::fuzz::{
+    content_is_unambiguous, diagnosis_is_true, header_is_read_as_told,
+    nothing_unsigned_is_accepted, only_the_signed_body_is_accepted,
+};
 #[cfg(fuzzing)]
 pub(crate) use self::grammar::Grammar;
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
-use super::grammar::{Fault, Grammar, Parsed};
+use super::grammar::Parsed;
 use super::*;
 use crate::clock::{UnixMillis, UnixTime};
 use crate::entropy::SystemEntropy;
@@ -727,61 +727,12 @@ fn contradictions_in_a_custom_scheme_are_found_when_it_is_made() {
     assert_eq!(scheme.name(), "acme");
 }
 
-/// The grammar of `t=…,v1=…` once more, slowly: every part is collected before it is looked at.
-fn slow_fields(value: &str) -> Result<(&str, Vec<[u8; 32]>), Fault> {
-    if value.chars().any(|c| c <= ' ' || c > '~') {
-        return Err(Fault::Character);
-    }
-    let parts: Vec<(&str, &str)> = value
-        .split(',')
-        .filter_map(|part| part.split_once('='))
-        .collect();
-    let macs: Vec<&str> = parts.iter().filter(|p| p.0 == "v1").map(|p| p.1).collect();
-    let times: Vec<&str> = parts.iter().filter(|p| p.0 == "t").map(|p| p.1).collect();
-    match (times.as_slice(), macs.len()) {
-        ([time], 1..=8) => Ok((time, macs.into_iter().filter_map(slow_hex).collect())),
-        ([_], 0) => Err(Fault::NoSignature),
-        ([_], _) => Err(Fault::TooManySignatures),
-        _ => Err(Fault::NotOneTime),
-    }
-}
-
-fn slow_hex(text: &str) -> Option<[u8; 32]> {
-    let lower = text.len() == 64 && text.chars().all(|c| "0123456789abcdef".contains(c));
-    let byte = |index| u8::from_str_radix(&text[2 * index..][..2], 16).unwrap();
-    lower.then(|| std::array::from_fn(byte))
-}
-
 fn decoded(parsed: &Parsed<'_>, encoding: SignatureEncoding) -> Vec<[u8; 32]> {
     let texts = parsed.signatures().iter();
     texts.filter_map(|text| encoding.decode(text)).collect()
 }
 
-fn value_parts() -> impl Strategy<Value = String> {
-    let mac = "[0-9a-f]{64}";
-    let part = prop_oneof![
-        3 => mac.prop_map(|mac| format!("v1={mac}")),
-        2 => "[0-9]{0,16}".prop_map(|time| format!("t={time}")),
-        1 => "v[0-9a]?[=,]?[0-9a-fA-F]{62,66}",
-        1 => "[ -~]{0,6}",
-    ];
-    prop::collection::vec(part, 0..12).prop_map(|parts| parts.join(","))
-}
-
 proptest! {
-    #[test]
-    fn the_parser_agrees_with_the_slow_one(value in value_parts()) {
-        let grammar = Grammar::Fields { version: "v1", bare_version: false, spaced: false };
-        let fast = grammar.parse(&value);
-        match (fast, slow_fields(&value)) {
-            (Ok(fast), Ok((time, macs))) => {
-                prop_assert_eq!(fast.time, Some(time));
-                prop_assert_eq!(decoded(&fast, SignatureEncoding::LowerHex), macs);
-            }
-            (fast, slow) => prop_assert_eq!(fast.err(), slow.err()),
-        }
-    }
-
     #[test]
     fn what_is_written_is_read_back(
         macs in prop::collection::vec(any::<[u8; 32]>(), 1..=8),

@@ -1,0 +1,124 @@
+//! What receivers choose of a delivery.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use http::Uri;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use url::{Host, Url};
+
+use super::first_line;
+use crate::clock::UnixTime;
+use crate::egress::EgressPolicy;
+use crate::retry::parse_retry_after;
+
+/// An accepted URL holds no private address, no user name and no port 0, leads another parser to the
+/// same host and port, and stays accepted when it is printed and parsed again.
+pub fn egress_url(text: &str) {
+    let Ok(url) = Url::parse(text) else { return };
+    let policy = EgressPolicy::public();
+    if policy.check_url(&url).is_err() {
+        return;
+    }
+    match url.host() {
+        Some(Host::Ipv4(v4)) => assert_public(&policy, v4.into()),
+        Some(Host::Ipv6(v6)) => assert_public(&policy, v6.into()),
+        Some(Host::Domain(name)) => {
+            assert!(name.parse::<IpAddr>().is_err(), "{url}");
+            assert!(
+                !name.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+                "{url}"
+            );
+        }
+        None => panic!("{url} has no host"),
+    }
+    assert_eq!(url.scheme(), "https");
+    assert!(url.username().is_empty() && url.password().is_none());
+    assert_ne!(url.port(), Some(0));
+    // What the client dials is read by this parser.
+    let dialled: Uri = match url.as_str().parse() {
+        Ok(dialled) => dialled,
+        Err(error) => panic!("{url}: {error}"),
+    };
+    assert_eq!(dialled.host(), url.host_str());
+    assert_eq!(dialled.port_u16(), url.port());
+    let again = Url::parse(url.as_str());
+    assert_eq!(again.as_ref(), Ok(&url));
+}
+
+/// Asks the standard library besides the policy.
+fn assert_public(policy: &EgressPolicy, address: IpAddr) {
+    assert!(policy.check_addr(address).is_ok(), "{address} is accepted");
+    let inside = match address {
+        IpAddr::V4(v4) => is_inside(v4),
+        IpAddr::V6(v6) => v6
+            .to_ipv4_mapped()
+            .map_or_else(|| is_inside_v6(v6), is_inside),
+    };
+    assert!(!inside, "{address} is accepted");
+}
+
+fn is_inside(v4: Ipv4Addr) -> bool {
+    v4.is_private()
+        || v4.is_loopback()
+        || v4.is_link_local()
+        || v4.is_unspecified()
+        || v4.is_broadcast()
+        || v4.is_multicast()
+        || v4.is_documentation()
+}
+
+fn is_inside_v6(v6: Ipv6Addr) -> bool {
+    v6.is_loopback()
+        || v6.is_unspecified()
+        || v6.is_multicast()
+        || v6.is_unique_local()
+        || v6.is_unicast_link_local()
+}
+
+/// A `Retry-After` value never asks for more than a day. Digits mean their number, a date that another
+/// library writes means the time until then, and the seconds that any value stands for, written as
+/// digits, mean the same.
+///
+/// The first line is the time now, in seconds since 1970; the rest is the value.
+pub fn retry_after(input: &[u8]) {
+    const DAY: u64 = 24 * 60 * 60;
+
+    let Some((now, value)) = first_line(input) else {
+        return;
+    };
+    let Ok(now) = now.parse() else { return };
+    let wait = parse_retry_after(value, UnixTime::from_secs(now));
+    let digits = std::str::from_utf8(value).unwrap_or_default();
+    let is_number = (1..=15).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    if is_number {
+        let seconds = digits
+            .parse()
+            .map(|seconds: u64| Duration::from_secs(seconds.min(DAY)));
+        assert_eq!(wait, seconds.ok());
+    }
+    let Some(wait) = wait else { return };
+    assert!(wait.as_secs() <= DAY);
+    assert_eq!(wait.subsec_nanos(), 0);
+    let digits = wait.as_secs().to_string();
+    assert_eq!(
+        parse_retry_after(digits.as_bytes(), UnixTime::from_secs(now)),
+        Some(wait)
+    );
+    if let Some(date) = date(now, wait.as_secs()) {
+        assert_eq!(
+            parse_retry_after(date.as_bytes(), UnixTime::from_secs(now)),
+            Some(wait),
+            "{date}"
+        );
+    }
+}
+
+/// Writes the time `wait` seconds after `now`, up to the year 9999.
+fn date(now: u64, wait: u64) -> Option<String> {
+    let then = Timestamp::from_second(i64::try_from(now.checked_add(wait)?).ok()?).ok()?;
+    DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&then)
+        .ok()
+}

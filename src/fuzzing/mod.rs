@@ -1,0 +1,24 @@
+//! One function per fuzz target: the property, beside the private items it needs.
+//!
+//! Inputs are texts as far as possible, so that seeds can be read and written by hand.
+
+mod delivery;
+mod events;
+mod json;
+mod tokens;
+mod webhooks;
+
+pub use self::delivery::{egress_url, retry_after};
+pub use self::events::{captured_json, emit_redaction, event_envelope};
+pub use self::tokens::{jwks_document, token, token_parts};
+pub use self::webhooks::{
+    body_id, content_template, diagnose, signature_fields, signature_list, signature_single,
+    verify_headers,
+};
+
+/// Splits the first line off, which must be text.
+fn first_line(input: &[u8]) -> Option<(&str, &[u8])> {
+    let end = input.iter().position(|byte| *byte == b'\n')?;
+    let line = std::str::from_utf8(&input[..end]).ok()?;
+    Some((line, &input[end + 1..]))
+}

@@ -1,0 +1,81 @@
+//! What is read of tokens and keys.
+
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+use super::json::Members;
+use crate::clock::{Clock as _, UnixMillis};
+use crate::jwks::{JwtIssuer, SigningKey, TokenVerifier};
+use crate::testing::{ManualClock, SeededEntropy};
+
+/// Header and claims of a token are read as a plain JSON parser reads them, and nothing is refused but
+/// names that come again, more than 128 of them, and header texts that are none.
+pub fn token_parts(json: &str) {
+    let header = crate::jwks::fuzzed::header_agrees(json);
+    let claims = crate::jwks::fuzzed::claims_agree(json);
+    let Some(Members(members)) = Members::read(json.as_bytes()) else {
+        return;
+    };
+    let mut names: Vec<&String> = members.iter().map(|(name, _)| name).collect();
+    names.sort();
+    let is_unique = names.windows(2).all(|pair| pair[0] != pair[1]);
+    let is_plain = is_unique && names.len() <= 128;
+    assert_eq!(claims, is_plain, "{json}");
+    let is_text = |value: &str| serde_json::from_str::<String>(value).is_ok();
+    let are_texts = members
+        .iter()
+        .filter(|(name, _)| ["alg", "kid", "typ"].contains(&name.as_str()))
+        .all(|(_, value)| is_text(value.get()));
+    assert_eq!(header, is_plain && are_texts, "{json}");
+}
+
+/// A JWKS that is read is bounded, publishes nothing private, and reads the same again.
+pub fn jwks_document(json: &[u8]) {
+    crate::jwks::fuzzed::key_set(json);
+}
+
+/// Only the token that the key's holder signed is accepted, and not the least change of it: the input
+/// is where to cut it (two bytes), how much to take out (one), and what to put there.
+pub fn token(input: &[u8]) {
+    static TOKEN: LazyLock<(TokenVerifier, String)> = LazyLock::new(|| {
+        let clock = ManualClock::at(UnixMillis::from_millis(1_760_000_000_000));
+        signed(&clock).unwrap_or_else(|error| panic!("{error}"))
+    });
+    let [high, low, removed, put @ ..] = input else {
+        return;
+    };
+    let Ok(put) = std::str::from_utf8(put) else {
+        return;
+    };
+    let (verifier, genuine) = &*TOKEN;
+    let at = usize::from(u16::from_be_bytes([*high, *low])) % (genuine.len() + 1);
+    let (before, rest) = genuine.split_at(at);
+    let after = rest.get(usize::from(*removed)..).unwrap_or_default();
+    let changed = [before, put, after].concat();
+    let verdict = verifier.verify_now(&changed);
+    assert_eq!(verdict.is_ok(), changed == *genuine, "{changed}");
+    assert!(
+        verifier.verify_now(put).is_err() || put == *genuine,
+        "{put}"
+    );
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Makes a token, the same in every run, and its verifier.
+fn signed(clock: &ManualClock) -> Result<(TokenVerifier, String), Failure> {
+    const ISSUER: &str = "https://auth.example";
+    const AUDIENCE: &str = "https://app.example";
+
+    let key = SigningKey::from_pem(include_str!("../../tests/data/keys/ed25519.pem"))?;
+    let issuer = JwtIssuer::builder(ISSUER, AUDIENCE)
+        .key(key)
+        .clock(clock.clone())
+        .entropy(SeededEntropy::new(1))
+        .build()?;
+    let builder = TokenVerifier::builder(issuer.keys().clone()).issuer(ISSUER);
+    let verifier = builder.audience(AUDIENCE).clock(clock.clone()).build()?;
+    let claims: Value = json!({ "sub": "usr_1", "now": clock.now().as_millis() });
+    Ok((verifier, issuer.issue(&claims)?))
+}
