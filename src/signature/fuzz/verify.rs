@@ -42,11 +42,7 @@ pub(super) fn accepts(scheme: &Scheme, headers: &HeaderMap, body: &[u8]) -> bool
 }
 
 /// Judges the body as a whole, and in pieces, which must come to the same.
-fn verdict(
-    verifier: &Verifier,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Verified, VerifyError> {
+fn verdict(verifier: &Verifier, headers: &HeaderMap, body: &[u8]) -> Result<Verified, VerifyError> {
     let whole = verifier.verify(headers, body);
     if let Ok(signed) = verifier.check_headers(headers) {
         let mut check = verifier.begin_body(&signed);
