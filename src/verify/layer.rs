@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
+use super::doctor::Doctor;
 use super::gate::{Gate, OnStoreFailure};
 use super::keys::{KeyProvider, KeySource};
 use super::service::VerifyWebhook;
@@ -89,6 +90,28 @@ impl VerifyWebhookLayer {
     /// Sets how long a body may take from its first byte to its last. Default: 10 s.
     pub fn body_deadline(mut self, deadline: Duration) -> Self {
         self.gate_mut().limits.deadline = deadline;
+        self
+    }
+
+    /// Lets the [doctor](Verifier::diagnose) look at a refused request, at most one per `interval`, and
+    /// logs each cause as a warning: which other form of the secret would match, which other scheme,
+    /// that the body was written anew, how far the clocks differ.
+    ///
+    /// Default: none is looked at. An interval below 1 s counts as 1 s; it is measured by the
+    /// verifier's clock and is the same for all clones of the layer, and for all tenants.
+    ///
+    /// What is looked at: a request whose headers, time or signature are refused (points 5, 6 and 8 of
+    /// the [order of checks](crate::verify)). Its answer is the same as without the doctor, and does
+    /// not wait for the diagnosis, which runs on a thread for blocking work. But where the headers are
+    /// refused, the one request per interval is first read whole, within the cap and the deadline,
+    /// because the doctor needs the body.
+    ///
+    /// # Security
+    ///
+    /// The log gets no secret, signature or payload, and the caller nothing at all. A stranger's
+    /// garbage takes turns as well: this is for finding out what is wrong, not for counting it.
+    pub fn with_diagnosis(mut self, interval: Duration) -> Self {
+        self.gate_mut().doctor = Some(Doctor::new(interval));
         self
     }
 

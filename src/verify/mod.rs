@@ -35,6 +35,8 @@
 //! A refusal is an answer of RFC 9457, without details that would help to forge a request.
 //! [`RefusalReason`] says in the response's extensions and in the log why; neither holds a secret, a
 //! payload or a computed signature.
+//! [`with_diagnosis`](VerifyWebhookLayer::with_diagnosis) makes the log say what would have to be
+//! different.
 //!
 //! # Where to put it
 //!
@@ -84,6 +86,7 @@
 
 mod body_id;
 mod claim;
+mod doctor;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;

@@ -11,7 +11,7 @@ use http_body_util::LengthLimitError;
 
 use super::rejection::RefusalReason;
 use crate::body::{BoxError, CollectError, Limits, collect};
-use crate::signature::{SignedHeaders, Verified, Verifier};
+use crate::signature::{SignedHeaders, Verified, Verifier, VerifyError};
 
 /// Points 1 to 3 of the order of checks.
 pub(super) fn check_head(
@@ -38,7 +38,7 @@ pub(super) async fn read<B>(
     signed: &SignedHeaders<'_>,
     body: B,
     limits: Limits,
-) -> Result<(Verified, Bytes), RefusalReason>
+) -> Result<(Result<Verified, VerifyError>, Bytes), RefusalReason>
 where
     B: Body,
     B::Error: Into<BoxError>,
@@ -47,8 +47,18 @@ where
     let start = lead.len();
     let kept = collect(lead, body, limits, |piece| check.update(piece)).await;
     let mut kept = kept.map_err(|err| unread(&err))?;
-    let verified = check.finish_kept(&kept)?;
-    Ok((verified, kept.split_off(start)))
+    let verdict = check.finish_kept(&kept);
+    Ok((verdict, kept.split_off(start)))
+}
+
+/// Reads the body of a request that is refused already, for the [doctor](super::doctor).
+pub(super) async fn read_unjudged<B>(body: B, limits: Limits) -> Result<Bytes, RefusalReason>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    let read = collect(Vec::new(), body, limits, |_piece| {}).await;
+    read.map_err(|err| unread(&err))
 }
 
 fn is_identity(headers: &HeaderMap) -> bool {

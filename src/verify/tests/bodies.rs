@@ -28,7 +28,7 @@ pub(super) fn channel() -> (mpsc::UnboundedSender<Chunk>, StreamBody<Chunks>) {
     (sender, StreamBody::new(Chunks(receiver)))
 }
 
-fn chunk(bytes: impl Into<Bytes>) -> Chunk {
+pub(super) fn chunk(bytes: impl Into<Bytes>) -> Chunk {
     Ok(Frame::data(bytes.into()))
 }
 

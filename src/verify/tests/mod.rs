@@ -2,6 +2,7 @@
 
 mod bodies;
 mod claims;
+mod doctor;
 #[cfg(feature = "axum")]
 mod extract;
 #[cfg(feature = "metrics")]
