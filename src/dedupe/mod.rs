@@ -35,6 +35,7 @@
 //! - Another body under an authentic id is the sender's mistake: answered as a duplicate, and
 //!   logged. Another body under an unsigned id is a message of its own: handled, and logged.
 
+mod fingerprint;
 mod handle;
 mod memory;
 mod port;

@@ -1,5 +1,6 @@
 //! The store in memory.
 
+mod multilinear;
 mod shard;
 mod witness;
 
@@ -10,10 +11,12 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::multilinear::Multilinear;
 use self::shard::{Inserted, Shard};
 use self::witness::Witness;
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket};
+use crate::entropy::SystemEntropy;
 use crate::store_error::StoreError;
 
 /// How many messages are remembered unless told otherwise.
@@ -22,8 +25,9 @@ const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(500_000).unwrap();
 /// Below this many messages a shard is not worth its lock.
 const LEAST_PER_SHARD: usize = 4_096;
 
-/// Most shards, a power of two.
-const MOST_SHARDS: usize = 64;
+/// Most shards, a power of two. A claim holds its lock for a fraction of a microsecond; with more shards
+/// than this their heads and tails would not stay in a core's cache.
+const MOST_SHARDS: usize = 16;
 
 /// A dedupe store in this process's memory: for one process, forgotten when it ends.
 ///
@@ -60,7 +64,9 @@ impl MemoryDedupe {
         let messages = messages.get();
         let most = (messages / LEAST_PER_SHARD).clamp(1, MOST_SHARDS);
         let count = 1 << most.ilog2();
-        let shards = (0..count).map(|_| Mutex::new(Shard::new(messages.div_ceil(count))));
+        let hash = Multilinear::random(&SystemEntropy);
+        let shard = || Shard::new(messages.div_ceil(count), hash.clone());
+        let shards = (0..count).map(|_| Mutex::new(shard()));
         Self(Arc::new(Inner {
             shards: shards.collect(),
             witness: Witness::new(),
@@ -127,7 +133,7 @@ impl MemoryDedupe {
         let mask = self.0.shards.len() as u64 - 1;
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "the mask leaves fewer than 64"
+            reason = "the mask leaves fewer than 16"
         )]
         let at = (ticket.affinity() & mask) as usize;
         // Nothing under the lock panics half-way, so a poisoned shard is whole.

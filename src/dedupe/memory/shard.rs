@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::multilinear::Multilinear;
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Key, Ticket};
 use crate::store_error::StoreError;
@@ -15,8 +16,7 @@ const LOOK: usize = 32;
 /// Messages by key, and in the order in which they may be forgotten.
 pub(super) struct Shard {
     capacity: usize,
-    /// Keyed by `RandomState`: nobody outside can make keys that fall into one bucket.
-    index: HashMap<Key, Slot>,
+    index: HashMap<Key, Slot, Multilinear>,
     records: Vec<Record>,
     free: Vec<Slot>,
     /// Claims in flight, by the time they were made; may name records that have moved on.
@@ -61,10 +61,10 @@ pub(super) enum Inserted {
 }
 
 impl Shard {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, hash: Multilinear) -> Self {
         Self {
             capacity: capacity.min(Slot::MAX as usize),
-            index: HashMap::new(),
+            index: HashMap::with_hasher(hash),
             records: Vec::new(),
             free: Vec::new(),
             claims: VecDeque::new(),

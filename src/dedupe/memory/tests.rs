@@ -174,8 +174,37 @@ mod bounds {
     }
 
     #[test]
+    fn a_million_messages_of_two_names_take_at_most_256_mib() {
+        const MESSAGES: usize = 1_000_000;
+        const SHARDS: usize = 16;
+
+        let store = MemoryDedupe::with_capacity(NonZeroUsize::new(MESSAGES).unwrap());
+        let per_shard = MESSAGES.div_ceil(SHARDS) as u128;
+        // All of one shard; the names grow towards each other.
+        let ticket = |n| Ticket::of_two_names([n, !n], 0);
+        let used = allocation_counter::measure(|| {
+            for n in 0..per_shard {
+                let claimed = store.claim_now(&ticket(n), NOW, after(LEASE)).unwrap();
+                assert_eq!(claimed, FRESH);
+            }
+            let full = store.claim_now(&ticket(per_shard), NOW, after(LEASE));
+            assert!(full.unwrap_err().is_unavailable());
+            for n in 0..per_shard {
+                store.commit_now(&ticket(n), NOW).unwrap();
+            }
+        });
+        // As if all shards grew in the same moment, when what was and what will be are both there.
+        let most = used.bytes_max * SHARDS as u64;
+        assert!(
+            most <= 256 * 1024 * 1024,
+            "{most} at most, {} at the end",
+            used.bytes_current
+        );
+    }
+
+    #[test]
     fn many_shards_hold_as_many_messages_as_asked() {
-        let capacity = 64 * 4096;
+        let capacity = 16 * 4096;
         let bounded = Bounded::new(capacity);
         let kept = (0..capacity)
             .filter(|&n| bounded.claim(n, NOW).is_ok())
