@@ -1,173 +1,190 @@
 //! What accepting a signed request costs, beside the bare HMAC and the peers.
 //!
 //! ```text
-//! cargo bench --bench verify
+//! cargo bench --bench verify --features ed25519
 //! ```
 //!
-//! Criterion measures each contender alone. After that all of them take turns in one loop and the
-//! medians of their ratios are printed: on a shared machine only those can be trusted.
+//! Criterion measures some alone. After that all of them take turns in one loop and the medians of
+//! their ratios are printed: on a shared machine only those can be trusted.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a bench prints, and stops at what cannot be"
 )]
 
+mod turns;
+
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use sha2::Sha256;
-use tower_auth_sync::clock::{Clock, SystemClock};
+use tower_auth_sync::clock::{Clock, SystemClock, UnixTime};
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::signature::{Scheme, Signer, Verifier};
+
+use self::turns::{Contender, Times};
 
 const SIZES: [(usize, &str); 2] = [(1024, "1KiB"), (16 * 1024, "16KiB")];
 const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const ID: &str = "msg_01JZZZZZZZZZZZZZZZZZZZZZZZ";
 
-/// Turns in the printed comparison; odd, so that there is a median.
-const ROUNDS: usize = 401;
-/// How long one contender's turn takes, about.
-const TURN: Duration = Duration::from_micros(400);
+/// Every preset whose keys are shared secrets, with what it signs before the body.
+const SCHEMES: [(Scheme, &str); 10] = [
+    (Scheme::standard_webhooks(), "{id}.{t}."),
+    (Scheme::svix(), "{id}.{t}."),
+    (Scheme::clerk(), "{id}.{t}."),
+    (Scheme::banata(), "{t}."),
+    (Scheme::banata_sdk(), "{t}."),
+    (Scheme::stripe(), "{t}."),
+    (Scheme::workos(), "{t}000."),
+    (Scheme::github(), ""),
+    (Scheme::slack(), "v0:{t}:"),
+    (Scheme::shopify(), ""),
+];
 
-/// A way to accept one request.
-struct Contender {
-    name: &'static str,
-    accept: Box<dyn Fn() -> bool>,
+/// The bare HMAC over the bytes that the scheme signs, and ours over the request.
+fn pair(scheme: &Scheme, prefix: &str, now: UnixTime, body: &[u8]) -> [Contender; 2] {
+    let headers = signed(scheme.clone(), SECRET, now, body);
+    let verifier = Verifier::new(scheme.clone(), [SECRET]).unwrap();
+    let prefix = prefix
+        .replace("{id}", ID)
+        .replace("{t}", &now.as_secs().to_string());
+    let content = [prefix.as_bytes(), body].concat();
+    let prepared = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
+    let bare = move || {
+        let mut mac = prepared.clone();
+        mac.update(black_box(&content));
+        black_box(mac.finalize().into_bytes()).len() == 32
+    };
+    let body = body.to_vec();
+    let ours = move || {
+        let verdict = verifier.verify(black_box(&headers), black_box(&body));
+        verdict.is_ok()
+    };
+    [
+        Contender::new("hmac", bare),
+        Contender::new(scheme.name(), ours),
+    ]
 }
 
-/// In the order: bare HMAC, ours, peers.
-fn contenders(size: usize) -> Vec<Contender> {
-    // JSON-like text: one peer takes only UTF-8.
-    let body = vec![b'x'; size];
-    let standard = signed(Scheme::standard_webhooks(), &body);
-    let banata = signed(Scheme::banata(), &body);
-    let contender = |name, accept: Box<dyn Fn() -> bool>| {
-        assert!(accept(), "{name} must accept the request");
-        Contender { name, accept }
-    };
-    vec![
-        contender("hmac", bare_hmac(&standard, &body)),
-        contender(
-            "standard-webhooks",
-            ours(Scheme::standard_webhooks(), &standard, &body),
-        ),
-        contender("banata", ours(Scheme::banata(), &banata, &body)),
-        contender("peer-standardwebhooks", {
-            let peer = standardwebhooks::Webhook::new(SECRET).unwrap();
-            let (headers, body) = (standard.clone(), body.clone());
-            Box::new(move || peer.verify(black_box(&body), black_box(&headers)).is_ok())
+/// The peers take Standard Webhooks.
+fn peers(now: UnixTime, body: &[u8]) -> [Contender; 2] {
+    let headers = signed(Scheme::standard_webhooks(), SECRET, now, body);
+    let standardwebhooks = standardwebhooks::Webhook::new(SECRET).unwrap();
+    let svix = svix::webhooks::Webhook::new(SECRET).unwrap();
+    let (same_headers, body, same_body) = (headers.clone(), body.to_vec(), body.to_vec());
+    [
+        Contender::new("peer-standardwebhooks", move || {
+            let verdict = standardwebhooks.verify(black_box(&body), black_box(&headers));
+            verdict.is_ok()
         }),
-        contender("peer-svix", {
-            let peer = svix::webhooks::Webhook::new(SECRET).unwrap();
-            Box::new(move || peer.verify(black_box(&body), black_box(&standard)).is_ok())
+        Contender::new("peer-svix", move || {
+            let verdict = svix.verify(black_box(&same_body), black_box(&same_headers));
+            verdict.is_ok()
         }),
     ]
 }
 
-/// The peers compare with the system's time, so the requests are signed now.
-fn signed(scheme: Scheme, body: &[u8]) -> HeaderMap {
-    let signer = Signer::new(scheme, [SECRET]).unwrap();
-    let id = MessageId::new(ID).unwrap();
+fn signed(scheme: Scheme, secret: &str, now: UnixTime, body: &[u8]) -> HeaderMap {
+    let signer = Signer::new(scheme, [secret]).unwrap();
     let mut headers = HeaderMap::new();
-    signer
-        .sign(&id, SystemClock.now().to_secs(), body)
-        .apply(&mut headers);
+    let id = MessageId::new(ID).unwrap();
+    signer.sign(&id, now, body).apply(&mut headers);
     headers
 }
 
-fn ours(scheme: Scheme, headers: &HeaderMap, body: &[u8]) -> Box<dyn Fn() -> bool> {
-    let verifier = Verifier::new(scheme, [SECRET]).unwrap();
-    let (headers, body) = (headers.clone(), body.to_vec());
-    Box::new(move || {
+/// Ed25519 against the bare signature check: it costs many HMACs.
+#[cfg(feature = "ed25519")]
+fn ed25519(now: UnixTime, body: &[u8]) -> [Contender; 2] {
+    use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKey};
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+    let pair = Ed25519KeyPair::from_seed_unchecked(KEY).unwrap();
+    let public = pair.public_key().as_ref();
+    let content = [format!("{ID}.{}.", now.as_secs()).as_bytes(), body].concat();
+    let signature = pair.sign(&content);
+    let key = ParsedPublicKey::new(&ED25519, public).unwrap();
+    let bare = move || {
+        let verdict = key.verify_sig(black_box(&content), signature.as_ref());
+        verdict.is_ok()
+    };
+
+    let scheme = Scheme::standard_webhooks_v1a();
+    let secret = format!("whsk_{}", STANDARD.encode(KEY));
+    let headers = signed(scheme.clone(), &secret, now, body);
+    let public = format!("whpk_{}", STANDARD.encode(public));
+    let verifier = Verifier::new(scheme.clone(), [public]).unwrap();
+    let body = body.to_vec();
+    let ours = move || {
         let verdict = verifier.verify(black_box(&headers), black_box(&body));
         verdict.is_ok()
-    })
-}
-
-/// A prepared key over the very bytes that Standard Webhooks signs.
-fn bare_hmac(headers: &HeaderMap, body: &[u8]) -> Box<dyn Fn() -> bool> {
-    let time = headers["webhook-timestamp"].to_str().unwrap();
-    let content = [format!("{ID}.{time}.").as_bytes(), body].concat();
-    let prepared = Hmac::<Sha256>::new_from_slice(KEY).unwrap();
-    Box::new(move || {
-        let mut mac = prepared.clone();
-        mac.update(black_box(&content));
-        black_box(mac.finalize().into_bytes()).len() == 32
-    })
+    };
+    [
+        Contender::new("ed25519", bare),
+        Contender::new(scheme.name(), ours),
+    ]
 }
 
 fn measure_alone(criterion: &mut Criterion) {
     for (size, label) in SIZES {
+        // JSON-like text: one peer takes only UTF-8.
+        let body = vec![b'x'; size];
+        let now = SystemClock.now().to_secs();
         let mut group = criterion.benchmark_group(format!("verify/{label}"));
         group.throughput(Throughput::Bytes(size as u64));
-        for Contender { name, accept } in contenders(size) {
-            group.bench_function(name, |bencher| bencher.iter(&accept));
+        let ours = pair(&SCHEMES[0].0, SCHEMES[0].1, now, &body);
+        for mut contender in ours.into_iter().chain(peers(now, &body)) {
+            let name = contender.name().to_owned();
+            group.bench_function(name, |bencher| {
+                bencher.iter_custom(|calls| contender.turn(calls));
+            });
         }
         group.finish();
     }
 }
 
-fn print_ratios() {
-    println!("\nmedians of {ROUNDS} rounds in which all take turns");
-    for (size, label) in SIZES {
-        let contenders = contenders(size);
-        let times = take_turns(&contenders);
-        let column = |index: usize| times.iter().map(move |round| round[index]);
-        println!("{label:<6} {:<22} {:>9.0} ns", "hmac", median(column(0)));
-        for (index, contender) in contenders.iter().enumerate().skip(1) {
-            let to_hmac = median(times.iter().map(|round| round[index] / round[0]));
-            let to_ours = median(times.iter().map(|round| round[index] / round[1]));
-            println!(
-                "{label:<6} {:<22} {:>9.0} ns   {to_hmac:>5.2} x hmac   {to_ours:>5.2} x ours",
-                contender.name,
-                median(column(index)),
-            );
-        }
-    }
-}
+fn print_ratios((size, label): (usize, &str)) {
+    let body = vec![b'x'; size];
+    // The peers compare with the system's time, so the requests are signed now.
+    let now = SystemClock.now().to_secs();
+    let mut contenders: Vec<_> = SCHEMES
+        .iter()
+        .flat_map(|(scheme, prefix)| pair(scheme, prefix, now, &body))
+        .collect();
+    let peers_from = contenders.len();
+    contenders.extend(peers(now, &body));
+    let ed25519_from = contenders.len();
+    #[cfg(feature = "ed25519")]
+    contenders.extend(ed25519(now, &body));
 
-/// Returns, per round, the nanoseconds that each contender took for one request.
-fn take_turns(contenders: &[Contender]) -> Vec<Vec<f64>> {
-    let calls: Vec<u32> = contenders.iter().map(calls_per_turn).collect();
-    let turn = |(contender, &calls): (&Contender, &u32)| {
-        time(contender, calls).as_nanos() as f64 / f64::from(calls)
+    let times = Times::take(&mut contenders);
+    let row = |index: usize, to: usize| {
+        let (name, nanos) = (contenders[index].name(), times.median(index));
+        let (ratio, other) = (times.ratio(index, to), contenders[to].name());
+        println!("{label:<6} {name:<22} {nanos:>8.0} ns {ratio:>6.2} x {other}");
     };
-    let round = |_| contenders.iter().zip(&calls).map(turn).collect();
-    (0..ROUNDS).map(round).collect()
-}
-
-fn calls_per_turn(contender: &Contender) -> u32 {
-    let once = time(contender, 200) / 200;
-    u32::try_from(TURN.as_nanos() / once.as_nanos().max(1)).unwrap() + 1
-}
-
-fn time(contender: &Contender, calls: u32) -> Duration {
-    let start = Instant::now();
-    for _ in 0..calls {
-        assert!((contender.accept)());
+    for bare in (0..peers_from).step_by(2) {
+        row(bare + 1, bare);
     }
-    start.elapsed()
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    for peer in peers_from..ed25519_from {
+        row(peer, 1);
+    }
+    for bare in (ed25519_from..contenders.len()).step_by(2) {
+        row(bare + 1, bare);
+    }
 }
 
 fn main() {
     let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(3))
+        .warm_up_time(std::time::Duration::from_secs(1))
+        .measurement_time(std::time::Duration::from_secs(3))
         .configure_from_args();
     measure_alone(&mut criterion);
     criterion.final_summary();
-    // `cargo test --benches` only wants to know that it runs.
-    if std::env::args().any(|arg| arg == "--bench") {
-        print_ratios();
-    }
+    println!();
+    turns::print_load();
+    SIZES.into_iter().for_each(print_ratios);
 }
