@@ -53,23 +53,23 @@ const DEADLINE: Duration = Duration::from_secs(5);
 ///
 /// # Contract
 ///
-/// 1. The provider reads the request's head and nothing else. Nothing in it is verified yet: it may
-///    choose the tenant, because the signature then has to be that tenant's. It may choose nothing
-///    more, neither scheme nor tolerance nor a URL to ask for keys, and must not be trusted for
-///    anything that outlives a refusal.
+/// 1. Of the request the provider sees the head, in which nothing is verified yet, and a path from
+///    which a router may have stripped a part. It may use that to look a tenant up: the signature
+///    then has to be that tenant's. It must take nothing else from it: no secret, no scheme, no URL to
+///    ask for keys.
 /// 2. `Ok(None)` means that there is no such tenant. It is answered as a wrong secret is, 401
 ///    `signature-mismatch`, and before the body is read.
 /// 3. `Err` means that nobody knows. It is answered 503 `keys-unavailable` with `Retry-After`, as is
 ///    an answer that takes longer than 5 s. The error's text is logged.
 /// 4. The keys of a request are those of one tenant, under the one name that this tenant always has:
 ///    the name separates what is [remembered](crate::dedupe) of its messages from all others.
+/// 5. It never blocks its thread.
 ///
 /// # Security
 ///
-/// It is called for every request that has the right form, so also for each of a stranger's: caching
-/// is its own job, that of unknown names included. Secrets that change are its job, too: a
-/// [`TenantKeys`] with another verifier takes effect with the next request, and one that is kept in
-/// a cache lives on there.
+/// It is asked for every request that has the right form, so also for each of a stranger's. Caching is
+/// its own job, that of unknown names included, and so is forgetting: a tenant's new secrets count from
+/// the first request for which the provider returns them.
 ///
 /// Whoever asks can find out which tenants there are, by time at least. Choose names that nobody can
 /// guess where that matters.

@@ -15,9 +15,9 @@
 //! 5. The signature headers are there (else 401, `signature-missing`), single and well-formed (else
 //!    400, `header-malformed`).
 //! 6. The signed time is within the tolerance: else 401, `timestamp-stale`.
-//! 7. The body arrives whole, within the cap (else 413, `body-too-large`) and within a
-//!    [deadline](VerifyWebhookLayer::body_deadline) over all of it (else 408, `body-timeout`): else
-//!    400, `body-incomplete`.
+//! 7. The body, of which nothing was read so far, arrives whole, within the cap (else 413,
+//!    `body-too-large`) and within a [deadline](VerifyWebhookLayer::body_deadline) over all of it (else
+//!    408, `body-timeout`): else 400, `body-incomplete`. It is judged while it comes.
 //! 8. One of the signatures was made from these bytes with one of the secrets: else 401,
 //!    `signature-mismatch`, the same answer to a wrong secret and to a changed body.
 //! 9. The body's id is the header's, if [required](VerifyWebhookLayer::require_signed_id): else 400,
@@ -37,6 +37,18 @@
 //! payload or a computed signature.
 //! [`with_diagnosis`](VerifyWebhookLayer::with_diagnosis) makes the log say what would have to be
 //! different.
+//!
+//! # What a request may cost
+//!
+//! Whatever a sender does, of a body the layer holds no more than the
+//! [cap](VerifyWebhookLayer::body_cap) and 24 KiB, besides the frame that comes and, until the second
+//! is there, the first. With frames up to 30 KiB (HTTP/2 has 16 KiB) the cap and 64 KiB are enough for
+//! everything. No `Content-Length` is believed: up to 24 KiB memory grows with what has come, beyond it
+//! is set aside at once, as much as the framing of HTTP says will come, or else the cap. Where the cap
+//! is beyond 16 MiB and the length unknown, it grows again, and half as much more may be held.
+//!
+//! A body that came in one frame is handed on without a copy. Only `standard-webhooks-v1a`, whose signed
+//! bytes have to be in one piece, copies each body once; it holds it once, too.
 //!
 //! # Where to put it
 //!

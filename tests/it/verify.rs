@@ -1,6 +1,7 @@
 //! The receiver: recorded requests of real packages through the layer, and misbehaving clients on a
 //! real socket.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +9,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::Request;
+use axum::extract::{Path, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::routing::post;
 use base64ct::{Base64, Encoding as _};
@@ -23,7 +25,7 @@ use tower_auth_sync::event::Delivered;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::signature::{Scheme, Signer, Verifier};
 use tower_auth_sync::testing::ManualClock;
-use tower_auth_sync::verify::VerifyWebhookLayer;
+use tower_auth_sync::verify::{TenantKeys, VerifyWebhookLayer};
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
 
@@ -141,6 +143,10 @@ fn layer() -> VerifyWebhookLayer {
 /// The head of a request signed over `body`, with `framing` as its last header line.
 fn head(id: &str, body: &[u8], framing: &str) -> String {
     let signer = Signer::new(Scheme::banata(), [SECRET]).unwrap();
+    head_to("/webhooks", &signer, id, body, framing)
+}
+
+fn head_to(path: &str, signer: &Signer, id: &str, body: &[u8], framing: &str) -> String {
     let id = MessageId::new(id).unwrap();
     let headers = signer.sign(&id, SystemClock.now().to_secs(), body);
     let lines = headers.into_iter().map(|(name, value)| {
@@ -148,7 +154,7 @@ fn head(id: &str, body: &[u8], framing: &str) -> String {
         format!("{name}: {value}\r\n")
     });
     let lines: String = lines.collect();
-    format!("POST /webhooks HTTP/1.1\r\nhost: localhost\r\n{lines}{framing}\r\n\r\n")
+    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{lines}{framing}\r\n\r\n")
 }
 
 fn whole(id: &str, body: &str) -> String {
@@ -192,6 +198,121 @@ async fn a_chunked_body_over_the_cap_is_413_and_its_rest_is_no_request() {
 
     let answer = ask(addr, &whole("msg_2", "{}")).await;
     assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+}
+
+/// Sends the body in chunks of one byte, two, three, …, each in a packet of its own where the system
+/// lets it.
+async fn send_in_pieces(addr: SocketAddr, head: &str, body: &[u8]) -> String {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut rest, mut length) = (body, 0);
+    while !rest.is_empty() {
+        length = (length + 1).min(rest.len());
+        let (piece, behind) = rest.split_at(length);
+        rest = behind;
+        let chunk = [format!("{length:x}\r\n").as_bytes(), piece, b"\r\n"].concat();
+        stream.write_all(&chunk).await.unwrap();
+        stream.flush().await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    stream.write_all(b"0\r\n\r\n").await.unwrap();
+    let mut answer = [0; 4096];
+    let length = stream.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+#[tokio::test]
+async fn a_chunked_body_in_many_pieces_is_verified_and_handed_on_as_it_was_signed() {
+    const PRIVATE: &str = "whsk_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    const PUBLIC: &str = "whpk_iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=";
+    const CHUNKED: &str = "transfer-encoding: chunked";
+    let body = format!(r#"{{"id":"msg_1","data":"{}"}}"#, "é\u{1f512} ".repeat(500));
+    for (scheme, signing, verifying) in [
+        (Scheme::banata(), SECRET, SECRET),
+        (Scheme::standard_webhooks(), SECRET, SECRET),
+        (Scheme::standard_webhooks_v1a(), PRIVATE, PUBLIC),
+    ] {
+        let expected = body.clone();
+        let handler = |delivered: Delivered, got: Bytes| async move {
+            assert_eq!((&got[..], delivered.body()), (expected.as_bytes(), &got));
+            StatusCode::NO_CONTENT
+        };
+        let verifier = Verifier::new(scheme.clone(), [verifying]).unwrap();
+        let layer = VerifyWebhookLayer::new(verifier);
+        let addr = listen(Router::new().route("/webhooks", post(handler).layer(layer))).await;
+        let signer = Signer::new(scheme, [signing]).unwrap();
+        let head = head_to("/webhooks", &signer, "msg_1", body.as_bytes(), CHUNKED);
+
+        let mut forged = body.clone().into_bytes();
+        forged[2] ^= 1;
+        let answer = send_in_pieces(addr, &head, &forged).await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+        let answer = send_in_pieces(addr, &head, body.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+        let answer = send_in_pieces(addr, &head, body.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+}
+
+const OTHER_SECRET: &str = "whsec_bm1sa2ppaGdmZWRjYmE5ODc2NTQzMjEw";
+
+/// Finds the keys of `acme` and `other` by the path; those of `broken` cannot be had.
+fn layer_for_tenants() -> VerifyWebhookLayer {
+    let tenants = [("acme", SECRET), ("other", OTHER_SECRET)].map(|(name, secret)| {
+        let verifier = Verifier::new(Scheme::standard_webhooks(), [secret]).unwrap();
+        (name, TenantKeys::new(name, verifier))
+    });
+    let tenants = Arc::new(HashMap::from(tenants));
+    VerifyWebhookLayer::from_provider(move |request: &Parts| {
+        let name = request.uri.path().strip_prefix("/webhooks/");
+        let name = name.map(str::to_owned);
+        let tenants = Arc::clone(&tenants);
+        async move {
+            // As if a database were asked.
+            tokio::task::yield_now().await;
+            match name.as_deref() {
+                Some("broken") => Err("the database is down".into()),
+                name => Ok(name.and_then(|name| tenants.get(name)).cloned()),
+            }
+        }
+    })
+}
+
+#[tokio::test]
+async fn tenants_are_told_by_the_path_and_each_has_its_own_secret_and_ids() {
+    let handler = |Path(path): Path<String>, delivered: Delivered| async move {
+        assert_eq!(delivered.tenant(), Some(path.as_str()));
+        StatusCode::NO_CONTENT
+    };
+    let route = post(handler).layer(layer_for_tenants());
+    let addr = listen(Router::new().route("/webhooks/{tenant}", route)).await;
+    let send = async |tenant: &str, secret: &str| {
+        let signer = Signer::new(Scheme::standard_webhooks(), [secret]).unwrap();
+        let path = format!("/webhooks/{tenant}");
+        let head = head_to(&path, &signer, "msg_1", b"{}", "content-length: 2");
+        ask(addr, &(head + "{}")).await
+    };
+    for (tenant, secret, status, slug) in [
+        ("acme", OTHER_SECRET, "401", "signature-mismatch"),
+        ("nobody", SECRET, "401", "signature-mismatch"),
+        ("broken", SECRET, "503", "keys-unavailable"),
+        ("acme", SECRET, "204", ""),
+        ("other", OTHER_SECRET, "204", ""),
+        ("other", OTHER_SECRET, "200", ""),
+    ] {
+        let answer = send(tenant, secret).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        assert!(answer.contains(slug), "{answer}");
+        assert_eq!(
+            answer.contains("retry-after: "),
+            status == "503",
+            "{answer}"
+        );
+    }
 }
 
 #[tokio::test]
