@@ -110,6 +110,10 @@ id! {
     /// Names the delivery of one event to one endpoint.
     DeliveryId, "whd_"
 }
+id! {
+    /// Names a message in an inbox.
+    InboxId, "inb_"
+}
 
 #[cfg(test)]
 mod tests {

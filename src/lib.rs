@@ -32,7 +32,7 @@ pub mod signature;
 pub mod body;
 #[cfg(any(feature = "verify", feature = "emit", feature = "mirror"))]
 mod store_error;
-#[cfg(feature = "emit")]
+#[cfg(any(feature = "emit", feature = "inbox"))]
 mod work;
 
 #[cfg(feature = "verify")]
@@ -41,13 +41,15 @@ pub mod dedupe;
 pub mod delivery;
 #[cfg(feature = "emit")]
 pub mod egress;
+#[cfg(feature = "inbox")]
+pub mod inbox;
 #[cfg(feature = "jwt")]
 pub mod jwks;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 #[cfg(feature = "mirror")]
 pub mod mirror;
-#[cfg(feature = "emit")]
+#[cfg(any(feature = "emit", feature = "inbox"))]
 pub mod retry;
 
 #[cfg(feature = "delivery")]
@@ -65,7 +67,7 @@ pub mod jwt;
 pub mod store;
 #[cfg(feature = "verify")]
 pub mod verify;
-#[cfg(feature = "delivery")]
+#[cfg(any(feature = "delivery", feature = "inbox"))]
 pub mod worker;
 
 #[cfg(any(test, feature = "test-util"))]

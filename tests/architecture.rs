@@ -26,7 +26,7 @@ const BASE: [&str; 8] = [
     "work",
 ];
 const DOMAIN: [&str; 4] = ["signature", "event", "retry", "egress"];
-const PORTS: [&str; 4] = ["dedupe", "delivery", "jwks", "mirror"];
+const PORTS: [&str; 5] = ["dedupe", "delivery", "inbox", "jwks", "mirror"];
 
 /// Levels by name, so that a room lists only what it may see besides them.
 const L0: &str = "L0";
@@ -49,11 +49,15 @@ const ROOMS: &[Room] = &[
     room("egress", &[L0]),
     room("dedupe", &[L0, L1]),
     room("delivery", &[L0, L1]),
+    // A message in the inbox has the names by which `dedupe` knows it.
+    room("inbox", &[L0, L1, "dedupe"]),
     room("jwks", &[L0, L1]),
     room("jwks/remote", &[L0, L1, L2, "client"]),
     room("mirror", &[L0, L1]),
     room("client", &[L0, L1, L2]),
     room("store", &[L0, L1, L2, "store"]),
+    room("store/columns", &[L0]),
+    room("store/inbox", &[L0, L1, L2]),
     room("store/migrate", &[L0]),
     room("store/sqlite", &[L0, L1, L2]),
     room("store/postgres", &[L0, L1, L2]),
@@ -70,7 +74,15 @@ const OPEN: [&str; 3] = ["lib.rs", "testing", "fuzzing"];
 
 /// External crates, and the rooms that alone may name them.
 const CRATES: &[(&str, &[&str])] = &[
-    ("sqlx", &["store/migrate", "store/sqlite", "store/postgres"]),
+    (
+        "sqlx",
+        &[
+            "store/inbox",
+            "store/migrate",
+            "store/sqlite",
+            "store/postgres",
+        ],
+    ),
     ("redis", &["store/redis"]),
     ("hyper", &["client"]),
     ("hyper_util", &["client"]),
@@ -91,8 +103,8 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "tokio",
         &[
-            "body", "metrics", "dedupe", "delivery", "jwks", "mirror", "store", "client", "verify",
-            "emit", "jwt", "work", "worker",
+            "body", "metrics", "dedupe", "delivery", "inbox", "jwks", "mirror", "store", "client",
+            "verify", "emit", "jwt", "work", "worker",
         ],
     ),
 ];
@@ -293,7 +305,7 @@ fn may_name(room: &Room, path: &str, named: &str) -> bool {
     let own = top_of(path);
     let crosses_stores = own == "store" && top == "store" && room.path != "store";
     if crosses_stores {
-        return [room.path, "store/migrate"]
+        return [room.path, "store/columns", "store/inbox", "store/migrate"]
             .iter()
             .any(|path| named.starts_with(path));
     }

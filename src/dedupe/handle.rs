@@ -45,11 +45,7 @@ impl Dedupe {
     ///
     /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
     pub fn new(store: impl DedupeStore, source: &str) -> Result<Self, InvalidSource> {
-        if !(1..=MAX_SOURCE).contains(&source.len())
-            || !source.bytes().all(|b| b.is_ascii_graphic())
-        {
-            return Err(InvalidSource);
-        }
+        check_source(source)?;
         Ok(Self::unchecked(Erased::new(store), source))
     }
 
@@ -113,10 +109,18 @@ impl Dedupe {
     }
 }
 
+pub(crate) fn check_source(name: &str) -> Result<(), InvalidSource> {
+    if (1..=MAX_SOURCE).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err(InvalidSource)
+    }
+}
+
 /// A name of a receiver that is not 1 to 128 printable ASCII characters without spaces.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a dedupe source has 1 to 128 printable ASCII characters and no space")]
+#[error("a source has 1 to 128 printable ASCII characters and no space")]
 pub struct InvalidSource;
 
 /// The store without its type. The one in memory answers at once and needs no box.

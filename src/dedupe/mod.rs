@@ -47,4 +47,8 @@ pub use self::port::{Claimed, DedupeStore};
 pub use self::ticket::{Key, Ticket};
 
 pub(crate) use self::handle::Reply;
+#[cfg(feature = "inbox")]
+pub(crate) use self::handle::check_source;
+#[cfg(feature = "inbox")]
+pub(crate) use self::ticket::Namer;
 pub(crate) use self::ticket::{Identity, Message};

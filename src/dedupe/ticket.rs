@@ -184,13 +184,13 @@ pub(crate) struct Message<'a> {
 
 /// Makes tickets for one source.
 #[derive(Clone, Debug)]
-pub(super) struct Namer {
+pub(crate) struct Namer {
     /// The state of the hash after the source: the same for every key.
     source: Sha256,
 }
 
 impl Namer {
-    pub(super) fn new(source: &str) -> Self {
+    pub(crate) fn new(source: &str) -> Self {
         let source = Sha256::new()
             .chain_update(b"tower-auth-sync dedupe 1\0")
             .chain_update(Sha256::digest(source));
@@ -198,7 +198,7 @@ impl Namer {
     }
 
     /// Names the message; two tenants have no name in common.
-    pub(super) fn ticket(&self, token: u64, message: &Message<'_>) -> Ticket {
+    pub(crate) fn ticket(&self, token: u64, message: &Message<'_>) -> Ticket {
         match message.tenant {
             None => self.named(token, message),
             Some(tenant) => self.within(tenant).named(token, message),

@@ -1,5 +1,6 @@
 //! The proof that a request was verified.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,8 +10,9 @@ use crate::clock::UnixMillis;
 
 /// Proof that `VerifyWebhookLayer` accepted this request.
 ///
-/// Only that layer can make one, so that a handler that takes it cannot be reached by a request
-/// whose signature was not checked. Cloning shares the contents.
+/// Only that layer can make one, and give it to the handler at once or by way of an inbox: a handler
+/// that takes it cannot be reached by a request whose signature was not checked. Cloning shares the
+/// contents.
 #[derive(Clone)]
 pub struct Delivered {
     pub(super) parts: Arc<Parts>,
@@ -21,7 +23,7 @@ pub(super) struct Parts {
     pub(super) id: Option<Box<str>>,
     pub(super) id_is_authentic: bool,
     pub(super) sent_at: Option<UnixMillis>,
-    pub(super) scheme: &'static str,
+    pub(super) scheme: Cow<'static, str>,
     pub(super) key: usize,
     pub(super) tenant: Option<Arc<str>>,
     pub(super) body: Bytes,
@@ -50,8 +52,8 @@ impl Delivered {
 
     /// Returns the name of the scheme under which the signature is right.
     #[must_use]
-    pub fn scheme(&self) -> &'static str {
-        self.parts.scheme
+    pub fn scheme(&self) -> &str {
+        &self.parts.scheme
     }
 
     /// Returns the index of the secret that made the signature, in the order they were configured.

@@ -1,5 +1,6 @@
-//! Making the proof; for the `verify` layer alone.
+//! Making the proof; for the `verify` layer, and for what it stored in an inbox.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ impl Delivered {
         id: Option<&str>,
         id_is_authentic: bool,
         sent_at: Option<UnixMillis>,
-        scheme: &'static str,
+        scheme: impl Into<Cow<'static, str>>,
         key: usize,
         tenant: Option<Arc<str>>,
         body: Bytes,
@@ -23,7 +24,7 @@ impl Delivered {
                 id: id.map(Into::into),
                 id_is_authentic,
                 sent_at,
-                scheme,
+                scheme: scheme.into(),
                 key,
                 tenant,
                 body,

@@ -86,6 +86,16 @@ impl RetryPolicy {
         Self::fixed(&STANDARD_WEBHOOKS)
     }
 
+    /// For a handler in this program, which costs nobody else anything: at once, then after 1 s, 5 s,
+    /// 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 4 h, 8 h and 8 h; 12 attempts over 23 h 42 min 36 s.
+    ///
+    /// The first ones outlast a restart of the database, the last ones a working day in which
+    /// somebody mends the handler.
+    #[must_use]
+    pub const fn local_handler() -> Self {
+        Self::fixed(&LOCAL_HANDLER)
+    }
+
     /// Banata's schedule with another number of attempts: the first `number` of it, and beyond its
     /// end one every 24 h.
     #[must_use]
@@ -192,6 +202,20 @@ pub enum ScheduleError {
 
 const MAX_JITTER: f64 = 0.2;
 
+const LOCAL_HANDLER: [Duration; 11] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_mins(2),
+    Duration::from_mins(10),
+    Duration::from_mins(30),
+    Duration::from_hours(1),
+    Duration::from_hours(2),
+    Duration::from_hours(4),
+    Duration::from_hours(8),
+    Duration::from_hours(8),
+];
+
 const BANATA: [Duration; 4] = [
     Duration::from_mins(5),
     Duration::from_mins(30),
@@ -262,6 +286,18 @@ mod tests {
             ]
         );
         assert_eq!(waits.iter().sum::<u64>(), 75 * 3_600 + 35 * 60 + 5);
+    }
+
+    #[test]
+    fn a_local_handler_is_tried_twelve_times_within_a_day() {
+        let waits = waits(&RetryPolicy::local_handler());
+        assert_eq!(
+            waits,
+            [
+                0, 1, 5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 28_800
+            ]
+        );
+        assert_eq!(waits.iter().sum::<u64>(), 23 * 3_600 + 42 * 60 + 36);
     }
 
     #[test]

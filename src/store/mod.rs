@@ -6,6 +6,11 @@
 #[cfg(feature = "emit")]
 mod any;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod columns;
+#[cfg(feature = "inbox")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod inbox;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod migrate;
 #[cfg(feature = "postgres")]
 pub mod postgres;

@@ -14,6 +14,15 @@ pub mod dedupe_suite;
 )]
 pub mod delivery_suite;
 mod entropy;
+#[cfg(feature = "inbox")]
+#[doc(hidden)]
+#[allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on fails"
+)]
+pub mod inbox_suite;
 #[cfg(feature = "mirror")]
 #[doc(hidden)]
 #[allow(
@@ -31,6 +40,8 @@ pub use self::entropy::SeededEntropy;
 pub use self::sender::{Corruption, Expected, FakeSender, SameMessage, Sent};
 #[cfg(feature = "verify")]
 pub use crate::__dedupe_store_tests as dedupe_store_tests;
+#[cfg(feature = "inbox")]
+pub use crate::__inbox_store_tests as inbox_store_tests;
 #[cfg(feature = "mirror")]
 pub use crate::__mirror_store_tests as mirror_store_tests;
 #[cfg(feature = "emit")]

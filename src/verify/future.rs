@@ -96,18 +96,6 @@ impl Running {
     }
 }
 
-impl<F: Future> State<F> {
-    fn queueing(admitted: Admitted) -> Self {
-        Self::Queueing {
-            request: Some(admitted.request),
-            running: Running {
-                claim: admitted.claim,
-                handled: Some(admitted.handled),
-            },
-        }
-    }
-}
-
 impl<S, F: Future> ResponseFuture<S, F> {
     pub(super) fn new(
         verdict: impl Future<Output = Verdict> + Send + 'static,
@@ -137,7 +125,18 @@ where
         loop {
             let next = match state.as_mut().project() {
                 StateProj::Deciding { verdict } => match ready!(verdict.as_mut().poll(cx)) {
-                    Ok(admitted) => State::queueing(admitted),
+                    Ok(Admitted::HandOn {
+                        request,
+                        claim,
+                        handled,
+                    }) => State::Queueing {
+                        request: Some(request),
+                        running: Running {
+                            claim,
+                            handled: Some(handled),
+                        },
+                    },
+                    Ok(Admitted::Stored(stored)) => return Poll::Ready(Ok(stored.to_response())),
                     Err(reason) => return Poll::Ready(Ok(reason.to_response())),
                 },
                 StateProj::Queueing { request, running } => {

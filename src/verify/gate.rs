@@ -15,6 +15,7 @@ use super::claim::{Asked, Claim};
 use super::doctor::{Doctor, examine};
 use super::handled::{self, Handled};
 use super::identity::{id_in_body, identity, is_vouched_for};
+use super::inbox::{Intake, Stored};
 use super::keys::{KeySource, Keys};
 use super::meters::{Meters, Operation, Timer};
 use super::reading::{check_head, read, read_unjudged};
@@ -54,6 +55,7 @@ pub enum OnStoreFailure {
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     pub(super) keys: KeySource,
+    pub(super) intake: Intake,
     pub(super) dedupe: Option<Dedupe>,
     pub(super) on_store_failure: OnStoreFailure,
     pub(super) require_signed_id: bool,
@@ -62,11 +64,26 @@ pub(super) struct Gate {
     meters: Meters,
 }
 
-/// A request that may be handled, the claim on its message, and who sees how it ends.
-pub(super) struct Admitted {
-    pub(super) request: Request<Full<Bytes>>,
-    pub(super) claim: Option<Claim>,
-    pub(super) handled: Handled,
+/// What becomes of a request that is not refused.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "where there is no inbox every request is handed on"
+)]
+pub(super) enum Admitted {
+    /// It may be handled, under the claim on its message; and who sees how that ends.
+    HandOn {
+        request: Request<Full<Bytes>>,
+        claim: Option<Claim>,
+        handled: Handled,
+    },
+    /// It is in the inbox.
+    Stored(Stored),
+}
+
+/// What remembers a message.
+enum Taken {
+    Claimed(Option<Claim>),
+    Stored(Stored),
 }
 
 /// What the log may say of a request: of its own content nothing but an id whose signature was right.
@@ -82,6 +99,7 @@ impl Gate {
         let dedupe = Dedupe::in_memory();
         Self {
             keys,
+            intake: Intake::none(),
             meters: Meters::new(dedupe.source()),
             dedupe: Some(dedupe),
             on_store_failure: OnStoreFailure::default(),
@@ -97,12 +115,18 @@ impl Gate {
     /// Sets what remembers messages; `None`: nothing.
     pub(super) fn remember_in(&mut self, dedupe: Option<Dedupe>) {
         self.dedupe = dedupe;
+        self.renamed();
+    }
+
+    /// To be called when the receiver's name may be another one.
+    pub(super) fn renamed(&mut self) {
         self.meters = Meters::new(self.source());
     }
 
     /// Returns the receiver's name.
     fn source(&self) -> &str {
-        self.dedupe.as_ref().map_or("none", Dedupe::source)
+        let dedupe = || self.dedupe.as_ref().map(Dedupe::source);
+        self.intake.source().or_else(dedupe).unwrap_or("none")
     }
 
     /// Makes the span of a request.
@@ -127,18 +151,26 @@ impl Gate {
         };
         let admitted = self.admit(&parts, body, &mut known).await;
         known.record(&span);
-        let (delivered, claim) = admitted.inspect_err(|reason| {
+        let (delivered, taken) = admitted.inspect_err(|reason| {
             self.meters.refused(reason);
             refused(reason, &known, &span);
         })?;
         if let Some(id) = delivered.id() {
             span.record("id", id);
         }
+        let claim = match taken {
+            Taken::Claimed(claim) => claim,
+            Taken::Stored(stored) => {
+                self.meters.accepted();
+                span.record("outcome", "stored");
+                return Ok(Admitted::Stored(stored));
+            }
+        };
         let handled = Handled::begin(&self.meters, timer, span);
         let body = Full::new(delivered.body().clone());
         parts.extensions.insert(delivered);
         let request = Request::from_parts(parts, body);
-        Ok(Admitted {
+        Ok(Admitted::HandOn {
             request,
             claim,
             handled,
@@ -150,7 +182,7 @@ impl Gate {
         parts: &Parts,
         body: B,
         known: &mut Known,
-    ) -> Result<(Delivered, Option<Claim>), RefusalReason>
+    ) -> Result<(Delivered, Taken), RefusalReason>
     where
         B: Body,
         B::Error: Into<BoxError>,
@@ -176,8 +208,6 @@ impl Gate {
             body: &body,
             replayable: replayable(&keys.verifier),
         };
-        let claim = self.claim(&keys, &message).await;
-        let claim = claim.inspect_err(|_| known.id = identity.id().map(Into::into))?;
         let delivered = Delivered::new(
             identity.id(),
             identity.is_authentic(),
@@ -187,7 +217,9 @@ impl Gate {
             keys.tenant.clone(),
             body.clone(),
         );
-        Ok((delivered, claim))
+        let taken = self.take(&keys, parts, &message, &delivered).await;
+        let taken = taken.inspect_err(|_| known.id = identity.id().map(Into::into))?;
+        Ok((delivered, taken))
     }
 
     /// Points 5 to 8 of the order of checks.
@@ -229,6 +261,21 @@ impl Gate {
     }
 
     /// Point 10 of the order of checks.
+    async fn take(
+        &self,
+        keys: &Keys,
+        parts: &Parts,
+        message: &Message<'_>,
+        delivered: &Delivered,
+    ) -> Result<Taken, RefusalReason> {
+        let intake = &self.intake;
+        let stored = intake.store(keys, parts, message, delivered, &self.meters);
+        match stored.await? {
+            Some(stored) => Ok(Taken::Stored(stored)),
+            None => self.claim(keys, message).await.map(Taken::Claimed),
+        }
+    }
+
     async fn claim(
         &self,
         keys: &Keys,
@@ -273,7 +320,7 @@ fn replayable(verifier: &Verifier) -> Duration {
     LEAST_REPLAYABLE.max(window.saturating_add(SKEW))
 }
 
-fn warn_of_reuse(keys: &Keys, id: Option<&str>) {
+pub(super) fn warn_of_reuse(keys: &Keys, id: Option<&str>) {
     let scheme = keys.verifier.scheme().name();
     let tenant = keys.tenant.as_deref();
     tracing::warn!(

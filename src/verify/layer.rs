@@ -115,7 +115,7 @@ impl VerifyWebhookLayer {
         self
     }
 
-    fn gate_mut(&mut self) -> &mut Gate {
+    pub(super) fn gate_mut(&mut self) -> &mut Gate {
         Arc::make_mut(&mut self.gate)
     }
 }

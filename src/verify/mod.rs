@@ -29,6 +29,9 @@
 //!     answer's head leaves. Anything else releases it, so that the sender's retry is handled: another
 //!     status, an error, a panic, and a response future that is dropped because the client went away.
 //!
+//! With an inbox (`with_inbox`, feature `inbox`) points 10 and 11 are others: the message is stored and
+//! answered 202, or 200 if it is known, and the inner service is not called.
+//!
 //! Nothing before point 10 touches the store: forged requests cannot fill it. What a message is known
 //! by, and for how long, is told in [`dedupe`](crate::dedupe).
 //!
@@ -105,6 +108,11 @@ mod future;
 mod gate;
 mod handled;
 mod identity;
+#[cfg(feature = "inbox")]
+mod inbox;
+#[cfg(not(feature = "inbox"))]
+#[path = "no_inbox.rs"]
+mod inbox;
 mod keys;
 mod layer;
 mod meters;

@@ -61,8 +61,8 @@ pub enum RefusalReason {
         /// It had another body then, under an authentic id: the sender gave two messages one id.
         other_body: bool,
     },
-    /// The dedupe store failed. The log has the cause.
-    #[error("the dedupe store failed")]
+    /// The dedupe store, or the inbox, failed. The log has the cause.
+    #[error("the store failed")]
     StoreFailed,
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::body::BoxError;
 
-/// Why a [`Worker`](super::Worker) cannot be made.
+/// Why a worker cannot be made.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -17,6 +17,16 @@ pub enum ConfigError {
         /// The lease.
         lease: Duration,
         /// The shortest lease for the timeout.
+        least: Duration,
+    },
+    /// The lease could end before it is renewed.
+    #[error(
+        "the lease of {lease:?} is too short to be renewed in time: it must be {least:?} or more"
+    )]
+    LeaseTooShortToRenew {
+        /// The lease.
+        lease: Duration,
+        /// The shortest lease.
         least: Duration,
     },
     /// Every attempt would fail.

@@ -1,6 +1,11 @@
-//! The worker: takes what is due from a store, signs it, posts it, and records how it went.
+//! The workers: what takes work from a store, does it, and records how it went.
+//!
+//! # Deliveries
+//!
+//! [`Worker`] (feature `delivery`) signs what is due and posts it.
 //!
 //! ```no_run
+//! # #[cfg(feature = "delivery")] {
 //! use tokio_util::sync::CancellationToken;
 //! use tower_auth_sync::delivery::DeliveryStore;
 //! use tower_auth_sync::worker::{ConfigError, Worker};
@@ -13,9 +18,10 @@
 //! worker.await.ok();
 //! # Ok(())
 //! # }
+//! # }
 //! ```
 //!
-//! # One attempt
+//! One attempt:
 //!
 //! 1. The store leases the delivery and counts the attempt: what kills workers runs out.
 //! 2. The stored bytes are signed with every secret that is valid now, under the event's id and a
@@ -44,36 +50,70 @@
 //!
 //! Each attempt has a tracing span of its own with the ids of delivery, event and endpoint; no
 //! payload, URL, secret or signature is logged.
+//!
+//! # An inbox
+//!
+//! [`InboxWorker`] (feature `inbox`) runs the handler of messages that were
+//! [stored](crate::inbox) when they came. One run:
+//!
+//! 1. The store leases the message and counts the attempt: what kills workers runs out.
+//! 2. A clone of the handler's service is called, once it is ready, with the stored request. While it
+//!    runs the lease is renewed.
+//! 3. 2xx is success. Every other status, an error, a panic and the end of the timeout are failures
+//!    and tried again as the retry policy says; after the last attempt the message has failed.
+//! 4. The outcome is recorded under the lease: the status or the kind of the failure, nothing else. If
+//!    another worker has taken the message over, it is discarded.
+//!
+//! Messages are handled at least once: a worker that dies between 2 and 4 causes a second run. A
+//! handler should find out by the message's id what it has done already.
+//!
+//! Each run has a tracing span of its own with the source and the id in the inbox; of what the service
+//! says its error is logged, and nothing of the request.
 
+#[cfg(feature = "delivery")]
 mod attempt;
+#[cfg(feature = "delivery")]
 mod builder;
+#[cfg(feature = "delivery")]
 mod classify;
 mod config_error;
 mod engine;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod record;
 mod retention;
+#[cfg(feature = "delivery")]
 mod run;
 mod schedule;
 mod shutdown;
 
 #[cfg(test)]
+#[cfg(feature = "delivery")]
 mod tests;
 
+#[cfg(feature = "delivery")]
 use self::attempt::Courier;
+#[cfg(feature = "delivery")]
 pub use self::builder::WorkerBuilder;
 pub use self::config_error::ConfigError;
+#[cfg(feature = "delivery")]
 use self::engine::Engine;
+#[cfg(feature = "inbox")]
+pub use self::inbox::{InboxSummary, InboxWorker, InboxWorkerBuilder};
+#[cfg(feature = "delivery")]
 pub use self::run::Summary;
 
-/// Delivers what a store holds. See the [module docs](self) for what an attempt does.
+/// Delivers what a store holds. See the [module docs](self#deliveries) for what an attempt does.
 ///
 /// Several workers, in one process or in many, may share a store.
+#[cfg(feature = "delivery")]
 #[must_use = "a worker delivers nothing until it runs"]
 #[derive(Debug)]
 pub struct Worker<S> {
     engine: Engine<Courier<S>>,
 }
 
+#[cfg(feature = "delivery")]
 impl<S> Worker<S> {
     /// Begins the settings of a worker for `store`.
     pub fn builder(store: S) -> WorkerBuilder<S> {

@@ -18,6 +18,15 @@ mod delivery;
 mod doctor;
 #[cfg(all(feature = "emit", feature = "axum", feature = "test-util"))]
 mod emit;
+#[cfg(all(
+    feature = "inbox",
+    feature = "axum",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "redis",
+    feature = "test-util"
+))]
+mod inbox;
 #[cfg(all(feature = "jwt", feature = "test-util"))]
 mod jwt;
 #[cfg(all(feature = "jwt", feature = "axum"))]

@@ -17,6 +17,8 @@ use crate::delivery::{
     LeaseRequest, MemoryStore, NewEndpoint, NewEvent, Settled, Settlement, WorkListener,
 };
 use crate::id::{DeliveryId, EndpointId, MessageId};
+#[cfg(feature = "inbox")]
+use crate::inbox::{Inbox, MemoryInbox};
 #[cfg(feature = "mirror")]
 use crate::mirror::{MemoryMirror, Mirror, TablePrefix};
 #[cfg(feature = "sqlite")]
@@ -51,6 +53,8 @@ enum Kind {
         store: MemoryStore,
         #[cfg(feature = "verify")]
         dedupe: MemoryDedupe,
+        #[cfg(feature = "inbox")]
+        inbox: MemoryInbox,
         #[cfg(feature = "mirror")]
         mirrors: MemoryMirrors,
     },
@@ -107,6 +111,25 @@ impl AnyStore {
         }
     }
 
+    /// Creates the handle that [`VerifyWebhookLayer::with_inbox`] and the worker take, for the
+    /// receiver named `source`.
+    ///
+    /// `memory:` keeps the messages in this process's memory.
+    ///
+    /// [`VerifyWebhookLayer::with_inbox`]: crate::verify::VerifyWebhookLayer::with_inbox
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    #[cfg(feature = "inbox")]
+    pub fn inbox(&self, source: &str) -> Result<Inbox, InvalidSource> {
+        match &self.0 {
+            Kind::Memory { inbox, .. } => inbox.inbox(source),
+            #[cfg(feature = "sqlite")]
+            Kind::Sqlite(store) => store.inbox(source),
+        }
+    }
+
     /// Makes the tables of the mirror whose names begin with `prefix`, or brings them up to date,
     /// and returns a mirror on them. May be called again: one prefix is one mirror.
     ///
@@ -135,6 +158,8 @@ impl From<MemoryStore> for AnyStore {
             store,
             #[cfg(feature = "verify")]
             dedupe: MemoryDedupe::new(),
+            #[cfg(feature = "inbox")]
+            inbox: MemoryInbox::new(),
             #[cfg(feature = "mirror")]
             mirrors: MemoryMirrors::default(),
         })

@@ -10,6 +10,7 @@ use super::PostgresStore;
 use super::error::{is_torn, store_error};
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket};
+use crate::store::columns::{time, to_column};
 use crate::store::migrate::Port;
 use crate::store_error::StoreError;
 
@@ -107,7 +108,7 @@ impl PostgresStore {
                 other_body: body != Some(ticket.body().cast_signed()),
             }),
             (Some(false), Some(until)) => Some(Claimed::InFlight {
-                until: UnixMillis::from_millis(until.try_into().unwrap_or_default()),
+                until: time("tas_dedupe.until", until)?,
             }),
             _ => None,
         })
@@ -141,20 +142,15 @@ fn of_claim<'a>(sql: &'static str, ticket: &Ticket) -> Change<'a> {
         .bind(ticket.token().cast_signed())
 }
 
-fn names(ticket: &Ticket) -> Vec<Vec<u8>> {
+/// Returns the keys that a message shares with no other.
+pub(super) fn names(ticket: &Ticket) -> Vec<Vec<u8>> {
     let keys = [Some(ticket.key()), ticket.replay_key()];
     let keys = keys.iter().flatten();
     keys.map(|key| key.as_bytes().to_vec()).collect()
 }
 
-/// PostgreSQL's integers are signed; the last 292 million years of what a `u64` can tell are one
-/// time.
-fn to_column(time: UnixMillis) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
 /// Each try fails only if another claim on the message began or ended during it.
-const TRIES: usize = 8;
+pub(super) const TRIES: usize = 8;
 
 /// Other claims on the message came between again and again.
 #[derive(Debug, thiserror::Error)]

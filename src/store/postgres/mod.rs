@@ -1,6 +1,6 @@
-//! The dedupe port on PostgreSQL, for receivers on many machines.
+//! The dedupe port and the inbox on PostgreSQL, for receivers on many machines.
 //!
-//! Each call is one statement in a transaction of its own. All tables are named `tas_…` and lie in
+//! Each call is one statement, at most two, in a transaction of its own. All tables are named `tas_…` and lie in
 //! the first schema of the search path. Each port keeps the versions of its tables in a table of its
 //! own, `tas_migrations_<port>`, so that an application's own sqlx migrations may live in the same
 //! database.
@@ -9,6 +9,8 @@
 
 mod dedupe;
 mod error;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod migrate;
 #[cfg(test)]
 mod tests;
@@ -21,12 +23,16 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use self::error::connect_error;
 use crate::store_error::StoreError;
+#[cfg(feature = "inbox")]
+use crate::work::WorkSignal;
 
-/// The dedupe port on one PostgreSQL database, version 12 or later. Copies are cheap and share the
+/// The dedupe port and the inbox on one PostgreSQL database, version 12 or later. Copies are cheap and share the
 /// connections.
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: PgPool,
+    #[cfg(feature = "inbox")]
+    inbox_signal: WorkSignal,
 }
 
 impl PostgresStore {
@@ -60,8 +66,12 @@ impl PostgresStore {
     /// The tables are not touched: call [`migrate`](Self::migrate) once at the start. A connection
     /// that is not to be had within 5 s counts as an outage, whatever the pool's own limit.
     #[must_use]
-    pub const fn from_pool(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn from_pool(pool: PgPool) -> Self {
+        Self {
+            pool,
+            #[cfg(feature = "inbox")]
+            inbox_signal: WorkSignal::new(),
+        }
     }
 
     /// Makes the tables of every port, or brings them up to date. May be called again, and by
@@ -73,7 +83,10 @@ impl PostgresStore {
     /// cause names the versions), [`StoreError::is_migration`] if a table cannot be made or
     /// changed, [`StoreError::is_unavailable`] if the server does not answer.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        self.migrate_port(&dedupe::DEDUPE).await
+        self.migrate_port(&dedupe::DEDUPE).await?;
+        #[cfg(feature = "inbox")]
+        self.migrate_port(&inbox::INBOX).await?;
+        Ok(())
     }
 
     /// Closes all connections; waits for those in use.

@@ -10,9 +10,9 @@ use sqlx::{Sqlite, SqliteConnection, query::Query};
 
 use super::SqliteStore;
 use super::error::store_error;
-use super::rows::{time, to_column};
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket};
+use crate::store::columns::{time, to_column};
 use crate::store::migrate::Port;
 use crate::store_error::StoreError;
 

@@ -9,7 +9,6 @@ use url::Url;
 
 use super::SqliteStore;
 use super::error::store_error;
-use super::rows::{optional_time, time, to_column, unreadable};
 use crate::clock::UnixMillis;
 use crate::delivery::{
     DisabledBecause, Endpoint, EndpointSecrets, EndpointStatus, EndpointStore, Health, NewEndpoint,
@@ -18,6 +17,7 @@ use crate::delivery::{
 use crate::id::EndpointId;
 use crate::secret::Secret;
 use crate::signature::Scheme;
+use crate::store::columns::{optional_time, time, to_column, unreadable};
 use crate::store_error::StoreError;
 
 impl EndpointStore for SqliteStore {

@@ -19,11 +19,11 @@ use self::sql::{
 };
 use super::SqliteStore;
 use super::error::store_error;
-use super::rows::{optional_time, time, to_column};
 use crate::event::{Session, SessionHandle, User};
 use crate::mirror::{
     Applied, Change, MirrorStore, Record, SessionRow, TablePrefix, Times, Told, UserRow,
 };
+use crate::store::columns::{optional_time, time, to_column};
 use crate::store::migrate::Port;
 use crate::store_error::StoreError;
 

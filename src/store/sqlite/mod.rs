@@ -34,9 +34,10 @@ mod dedupe;
 mod delivery;
 mod endpoints;
 mod error;
+#[cfg(feature = "inbox")]
+mod inbox;
 mod migrate;
 mod mirror;
-mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -69,6 +70,8 @@ struct Inner {
     /// Held through each write transaction.
     turn: Mutex<()>,
     signal: WorkSignal,
+    #[cfg(feature = "inbox")]
+    inbox_signal: WorkSignal,
 }
 
 impl SqliteStore {
@@ -122,6 +125,8 @@ impl SqliteStore {
                 reader,
                 turn: Mutex::new(()),
                 signal: WorkSignal::new(),
+                #[cfg(feature = "inbox")]
+                inbox_signal: WorkSignal::new(),
             }),
             entropy: Arc::new(SystemEntropy),
         }
@@ -146,6 +151,8 @@ impl SqliteStore {
         self.migrate_port(&delivery::DELIVERY).await?;
         #[cfg(feature = "verify")]
         self.migrate_port(&dedupe::DEDUPE).await?;
+        #[cfg(feature = "inbox")]
+        self.migrate_port(&inbox::INBOX).await?;
         Ok(())
     }
 

@@ -6,12 +6,12 @@ use sqlx::SqliteConnection;
 
 use super::super::endpoints::disable_unreadable;
 use super::super::error::store_error;
-use super::super::rows::{to_column, unreadable};
 use crate::clock::UnixMillis;
 use crate::delivery::{Inserted, NewEvent};
 use crate::entropy::Entropy;
 use crate::event::{EventFilter, EventType};
 use crate::id::{DeliveryId, MessageId};
+use crate::store::columns::{to_column, unreadable};
 use crate::store_error::StoreError;
 
 /// Stores events and their deliveries in the transaction that is open on `conn`.

@@ -14,12 +14,12 @@ use sqlx::sqlite::SqlitePool;
 
 use super::super::endpoints::{disable_unreadable, select_by_number};
 use super::super::error::store_error;
-use super::super::rows::{optional_time, to_column, unreadable};
 use crate::clock::UnixMillis;
 use crate::delivery::{Endpoint, Lease, LeaseRequest, LeaseToken};
 use crate::event::EventType;
 use crate::id::{DeliveryId, MessageId};
 use crate::retry::AttemptNumber;
+use crate::store::columns::{optional_time, to_column, unreadable};
 use crate::store_error::StoreError;
 
 pub(super) async fn lease(

@@ -7,10 +7,10 @@ use http::StatusCode;
 use sqlx::sqlite::SqlitePool;
 
 use super::super::error::store_error;
-use super::super::rows::{optional_time, time, unreadable};
 use crate::delivery::{Attempt, AttemptReport, Delivery, DeliveryState, FailureReason};
 use crate::id::{DeliveryId, EndpointId, MessageId};
 use crate::retry::AttemptNumber;
+use crate::store::columns::{optional_time, time, unreadable};
 use crate::store_error::StoreError;
 
 pub(super) async fn deliveries(

@@ -5,8 +5,8 @@ use std::num::NonZeroU16;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::super::error::store_error;
-use super::super::rows::to_column;
 use crate::clock::UnixMillis;
+use crate::store::columns::to_column;
 use crate::store_error::StoreError;
 
 /// Returns the numbers of events that are over.

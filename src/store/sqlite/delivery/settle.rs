@@ -4,11 +4,11 @@ use sqlx::SqliteConnection;
 
 use super::super::endpoints::disable;
 use super::super::error::store_error;
-use super::super::rows::{time, to_column};
 use crate::clock::UnixMillis;
 use crate::delivery::{
     AttemptReport, DeliveryState, DisabledBecause, Health, Lease, Outcome, Settled, Settlement,
 };
+use crate::store::columns::{time, to_column};
 use crate::store_error::StoreError;
 
 pub(super) async fn settle(

@@ -1,4 +1,4 @@
-//! From columns to types, and back.
+//! From columns to types, and back, in any SQL store.
 
 use crate::clock::UnixMillis;
 use crate::store_error::StoreError;
@@ -10,21 +10,22 @@ struct Unreadable {
     column: &'static str,
 }
 
-pub(super) fn unreadable(column: &'static str) -> StoreError {
+pub(crate) fn unreadable(column: &'static str) -> StoreError {
     StoreError::corrupt(Unreadable { column })
 }
 
-/// SQLite's integers are signed; the last 292 million years of what a `u64` can tell are one time.
-pub(super) fn to_column(time: UnixMillis) -> i64 {
+/// Integers in SQL are signed; the last 292 million years of what a `u64` can tell are one time.
+pub(crate) fn to_column(time: UnixMillis) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-pub(super) fn time(column: &'static str, value: i64) -> Result<UnixMillis, StoreError> {
+pub(crate) fn time(column: &'static str, value: i64) -> Result<UnixMillis, StoreError> {
     let millis = u64::try_from(value).map_err(|_negative| unreadable(column))?;
     Ok(UnixMillis::from_millis(millis))
 }
 
-pub(super) fn optional_time(
+#[cfg(any(feature = "sqlite", feature = "inbox"))]
+pub(crate) fn optional_time(
     column: &'static str,
     value: Option<i64>,
 ) -> Result<Option<UnixMillis>, StoreError> {

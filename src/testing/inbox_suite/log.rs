@@ -1,0 +1,76 @@
+//! What an operator sees, and can do.
+
+use std::num::NonZeroU16;
+
+use super::{
+    KNOWN, LEASE, SOURCE, Store, at, end, lease, lease_one, receive, record, settle, signed,
+    store_new,
+};
+use crate::entropy::SystemEntropy;
+use crate::id::InboxId;
+use crate::inbox::{Failure, MessageState, Outcome};
+use crate::retry::AttemptNumber;
+
+const FAILED: Outcome = Outcome::Failed {
+    failure: Failure::Error,
+};
+
+/// Contract 1.
+pub async fn failed_messages_are_listed_page_by_page_in_order_of_arrival(store: impl Store) {
+    let mut failed = Vec::new();
+    for number in 0..5 {
+        failed.push(end(&store, &format!("bad_{number}"), FAILED, 0).await);
+        end(&store, &format!("good_{number}"), Outcome::Done, 0).await;
+    }
+    store_new(&store, "waiting", 0).await;
+    // Those of one millisecond have no order but that of their ids.
+    failed.sort();
+    let mut listed = Vec::new();
+    loop {
+        let max = NonZeroU16::new(2).unwrap();
+        let page = store.failed(SOURCE, listed.last(), max).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.len() <= 2);
+        listed.extend(page.into_iter().map(|record| record.id));
+    }
+    assert_eq!(listed, failed);
+    let others = store.failed("other", None, NonZeroU16::MAX).await;
+    assert_eq!(others.unwrap(), []);
+}
+
+/// Contract 2.
+pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl Store) {
+    let id = store_new(&store, "a", 0).await;
+    let first = lease_one(&store, 0).await;
+    let second = lease_one(&store, LEASE).await;
+    settle(&store, &second, FAILED, LEASE).await;
+
+    assert!(store.requeue(SOURCE, &id, at(100)).await.unwrap());
+    let found = record(&store, &id).await;
+    assert_eq!((found.state, found.attempts), (MessageState::Pending, 0));
+    assert_eq!((found.due_at, found.ended_at), (Some(at(100)), None));
+    assert_eq!(receive(&store, signed("a"), 100).await, KNOWN);
+    let third = lease_one(&store, 100).await;
+    assert_eq!(third.attempt, AttemptNumber::FIRST);
+    assert!(third.token > second.token);
+    assert_eq!(third.request, first.request);
+    settle(&store, &third, Outcome::Done, 101).await;
+}
+
+/// Contract 2.
+pub async fn only_failed_messages_of_the_source_are_requeued(store: impl Store) {
+    let done = end(&store, "done", Outcome::Done, 0).await;
+    let failed = end(&store, "failed", FAILED, 0).await;
+    let pending = store_new(&store, "pending", 9).await;
+    let unknown = InboxId::generate(at(0), &SystemEntropy);
+    for id in [&done, &pending, &unknown] {
+        assert!(!store.requeue(SOURCE, id, at(1)).await.unwrap());
+    }
+    assert!(!store.requeue("other", &failed, at(1)).await.unwrap());
+    assert!(lease(&store, 8).await.is_empty());
+    assert_eq!(record(&store, &done).await.state, MessageState::Done);
+    assert_eq!(record(&store, &failed).await.state, MessageState::Failed);
+    assert_eq!(record(&store, &pending).await.due_at, Some(at(9)));
+}

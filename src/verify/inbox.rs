@@ -1,0 +1,95 @@
+//! Storing a message instead of handing it on.
+
+use std::error::Error;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Response, StatusCode};
+
+use super::gate::warn_of_reuse;
+use super::keys::Keys;
+use super::layer::VerifyWebhookLayer;
+use super::meters::{Meters, Operation};
+use super::rejection::RefusalReason;
+use crate::body::ResponseBody;
+use crate::dedupe::Message;
+use crate::event::Delivered;
+use crate::inbox::{Inbox, Received, StoredRequest};
+
+impl VerifyWebhookLayer {
+    /// Stores each message in `inbox` and answers 202 at once, with an empty body; the inner service
+    /// is not called. An [`InboxWorker`](crate::worker::InboxWorker) gives what is stored to its own
+    /// handler. Default: no inbox.
+    ///
+    /// A message that is [known](crate::inbox) is answered 200, as a
+    /// [duplicate](RefusalReason::Duplicate). The inbox remembers messages itself: neither
+    /// [`with_dedupe`](Self::with_dedupe) nor [`without_dedupe`](Self::without_dedupe) changes anything.
+    ///
+    /// If the inbox fails, the answer is 503, `store-unavailable`, with `Retry-After`:
+    /// [`FailOpen`](super::OnStoreFailure::FailOpen) has no effect, because without the store there is
+    /// nobody to handle the message. The sender tries again; a message that was stored after all is
+    /// then a duplicate.
+    pub fn with_inbox(mut self, inbox: Inbox) -> Self {
+        let gate = self.gate_mut();
+        gate.intake = Intake(Some(inbox));
+        gate.renamed();
+        self
+    }
+}
+
+/// Where messages are stored, if that is wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Intake(Option<Inbox>);
+
+/// The message is stored.
+pub(super) struct Stored;
+
+impl Intake {
+    pub(super) const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Returns the inbox's name.
+    pub(super) fn source(&self) -> Option<&str> {
+        self.0.as_ref().map(Inbox::source)
+    }
+
+    /// Stores the message; `None` if it is to be handed on.
+    pub(super) async fn store(
+        &self,
+        keys: &Keys,
+        parts: &Parts,
+        message: &Message<'_>,
+        delivered: &Delivered,
+        meters: &Meters,
+    ) -> Result<Option<Stored>, RefusalReason> {
+        let Some(inbox) = &self.0 else {
+            return Ok(None);
+        };
+        let request = StoredRequest::keep(parts, delivered);
+        // In a box of its own: most layers have no inbox.
+        let received = Box::pin(inbox.receive(message, request, keys.verifier.now())).await;
+        match received {
+            Ok(Received::New { other_body }) => {
+                if other_body {
+                    warn_of_reuse(keys, delivered.id());
+                }
+                Ok(Some(Stored))
+            }
+            Ok(Received::Known { other_body }) => Err(RefusalReason::Duplicate { other_body }),
+            Err(err) => {
+                meters.store_failed(Operation::Claim);
+                tracing::error!(error = %err, cause = err.source(), "the inbox failed");
+                Err(RefusalReason::StoreFailed)
+            }
+        }
+    }
+}
+
+impl Stored {
+    pub(super) fn to_response<B>(&self) -> Response<ResponseBody<B>> {
+        let mut response = Response::new(ResponseBody::own(Bytes::new()));
+        *response.status_mut() = StatusCode::ACCEPTED;
+        response
+    }
+}

@@ -1,0 +1,135 @@
+use std::collections::HashMap;
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::routing::post;
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+use tower_auth_sync::clock::{Clock as _, SystemClock};
+use tower_auth_sync::event::Delivered;
+use tower_auth_sync::store::postgres::PostgresStore;
+use tower_auth_sync::testing::ManualClock;
+use tower_auth_sync::worker::InboxWorker;
+
+use super::{failed, race, send_for_status};
+use crate::servers;
+
+mod contract {
+    use super::{PostgresStore, servers};
+
+    tower_auth_sync::testing::inbox_store_tests!(optional async || {
+        let url = servers::postgres().await?;
+        Some((PostgresStore::connect(&url).await.unwrap(), ()))
+    });
+}
+
+#[tokio::test]
+async fn of_equal_requests_to_two_processes_one_is_stored() {
+    let Some(url) = servers::postgres().await else {
+        return;
+    };
+    let one = PostgresStore::connect(&url).await.unwrap();
+    let other = PostgresStore::connect(&url).await.unwrap();
+    let inboxes = [one, other].map(|store| store.inbox("crm").unwrap());
+    assert_eq!(race(&inboxes, 64).await, 1);
+}
+
+#[tokio::test]
+async fn two_workers_handle_each_message_once() {
+    const MESSAGES: usize = 200;
+    let Some(url) = servers::postgres().await else {
+        return;
+    };
+    let inbox = PostgresStore::connect(&url)
+        .await
+        .unwrap()
+        .inbox("crm")
+        .unwrap();
+    for number in 0..MESSAGES {
+        let id = format!("msg_{number}");
+        let status = send_for_status(&inbox, &id, &SystemClock).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+    }
+    let handled = Arc::new(Mutex::new(HashMap::<String, usize>::new()));
+    let mut workers = JoinSet::new();
+    for _ in 0..2 {
+        let store = PostgresStore::connect(&url).await.unwrap();
+        let handled = Arc::clone(&handled);
+        let handler = post(async move |delivered: Delivered| {
+            let id = delivered.id().unwrap().to_owned();
+            *handled.lock().unwrap().entry(id).or_default() += 1;
+            tokio::task::yield_now().await;
+            StatusCode::OK
+        });
+        let worker = InboxWorker::builder(store.inbox("crm").unwrap(), handler);
+        let worker = worker.concurrency(NonZeroU16::new(4).unwrap());
+        let worker = worker.build().unwrap();
+        workers.spawn(async move { worker.run_due().await.unwrap() });
+    }
+    let summaries = workers.join_all().await;
+    let done: usize = summaries.iter().map(|summary| summary.done).sum();
+    assert_eq!(done, MESSAGES, "{summaries:?}");
+    assert_eq!(failed(&inbox).await, 0);
+    let handled = handled.lock().unwrap();
+    assert_eq!(handled.len(), MESSAGES);
+    assert!(handled.values().all(|times| *times == 1));
+}
+
+#[tokio::test]
+async fn while_the_store_fails_nothing_is_stored() {
+    let Some(url) = servers::postgres().await else {
+        return;
+    };
+    let inbox = PostgresStore::connect(&url)
+        .await
+        .unwrap()
+        .inbox("crm")
+        .unwrap();
+    let pool = PgPool::connect(&url).await.unwrap();
+    let refuse = "ALTER TABLE tas_inbox_names ADD CONSTRAINT refuse CHECK (message < 0) NOT VALID";
+    sqlx::query(refuse).execute(&pool).await.unwrap();
+    let status = send_for_status(&inbox, "msg_1", &SystemClock).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    let count = sqlx::query_scalar("SELECT count(*) FROM tas_inbox");
+    let count: i64 = count.fetch_one(&pool).await.unwrap();
+    assert_eq!(count, 0);
+    let allow = "ALTER TABLE tas_inbox_names DROP CONSTRAINT refuse";
+    sqlx::query(allow).execute(&pool).await.unwrap();
+    let status = send_for_status(&inbox, "msg_1", &SystemClock).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+}
+
+/// Storing, leasing, settling and deleting at once: whoever waited for another in a circle would be
+/// ended by the server.
+#[tokio::test]
+async fn storing_handling_and_deleting_do_not_wait_for_each_other_in_a_circle() {
+    let Some(url) = servers::postgres().await else {
+        return;
+    };
+    let store = PostgresStore::connect(&url).await.unwrap();
+    let inbox = store.inbox("crm").unwrap();
+    let mut working = JoinSet::new();
+    for _ in 0..4 {
+        let inbox = inbox.clone();
+        working.spawn(async move {
+            for round in 0..25 {
+                let id = format!("msg_{}", round % 10);
+                let now = SystemClock.now();
+                // Of a time in which what ended before is forgotten.
+                let later = now.saturating_add(Duration::from_hours(8 * 24 * round));
+                let clock = ManualClock::at(later);
+                let status = send_for_status(&inbox, &id, &clock).await;
+                assert!(matches!(status.as_u16(), 200 | 202), "{status}");
+                let handler = post(async || StatusCode::OK);
+                let worker = InboxWorker::builder(inbox.clone(), handler).clock(clock);
+                let worker = worker.retention(Duration::ZERO).build().unwrap();
+                // Whose clock is ahead may take over what another one handles.
+                assert_eq!(worker.run_due().await.unwrap().failed, 0);
+                worker.prune().await.unwrap();
+            }
+        });
+    }
+    working.join_all().await;
+}
