@@ -73,7 +73,7 @@ pub mod worker;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
-#[cfg(all(fuzzing, feature = "verify", feature = "emit", feature = "jwt"))]
+#[cfg(all(fuzzing, feature = "inbox", feature = "emit", feature = "jwt"))]
 #[doc(hidden)]
 pub mod fuzzing;
 
