@@ -4,6 +4,7 @@
 //! | you want to | look at |
 //! |---|---|
 //! | accept webhooks | [`verify`]: `VerifyWebhookLayer`, `Webhook<T>`; [`signature`] without a framework |
+//! | store them first and handle them later | [`inbox`]: `Inbox`; [`worker`]: `InboxWorker` |
 //! | tell other services what happened | [`emit`]: `SyncEmitterLayer`; [`delivery`]: `Emitter`, endpoints; [`worker`] |
 //! | keep users and sessions in your own tables | [`mirror`] |
 //! | check tokens | [`jwt`]: `JwtAuthLayer`; [`jwks`]: `TokenVerifier` |
@@ -16,8 +17,8 @@
 //!
 //! # Features
 //!
-//! `axum`, `verify`, `emit` and `jwt` are on by default; `delivery`, `ed25519`, `mirror`, `sqlite`, `postgres`,
-//! `redis` and `test-util` are not. `full` is everything but `test-util`. A feature adds names and changes none.
+//! `axum`, `verify`, `emit` and `jwt` are on by default; `delivery`, `ed25519`, `inbox`, `mirror`, `sqlite`,
+//! `postgres`, `redis` and `test-util` are not. `full` is everything but `test-util`. A feature adds names and changes none.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod clock;

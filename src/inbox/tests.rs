@@ -72,6 +72,33 @@ proptest! {
         prop_assert_eq!(read.body(), proof.body());
     }
 
+    /// What the fuzz target asks of any bytes, of bytes that are nearly a head.
+    #[test]
+    fn a_head_that_is_read_is_kept_as_it_was(
+        headers in headers(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        let mut head = stored(&parts("/hook?a=b", headers), &delivered(Some("msg_1"), None, b""))
+            .head()
+            .to_vec();
+        for (at, byte) in changes {
+            let at = at.index(head.len());
+            head[at] = byte;
+        }
+        let mut stored = StoredRequest::from_stored(head.into(), Bytes::new());
+        let mut kept = Vec::new();
+        for _ in 0..2 {
+            let Ok(request) = stored.into_request() else {
+                prop_assert!(kept.is_empty(), "what was kept can be read");
+                return Ok(());
+            };
+            let proof = request.extensions().get::<Delivered>().unwrap().clone();
+            stored = StoredRequest::keep(&request.into_parts().0, &proof);
+            kept.push(stored.head().clone());
+        }
+        prop_assert_eq!(&kept[0], &kept[1]);
+    }
+
     #[test]
     fn a_damaged_head_is_refused_and_not_misread(head in any::<Vec<u8>>()) {
         let stored = StoredRequest::from_stored(head.into(), Bytes::new());
