@@ -27,7 +27,7 @@ const LEAST_PER_SHARD: usize = 4_096;
 
 /// Most shards, a power of two. A claim holds its lock for a fraction of a microsecond; with more shards
 /// than this their heads and tails would not stay in a core's cache.
-const MOST_SHARDS: usize = 16;
+const MOST_SHARDS: usize = 8;
 
 /// A dedupe store in this process's memory: for one process, forgotten when it ends.
 ///
@@ -133,7 +133,7 @@ impl MemoryDedupe {
         let mask = self.0.shards.len() as u64 - 1;
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "the mask leaves fewer than 16"
+            reason = "the mask leaves fewer than 8"
         )]
         let at = (ticket.affinity() & mask) as usize;
         // Nothing under the lock panics half-way, so a poisoned shard is whole.

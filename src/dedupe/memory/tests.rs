@@ -176,7 +176,7 @@ mod bounds {
     #[test]
     fn a_million_messages_of_two_names_take_at_most_256_mib() {
         const MESSAGES: usize = 1_000_000;
-        const SHARDS: usize = 16;
+        const SHARDS: usize = 8;
 
         let store = MemoryDedupe::with_capacity(NonZeroUsize::new(MESSAGES).unwrap());
         let per_shard = MESSAGES.div_ceil(SHARDS) as u128;
@@ -204,7 +204,7 @@ mod bounds {
 
     #[test]
     fn many_shards_hold_as_many_messages_as_asked() {
-        let capacity = 16 * 4096;
+        let capacity = 8 * 4096;
         let bounded = Bounded::new(capacity);
         let kept = (0..capacity)
             .filter(|&n| bounded.claim(n, NOW).is_ok())
