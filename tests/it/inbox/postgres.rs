@@ -36,6 +36,50 @@ async fn of_equal_requests_to_two_processes_one_is_stored() {
     assert_eq!(race(&inboxes, 64).await, 1);
 }
 
+/// All statements wait for a lock on the table, and then begin with what they see the same.
+#[tokio::test]
+async fn of_equal_requests_that_are_stored_at_the_same_moment_one_is_new() {
+    const AT_ONCE: usize = 8;
+    let Some(url) = servers::postgres().await else {
+        return;
+    };
+    let inbox = PostgresStore::connect(&url)
+        .await
+        .unwrap()
+        .inbox("crm")
+        .unwrap();
+    let pool = PgPool::connect(&url).await.unwrap();
+    for round in 0..8 {
+        let mut holder = pool.begin().await.unwrap();
+        let lock = "LOCK TABLE tas_inbox_names IN EXCLUSIVE MODE";
+        sqlx::query(lock).execute(&mut *holder).await.unwrap();
+        let mut sending = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let inbox = inbox.clone();
+            sending.spawn(async move {
+                send_for_status(&inbox, &format!("msg_{round}"), &SystemClock).await
+            });
+        }
+        let waiting = "SELECT count(*) FROM pg_locks
+            WHERE NOT granted AND relation = 'tas_inbox_names'::regclass";
+        let mut count = 0_i64;
+        while count < i64::try_from(AT_ONCE).unwrap() {
+            count = sqlx::query_scalar(waiting).fetch_one(&pool).await.unwrap();
+        }
+        holder.commit().await.unwrap();
+        let statuses = sending.join_all().await;
+        let new = statuses
+            .iter()
+            .filter(|status| **status == StatusCode::ACCEPTED);
+        let known = statuses.iter().filter(|status| **status == StatusCode::OK);
+        assert_eq!(
+            (new.count(), known.count()),
+            (1, AT_ONCE - 1),
+            "{statuses:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn two_workers_handle_each_message_once() {
     const MESSAGES: usize = 200;
