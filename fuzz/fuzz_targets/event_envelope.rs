@@ -2,7 +2,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-// A payload that decodes survives being written and decoded again.
+// A payload decodes to what it says, and survives being written and decoded again.
 fuzz_target!(|payload: &[u8]| {
     tower_auth_sync::fuzzing::event_envelope(payload);
 });

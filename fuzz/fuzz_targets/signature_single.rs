@@ -2,7 +2,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-// A header with one signature that parses is written and read back the same.
+// A signature header is read by the rules, and what is written is read back.
 fuzz_target!(|text: &str| {
     tower_auth_sync::fuzzing::signature_single(text);
 });

@@ -228,6 +228,17 @@ fn a_time_after_the_year_9999_is_written_as_the_last_that_can_be() {
     assert!(String::from_utf8_lossy(&payload).contains("\"9999-12-30T22:00:00.999Z\""));
 }
 
+/// Found by the fuzz target `event_envelope`.
+#[test]
+fn the_last_second_that_can_be_written_has_its_milliseconds() {
+    for millis in [0, 1, 998, 999] {
+        let time = UnixMillis::from_millis(253_402_207_200_000 + millis);
+        let event = AuthEvent::user_created(&User::new("u1")).at(time);
+        let read = AuthEvent::from_slice(&event.to_payload(&id(), NOW)).unwrap();
+        assert_eq!(read.occurred_at(), Some(time));
+    }
+}
+
 #[test]
 fn recorded_resources_survive_decoding_and_encoding() {
     let recorded = |name: &str| -> Value {

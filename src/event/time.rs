@@ -1,5 +1,7 @@
 //! Times in payloads; the rules are in the [module docs](super).
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Number, Value};
 
@@ -17,9 +19,12 @@ pub(super) const EXPECTED: &str =
 /// Writes `time` as RFC 3339 in UTC with milliseconds; later times than
 /// [`LAST_MILLIS`] as that one.
 pub(super) fn write(time: UnixMillis) -> String {
-    let millis = i64::try_from(time.as_millis().min(LAST_MILLIS)).unwrap_or(i64::MAX);
-    let time = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
-    format!("{time:.3}")
+    let millis = time.as_millis().min(LAST_MILLIS);
+    // Second by second: of the last one jiff takes no count of milliseconds.
+    let secs = i64::try_from(millis / 1000).unwrap_or(i64::MAX);
+    let rest = Duration::from_millis(millis % 1000);
+    let time = Timestamp::from_second(secs).unwrap_or(Timestamp::MAX);
+    format!("{:.3}", time.saturating_add(rest).unwrap_or(time))
 }
 
 /// Reads a time.

@@ -14,16 +14,40 @@ use crate::egress::EgressPolicy;
 use crate::retry::parse_retry_after;
 
 /// An accepted URL holds no private address, no user name and no port 0, leads another parser to the
-/// same host and port, and stays accepted when it is printed and parsed again.
-pub fn egress_url(text: &str) {
-    let Ok(url) = Url::parse(text) else { return };
+/// same host and port, and stays accepted when it is printed and parsed again. An address is judged
+/// the same by itself and in a URL: the first bytes of the input are addresses too.
+pub fn egress_url(input: &[u8]) {
     let policy = EgressPolicy::public();
-    if policy.check_url(&url).is_err() {
+    if let Some(bytes) = input.first_chunk::<4>() {
+        literal(&policy, Ipv4Addr::from(*bytes).into());
+    }
+    if let Some(bytes) = input.first_chunk::<16>() {
+        literal(&policy, Ipv6Addr::from(*bytes).into());
+    }
+    if let Ok(url) = Url::parse(&String::from_utf8_lossy(input)) {
+        accepted(&policy, &url);
+    }
+}
+
+fn literal(policy: &EgressPolicy, address: IpAddr) {
+    let url = match address {
+        IpAddr::V4(v4) => format!("https://{v4}/"),
+        IpAddr::V6(v6) => format!("https://[{v6}]/"),
+    };
+    let is_accepted = Url::parse(&url).is_ok_and(|url| policy.check_url(&url).is_ok());
+    assert_eq!(is_accepted, policy.check_addr(address).is_ok(), "{address}");
+    if is_accepted {
+        assert_public(policy, address);
+    }
+}
+
+fn accepted(policy: &EgressPolicy, url: &Url) {
+    if policy.check_url(url).is_err() {
         return;
     }
     match url.host() {
-        Some(Host::Ipv4(v4)) => assert_public(&policy, v4.into()),
-        Some(Host::Ipv6(v6)) => assert_public(&policy, v6.into()),
+        Some(Host::Ipv4(v4)) => assert_public(policy, v4.into()),
+        Some(Host::Ipv6(v6)) => assert_public(policy, v6.into()),
         Some(Host::Domain(name)) => {
             assert!(name.parse::<IpAddr>().is_err(), "{url}");
             assert!(
@@ -44,7 +68,7 @@ pub fn egress_url(text: &str) {
     assert_eq!(dialled.host(), url.host_str());
     assert_eq!(dialled.port_u16(), url.port());
     let again = Url::parse(url.as_str());
-    assert_eq!(again.as_ref(), Ok(&url));
+    assert_eq!(again.as_ref(), Ok(url));
 }
 
 /// Asks the standard library besides the policy.
