@@ -34,7 +34,9 @@ impl<'a> BodyCheck<'a> {
 
     /// For a body that somebody else keeps.
     pub(super) fn of_kept(verifier: &'a Inner, signed: &'a SignedHeaders<'a>) -> Self {
-        let mut running = verifier.begin(signed);
+        let filling = verifier.filling(signed);
+        let keys = verifier.valid_keys(signed);
+        let mut running = keys.map(|(index, key)| (index, key.begin(&filling)));
         Self {
             verifier,
             signed,
@@ -65,8 +67,12 @@ impl<'a> BodyCheck<'a> {
     }
 
     pub(super) fn judge(self, whole: &[u8]) -> Result<Verified, VerifyError> {
-        let running = self.first.into_iter().chain(self.others);
-        self.verifier.judge(self.signed, running, whole)
+        let mut matching = None;
+        for (index, running) in self.first.into_iter().chain(self.others) {
+            let found = self.verifier.is_signed(running, self.signed, whole);
+            matching = matching.or(found.then_some(index));
+        }
+        self.signed.verdict(matching)
     }
 }
 

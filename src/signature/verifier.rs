@@ -168,11 +168,15 @@ impl Verifier {
     ) -> Result<Verified, VerifyError> {
         let filling = self.0.filling(signed);
         let whole = self.0.scheme.algorithm.whole(&filling, body);
-        let running = self.0.begin(signed).map(|(index, mut running)| {
+        let mut matching = None;
+        // A state of a key is large: it is judged where it was made.
+        for (index, key) in self.0.valid_keys(signed) {
+            let mut running = key.begin(&filling);
             running.update(body);
-            (index, running)
-        });
-        self.0.judge(signed, running, &whole)
+            let found = self.0.is_signed(running, signed, &whole);
+            matching = matching.or(found.then_some(index));
+        }
+        signed.verdict(matching)
     }
 
     /// Judges the body of a request whose headers passed, while it comes.
@@ -240,35 +244,27 @@ impl Inner {
         }
     }
 
-    /// Sets the keys that have not ended to work, in their order.
-    pub(super) fn begin<'a>(
-        &'a self,
-        signed: &'a SignedHeaders<'a>,
-    ) -> impl Iterator<Item = (usize, Running)> + 'a {
-        let filling = self.filling(signed);
-        let valid = self.keys.iter().enumerate();
-        let valid = valid.filter(|(_, (held, _))| held.is_valid_at(signed.now));
-        valid.map(move |(index, (_, key))| (index, key.begin(&filling)))
-    }
-
-    /// Ends the work of every key; `whole` is the message where the algorithm takes it in one piece.
-    pub(super) fn judge(
+    /// Returns the keys that have not ended, in their order.
+    pub(super) fn valid_keys(
         &self,
         signed: &SignedHeaders<'_>,
-        running: impl Iterator<Item = (usize, Running)>,
+    ) -> impl Iterator<Item = (usize, &Key)> {
+        let now = signed.now;
+        let keys = self.keys.iter().enumerate();
+        let valid = keys.filter(move |(_, (held, _))| held.is_valid_at(now));
+        valid.map(|(index, (_, key))| (index, key))
+    }
+
+    /// Ends the work of a key; `whole` is the message where the algorithm takes it in one piece.
+    #[inline]
+    pub(super) fn is_signed(
+        &self,
+        running: Running,
+        signed: &SignedHeaders<'_>,
         whole: &[u8],
-    ) -> Result<Verified, VerifyError> {
+    ) -> bool {
         let filling = self.filling(signed);
-        let mut matching = None;
-        for (index, running) in running {
-            let found = running.signed(&filling, whole, &signed.parsed, self.scheme.encoding);
-            matching = matching.or(found.then_some(index));
-        }
-        let key = matching.ok_or(VerifyError::Mismatch)?;
-        Ok(Verified {
-            key,
-            sent_at: signed.sent_at,
-        })
+        running.signed(&filling, whole, &signed.parsed, self.scheme.encoding)
     }
 
     /// A clock that was never set says nothing about freshness, nor about the end of a secret.
@@ -306,6 +302,15 @@ pub(super) fn check_age(
 }
 
 impl<'h> SignedHeaders<'h> {
+    /// Says what it means that the secret at `matching` made the signature, or none.
+    pub(super) fn verdict(&self, matching: Option<usize>) -> Result<Verified, VerifyError> {
+        let key = matching.ok_or(VerifyError::Mismatch)?;
+        Ok(Verified {
+            key,
+            sent_at: self.sent_at,
+        })
+    }
+
     /// Returns the id in the header, if there is one; whether it is authentic after
     /// [`check_body`](Verifier::check_body) says [`Scheme::id_source`].
     #[must_use]

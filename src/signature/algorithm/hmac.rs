@@ -24,6 +24,7 @@ impl HmacKey {
     }
 
     /// Starts with what stands before the body.
+    #[inline]
     pub(super) fn begin(&self, filling: &Filling<'_>) -> Running {
         let mut mac = self.0.clone();
         filling.before_body(|piece| mac.update(piece));
@@ -32,18 +33,20 @@ impl HmacKey {
 }
 
 impl Running {
+    #[inline]
     pub(super) fn update(&mut self, body: &[u8]) {
         self.0.update(body);
     }
 
     /// Ends with what stands behind the body.
-    pub(super) fn finish(self, filling: &Filling<'_>) -> Mac {
-        let Self(mut mac) = self;
-        filling.behind_body(|piece| mac.update(piece));
-        mac.finalize().into_bytes().into()
+    #[inline]
+    pub(super) fn finish(mut self, filling: &Filling<'_>) -> Mac {
+        filling.behind_body(|piece| self.0.update(piece));
+        self.0.finalize().into_bytes().into()
     }
 
     /// Returns whether one of the texts is the message's MAC; looks at every one.
+    #[inline]
     pub(super) fn signed(
         self,
         filling: &Filling<'_>,

@@ -130,6 +130,7 @@ impl Key {
     }
 
     /// Starts with what stands before the body.
+    #[inline]
     pub(super) fn begin(&self, filling: &Filling<'_>) -> Running {
         match self {
             Self::HmacSha256(key) => Running::HmacSha256(key.begin(filling)),
@@ -141,6 +142,7 @@ impl Key {
 
 impl Running {
     /// Goes on with a piece of the body.
+    #[inline]
     pub(super) fn update(&mut self, body: &[u8]) {
         match self {
             Self::HmacSha256(running) => running.update(body),
@@ -151,6 +153,7 @@ impl Running {
 
     /// Returns whether one of the texts is a signature of the message, which is `whole` where the
     /// algorithm [takes it in one piece](Algorithm::lead).
+    #[inline]
     pub(super) fn signed(
         self,
         filling: &Filling<'_>,
