@@ -150,27 +150,39 @@ impl State {
     }
 
     pub(super) fn lease(&mut self, source: &str, request: LeaseRequest) -> Vec<Lease> {
-        let now = request.now;
+        let most = usize::from(request.max.get());
         let mut leases = Vec::new();
-        for number in self.due_by(source, now) {
-            let Some(row) = self.messages.get(&number) else {
-                continue;
-            };
-            let lapsed = row.state == MessageState::Leased;
-            if lapsed && row.attempts >= request.max_attempts.get() {
-                self.fail(number, Failure::Lapsed, now);
-            } else if leases.len() < request.max.get().into() {
-                leases.extend(self.lease_one(number, request.until));
+        // What has failed for good makes room for another look, at no more than is asked for.
+        loop {
+            let due = self.due_by(source, request.now, most - leases.len());
+            let mut failed = false;
+            for number in due {
+                if self.kills_workers(number, request.max_attempts) {
+                    self.fail(number, Failure::Lapsed, request.now);
+                    failed = true;
+                } else {
+                    leases.extend(self.lease_one(number, request.until));
+                }
+            }
+            if !failed || request.until <= request.now {
+                return leases;
             }
         }
-        leases
     }
 
-    fn due_by(&self, source: &str, now: UnixMillis) -> Vec<u64> {
+    fn due_by(&self, source: &str, now: UnixMillis, most: usize) -> Vec<u64> {
         let due = self.due.get(source).into_iter().flatten();
         due.take_while(|(due_at, _)| *due_at <= now)
             .map(|(_, number)| *number)
+            .take(most)
             .collect()
+    }
+
+    /// Of a message that is due: whether its last lease has lapsed.
+    fn kills_workers(&self, number: u64, max_attempts: AttemptNumber) -> bool {
+        self.messages.get(&number).is_some_and(|row| {
+            row.state == MessageState::Leased && row.attempts >= max_attempts.get()
+        })
     }
 
     fn lease_one(&mut self, number: u64, until: UnixMillis) -> Option<Lease> {

@@ -97,6 +97,21 @@ pub async fn a_message_that_kills_its_workers_fails_in_the_end(store: impl Store
     assert_eq!(store.next_due(SOURCE).await.unwrap(), None);
 }
 
+/// Contract 4 and 5: those that have failed do not take the place of others.
+pub async fn a_message_that_kills_its_workers_does_not_hold_up_others(store: impl Store) {
+    for id in ["a", "b"] {
+        store_new(&store, id, 0).await;
+    }
+    for attempt in 0..5 {
+        assert_eq!(lease(&store, attempt * LEASE).await.len(), 2);
+    }
+    store_new(&store, "c", 5 * LEASE).await;
+    store_new(&store, "d", 5 * LEASE).await;
+    let leases = store.lease(SOURCE, request(1, 5 * LEASE)).await.unwrap();
+    assert_eq!(bodies(&leases), ["c"]);
+    assert_eq!(bodies(&lease(&store, 5 * LEASE).await), ["d"]);
+}
+
 /// Contract 6.
 pub async fn a_lapsed_lease_may_be_settled_until_it_is_taken_over(store: impl Store) {
     let id = store_new(&store, "a", 0).await;

@@ -67,6 +67,7 @@ macro_rules! __inbox_store_tests {
             due_messages_are_leased_earliest_first_and_then_in_order_of_arrival
             no_more_is_leased_than_asked_for
             a_message_that_kills_its_workers_fails_in_the_end
+            a_message_that_kills_its_workers_does_not_hold_up_others
             a_lapsed_lease_may_be_settled_until_it_is_taken_over
             an_extended_lease_lives_longer
             a_released_message_is_due_at_once_and_the_attempt_is_not_counted
