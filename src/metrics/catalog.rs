@@ -60,5 +60,5 @@ catalog! {
     AGE: Histogram, "webhook_age_seconds",
         "From the signed time to the verification";
     DURATION: Histogram, "webhook_duration_seconds",
-        "From a request's head to the head of its answer";
+        "From a request's head to the end of its handler";
 }
