@@ -1,6 +1,8 @@
 //! Reading a body whole, within a cap and a deadline.
 
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -49,7 +51,12 @@ where
     B::Error: Into<BoxError>,
 {
     let gather = Gather::new(lead, limits.cap, body.size_hint().upper());
-    tokio::time::timeout(limits.deadline, gather_all(gather, body, show))
+    let mut reading = pin!(gather_all(gather, body, show));
+    // Most bodies are there already: they need no timer.
+    if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
+        return read;
+    }
+    tokio::time::timeout(limits.deadline, reading)
         .await
         .map_err(|_elapsed| CollectError::Timeout)?
 }
@@ -101,7 +108,7 @@ mod tests {
     use std::convert::Infallible;
 
     use std::pin::Pin;
-    use std::task::{Context, Poll};
+    use std::task::Context;
 
     use http_body_util::{Empty, Full, StreamBody};
     use tokio::sync::mpsc;
