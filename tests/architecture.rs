@@ -66,7 +66,7 @@ const ROOMS: &[Room] = &[
     room("verify", &[L0, L1, L2, "metrics"]),
     room("emit", &[L0, L1, L2]),
     room("jwt", &[L0, L1, L2]),
-    room("worker", &[L0, L1, L2, "client"]),
+    room("worker", &[L0, L1, L2, "client", "metrics"]),
 ];
 
 /// Rooms that may name everything.

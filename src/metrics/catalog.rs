@@ -61,4 +61,8 @@ catalog! {
         "From the signed time to the verification";
     DURATION: Histogram, "webhook_duration_seconds",
         "From a request's head to the end of its handler";
+    INBOX_RUNS: Counter, "inbox_runs_total",
+        "Runs of the handler behind an inbox, by outcome";
+    INBOX_RUN_DURATION: Histogram, "inbox_run_duration_seconds",
+        "How long a run of the handler behind an inbox took";
 }

@@ -13,6 +13,8 @@
 //! | `tower_auth_sync_webhook_last_verified_timestamp_seconds` | gauge | `source` | when a request last verified, duplicates included, as Unix time |
 //! | `tower_auth_sync_webhook_age_seconds` | histogram | `source` | from the signed time to the verification; nothing where the scheme has no time |
 //! | `tower_auth_sync_webhook_duration_seconds` | histogram | `source` | from a request's head to the end of its handler, for requests that were handed on |
+//! | `tower_auth_sync_inbox_runs_total` | counter | `source`, `outcome` | runs of the handler by an `InboxWorker` (feature `inbox`): `done`, `retry`, `failed` (no attempt was left), `lost` (another worker had the message) |
+//! | `tower_auth_sync_inbox_run_duration_seconds` | histogram | `source` | how long such a run took |
 //!
 //! `source` is the receiver's configured name, as in
 //! [`MemoryDedupe::dedupe`](crate::dedupe::MemoryDedupe::dedupe); `memory` for a layer with a store of
@@ -24,17 +26,20 @@
 //! true when nothing is received any more, an age that is reported does not.
 
 mod catalog;
+#[cfg(test)]
+pub(crate) mod counted;
 mod instrument;
 
 pub(crate) use self::catalog::{
-    ACCEPTED, AGE, CATALOG, DUPLICATES, DURATION, HANDLED, LAST_VERIFIED, Metric, REFUSED,
-    STORE_ERRORS,
+    ACCEPTED, AGE, DUPLICATES, DURATION, HANDLED, LAST_VERIFIED, Metric, REFUSED, STORE_ERRORS,
 };
+#[cfg(feature = "inbox")]
+pub(crate) use self::catalog::{INBOX_RUN_DURATION, INBOX_RUNS};
 pub(crate) use self::instrument::{Counter, Gauge, Histogram, Timer};
 
 use ::metrics::{Unit, with_recorder};
 
-use self::catalog::Kind;
+use self::catalog::{CATALOG, Kind};
 
 /// Tells the recorder that is installed what each metric means, and its unit.
 ///

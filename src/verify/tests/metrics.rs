@@ -1,53 +1,11 @@
 //! What is counted.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
-
-use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
 use super::*;
 use crate::dedupe::MemoryDedupe;
+use crate::metrics::counted::Counted;
 use crate::verify::OnStoreFailure;
-
-/// Collects what this thread counts while it lives.
-struct Counted {
-    snapshotter: Snapshotter,
-    _recording: ::metrics::LocalRecorderGuard<'static>,
-}
-
-impl Counted {
-    fn begin() -> Self {
-        // The guard borrows the recorder, and lives until the test ends.
-        let recorder = Box::leak(Box::new(DebuggingRecorder::new()));
-        Self {
-            snapshotter: recorder.snapshotter(),
-            _recording: ::metrics::set_default_local_recorder(recorder),
-        }
-    }
-
-    /// Returns each counter and gauge as `name{label=value}`, and the values of each histogram.
-    fn read(&self) -> BTreeMap<String, Vec<f64>> {
-        let snapshot = self.snapshotter.snapshot().into_vec();
-        let read = snapshot.into_iter().map(|(key, _, _, value)| {
-            let key = key.key();
-            let labels: Vec<_> = key
-                .labels()
-                .map(|label| format!("{}={}", label.key(), label.value()))
-                .collect();
-            let name = key.name().trim_start_matches("tower_auth_sync_");
-            #[expect(clippy::cast_precision_loss, reason = "a handful")]
-            let values = match value {
-                DebugValue::Counter(count) => vec![count as f64],
-                DebugValue::Gauge(value) => vec![value.into_inner()],
-                DebugValue::Histogram(values) => {
-                    values.into_iter().map(|value| value.into_inner()).collect()
-                }
-            };
-            (format!("{name}{{{}}}", labels.join(",")), values)
-        });
-        read.collect()
-    }
-}
 
 /// A message like no other.
 fn numbered(number: u8) -> Request<Full<Bytes>> {

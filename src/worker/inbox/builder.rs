@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::InboxWorker;
 use super::handler::Handler;
+use super::meters::Meters;
 use super::run::Runner;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
@@ -143,6 +144,7 @@ impl InboxWorkerBuilder {
             });
         }
         let runner = Runner {
+            meters: Meters::new(self.inbox.source()),
             inbox: self.inbox,
             handler: self.handler,
             schedule: self.schedule,

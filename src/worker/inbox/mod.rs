@@ -2,6 +2,7 @@
 
 mod builder;
 mod handler;
+mod meters;
 mod run;
 
 #[cfg(test)]

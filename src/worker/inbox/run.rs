@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
 use super::handler::{Answer, Handler};
+use super::meters::Meters;
 use crate::clock::UnixMillis;
 use crate::inbox::{Failure, Inbox, Lease, LeaseRequest, Outcome};
 use crate::store_error::StoreError;
@@ -26,6 +27,7 @@ pub(super) struct Runner {
     pub(super) schedule: Schedule,
     pub(super) timeout: Duration,
     pub(super) lease: Duration,
+    pub(super) meters: Meters,
 }
 
 /// How a run ended.
@@ -80,12 +82,16 @@ impl Runner {
         }
     }
 
-    async fn settle(&self, lease: &Lease, run: Run) -> Ended {
+    async fn settle(&self, lease: &Lease, run: Run, duration: Duration) -> Ended {
         let (outcome, ended) = match run {
             Run::Handled => (Outcome::Done, Ended::Succeeded),
             Run::Failed(failure) => (self.after(lease, failure), Ended::Failed),
-            Run::Lost => return Ended::Unrecorded,
+            Run::Lost => {
+                self.meters.ended(None, duration);
+                return Ended::Unrecorded;
+            }
         };
+        self.meters.ended(Some(outcome), duration);
         log(outcome);
         let settle = || {
             let now = self.schedule.now();
@@ -140,8 +146,9 @@ impl Job for Runner {
             attempt = %lease.attempt,
         );
         async {
+            let begun = Instant::now();
             let run = self.run(&lease).await;
-            self.settle(&lease, run).await
+            self.settle(&lease, run, begun.elapsed()).await
         }
         .instrument(span)
         .await

@@ -430,3 +430,26 @@ async fn what_was_handled_30_days_ago_is_deleted() {
     clock.advance(Duration::from_millis(1));
     assert_eq!(worker.prune().await.unwrap(), 1);
 }
+
+#[cfg(feature = "metrics")]
+#[tokio::test(start_paused = true)]
+async fn each_run_is_counted_by_its_outcome() {
+    let counted = crate::metrics::counted::Counted::begin();
+    let inbox = inbox();
+    let clock = ManualClock::at(NOW);
+    let twice = RetryPolicy::attempts(std::num::NonZeroU32::new(2).unwrap());
+    for (id, status) in [("msg_1", 204), ("msg_2", 500)] {
+        receive(&inbox, id).await;
+        let builder = InboxWorker::builder(inbox.clone(), answering(status));
+        let worker = quick(builder.retry(twice.clone()), &clock);
+        worker.run_due().await.unwrap();
+        clock.advance(Duration::from_hours(24));
+        worker.run_due().await.unwrap();
+    }
+    let read = counted.read();
+    for outcome in ["done", "retry", "failed"] {
+        let name = format!("inbox_runs_total{{source=crm,outcome={outcome}}}");
+        assert_eq!(read.get(&name), Some(&vec![1.0]), "{name} in {read:#?}");
+    }
+    assert_eq!(read["inbox_run_duration_seconds{source=crm}"].len(), 3);
+}
