@@ -13,7 +13,7 @@
 //! | the id is | keys | kept |
 //! |---|---|---|
 //! | in the signed content (Standard Webhooks), or the one in the signed body (`banata_sdk`) | (source, id) | 7 days |
-//! | in an unsigned header and, the same, in the signed body (our own emitter) | (source, id) and (source, time, body) | 7 days |
+//! | in an unsigned header and, the same, in the signed body (our own emitter) | (source, id) and (source, time, body), without a time (source, body) | 7 days |
 //! | in an unsigned header only | (source, id, body) and (source, time, body) | 7 days |
 //! | absent, the time is signed | (source, time, body) | 15 minutes |
 //! | unsigned or absent, and there is no time | (source, body) | 7 days |
@@ -32,6 +32,11 @@
 //!   than none.
 //! - Without a time nothing else tells a replay from a message: two messages with the same bytes
 //!   within seven days are one.
+//! - Whoever stands between sender and receiver can put another id into an unsigned header, see the
+//!   message handled under it, and have the sender's retry, with a new time, handled once more.
+//!   [`require_signed_id`](crate::verify::VerifyWebhookLayer::require_signed_id) refuses that where the
+//!   sender signs its ids, as our own emitter does.
+//! - A store in memory that is full may forget a message of a scheme without time after 15 minutes.
 //! - Another body under an authentic id is the sender's mistake: answered as a duplicate, and
 //!   logged. Another body under an unsigned id is a message of its own: handled, and logged.
 

@@ -221,8 +221,12 @@ impl Namer {
             Identity::Signed(id) => (Names::of(self.of_id(id)), fingerprint(message.body)),
             Identity::Echoed(id) => {
                 let digest = digest();
+                // Under another header the same bytes would be a message known by these alone.
                 let names = Names {
-                    replay_key: message.sent_at.map(|at| self.of_time(at, &digest)),
+                    replay_key: Some(match message.sent_at {
+                        Some(at) => self.of_time(at, &digest),
+                        None => self.of_body(&digest),
+                    }),
                     ..Names::of(self.of_id(id))
                 };
                 (names, first_half(&digest))

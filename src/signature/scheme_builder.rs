@@ -60,8 +60,10 @@ pub enum SchemeError {
     /// The id is signed and no header has it, or it is said to stand in two places.
     #[error("`{{id}}` in the signed content needs an id header, and no id in the body beside it")]
     Id,
-    /// The place of the id in the body is no JSON pointer to a member.
-    #[error("the place of the id in the body must be a JSON pointer, such as `/id`")]
+    /// The place of the id in the body is no JSON pointer to a member of an object.
+    #[error(
+        "the place of the id in the body must be a JSON pointer to a member, such as `/id`, without array indices and without `~`"
+    )]
     Pointer,
     /// The tolerance is below 1 s or above 1 h.
     #[error("the tolerance for timestamps must be between 1 s and 1 h")]
@@ -160,8 +162,9 @@ impl SchemeBuilder {
         self
     }
 
-    /// Sets where in the signed body the message's id stands, as a JSON pointer (RFC 6901) such as
-    /// `/id`. Default: nowhere.
+    /// Sets where in the signed body the message's id stands, as a JSON pointer (RFC 6901) to a member
+    /// of an object, such as `/id` or `/meta/id`: without array indices, and without `~`. Default:
+    /// nowhere.
     pub const fn id_in_body(mut self, pointer: &'static str) -> Self {
         self.id_in_body = Some(pointer);
         self
@@ -239,12 +242,24 @@ impl SchemeBuilder {
                 _ => return Err(SchemeError::Header { name }),
             }
         }
-        let bad = |pointer: &str| !pointer.starts_with('/');
-        if self.id_in_body.is_some_and(bad) {
+        if self
+            .id_in_body
+            .is_some_and(|pointer| !names_members(pointer))
+        {
             return Err(SchemeError::Pointer);
         }
         Ok(())
     }
+}
+
+/// Of JSON pointers those are followed that name members of objects, without escapes.
+fn names_members(pointer: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_index = name.bytes().all(|byte| byte.is_ascii_digit());
+        !is_index && !name.contains('~')
+    };
+    let names = pointer.strip_prefix('/');
+    names.is_some_and(|names| names.split('/').all(is_name))
 }
 
 /// A version is a word of a list; a prefix is only told by where it stands.

@@ -712,6 +712,9 @@ fn contradictions_in_a_custom_scheme_are_found_when_it_is_made() {
         (plain.content("{id}.{body}"), SchemeError::Id),
         (acme().id_in_body("/id"), SchemeError::Id),
         (plain.id_in_body("id"), SchemeError::Pointer),
+        (plain.id_in_body("/events/0/id"), SchemeError::Pointer),
+        (plain.id_in_body("/a~1b"), SchemeError::Pointer),
+        (plain.id_in_body("/"), SchemeError::Pointer),
         (plain.tolerance(Duration::ZERO), SchemeError::Tolerance),
     ] {
         assert_eq!(builder.build(), Err(error), "{builder:?}");

@@ -58,9 +58,10 @@ impl<'de> Visitor<'de> for At<'_> {
     fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Self::Value, M::Error> {
         let step = self.step();
         let mut found = None;
-        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+        let wanted = Name(step.map(|(name, _)| name));
+        while let Some(is_wanted) = members.next_key_seed(wanted)? {
             match step {
-                Some((wanted, rest)) if wanted == name => {
+                Some((_, rest)) if is_wanted => {
                     let again = found.replace(members.next_value_seed(rest)?);
                     if again.is_some() {
                         return Err(M::Error::custom("the member is there twice"));
@@ -72,6 +73,30 @@ impl<'de> Visitor<'de> for At<'_> {
             }
         }
         Ok(found.flatten())
+    }
+}
+
+/// Says whether a member has this name, and keeps no copy of what it has.
+#[derive(Clone, Copy)]
+struct Name<'p>(Option<&'p str>);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
+        json.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(self.0 == Some(name))
     }
 }
 

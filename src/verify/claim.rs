@@ -24,7 +24,7 @@ const RENEW_AFTER: Duration = Duration::from_secs(30);
 /// When to ask again after a renewal that failed.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// Waits before a failed commit is tried again: all within the lease.
+/// Waits before a failed commit is tried again: half a minute, which is what a lease has left at least.
 const COMMIT_AGAIN_AFTER: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
@@ -118,6 +118,7 @@ impl Claim {
                         return;
                     }
                     Poll::Ready(Err(err)) if err.is_lease_lost() => {
+                        self.held.meters.store_failed(Operation::Renew);
                         tracing::error!(
                             source = self.held.dedupe.source(),
                             "the claim on a message that is being handled was lost; it may be handled twice"
@@ -260,6 +261,7 @@ impl Held {
                 Err(next) => err = next,
             }
         }
+        self.meters.store_failed(Operation::Commit);
         let source = self.dedupe.source();
         tracing::error!(
             source,

@@ -33,8 +33,8 @@ const DEFAULT_BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// A replay is recognised for this long at least.
 const LEAST_REPLAYABLE: Duration = Duration::from_secs(15 * 60);
 
-/// How far the clocks of two receivers may differ.
-const SKEW: Duration = Duration::from_secs(5 * 60);
+/// How far the clocks of two receivers may differ; with the default deadline of a body 5 minutes.
+const SKEW: Duration = Duration::from_secs(5 * 60 - 10);
 
 /// What [`VerifyWebhookLayer`](super::VerifyWebhookLayer) does while the dedupe store fails.
 #[non_exhaustive]
@@ -129,6 +129,16 @@ impl Gate {
         self.intake.source().or_else(dedupe).unwrap_or("none")
     }
 
+    /// How long after its first arrival a request could still pass the check of its time: the claim is
+    /// made when its body has come.
+    fn replayable(&self, verifier: &Verifier) -> Duration {
+        let window = verifier.tolerance().saturating_mul(2);
+        let late = window
+            .saturating_add(SKEW)
+            .saturating_add(self.limits.deadline);
+        LEAST_REPLAYABLE.max(late)
+    }
+
     /// Makes the span of a request.
     pub(super) fn span(&self) -> Span {
         handled::span(self.source())
@@ -206,7 +216,7 @@ impl Gate {
             identity,
             sent_at: verified.sent_at(),
             body: &body,
-            replayable: replayable(&keys.verifier),
+            replayable: self.replayable(&keys.verifier),
         };
         let delivered = Delivered::new(
             identity.id(),
@@ -313,11 +323,6 @@ impl Gate {
             }
         }
     }
-}
-
-fn replayable(verifier: &Verifier) -> Duration {
-    let window = verifier.tolerance().saturating_mul(2);
-    LEAST_REPLAYABLE.max(window.saturating_add(SKEW))
 }
 
 pub(super) fn warn_of_reuse(keys: &Keys, id: Option<&str>) {

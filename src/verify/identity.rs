@@ -9,6 +9,8 @@ use crate::signature::{IdSource, Scheme};
 /// Where our own emitter, and many others, put the id.
 const USUAL_ID: &str = "/id";
 
+const MAX_ID_LEN: usize = 256;
+
 /// Returns the id in the signed body, where it says something about the message.
 pub(super) fn id_in_body<'b>(scheme: &Scheme, body: &'b [u8]) -> Option<Cow<'b, str>> {
     let path = match scheme.id_source() {
@@ -16,7 +18,12 @@ pub(super) fn id_in_body<'b>(scheme: &Scheme, body: &'b [u8]) -> Option<Cow<'b, 
         IdSource::UnsignedHeader => USUAL_ID,
         IdSource::SignedBody(path) => path,
     };
-    body_id::string_at(body, path).filter(|id| !id.is_empty())
+    body_id::string_at(body, path).filter(|id| is_id(id))
+}
+
+/// As for an id in a header: no sender needs more, and it is logged.
+fn is_id(text: &str) -> bool {
+    (1..=MAX_ID_LEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Says how far the ids in the header and in the signed body may be trusted.

@@ -71,7 +71,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// its own job, that of unknown names included, and so is forgetting: a tenant's new secrets count from
 /// the first request for which the provider returns them.
 ///
-/// Whoever asks can find out which tenants there are, by time at least. Choose names that nobody can
+/// Whoever asks can find out which tenants there are: an unknown one is refused before the headers are
+/// looked at, so a request without any is answered otherwise. Choose names that nobody can
 /// guess where that matters.
 pub trait KeyProvider: Send + Sync + 'static {
     /// Finds the keys for the request with this head.

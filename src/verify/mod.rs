@@ -90,6 +90,8 @@
 //! - The layer is always ready. The inner service is made ready after a request was accepted: a
 //!   concurrency limit behind the layer counts genuine messages only, and one that waits for its turn
 //!   keeps its claim. Strangers are limited by connections, or by a limit in front of the layer.
+//! - Receivers that share a store must agree on the time to 25 s: one whose clock is further ahead sees
+//!   the claims of others lapse before they are renewed, and handles their messages as well.
 //! - A panic of the handler is not caught. Put `CatchPanicLayer` outside for a 500.
 //! - A request that is refused early leaves its body unread. hyper then reads what has come already
 //!   and closes an HTTP/1 connection if that was not all; over HTTP/2 it resets the stream. Bytes of a

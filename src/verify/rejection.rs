@@ -77,7 +77,7 @@ impl RefusalReason {
             Self::BodyTooLarge => ProblemKind::BODY_TOO_LARGE,
             Self::BodyTimeout => ProblemKind::BODY_TIMEOUT,
             Self::BodyIncomplete => ProblemKind::BODY_INCOMPLETE,
-            // A stranger is not told which tenants there are.
+            // The same as for a wrong secret.
             Self::UnknownTenant => ProblemKind::SIGNATURE_MISMATCH,
             Self::KeysUnavailable => ProblemKind::KEYS_UNAVAILABLE,
             Self::Signature(err) => err.kind(),

@@ -6,17 +6,29 @@ use super::*;
 
 #[tokio::test]
 async fn a_replay_under_fresh_ids_is_handled_once() {
-    for body in [BODY, r#"{"id":"msg_1"}"#] {
-        let receiver = Receiver::new(Scheme::banata());
-        receiver.send(banata("msg_1", body)).await.assert_handled();
-        for n in 0..10 {
-            let replay = with_header(banata("msg_1", body), "webhook-id", &format!("fresh_{n}"));
-            receiver.send(replay).await.assert_duplicate();
+    let schemes: [(fn() -> Scheme, _); 3] = [
+        (Scheme::banata, "webhook-id"),
+        (Scheme::github, "x-github-delivery"),
+        (Scheme::shopify, "x-shopify-webhook-id"),
+    ];
+    for (scheme, id_header) in schemes {
+        for body in [BODY, r#"{"id":"msg_1"}"#] {
+            let genuine = || signed(scheme(), "msg_1", body);
+            let altered = |n| with_header(genuine(), id_header, &format!("fresh_{n}"));
+            // Whichever of them comes first.
+            for first in [genuine(), altered(10)] {
+                let receiver = Receiver::new(scheme());
+                receiver.send(first).await.assert_handled();
+                for n in 0..10 {
+                    receiver.send(altered(n)).await.assert_duplicate();
+                }
+                receiver.send(genuine()).await.assert_duplicate();
+                let mut without_id = genuine();
+                without_id.headers_mut().remove(id_header);
+                receiver.send(without_id).await.assert_duplicate();
+                assert_eq!(receiver.handler.calls(), 1, "{body}");
+            }
         }
-        let mut without_id = banata("msg_1", body);
-        without_id.headers_mut().remove("webhook-id");
-        receiver.send(without_id).await.assert_duplicate();
-        assert_eq!(receiver.handler.calls(), 1, "{body}");
     }
 }
 
