@@ -1,5 +1,6 @@
 //! The store in memory.
 
+mod lane;
 mod multilinear;
 mod shard;
 mod witness;

@@ -1,7 +1,9 @@
 //! One part of the map: both keys of a message lie in the same one, under one lock.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
+use super::lane::{Entry, Lane, Slot};
 use super::multilinear::Multilinear;
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Key, Ticket};
@@ -10,8 +12,8 @@ use crate::store_error::StoreError;
 /// How many ends of each queue a claim tidies: more than it adds, so that the queues do not grow.
 const TIDY: usize = 2;
 
-/// How many handled messages are looked at for one that may be forgotten.
-const LOOK: usize = 32;
+/// How long after its end a claim that nobody took over may still be committed, while there is room.
+const LATE: Duration = Duration::from_secs(60);
 
 /// Messages by key, and in the order in which they may be forgotten.
 pub(super) struct Shard {
@@ -21,17 +23,9 @@ pub(super) struct Shard {
     free: Vec<Slot>,
     /// Claims in flight, by the time they were made; may name records that have moved on.
     claims: VecDeque<Entry>,
-    /// Messages handled, by the time of the commit; may name records that have moved on.
-    done: VecDeque<Entry>,
-}
-
-/// Index of a record: fewer than 2^32 per shard.
-type Slot = u32;
-
-/// A record as a queue names it; of no meaning once the record's generation has changed.
-struct Entry {
-    slot: Slot,
-    generation: u32,
+    /// Messages handled; the entries may name records that have moved on. Receivers that share the
+    /// store differ in how long theirs last, and there are as many lanes as there are such times.
+    done: Vec<Lane>,
 }
 
 struct Record {
@@ -68,7 +62,7 @@ impl Shard {
             records: Vec::new(),
             free: Vec::new(),
             claims: VecDeque::new(),
-            done: VecDeque::new(),
+            done: Vec::new(),
         }
     }
 
@@ -76,23 +70,26 @@ impl Shard {
     /// afterwards.
     pub(super) fn find(&mut self, ticket: &Ticket, now: UnixMillis) -> Option<Claimed> {
         let mut held = None;
-        for key in [Some(ticket.key()), ticket.replay_key()]
-            .into_iter()
-            .flatten()
-        {
+        let mut lapsed = [None; 2];
+        let keys = [Some(ticket.key()), ticket.replay_key()];
+        for (key, lapsed) in keys.into_iter().flatten().zip(&mut lapsed) {
             let Some(&slot) = self.index.get(&key) else {
                 continue;
             };
             let record = self.record(slot);
-            let (phase, until) = (record.phase, record.until);
-            let other_body = record.body != ticket.body();
-            if until <= now {
-                self.remove(slot);
-            } else if phase == Phase::Done {
+            if record.until <= now {
+                *lapsed = Some(slot);
+            } else if record.phase == Phase::Done {
+                let other_body = record.body != ticket.body();
                 return Some(Claimed::Done { other_body });
             } else {
+                let until = record.until;
                 held = Some(Claimed::InFlight { until });
             }
+        }
+        // A claim that is not fresh changes nothing: who is late may still commit.
+        if held.is_none() {
+            self.remove_all(lapsed);
         }
         held
     }
@@ -107,8 +104,8 @@ impl Shard {
         self.tidy(now);
         let mut inserted = Inserted::WithRoom;
         if self.is_full() {
-            // Claims that lapsed behind one that is renewed again and again.
-            self.tidy_claims(self.claims.len(), now);
+            // Claims that lapsed lately, or behind one that is renewed again and again.
+            self.tidy_claims(self.claims.len(), Duration::ZERO, now);
         }
         if self.is_full() {
             if !self.evict(now) {
@@ -138,7 +135,7 @@ impl Shard {
             record.until = now.saturating_add(ticket.keep());
             record.dispensable = now.saturating_add(ticket.hold());
             let generation = record.generation;
-            self.done.push_back(Entry { slot, generation });
+            self.lane_of(ticket).push(Entry { slot, generation });
         }
         Ok(())
     }
@@ -156,6 +153,15 @@ impl Shard {
         let slot = self.index.get(&ticket.key()).copied();
         slot.filter(|&slot| self.record(slot).token == ticket.token())
             .ok_or_else(StoreError::lease_lost)
+    }
+
+    fn lane_of(&mut self, ticket: &Ticket) -> &mut Lane {
+        let found = self.done.iter().position(|lane| lane.is_of(ticket));
+        let at = found.unwrap_or_else(|| {
+            self.done.push(Lane::of(ticket));
+            self.done.len() - 1
+        });
+        &mut self.done[at]
     }
 
     fn is_full(&self) -> bool {
@@ -201,19 +207,39 @@ impl Shard {
         self.free.push(slot);
     }
 
+    /// Removes both, or the one that both are.
+    fn remove_all(&mut self, [first, second]: [Option<Slot>; 2]) {
+        let second = second.filter(|_| second != first);
+        for slot in [first, second].into_iter().flatten() {
+            self.remove(slot);
+        }
+    }
+
     fn tidy(&mut self, now: UnixMillis) {
-        self.tidy_claims(TIDY, now);
+        self.tidy_claims(TIDY, LATE, now);
+        let mut lane = 0;
+        while lane < self.done.len() {
+            self.tidy_lane(lane, now);
+            if self.done[lane].is_empty() {
+                self.done.swap_remove(lane);
+            } else {
+                lane += 1;
+            }
+        }
+    }
+
+    fn tidy_lane(&mut self, lane: usize, now: UnixMillis) {
         for _ in 0..TIDY {
-            match self.oldest_done() {
+            match self.oldest_done(lane) {
                 Some(slot) if self.record(slot).until <= now => self.remove(slot),
                 _ => break,
             }
         }
     }
 
-    /// Looks at `most` claims, oldest first: frees those that have lapsed, and sends those that live
-    /// to the end of the queue.
-    fn tidy_claims(&mut self, most: usize, now: UnixMillis) {
+    /// Looks at `most` claims, oldest first: frees those that have lapsed `late` ago, and sends the
+    /// others to the end of the queue.
+    fn tidy_claims(&mut self, most: usize, late: Duration, now: UnixMillis) {
         for _ in 0..most {
             let Some(entry) = self.claims.pop_front() else {
                 break;
@@ -222,7 +248,7 @@ impl Shard {
             if record.generation != entry.generation || record.phase != Phase::InFlight {
                 continue;
             }
-            if record.until <= now {
+            if record.until.saturating_add(late) <= now {
                 self.remove(entry.slot);
             } else {
                 self.claims.push_back(entry);
@@ -230,33 +256,27 @@ impl Shard {
         }
     }
 
-    /// Forgets the first handled message whose time has come. One that must be held for longer,
-    /// because its layer tolerates older timestamps, does not protect those behind it.
+    /// Forgets the first handled message whose time has come. Nothing has expired: a lane's oldest
+    /// would have been the first of it, and tidying would have made room.
     fn evict(&mut self, now: UnixMillis) -> bool {
-        // What is looked at below begins with an entry that means something.
-        self.oldest_done();
-        let is_dispensable = |entry: &Entry| {
-            let record = self.record(entry.slot);
-            record.generation == entry.generation && record.dispensable <= now
-        };
-        let found = self.done.iter().take(LOOK).position(is_dispensable);
-        let Some(entry) = found.and_then(|at| self.done.remove(at)) else {
+        let candidates = (0..self.done.len()).filter_map(|lane| {
+            let slot = self.oldest_done(lane)?;
+            let dispensable = self.record(slot).dispensable;
+            let handled = self.done[lane].handled_at(dispensable);
+            (dispensable <= now).then_some((handled, slot))
+        });
+        let first = candidates.min_by_key(|&(handled, _)| handled);
+        let Some((_, slot)) = first else {
             return false;
         };
-        self.remove(entry.slot);
+        self.remove(slot);
         true
     }
 
-    /// Returns the message that was handled first, after dropping entries of no meaning.
-    fn oldest_done(&mut self) -> Option<Slot> {
-        while let Some(entry) = self.done.front() {
-            let slot = entry.slot;
-            if self.record(slot).generation == entry.generation {
-                return Some(slot);
-            }
-            self.done.pop_front();
-        }
-        None
+    /// Returns the lane's message that was handled first, after dropping entries of no meaning.
+    fn oldest_done(&mut self, lane: usize) -> Option<Slot> {
+        let Self { done, records, .. } = self;
+        done[lane].first(|entry| records[entry.slot as usize].generation == entry.generation)
     }
 
     fn record(&self, slot: Slot) -> &Record {

@@ -34,13 +34,25 @@ mod bounds {
 
         fn ticket_for(&self, n: usize, replayable: Duration) -> Ticket {
             let body = n.to_string();
+            self.named(Some(&body), NOW, &body, replayable)
+        }
+
+        /// Is kept no longer than it must be held.
+        fn nameless(&self, n: usize) -> Ticket {
+            self.named(None, NOW, &n.to_string(), WINDOW)
+        }
+
+        fn named(
+            &self,
+            id: Option<&str>,
+            sent_at: UnixMillis,
+            body: &str,
+            replayable: Duration,
+        ) -> Ticket {
             self.dedupe.ticket(&Message {
                 tenant: None,
-                identity: Identity::Unsigned {
-                    id: Some(&body),
-                    in_body: None,
-                },
-                sent_at: Some(NOW),
+                identity: Identity::Unsigned { id, in_body: None },
+                sent_at: Some(sent_at),
                 body: body.as_bytes(),
                 replayable,
             })
@@ -52,10 +64,13 @@ mod bounds {
         }
 
         fn handle(&self, n: usize, at: UnixMillis) {
-            let ticket = self.ticket(n);
+            self.handle_as(&self.ticket(n), at);
+        }
+
+        fn handle_as(&self, ticket: &Ticket, at: UnixMillis) {
             let until = at.saturating_add(LEASE);
-            assert_eq!(self.store.claim_now(&ticket, at, until).unwrap(), FRESH);
-            self.store.commit_now(&ticket, at).unwrap();
+            assert_eq!(self.store.claim_now(ticket, at, until).unwrap(), FRESH);
+            self.store.commit_now(ticket, at).unwrap();
         }
     }
 
@@ -150,6 +165,106 @@ mod bounds {
     }
 
     #[test]
+    fn many_messages_held_for_longer_do_not_keep_later_ones_from_making_room() {
+        let bounded = Bounded::new(100);
+        for n in 0..50 {
+            bounded.handle_as(&bounded.ticket_for(n, 9 * WINDOW), NOW);
+        }
+        for n in 50..100 {
+            bounded.handle(n, NOW);
+        }
+        let later = after(WINDOW);
+        for n in 100..150 {
+            bounded.handle(n, later);
+        }
+        assert_eq!(bounded.store.evicted(), 50);
+        for n in (0..50).chain(100..150) {
+            assert_eq!(bounded.claim(n, later).unwrap(), DONE, "{n}");
+        }
+        assert!(bounded.claim(150, later).unwrap_err().is_unavailable());
+    }
+
+    #[test]
+    fn of_all_that_may_be_forgotten_the_message_handled_first_leaves_first() {
+        let bounded = Bounded::new(4);
+        for (n, window) in [(0, 2 * WINDOW), (1, WINDOW), (2, 2 * WINDOW), (3, WINDOW)] {
+            let at = after(Duration::from_secs(n as u64));
+            bounded.handle_as(&bounded.ticket_for(n, window), at);
+        }
+        let later = after(3 * WINDOW);
+        for n in 0..4 {
+            bounded.handle(n + 4, later);
+            for left in n + 1..n + 5 {
+                assert_eq!(bounded.claim(left, later).unwrap(), DONE, "{left} at {n}");
+            }
+        }
+        assert_eq!(bounded.store.evicted(), 4);
+    }
+
+    #[test]
+    fn nothing_that_lasts_is_forgotten_while_something_has_expired() {
+        let bounded = Bounded::new(100);
+        for n in 0..50 {
+            bounded.handle(n, NOW);
+        }
+        for n in 50..100 {
+            bounded.handle_as(&bounded.nameless(n), NOW);
+        }
+        let later = after(2 * WINDOW);
+        for n in 100..150 {
+            bounded.handle(n, later);
+        }
+        assert_eq!(bounded.store.evicted(), 0);
+        for n in (0..50).chain(100..150) {
+            assert_eq!(bounded.claim(n, later).unwrap(), DONE, "{n}");
+        }
+    }
+
+    #[test]
+    fn a_late_commit_counts_whatever_else_was_claimed_since() {
+        let bounded = Bounded::new(100);
+        let slow = bounded.ticket(0);
+        let until = after(LEASE);
+        assert_eq!(bounded.store.claim_now(&slow, NOW, until).unwrap(), FRESH);
+        let just_in_time = UnixMillis::from_millis(after(LEASE * 2).as_millis() - 1);
+        for n in 1..100 {
+            bounded.handle(n, just_in_time);
+        }
+        bounded.store.commit_now(&slow, just_in_time).unwrap();
+        assert_eq!(bounded.claim(0, just_in_time).unwrap(), DONE);
+    }
+
+    #[test]
+    fn a_late_commit_counts_after_a_claim_that_met_another_one_in_flight() {
+        let bounded = Bounded::new(100);
+        let ticket = |id, sent_at| bounded.named(Some(id), sent_at, "body", WINDOW);
+        let (slow, in_flight) = (ticket("a", NOW), ticket("b", after(LEASE)));
+        let both = ticket("a", after(LEASE));
+        let far = after(3 * LEASE);
+        assert_eq!(
+            bounded.store.claim_now(&in_flight, NOW, far).unwrap(),
+            FRESH
+        );
+        let until = after(LEASE);
+        assert_eq!(bounded.store.claim_now(&slow, NOW, until).unwrap(), FRESH);
+        let claimed = bounded.store.claim_now(&both, until, far).unwrap();
+        assert_eq!(claimed, Claimed::InFlight { until: far });
+        bounded.store.commit_now(&slow, until).unwrap();
+    }
+
+    #[test]
+    fn a_claim_that_lapsed_is_forgotten_after_a_minute() {
+        let bounded = Bounded::new(100);
+        let slow = bounded.ticket(0);
+        let until = after(LEASE);
+        assert_eq!(bounded.store.claim_now(&slow, NOW, until).unwrap(), FRESH);
+        let later = after(LEASE * 2);
+        bounded.handle(1, later);
+        let committed = bounded.store.commit_now(&slow, later);
+        assert!(committed.unwrap_err().is_lease_lost());
+    }
+
+    #[test]
     fn what_has_expired_leaves_by_itself() {
         let bounded = Bounded::new(10);
         for n in 0..10 {
@@ -225,6 +340,9 @@ mod model {
     use crate::clock::UnixMillis;
     use crate::dedupe::{Claimed, Identity, MemoryDedupe, Message, Ticket};
 
+    /// How long a lapsed claim may still be committed if nobody has taken it over.
+    const LATE: Duration = Duration::from_secs(60);
+
     #[derive(Clone, Debug)]
     enum Op {
         Claim {
@@ -266,10 +384,17 @@ mod model {
         keys.into_iter().flatten().map(|key| *key.as_bytes())
     }
 
+    impl Held {
+        fn is_known(&self, now: UnixMillis) -> bool {
+            let late = if self.is_done { Duration::ZERO } else { LATE };
+            self.until.saturating_add(late) > now
+        }
+    }
+
     impl Naive {
         fn claim(&mut self, ticket: &Ticket, now: UnixMillis, until: UnixMillis) -> &'static str {
-            self.0.retain(|_, held| held.until > now);
-            let held: Vec<_> = keys(ticket).filter_map(|key| self.0.get(&key)).collect();
+            let held = keys(ticket).filter_map(|key| self.0.get(&key));
+            let held: Vec<_> = held.filter(|held| held.until > now).collect();
             if held.iter().any(|held| held.is_done) {
                 return "done";
             }
@@ -290,7 +415,7 @@ mod model {
             "fresh"
         }
 
-        /// Whether the ticket holds its keys; a lapsed one may be either.
+        /// Whether the ticket holds its keys; one that lapsed long ago may be either.
         fn holds(&self, ticket: &Ticket) -> bool {
             keys(ticket).all(|key| {
                 let held = self.0.get(&key);
@@ -331,7 +456,7 @@ mod model {
             let mut tickets: Vec<Ticket> = Vec::new();
             let later = |now: UnixMillis, secs| now.saturating_add(Duration::from_secs(secs));
             for op in ops {
-                naive.0.retain(|_, held| held.until > now);
+                naive.0.retain(|_, held| held.is_known(now));
                 match op {
                     Op::Wait(secs) => now = later(now, secs),
                     Op::Claim { id, body, time, lease } => {
