@@ -1,7 +1,7 @@
 //! Telling operators now and then why requests are refused.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,29 +12,37 @@ use tracing::{Span, dispatcher};
 use super::keys::Keys;
 use crate::clock::UnixMillis;
 
-/// A diagnosis may take tens of milliseconds of a core, and strangers can ask for it.
+/// A diagnosis may hash 64 MiB, and strangers can ask for it.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
 const NEVER: u64 = u64::MAX;
 
-/// Looks at one refused request per interval. Clones share the interval.
+/// Looks at one refused request per interval, and at one at a time. Clones share both.
 #[derive(Clone, Debug)]
 pub(super) struct Doctor {
     interval: Duration,
     /// When the last request was taken, in milliseconds of the verifier's clock.
     last: Arc<AtomicU64>,
+    is_running: Arc<AtomicBool>,
 }
+
+/// A diagnosis that runs, until it is dropped.
+struct Running(Arc<AtomicBool>);
 
 impl Doctor {
     pub(super) fn new(interval: Duration) -> Self {
         Self {
             interval: interval.max(LEAST_INTERVAL),
             last: Arc::new(AtomicU64::new(NEVER)),
+            is_running: Arc::default(),
         }
     }
 
-    /// Takes this interval's turn; `false` if another request has it.
+    /// Takes this interval's turn; `false` if another request has it, or a diagnosis still runs.
     pub(super) fn takes(&self, now: UnixMillis) -> bool {
+        if self.is_running.load(Ordering::Relaxed) {
+            return false;
+        }
         let now = now.as_millis();
         let last = self.last.load(Ordering::Relaxed);
         // A clock that was set back does not silence the doctor for longer than the interval.
@@ -48,18 +56,35 @@ impl Doctor {
         };
         is_due && take()
     }
+
+    /// Diagnoses the request in the background: the answer does not wait, and no task is held up.
+    ///
+    /// Does nothing if another diagnosis still runs, as it may where this body was long in coming.
+    pub(super) fn examine(&self, keys: &Keys, headers: &HeaderMap, body: Bytes) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let Some(running) = self.begin() else {
+            return;
+        };
+        let (keys, headers, span) = (keys.clone(), headers.clone(), Span::current());
+        let log = dispatcher::get_default(Clone::clone);
+        runtime.spawn_blocking(move || {
+            let _running = running;
+            dispatcher::with_default(&log, || span.in_scope(|| tell(&keys, &headers, &body)));
+        });
+    }
+
+    fn begin(&self) -> Option<Running> {
+        let was_running = self.is_running.swap(true, Ordering::Acquire);
+        (!was_running).then(|| Running(Arc::clone(&self.is_running)))
+    }
 }
 
-/// Diagnoses the request in the background: the answer does not wait, and no task is held up.
-pub(super) fn examine(keys: &Keys, headers: &HeaderMap, body: Bytes) {
-    let Ok(runtime) = Handle::try_current() else {
-        return;
-    };
-    let (keys, headers, span) = (keys.clone(), headers.clone(), Span::current());
-    let log = dispatcher::get_default(Clone::clone);
-    runtime.spawn_blocking(move || {
-        dispatcher::with_default(&log, || span.in_scope(|| tell(&keys, &headers, &body)));
-    });
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 fn tell(keys: &Keys, headers: &HeaderMap, body: &[u8]) {
@@ -97,6 +122,31 @@ mod tests {
         assert!(doctor.takes(at(1)));
         assert!(!doctor.takes(UnixMillis::from_millis(1999)));
         assert!(doctor.takes(at(2)));
+    }
+
+    #[test]
+    fn while_one_runs_no_turn_is_taken_and_no_other_begins() {
+        let doctor = Doctor::new(Duration::from_secs(1));
+        let clone = doctor.clone();
+        let running = doctor.begin().unwrap();
+        assert!(!clone.takes(at(1)));
+        assert!(clone.begin().is_none());
+        assert!(clone.begin().is_none());
+        drop(running);
+        assert!(clone.takes(at(1)));
+    }
+
+    #[test]
+    fn a_diagnosis_that_panics_has_ended() {
+        let doctor = Doctor::new(Duration::from_secs(1));
+        let running = doctor.begin().unwrap();
+        let thread = std::thread::spawn(move || {
+            let _running = running;
+            panic!("as a test");
+        });
+        assert!(thread.join().is_err());
+        assert!(doctor.takes(at(1)));
+        assert!(doctor.begin().is_some());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use tracing::Span;
 
 use super::claim::{Asked, Claim};
-use super::doctor::{Doctor, examine};
+use super::doctor::Doctor;
 use super::handled::{self, Handled};
 use super::identity::{id_in_body, identity, is_vouched_for};
 use super::inbox::{Intake, Stored};
@@ -243,17 +243,17 @@ impl Gate {
         B: Body,
         B::Error: Into<BoxError>,
     {
-        let is_for_doctor = || {
+        let doctor = || {
             let doctor = self.doctor.as_ref();
-            doctor.is_some_and(|doctor| doctor.takes(keys.verifier.now()))
+            doctor.filter(|doctor| doctor.takes(keys.verifier.now()))
         };
         let signed = match keys.verifier.check_headers(&parts.headers) {
             Ok(signed) => signed,
             Err(err) => {
-                if is_for_doctor()
+                if let Some(doctor) = doctor()
                     && let Ok(body) = read_unjudged(body, self.limits).await
                 {
-                    examine(keys, &parts.headers, body);
+                    doctor.examine(keys, &parts.headers, body);
                 }
                 return Err(err.into());
             }
@@ -262,8 +262,8 @@ impl Gate {
         match verdict {
             Ok(verified) => Ok((signed, verified, body)),
             Err(err) => {
-                if is_for_doctor() {
-                    examine(keys, &parts.headers, body);
+                if let Some(doctor) = doctor() {
+                    doctor.examine(keys, &parts.headers, body);
                 }
                 Err(err.into())
             }

@@ -98,7 +98,8 @@ impl VerifyWebhookLayer {
     /// that the body was written anew, how far the clocks differ.
     ///
     /// Default: none is looked at. An interval below 1 s counts as 1 s; it is measured by the
-    /// verifier's clock and is the same for all clones of the layer, and for all tenants.
+    /// verifier's clock and is the same for all clones of the layer, and for all tenants. While one
+    /// diagnosis runs, no other begins.
     ///
     /// What is looked at: a request whose headers, time or signature are refused (points 5, 6 and 8 of
     /// the [order of checks](crate::verify)). Its answer is the same as without the doctor, and does
@@ -109,7 +110,8 @@ impl VerifyWebhookLayer {
     /// # Security
     ///
     /// The log gets no secret, signature or payload, and the caller nothing at all. A stranger's
-    /// garbage takes turns as well: this is for finding out what is wrong, not for counting it.
+    /// garbage takes turns as well: this is for finding out what is wrong, not for counting it. A turn
+    /// costs at most what [`diagnose`](crate::signature::diagnose) does.
     pub fn with_diagnosis(mut self, interval: Duration) -> Self {
         self.gate_mut().doctor = Some(Doctor::new(interval));
         self

@@ -1,11 +1,13 @@
 //! The search for an explanation.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::HeaderMap;
 use zeroize::Zeroizing;
 
 use super::bodies;
+use super::budget::Budget;
 use super::diagnosis::{Diagnosis, SecretForm};
 use crate::clock::UnixMillis;
 use crate::signature::algorithm::Key;
@@ -36,26 +38,39 @@ struct Candidate {
 }
 
 /// A body to try, and how it differs from what came.
-type Body = (Option<Diagnosis>, Vec<u8>);
+type Body<'a> = (Option<Diagnosis>, Cow<'a, [u8]>);
 
-/// What has been hashed so far, at most.
-struct Budget(usize);
+/// Which bodies are tried.
+#[derive(Clone, Copy)]
+enum Bodies {
+    AsItCame,
+    Before,
+}
 
 impl Case<'_> {
     pub(in crate::signature) fn diagnose(&self) -> Vec<Diagnosis> {
-        let mut budget = Budget(MAX_HASHED);
-        let own = self.under(self.scheme, self.tolerance, &mut budget);
-        if let Ok(Some(causes)) = own {
-            return causes;
-        }
-        for preset in Scheme::presets().filter(|preset| preset != self.scheme) {
-            if let Ok(Some(mut causes)) = self.under(&preset, preset.tolerance, &mut budget) {
-                causes.retain(|cause| !matches!(cause, Diagnosis::Accepted { .. }));
-                causes.insert(0, Diagnosis::Scheme { name: preset.name });
-                return causes;
+        self.diagnose_within(&Budget::of(Budget::WHOLE))
+    }
+
+    /// What needs no other body is tried first, by every scheme: it costs the least.
+    pub(super) fn diagnose_within(&self, budget: &Budget) -> Vec<Diagnosis> {
+        let mut error = None;
+        for bodies in [Bodies::AsItCame, Bodies::Before] {
+            match self.under(self.scheme, self.tolerance, bodies, budget) {
+                Ok(Some(causes)) => return causes,
+                Ok(None) => {}
+                Err(err) => error = Some(err),
+            }
+            for preset in Scheme::presets().filter(|preset| preset != self.scheme) {
+                let found = self.under(&preset, preset.tolerance, bodies, budget);
+                if let Ok(Some(mut causes)) = found {
+                    causes.retain(|cause| !matches!(cause, Diagnosis::Accepted { .. }));
+                    causes.insert(0, Diagnosis::Scheme { name: preset.name });
+                    return causes;
+                }
             }
         }
-        vec![own.err().map_or(Diagnosis::Unexplained, Diagnosis::Headers)]
+        vec![error.map_or(Diagnosis::Unexplained, Diagnosis::Headers)]
     }
 
     /// Explains the request by `scheme`, with as few changes as possible.
@@ -63,32 +78,29 @@ impl Case<'_> {
         &self,
         scheme: &Scheme,
         tolerance: Duration,
-        budget: &mut Budget,
+        bodies: Bodies,
+        budget: &Budget,
     ) -> Result<Option<Vec<Diagnosis>>, VerifyError> {
         let names: Vec<Names> = scheme.families().map(Names::of).collect();
         let read = headers::read(scheme, &names, self.headers)?;
-        let as_configured = self.configured(scheme);
+        let configured = self.configured(scheme);
         let other_forms = self.other_forms(scheme);
-        let as_it_came: [Body; 1] = [(None, self.body.to_vec())];
-        let before =
-            || bodies::before(self.body).map(|(how, body)| (Some(Diagnosis::Body(how)), body));
-
-        let mut attempt =
-            |keys: &[Candidate], bodies: &mut dyn Iterator<Item = Body>, encodings| {
-                self.first_match(scheme, &read, keys, bodies, encodings, budget)
-            };
-        let own = [scheme.encoding];
-        let others = other_encodings(scheme.encoding);
-        let found = attempt(
-            &as_configured,
-            &mut as_it_came.clone().into_iter(),
-            &own[..],
-        )
-        .or_else(|| attempt(&other_forms, &mut as_it_came.clone().into_iter(), &own))
-        .or_else(|| attempt(&as_configured, &mut as_it_came.clone().into_iter(), others))
-        .or_else(|| attempt(&as_configured, &mut before(), &own))
-        .or_else(|| attempt(&other_forms, &mut as_it_came.clone().into_iter(), others))
-        .or_else(|| attempt(&other_forms, &mut before(), &own));
+        let keys = [&configured[..], &other_forms];
+        let attempt = |body: Body<'_>, encodings: &[SignatureEncoding]| {
+            self.first_match(scheme, &read, &keys, body, encodings, budget)
+        };
+        let own = &[scheme.encoding][..];
+        let found = match bodies {
+            Bodies::AsItCame => {
+                let others = other_encodings(scheme.encoding);
+                let it = || (None, Cow::Borrowed(self.body));
+                attempt(it(), own).or_else(|| attempt(it(), others))
+            }
+            Bodies::Before => bodies::before(self.body, budget).find_map(|(how, body)| {
+                let body = (Some(Diagnosis::Body(how)), body);
+                attempt(body, own)
+            }),
+        };
         let Some((secret, mut causes)) = found else {
             return Ok(None);
         };
@@ -107,34 +119,40 @@ impl Case<'_> {
         &self,
         scheme: &Scheme,
         read: &Read<'_>,
-        keys: &[Candidate],
-        bodies: &mut dyn Iterator<Item = Body>,
+        keys: &[&[Candidate]],
+        (change, body): Body<'_>,
         encodings: &[SignatureEncoding],
-        budget: &mut Budget,
+        budget: &Budget,
     ) -> Option<(usize, Vec<Diagnosis>)> {
         let filling = Filling {
             content: &scheme.content,
             id: read.id.unwrap_or_default(),
             time: read.time.map_or("", |(text, _)| text),
         };
-        for (change, body) in bodies {
-            let whole = scheme.algorithm.whole(&filling, &body);
-            for candidate in keys {
-                for &encoding in encodings {
-                    if !budget.allows(body.len()) {
-                        return None;
-                    }
-                    let mut running = candidate.key.begin(&filling);
-                    running.update(&body);
-                    if running.signed(&filling, &whole, &read.parsed, encoding) {
-                        let secret = candidate.secret;
-                        let form = candidate.used;
-                        let form = form.map(|used| Diagnosis::KeyForm { secret, used });
-                        let written = (encoding != scheme.encoding)
-                            .then_some(Diagnosis::Encoding { used: encoding });
-                        let causes = form.into_iter().chain(written).chain(change);
-                        return Some((secret, causes.collect()));
-                    }
+        let mut cost = body.len();
+        if scheme.algorithm.takes_whole() {
+            if !budget.allows(body.len()) {
+                return None;
+            }
+            // Each signature hashes it anew.
+            cost = cost.saturating_mul(read.parsed.signatures().len());
+        }
+        let whole = scheme.algorithm.whole(&filling, &body);
+        for candidate in keys.iter().copied().flatten() {
+            for &encoding in encodings {
+                if !budget.allows(cost) {
+                    return None;
+                }
+                let mut running = candidate.key.begin(&filling);
+                running.update(&body);
+                if running.signed(&filling, &whole, &read.parsed, encoding) {
+                    let secret = candidate.secret;
+                    let form = candidate.used;
+                    let form = form.map(|used| Diagnosis::KeyForm { secret, used });
+                    let written = (encoding != scheme.encoding)
+                        .then_some(Diagnosis::Encoding { used: encoding });
+                    let causes = form.into_iter().chain(written).chain(change);
+                    return Some((secret, causes.collect()));
                 }
             }
         }
@@ -214,15 +232,6 @@ impl Case<'_> {
     }
 }
 
-impl Budget {
-    fn allows(&mut self, length: usize) -> bool {
-        // A short body costs a block or two all the same.
-        let left = self.0.checked_sub(length.saturating_add(128));
-        self.0 = left.unwrap_or(0);
-        left.is_some()
-    }
-}
-
 fn forms(text: &str) -> impl Iterator<Item = (SecretForm, Zeroizing<Vec<u8>>)> {
     let bare = text.strip_prefix(PREFIX).unwrap_or(text);
     let with_prefix = Zeroizing::new([PREFIX, bare].concat().into_bytes());
@@ -246,6 +255,3 @@ const fn other_encodings(own: SignatureEncoding) -> &'static [SignatureEncoding]
         Base64 => &[LowerHex, AnyHex],
     }
 }
-
-/// Bounds the time; what is known to go wrong is found in far less.
-const MAX_HASHED: usize = 64 * 1024 * 1024;

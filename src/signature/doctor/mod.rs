@@ -1,6 +1,7 @@
 //! Why a request was refused, found by trying what is known to go wrong.
 
 mod bodies;
+mod budget;
 mod case;
 mod diagnosis;
 
@@ -23,8 +24,11 @@ use crate::secret::Secret;
 /// the body before it was written anew, another preset; and beside each, the unit of the time and the
 /// clocks. What it returns is, all together, one explanation; it is never empty.
 ///
-/// Reads no clock and writes nothing. Hashes at most 64 MiB; an inexplicable body of 1 MiB took 40 ms
-/// on a machine with SHA instructions. That is too much for each request that a stranger sends.
+/// Reads no clock and writes nothing. Reads, rewrites and hashes at most 64 MiB all together, with one
+/// rewritten body in memory at a time, of at most four times the length of `body` (or 4 KiB). What
+/// would be longer is not tried, nor other white space in more than 1 MiB, nor sorted keys in more than
+/// 64 KiB. So a request made to cost much costs as much as hashing 64 MiB, too much for each request
+/// that a stranger sends.
 ///
 /// ```
 /// use http::HeaderMap;

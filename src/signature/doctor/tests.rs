@@ -3,6 +3,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
+use super::budget::Budget;
 use super::*;
 use crate::clock::UnixTime;
 use crate::id::MessageId;
@@ -250,6 +251,51 @@ fn a_foreign_secret_and_a_huge_body_stay_unexplained_and_end() {
     let huge = vec![b'['; 4 * 1024 * 1024];
     let found = causes(&Scheme::banata(), TEXT, &headers, &huge);
     assert_eq!(found, [Diagnosis::Unexplained]);
+}
+
+/// Headers of every preset, signed with a secret that the receiver does not have.
+fn of_every_preset(body: &[u8]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for scheme in Scheme::presets() {
+        if scheme.algorithm.key_form().is_some() {
+            headers.extend(signed(&scheme, OTHER, body));
+        }
+    }
+    headers
+}
+
+#[test]
+fn a_request_made_to_cost_much_stays_within_the_budget() {
+    let half = 512 * 1024;
+    let body = [b"[".repeat(half), b"]".repeat(half)].concat();
+    let (headers, secrets) = (of_every_preset(&body), [Held::from(secret(TEXT))]);
+    let scheme = Scheme::github();
+    let case = Case {
+        scheme: &scheme,
+        secrets: &secrets,
+        headers: &headers,
+        body: &body,
+        now: NOW.into(),
+        tolerance: scheme.tolerance,
+    };
+    // An eighth of it, for the time of a debug build; none of it is left.
+    let budget = Budget::of(Budget::WHOLE / 8);
+    assert_eq!(case.diagnose_within(&budget), [Diagnosis::Unexplained]);
+    assert_eq!(budget.left(), 0);
+}
+
+#[test]
+fn a_long_body_that_was_written_anew_or_signed_by_another_preset_is_explained() {
+    let compact = format!("[{}\"\"]", "\"0123456789abcdef\",".repeat(48 * 1024));
+    let spaced = compact.replace(',', ", ");
+    for signer in [Scheme::banata(), Scheme::github()] {
+        let headers = signed(&signer, TEXT, compact.as_bytes());
+        let found = causes(&signer, TEXT, &headers, spaced.as_bytes());
+        assert_eq!(found, [Diagnosis::Body(BodyChange::SignedCompact)]);
+        let found = causes(&Scheme::shopify(), TEXT, &headers, compact.as_bytes());
+        let name = signer.name;
+        assert_eq!(found, [Diagnosis::Scheme { name }]);
+    }
 }
 
 proptest! {
