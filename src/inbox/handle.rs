@@ -17,7 +17,7 @@ use crate::id::InboxId;
 use crate::store_error::StoreError;
 use crate::work::WorkListener;
 
-/// How long a store may take to store a message.
+/// How long a store may take for what a receiver or a worker asks of it.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A store of received messages as one receiver uses it: the store, whatever its type, and the
@@ -81,7 +81,8 @@ impl Inbox {
     }
 
     /// Lets a message that failed be handled again: at once, and as often as the worker's policy
-    /// says, counted from 1. Returns whether there was a failed one with this id.
+    /// says, counted from 1. Returns whether there was a failed one with this id; one that came again
+    /// after its seven days, and was stored anew, is not handled twice.
     ///
     /// # Errors
     ///
@@ -105,18 +106,17 @@ impl Inbox {
             request,
         };
         let id = message.id.clone();
-        let received = self.0.store.receive(message, now);
-        let received = tokio::time::timeout(DEADLINE, received)
-            .await
-            .map_err(StoreError::unavailable)??;
+        let received = in_time(self.0.store.receive(message, now)).await?;
         if matches!(received, Received::New { .. }) {
             tracing::info!(source = self.source(), message = %id, "webhook stored");
         }
         Ok(received)
     }
 
+    /// This and what follows counts as failed after 5 s: a connection that died without a word must
+    /// not silence a worker.
     pub(crate) async fn lease(&self, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
-        self.0.store.lease(self.source(), request).await
+        in_time(self.0.store.lease(self.source(), request)).await
     }
 
     pub(crate) async fn settle(
@@ -125,19 +125,19 @@ impl Inbox {
         outcome: Outcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        self.0.store.settle(lease, outcome, now).await
+        in_time(self.0.store.settle(lease, outcome, now)).await
     }
 
     pub(crate) async fn extend(&self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
-        self.0.store.extend(lease, until).await
+        in_time(self.0.store.extend(lease, until)).await
     }
 
     pub(crate) async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
-        self.0.store.release(lease, now).await
+        in_time(self.0.store.release(lease, now)).await
     }
 
     pub(crate) async fn next_due(&self) -> Result<Option<UnixMillis>, StoreError> {
-        self.0.store.next_due(self.source()).await
+        in_time(self.0.store.next_due(self.source())).await
     }
 
     pub(crate) async fn prune(
@@ -146,12 +146,18 @@ impl Inbox {
         now: UnixMillis,
         max: NonZeroU16,
     ) -> Result<usize, StoreError> {
-        self.0.store.prune(self.source(), before, now, max).await
+        in_time(self.0.store.prune(self.source(), before, now, max)).await
     }
 
     pub(crate) fn listen(&self) -> WorkListener {
         self.0.store.listen()
     }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(DEADLINE, answer)
+        .await
+        .map_err(StoreError::unavailable)?
 }
 
 impl fmt::Debug for Inbox {

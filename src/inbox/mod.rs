@@ -54,7 +54,8 @@
 //!   answered 200 and not stored again, also when it has failed: a sender's retry cannot help there,
 //!   [`requeue`](Inbox::requeue) can.
 //! * **Handled at least once.** A worker that dies after the handler has acted, and before that is
-//!   recorded, causes a second run with the same request.
+//!   recorded, causes a second run with the same request. So does one that cannot reach the store
+//!   until its lease has ended.
 //! * **No order.** A retried message is handled after later ones.
 //!
 //! # What the handler gets

@@ -145,7 +145,8 @@ pub trait InboxStore: Send + Sync + 'static {
 ///    that of their arrival.
 /// 2. [`requeue`](Self::requeue) makes a failed message pending and due at once; its attempts are
 ///    counted from 1 again, its tokens go on rising, and its names are taken as long as it is not
-///    over. A message that has not failed is left as it is.
+///    over. A message that has not failed is left as it is, and so is one whose names a later message
+///    has taken.
 ///
 /// `tower_auth_sync::testing::inbox_store_tests!` checks each point.
 pub trait InboxLog: Send + Sync + 'static {
@@ -174,7 +175,7 @@ pub trait InboxLog: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
 
     /// Lets a failed message of `source` be handled again. Returns whether there was one with this
-    /// id.
+    /// id, and with a name that is still its own.
     ///
     /// # Errors
     ///

@@ -1,5 +1,6 @@
 //! What the inboxes in SQL have in common: their rows, and what a settlement writes.
 
+use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,23 @@ use crate::id::InboxId;
 use crate::inbox::{Failure, Lease, LeaseToken, MessageState, Outcome, Record, StoredRequest};
 use crate::retry::AttemptNumber;
 use crate::store_error::StoreError;
+
+/// Returns what can be read of `rows`. A message that cannot is told of and left out: the others of
+/// its batch are in order, and if it was leased, the lease lapses until the message has failed.
+pub(crate) fn readable<R, T>(rows: Vec<R>) -> Vec<T>
+where
+    R: AsRef<str>,
+    T: TryFrom<R, Error = StoreError>,
+{
+    let read = |row: R| {
+        let message = row.as_ref().to_owned();
+        T::try_from(row).map_err(|error| {
+            let cause = &error as &(dyn Error + 'static);
+            tracing::error!(error = cause, message, "a stored message cannot be read");
+        })
+    };
+    rows.into_iter().filter_map(|row| read(row).ok()).collect()
+}
 
 /// A message that was just leased.
 #[derive(sqlx::FromRow)]
@@ -57,12 +75,10 @@ impl TryFrom<RecordRow> for Record {
         let state = MessageState::by_name(&row.state);
         let head = row.head.map(Bytes::from);
         let request = head.map(|head| StoredRequest::from_stored(head, Bytes::new()));
-        let status = row.status.map(u16::try_from).transpose();
-        let status = status.map_err(|_| unreadable("tas_inbox.status"))?;
-        let failure = row.failure.map(|name| {
-            let failure = Failure::from_stored(&name, status);
-            failure.ok_or_else(|| unreadable("tas_inbox.failure"))
-        });
+        // What a later version knows and this one does not makes no message unreadable.
+        let status = row.status.and_then(|status| u16::try_from(status).ok());
+        let failure = row.failure.as_deref();
+        let failure = failure.and_then(|name| Failure::from_stored(name, status));
         Ok(Self {
             id: id(row.id)?,
             message_id: request.and_then(|request| request.message_id()),
@@ -71,8 +87,20 @@ impl TryFrom<RecordRow> for Record {
             due_at: optional_time("tas_inbox.due_at", row.due_at)?,
             received_at: time("tas_inbox.received_at", row.received_at)?,
             ended_at: optional_time("tas_inbox.ended_at", row.ended_at)?,
-            failure: failure.transpose()?,
+            failure,
         })
+    }
+}
+
+impl AsRef<str> for LeasedRow {
+    fn as_ref(&self) -> &str {
+        &self.id
+    }
+}
+
+impl AsRef<str> for RecordRow {
+    fn as_ref(&self) -> &str {
+        &self.id
     }
 }
 

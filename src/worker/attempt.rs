@@ -105,7 +105,7 @@ impl<S: DeliveryStore> Courier<S> {
             let now = self.schedule.now();
             self.store.settle(lease, settlement.clone(), now)
         };
-        let Some(settled) = record(settle).await else {
+        let Some(settled) = record(TRIES, settle).await else {
             return Ended::Unrecorded;
         };
         if let Some(because) = settled.disabled {
@@ -173,3 +173,6 @@ impl AttemptError {
         }
     }
 }
+
+/// For how long the outcome is tried to be recorded: less than [`MARGIN`](super::record::MARGIN).
+const TRIES: Duration = Duration::from_secs(4);

@@ -1,7 +1,7 @@
 //! The loop of every worker: lease, begin, wait.
 
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::num::NonZeroU16;
 use std::pin::pin;
 use std::sync::Arc;
@@ -102,11 +102,12 @@ impl<J: Job> Engine<J> {
         let mut listener = self.job.listen();
         let mut running = JoinSet::new();
         let mut failures = 0;
+        let mut overdue = pin!(overdue(stop, self.limits.drain));
         while !stop.is_cancelled() {
             let filled = tokio::select! {
                 biased;
                 filled = self.fill(&mut running, stop) => filled,
-                () = overdue(stop, self.limits.drain) => break,
+                () = &mut overdue => return drain(running, ready(())).await,
             };
             let wait = match filled {
                 Ok(pause) => {
@@ -122,7 +123,7 @@ impl<J: Job> Engine<J> {
             };
             wait.out(&mut running, &mut listener, stop).await;
         }
-        drain(running, self.limits.drain).await;
+        drain(running, overdue).await;
     }
 
     /// Makes one attempt at everything that is due now, and waits for their ends.

@@ -43,7 +43,8 @@
 //!
 //! What is due is decided by the wall clock. One that is set ahead makes retries, and leases of
 //! attempts under way, run out sooner; one that is set back makes what waits wait by as much longer.
-//! What is stored afterwards goes out at once in either case.
+//! What is stored afterwards goes out at once in either case. The clocks of machines that share a
+//! store have to agree to half a lease, or an attempt under way is made a second time.
 //!
 //! Delivery is at least once: a worker that dies between 4 and 6 causes a second request with the
 //! same id and the same bytes. Order is not kept.
@@ -64,8 +65,13 @@
 //! 4. The outcome is recorded under the lease: the status or the kind of the failure, nothing else. If
 //!    another worker has taken the message over, it is discarded.
 //!
-//! Messages are handled at least once: a worker that dies between 2 and 4 causes a second run. A
+//! Messages are handled at least once: a worker that dies between 2 and 4, or that cannot reach the
+//! store until its lease has ended, causes a second run. A
 //! handler should find out by the message's id what it has done already.
+//!
+//! Leases end by the wall clock, as deliveries' do. The clocks of machines that share a store have to
+//! agree to half a lease: to one that is further ahead a lease seems over that is being renewed, and
+//! two workers run the handler at once. Only one of them can record its outcome.
 //!
 //! Each run has a tracing span of its own with the source and the id in the inbox; of what the service
 //! says its error is logged, and nothing of the request.

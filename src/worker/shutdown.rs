@@ -13,18 +13,20 @@ pub(super) async fn overdue(stop: &CancellationToken, limit: Duration) {
     tokio::time::sleep(limit).await;
 }
 
-/// Waits for the attempts, `limit` at most; drops those that are left.
-pub(super) async fn drain(mut running: JoinSet<Ended>, limit: Duration) {
-    let drained = tokio::time::timeout(limit, async {
+/// Waits for the attempts until `limit` is reached; drops those that are left.
+pub(super) async fn drain(mut running: JoinSet<Ended>, limit: impl Future<Output = ()>) {
+    let drained = async {
         while let Some(ended) = running.join_next().await {
             finished(ended);
         }
-    })
-    .await;
-    if drained.is_err() {
-        let left = running.len();
-        tracing::warn!(left, "the drain limit is reached; leases will lapse");
+    };
+    tokio::select! {
+        biased;
+        () = drained => return,
+        () = limit => {}
     }
+    let left = running.len();
+    tracing::warn!(left, "the drain limit is reached; leases will lapse");
 }
 
 /// Takes note of an attempt's end. One that panicked has recorded nothing: its lease lapses.

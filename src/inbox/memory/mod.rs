@@ -1,5 +1,6 @@
 //! A store for tests, demonstrations and messages that may be lost with the process.
 
+mod over;
 mod state;
 
 #[cfg(test)]
@@ -9,11 +10,14 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
 use self::state::{Bounds, State};
 use super::handle::Inbox;
 use super::message::{Lease, LeaseRequest, NewMessage, Outcome, Received};
 use super::port::{InboxLog, InboxStore};
 use super::record::Record;
+use super::request::StoredRequest;
 use crate::clock::UnixMillis;
 use crate::dedupe::InvalidSource;
 use crate::id::InboxId;
@@ -23,9 +27,13 @@ use crate::work::{WorkListener, WorkSignal};
 /// Keeps everything in memory: nothing survives the process, also of what was answered 202. Copies
 /// share what is stored.
 ///
-/// Keeps 100 000 messages, with requests of 256 MiB together. Beyond that the oldest that are over
-/// and whose names are free again make room; if there are none, new messages are refused as
+/// Keeps 100 000 messages, with requests of 256 MiB together. Beyond that those that are over and
+/// whose names are free again make room, the oldest first. Where there are none, the number of
+/// messages is kept by forgetting those that were handled and can no longer be replayed
+/// ([`Ticket::hold`]), sooner than after their seven days. Otherwise new messages are refused as
 /// [`unavailable`](StoreError::is_unavailable): a handler that fails does not exhaust the memory.
+///
+/// [`Ticket::hold`]: crate::dedupe::Ticket::hold
 #[derive(Clone)]
 pub struct MemoryInbox {
     state: Arc<Mutex<State>>,
@@ -81,9 +89,19 @@ impl fmt::Debug for MemoryInbox {
 }
 
 impl InboxStore for MemoryInbox {
-    async fn receive(&self, message: NewMessage, now: UnixMillis) -> Result<Received, StoreError> {
+    async fn receive(
+        &self,
+        mut message: NewMessage,
+        now: UnixMillis,
+    ) -> Result<Received, StoreError> {
+        // What is shared could keep a larger buffer alive than is counted.
+        let [head, body] = [message.request.head(), message.request.body()]
+            .map(|bytes| Bytes::copy_from_slice(bytes));
+        message.request = StoredRequest::from_stored(head, body);
         let received = self.state().receive(message, now)?;
-        self.signal.ring();
+        if matches!(received, Received::New { .. }) {
+            self.signal.ring();
+        }
         Ok(received)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::over::Over;
 use crate::clock::UnixMillis;
 use crate::dedupe::{Key, Ticket};
 use crate::id::InboxId;
@@ -31,21 +32,22 @@ pub(super) struct State {
     by_id: HashMap<Key, u64>,
     /// What is not over, of each source: by when a worker may take it.
     due: HashMap<Box<str>, BTreeSet<(UnixMillis, u64)>>,
+    over: Over,
     bytes: usize,
 }
 
-struct Row {
+pub(super) struct Row {
     id: InboxId,
     source: Box<str>,
-    ticket: Ticket,
+    pub(super) ticket: Ticket,
     /// Gone once it is done.
     request: Option<StoredRequest>,
-    state: MessageState,
+    pub(super) state: MessageState,
     due_at: Option<UnixMillis>,
     attempts: u32,
     token: u64,
     received_at: UnixMillis,
-    ended_at: Option<UnixMillis>,
+    pub(super) ended_at: Option<UnixMillis>,
     failure: Option<Failure>,
 }
 
@@ -59,6 +61,7 @@ impl State {
             names: HashMap::new(),
             by_id: HashMap::new(),
             due: HashMap::new(),
+            over: Over::default(),
             bytes: 0,
         }
     }
@@ -115,15 +118,17 @@ impl State {
             .find(|row| !row.is_forgotten(now))
     }
 
-    /// Takes out what is over and no longer known by its names, the oldest first.
+    /// Takes out what is over and no longer known by its names, the oldest first; then what was
+    /// handled and need not be known. That has no request, so it frees no bytes.
     fn make_room(&mut self, bytes: usize, now: UnixMillis) -> Result<(), StoreError> {
         let Bounds {
             messages: most,
             bytes: most_bytes,
         } = self.bounds;
         while self.messages.len() >= most || self.bytes + bytes > most_bytes {
-            let mut rows = self.messages.iter();
-            let Some((&oldest, _)) = rows.find(|(_, row)| row.is_forgotten(now)) else {
+            let is_crowded = self.messages.len() >= most;
+            let spare = || self.over.spare(now).filter(|_| is_crowded);
+            let Some(oldest) = self.over.forgotten(now).or_else(spare) else {
                 return Err(StoreError::unavailable(Full));
             };
             self.remove(oldest);
@@ -135,6 +140,7 @@ impl State {
         let Some(row) = self.messages.remove(&number) else {
             return;
         };
+        self.over.remove(number, &row);
         self.ids.remove(&row.id);
         self.bytes -= row.request.as_ref().map_or(0, size);
         for key in names(&row.ticket) {
@@ -273,12 +279,16 @@ impl State {
         self.unplace(number);
         if let Some(row) = self.messages.get_mut(&number) {
             (row.state, row.due_at, row.ended_at) = (state, None, Some(now));
+            self.over.insert(number, row);
         }
     }
 
     fn unplace(&mut self, number: u64) {
-        if let Some(row) = self.messages.get(&number)
-            && let Some(due_at) = row.due_at
+        let Some(row) = self.messages.get(&number) else {
+            return;
+        };
+        self.over.remove(number, row);
+        if let Some(due_at) = row.due_at
             && let Some(due) = self.due.get_mut(&row.source)
         {
             due.remove(&(due_at, number));
@@ -331,6 +341,9 @@ impl State {
         let Some(row) = self.messages.get_mut(&number).filter(failed) else {
             return false;
         };
+        if !names(&row.ticket).any(|key| self.names.get(&key) == Some(&number)) {
+            return false;
+        }
         row.attempts = 0;
         self.place(number, MessageState::Pending, now);
         true

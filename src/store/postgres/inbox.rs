@@ -22,7 +22,7 @@ use crate::inbox::{
     Record, WorkListener,
 };
 use crate::store::columns::{optional_time, to_column};
-use crate::store::inbox::{LeasedRow, RecordRow, Settlement, fence, millis};
+use crate::store::inbox::{LeasedRow, RecordRow, Settlement, fence, millis, readable};
 use crate::store::migrate::Port;
 use crate::store_error::StoreError;
 
@@ -55,7 +55,9 @@ impl InboxStore for PostgresStore {
     async fn receive(&self, message: NewMessage, now: UnixMillis) -> Result<Received, StoreError> {
         for _ in 0..TRIES {
             if let Some(received) = self.try_receive(&message, now).await? {
-                self.inbox_signal.ring();
+                if matches!(received, Received::New { .. }) {
+                    self.inbox_signal.ring();
+                }
                 return Ok(received);
             }
         }
@@ -80,7 +82,7 @@ impl InboxStore for PostgresStore {
             .fetch_all(&self.pool)
             .await
             .map_err(store_error)?;
-        rows.into_iter().map(Lease::try_from).collect()
+        Ok(readable(rows))
     }
 
     async fn settle(
@@ -167,7 +169,7 @@ impl InboxLog for PostgresStore {
             .fetch_all(&self.pool)
             .await
             .map_err(store_error)?;
-        rows.into_iter().map(Record::try_from).collect()
+        Ok(readable(rows))
     }
 
     async fn requeue(
@@ -342,6 +344,8 @@ SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
 FROM tas_inbox WHERE source = $1 AND state = 'failed' AND id > $2
 ORDER BY id LIMIT $3";
 
+/// Not what has lost its names to a later message.
 const REQUEUE: &str = "
 UPDATE tas_inbox SET state = 'pending', due_at = $3, ended_at = NULL, attempt = 0
-WHERE source = $1 AND id = $2 AND state = 'failed'";
+WHERE source = $1 AND id = $2 AND state = 'failed'
+    AND EXISTS (SELECT FROM tas_inbox_names WHERE kind = 0 AND message = seq)";

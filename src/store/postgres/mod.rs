@@ -63,8 +63,9 @@ impl PostgresStore {
 
     /// Uses the connections of an application's own pool.
     ///
-    /// The tables are not touched: call [`migrate`](Self::migrate) once at the start. A connection
-    /// that is not to be had within 5 s counts as an outage, whatever the pool's own limit.
+    /// The tables are not touched: call [`migrate`](Self::migrate) once at the start. What takes
+    /// longer than 5 s, the wait for a connection included, counts as an outage to a receiver and to
+    /// an inbox's worker, whatever the pool's own limit; other calls wait for as long as that.
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
         Self {

@@ -24,7 +24,7 @@ use crate::inbox::{
     Record, WorkListener,
 };
 use crate::store::columns::{optional_time, to_column};
-use crate::store::inbox::{LeasedRow, RecordRow, Settlement, fence, millis};
+use crate::store::inbox::{LeasedRow, RecordRow, Settlement, fence, millis, readable};
 use crate::store::migrate::Port;
 use crate::store_error::StoreError;
 
@@ -75,7 +75,7 @@ impl InboxStore for SqliteStore {
         let due = select_due(write.conn(), source, request).await?;
         mark_leased(write.conn(), &due, request.until).await?;
         write.commit().await?;
-        due.into_iter().map(Lease::try_from).collect()
+        Ok(readable(due))
     }
 
     async fn settle(
@@ -163,7 +163,7 @@ impl InboxLog for SqliteStore {
             .fetch_all(self.reader())
             .await
             .map_err(store_error)?;
-        rows.into_iter().map(Record::try_from).collect()
+        Ok(readable(rows))
     }
 
     async fn requeue(

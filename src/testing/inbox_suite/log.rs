@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use super::{
-    KNOWN, LEASE, SOURCE, Store, at, end, lease, lease_one, receive, record, settle, signed,
+    KEEP, KNOWN, LEASE, SOURCE, Store, at, end, lease, lease_one, receive, record, settle, signed,
     store_new,
 };
 use crate::entropy::SystemEntropy;
@@ -57,6 +57,15 @@ pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl Store) 
     assert!(third.token > second.token);
     assert_eq!(third.request, first.request);
     settle(&store, &third, Outcome::Done, 101).await;
+}
+
+/// Contract 2: two messages never have the same names.
+pub async fn a_failed_message_whose_names_another_has_is_not_requeued(store: impl Store) {
+    let failed = end(&store, "a", FAILED, 0).await;
+    let later = store_new(&store, "a", KEEP).await;
+    assert!(!store.requeue(SOURCE, &failed, at(KEEP)).await.unwrap());
+    assert_eq!(record(&store, &failed).await.state, MessageState::Failed);
+    assert_eq!(lease_one(&store, KEEP).await.id, later);
 }
 
 /// Contract 2.

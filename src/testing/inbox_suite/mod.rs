@@ -84,6 +84,7 @@ macro_rules! __inbox_store_tests {
         $crate::__inbox_store_tests! { @cases $make, log;
             failed_messages_are_listed_page_by_page_in_order_of_arrival
             a_requeued_message_is_handled_as_if_it_were_new
+            a_failed_message_whose_names_another_has_is_not_requeued
             only_failed_messages_of_the_source_are_requeued
         }
         $crate::__inbox_store_tests! { @cases $make, prune;

@@ -95,8 +95,8 @@ impl InboxWorkerBuilder {
 
     /// Sets the longest pause before the store is asked again. Default: 1 s. Must not be zero.
     ///
-    /// Only what another process stores waits so long: of the rest the worker hears at once, and it
-    /// knows when a retry is due.
+    /// Only what another process, or another value of the store, stores waits so long: of what comes
+    /// through the same handle or a copy the worker hears at once, and it knows when a retry is due.
     pub fn poll(mut self, pause: Duration) -> Self {
         self.limits.poll = pause;
         self

@@ -23,8 +23,8 @@ use crate::store_error::StoreError;
 
 /// Runs the handler of messages that [`VerifyWebhookLayer::with_inbox`] stored.
 ///
-/// Several workers, in one process or in many, may share a store: each message is one worker's at a
-/// time. See the [module docs](super#an-inbox) for what a run is.
+/// Several workers, in one process or in many, may share a store: each message is under one lease at
+/// a time. See the [module docs](super#an-inbox) for what a run is.
 ///
 /// [`VerifyWebhookLayer::with_inbox`]: crate::verify::VerifyWebhookLayer::with_inbox
 #[must_use = "a worker handles nothing until it runs"]

@@ -97,7 +97,9 @@ impl Runner {
             let now = self.schedule.now();
             self.inbox.settle(lease, outcome, now)
         };
-        record(settle).await.map_or(Ended::Unrecorded, |()| ended)
+        // The lease ends within this time, and then another worker may have the message.
+        let recorded = record(self.lease, settle).await;
+        recorded.map_or(Ended::Unrecorded, |()| ended)
     }
 
     fn after(&self, lease: &Lease, failure: Failure) -> Outcome {
@@ -167,7 +169,10 @@ impl Job for Runner {
     }
 
     async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
-        self.inbox.prune(before, self.schedule.now(), max).await
+        let now = self.schedule.now();
+        // What ended later is known by its names: the store would look at it in vain.
+        let before = before.min(now.saturating_sub(KNOWN));
+        self.inbox.prune(before, now, max).await
     }
 }
 
@@ -198,6 +203,9 @@ fn log(outcome: Outcome) {
         }
     }
 }
+
+/// For how long a message is known after its end.
+const KNOWN: Duration = Duration::from_hours(7 * 24);
 
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

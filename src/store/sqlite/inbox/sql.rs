@@ -22,7 +22,7 @@ WHERE name.column2 IS NOT NULL
 ON CONFLICT (key, kind) DO UPDATE SET message = excluded.message, body = excluded.body";
 
 pub(super) const END_LAPSED: &str = "
-UPDATE tas_inbox
+UPDATE tas_inbox INDEXED BY tas_inbox_leased
 SET state = 'failed', due_at = NULL, ended_at = ?2, failure = 'lapsed', status = NULL
 WHERE source = ?1 AND due_at <= ?2 AND state = 'leased' AND attempt >= ?3";
 
@@ -73,6 +73,8 @@ SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
 FROM tas_inbox WHERE source = ?1 AND state = 'failed' AND id > ?2
 ORDER BY id LIMIT ?3";
 
+/// Not what has lost its names to a later message.
 pub(super) const REQUEUE: &str = "
 UPDATE tas_inbox SET state = 'pending', due_at = ?3, ended_at = NULL, attempt = 0
-WHERE source = ?1 AND id = ?2 AND state = 'failed'";
+WHERE source = ?1 AND id = ?2 AND state = 'failed'
+    AND EXISTS (SELECT 1 FROM tas_inbox_names WHERE kind = 0 AND message = seq)";

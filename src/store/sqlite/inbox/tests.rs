@@ -1,6 +1,8 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::retry::AttemptNumber;
+use crate::testing::inbox_suite::at;
 
 mod conformance {
     use super::{SqliteStore, TempDir};
@@ -33,6 +35,11 @@ async fn what_is_due_over_or_failed_is_found_by_an_index() {
         }
         let mut write = store.write().await.unwrap();
         let steps: Vec<(i64, i64, i64, String)> = query.fetch_all(write.conn()).await.unwrap();
+        let lapsed = "USING INDEX tas_inbox_leased (source=? AND due_at<?)";
+        assert!(
+            statement != END_LAPSED || steps[0].3.ends_with(lapsed),
+            "{steps:?}"
+        );
         for (.., step) in &steps {
             let scans = step.starts_with("SCAN") && !step.contains("json_each");
             assert!(!scans, "{step} in {statement}");
@@ -50,4 +57,35 @@ async fn what_was_received_is_there_after_a_restart() {
     let store = SqliteStore::open(&path).await.unwrap();
     let found = store.find("suite", &id).await.unwrap();
     assert_eq!(found.map(|record| record.id), Some(id));
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_holds_up_no_other() {
+    let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
+    let bad = crate::testing::inbox_suite::store_new(&store, "bad", 0).await;
+    let good = crate::testing::inbox_suite::store_new(&store, "good", 0).await;
+    set(&store, "attempt = 4294967295", &bad).await;
+    let request = |secs| LeaseRequest {
+        max: NonZeroU16::MAX,
+        max_attempts: AttemptNumber::FIRST,
+        now: at(secs),
+        until: at(secs + 60),
+    };
+    let leases = store.lease("suite", request(0)).await.unwrap();
+    assert_eq!(leases.len(), 1);
+    assert_eq!(leases[0].id, good);
+    // Both lapse, and fail.
+    assert!(store.lease("suite", request(60)).await.unwrap().is_empty());
+    set(&store, "failure = 'of a later version'", &good).await;
+    let failed = store.failed("suite", None, NonZeroU16::MAX).await.unwrap();
+    assert_eq!(failed.len(), 1);
+    assert_eq!((&failed[0].id, failed[0].failure), (&good, None));
+}
+
+async fn set(store: &SqliteStore, change: &str, id: &InboxId) {
+    let update = format!("UPDATE tas_inbox SET {change} WHERE id = '{id}'");
+    let mut write = store.write().await.unwrap();
+    let update = sqlx::query(sqlx::AssertSqlSafe(update));
+    update.execute(write.conn()).await.unwrap();
+    write.commit().await.unwrap();
 }

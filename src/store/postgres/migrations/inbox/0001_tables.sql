@@ -30,6 +30,9 @@ CREATE TABLE tas_inbox (
 
 CREATE INDEX tas_inbox_due ON tas_inbox (source, due_at, seq) WHERE due_at IS NOT NULL;
 
+-- For leases that lapsed, each time before others are given: what waits is not looked through.
+CREATE INDEX tas_inbox_leased ON tas_inbox (source, due_at) WHERE state = 'leased';
+
 CREATE INDEX tas_inbox_ended ON tas_inbox (source, ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE INDEX tas_inbox_failed ON tas_inbox (source, id) WHERE state = 'failed';
@@ -38,7 +41,8 @@ CREATE TABLE tas_inbox_names (
     key      BYTEA    NOT NULL,
     -- 0: a name of a message. 1: an id that is not authentic; blocks nothing.
     kind     SMALLINT NOT NULL CHECK (kind IN (0, 1)),
-    -- No foreign key: what deletes a message locks its names in their order.
+    -- No foreign key: what deletes a message locks its names in their order. A name without its
+    -- message blocks whatever has that name for ever: delete both together.
     message  BIGINT   NOT NULL,
     -- 64 bits of the body's digest.
     body     BIGINT   NOT NULL,

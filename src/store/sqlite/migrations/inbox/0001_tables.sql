@@ -30,6 +30,9 @@ CREATE TABLE tas_inbox (
 
 CREATE INDEX tas_inbox_due ON tas_inbox (source, due_at) WHERE due_at IS NOT NULL;
 
+-- For leases that lapsed, each time before others are given: what waits is not looked through.
+CREATE INDEX tas_inbox_leased ON tas_inbox (source, due_at) WHERE state = 'leased';
+
 CREATE INDEX tas_inbox_ended ON tas_inbox (source, ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE INDEX tas_inbox_failed ON tas_inbox (source, id) WHERE state = 'failed';
