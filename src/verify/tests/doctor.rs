@@ -1,72 +1,42 @@
 //! What operators are told of refused requests.
 
-use std::io::Write;
 use std::time::Duration;
 
 use http::request::Parts;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::bodies::Untouchable;
+use super::log::Log;
 use super::*;
 use crate::verify::TenantKeys;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What the doctor said.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
+/// Returns the doctor's lines since the last call. The runtime has one thread for blocking work,
+/// so that what was begun before has ended then.
+async fn said(log: &Log) -> Vec<String> {
+    tokio::task::spawn_blocking(|| ()).await.unwrap();
+    let text = log.take();
+    for hidden in [&SECRET[6..], &OTHER_SECRET[6..], "user.created"] {
+        assert!(!text.contains(hidden), "{text}");
     }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+    let lines = text.lines();
+    let lines = lines.filter(|line| line.contains("why a webhook was refused"));
+    lines.map(str::to_owned).collect()
 }
 
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    /// Returns the doctor's lines since the last call. The runtime has one thread for blocking work,
-    /// so that what was begun before has ended then.
-    async fn said(&self) -> Vec<String> {
-        tokio::task::spawn_blocking(|| ()).await.unwrap();
-        let text = std::mem::take(&mut *self.0.lock().unwrap());
-        let text = String::from_utf8(text).unwrap();
-        for hidden in [&SECRET[6..], &OTHER_SECRET[6..], "user.created"] {
-            assert!(!text.contains(hidden), "{text}");
-        }
-        let lines = text.lines();
-        let lines = lines.filter(|line| line.contains("why a webhook was refused"));
-        lines.map(str::to_owned).collect()
-    }
-
-    #[track_caller]
-    fn assert_names(lines: &[String], what: &[&str]) {
-        assert_eq!(lines.len(), what.len(), "{lines:?}");
-        for (line, what) in lines.iter().zip(what) {
-            assert!(line.contains(" WARN "), "{line}");
-            assert!(line.contains("tower_auth_sync::verify::doctor"), "{line}");
-            assert!(line.contains(what), "{line}");
-        }
+#[track_caller]
+fn assert_names(lines: &[String], what: &[&str]) {
+    assert_eq!(lines.len(), what.len(), "{lines:?}");
+    for (line, what) in lines.iter().zip(what) {
+        assert!(line.contains(" WARN "), "{line}");
+        assert!(line.contains("tower_auth_sync::verify::doctor"), "{line}");
+        assert!(line.contains(what), "{line}");
     }
 }
 
 /// Runs `test` with a log, on a runtime that does one piece of blocking work after the other.
 fn logged<F: Future>(test: impl FnOnce(Log) -> F) {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false);
-    let subscriber = subscriber.with_writer(log.clone()).finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let (log, _logging) = Log::begin();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .max_blocking_threads(1)
@@ -110,13 +80,13 @@ fn the_log_names_the_cause_and_the_answer_is_the_same() {
         for (request, causes) in refused() {
             let receiver = receiver(Scheme::banata());
             let answer = receiver.send(request.clone()).await;
-            Log::assert_names(&log.said().await, causes);
+            assert_names(&said(&log).await, causes);
             let plain = without.send(request).await;
             assert_eq!(
                 (answer.status, answer.headers, answer.body, answer.reason),
                 (plain.status, plain.headers, plain.body, plain.reason)
             );
-            assert_eq!(log.said().await, Vec::<String>::new());
+            assert_eq!(said(&log).await, Vec::<String>::new());
             assert_eq!(receiver.handler.calls(), 0);
         }
     });
@@ -136,7 +106,7 @@ fn one_request_per_interval_is_looked_at_and_only_its_body_is_read() {
             let reply = receiver.send(unsigned()).await;
             reply.assert_refused(401, "signature-missing");
         }
-        Log::assert_names(&log.said().await, &["line end"]);
+        assert_names(&said(&log).await, &["line end"]);
         receiver.clock.advance(MINUTE);
         let reply = receiver.send(standard("msg_1", BODY)).await;
         reply.assert_refused(400, "header-malformed");
@@ -144,7 +114,7 @@ fn one_request_per_interval_is_looked_at_and_only_its_body_is_read() {
             .send(line_end())
             .await
             .assert_refused(401, "signature-mismatch");
-        Log::assert_names(&log.said().await, &["standard-webhooks"]);
+        assert_names(&said(&log).await, &["standard-webhooks"]);
     });
 }
 
@@ -158,7 +128,7 @@ fn a_body_that_cannot_be_read_for_the_doctor_changes_nothing() {
         drop(sender);
         let reply = receiver.send(Request::post("/").body(body).unwrap()).await;
         reply.assert_refused(401, "signature-missing");
-        assert_eq!(log.said().await, Vec::<String>::new());
+        assert_eq!(said(&log).await, Vec::<String>::new());
     });
 }
 
@@ -178,7 +148,7 @@ fn what_is_accepted_or_refused_for_another_reason_is_no_case_for_the_doctor() {
             .send(get)
             .await
             .assert_refused(405, "method-not-allowed");
-        assert_eq!(log.said().await, Vec::<String>::new());
+        assert_eq!(said(&log).await, Vec::<String>::new());
     });
 }
 
@@ -195,8 +165,8 @@ fn a_tenants_request_is_held_against_its_own_keys() {
         let refused = standard("msg_1", BODY);
         let response = service.oneshot(refused).await.unwrap();
         assert_eq!(response.status(), 400);
-        let said = log.said().await;
-        Log::assert_names(&said, &["standard-webhooks"]);
+        let said = said(&log).await;
+        assert_names(&said, &["standard-webhooks"]);
         assert!(said[0].contains("tenant=\"acme\""), "{said:?}");
     });
 }

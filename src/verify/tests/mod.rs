@@ -5,6 +5,7 @@ mod claims;
 mod doctor;
 #[cfg(feature = "axum")]
 mod extract;
+mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod readiness;
