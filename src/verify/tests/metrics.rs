@@ -118,3 +118,27 @@ async fn a_layer_with_its_own_memory_and_one_without_have_names_too() {
         assert_eq!(read[&name], [1.0]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_is_lost_is_counted_since_its_message_may_be_handled_twice() {
+    let counted = Counted::begin();
+    let receiver = Receiver::with(Scheme::banata(), |layer| {
+        layer.with_dedupe(stores::losing("crm"))
+    });
+    let (running, end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    receiver.handler.act(Act::Wait {
+        running,
+        end: Arc::clone(&end),
+    });
+    let sender = receiver.clone();
+    let handling = tokio::spawn(async move { sender.send(numbered(1)).await });
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    end.notify_one();
+    handling.await.unwrap().assert_handled();
+    tokio::task::yield_now().await;
+    let read = counted.read();
+    for operation in ["renew", "commit"] {
+        let name = format!("webhook_store_errors_total{{source=crm,operation={operation}}}");
+        assert_eq!(read.get(&name), Some(&vec![1.0]), "{name} in {read:#?}");
+    }
+}

@@ -193,3 +193,20 @@ async fn a_wide_tolerance_makes_replays_known_for_longer() {
     let response = service.oneshot(anonymous).await.unwrap();
     Reply::read(response).await.assert_duplicate();
 }
+
+#[tokio::test]
+async fn an_id_in_the_body_that_no_header_could_hold_is_none() {
+    for id in ["m".repeat(257), "with space".into(), "é".into()] {
+        let receiver = Receiver::new(Scheme::stripe());
+        let body = serde_json::json!({ "id": id }).to_string();
+        let request = signed(Scheme::stripe(), "msg_1", body);
+        receiver.send(request).await.assert_handled();
+        assert_eq!(receiver.handler.last().1.id(), None, "{id}");
+    }
+    let receiver = Receiver::new(Scheme::stripe());
+    let longest = "m".repeat(256);
+    let body = serde_json::json!({ "id": longest }).to_string();
+    let request = signed(Scheme::stripe(), "msg_1", body);
+    receiver.send(request).await.assert_handled();
+    assert_eq!(receiver.handler.last().1.id(), Some(&*longest));
+}

@@ -76,6 +76,14 @@ pub(super) fn failing(source: &str) -> Dedupe {
     Dedupe::new(store, source).unwrap()
 }
 
+/// A store that loses each claim, for the receiver named `source`.
+#[cfg(feature = "metrics")]
+pub(super) fn losing(source: &str) -> Dedupe {
+    let store = Remote::default();
+    store.set(|troubles| (troubles.renew, troubles.commit) = (Trouble::Loses, Trouble::Loses));
+    Dedupe::new(store, source).unwrap()
+}
+
 impl DedupeStore for Remote {
     async fn claim(
         &self,
