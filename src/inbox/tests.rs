@@ -1,13 +1,22 @@
+use std::future::pending;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 use super::*;
 use crate::clock::UnixMillis;
 use crate::event::Delivered;
+use crate::id::InboxId;
+use crate::retry::AttemptNumber;
+use crate::store_error::StoreError;
+use crate::testing::SeededEntropy;
 
 fn parts(target: &str, headers: HeaderMap) -> Parts {
     let (mut parts, ()) = Request::post(target).body(()).unwrap().into_parts();
@@ -168,4 +177,101 @@ fn an_inbox_has_a_name_that_shows_and_a_wrong_one_is_refused() {
     assert_eq!(inbox.source(), "crm");
     assert!(format!("{inbox:?}").contains("crm"));
     assert_eq!(store.inbox("a b").unwrap_err(), InvalidSource);
+}
+
+/// A store whose connections have died without a word.
+struct Silent;
+
+impl InboxStore for Silent {
+    async fn receive(&self, _: NewMessage, _: UnixMillis) -> Result<Received, StoreError> {
+        pending().await
+    }
+
+    async fn lease(&self, _: &str, _: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+        pending().await
+    }
+
+    async fn settle(&self, _: &Lease, _: Outcome, _: UnixMillis) -> Result<(), StoreError> {
+        pending().await
+    }
+
+    async fn extend(&self, _: &Lease, _: UnixMillis) -> Result<(), StoreError> {
+        pending().await
+    }
+
+    async fn release(&self, _: &Lease, _: UnixMillis) -> Result<(), StoreError> {
+        pending().await
+    }
+
+    async fn next_due(&self, _: &str) -> Result<Option<UnixMillis>, StoreError> {
+        pending().await
+    }
+
+    async fn prune(
+        &self,
+        _: &str,
+        _: UnixMillis,
+        _: UnixMillis,
+        _: NonZeroU16,
+    ) -> Result<usize, StoreError> {
+        pending().await
+    }
+
+    fn listen(&self) -> WorkListener {
+        WorkSignal::new().listen()
+    }
+}
+
+impl InboxLog for Silent {
+    async fn find(&self, _: &str, _: &InboxId) -> Result<Option<Record>, StoreError> {
+        pending().await
+    }
+
+    async fn failed(
+        &self,
+        _: &str,
+        _: Option<&InboxId>,
+        _: NonZeroU16,
+    ) -> Result<Vec<Record>, StoreError> {
+        pending().await
+    }
+
+    async fn requeue(&self, _: &str, _: &InboxId, _: UnixMillis) -> Result<bool, StoreError> {
+        pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_says_nothing_has_failed_after_five_seconds() {
+    let inbox = Inbox::new(Silent, "crm").unwrap();
+    let now = UnixMillis::EPOCH;
+    let max = NonZeroU16::MIN;
+    let lease = Lease {
+        id: InboxId::generate(now, &SeededEntropy::new(1)),
+        token: LeaseToken::new(1),
+        attempt: AttemptNumber::FIRST,
+        request: StoredRequest::from_stored(Bytes::new(), Bytes::new()),
+    };
+    let request = LeaseRequest {
+        max,
+        max_attempts: AttemptNumber::FIRST,
+        now,
+        until: now,
+    };
+    let begun = Instant::now();
+    let asked = async {
+        [
+            inbox.lease(request).await.err(),
+            inbox.settle(&lease, Outcome::Done, now).await.err(),
+            inbox.extend(&lease, now).await.err(),
+            inbox.release(&lease, now).await.err(),
+            inbox.next_due().await.err(),
+            inbox.prune(now, now, max).await.err(),
+        ]
+    };
+    let failures = tokio::time::timeout(Duration::from_secs(60), asked).await;
+    let failures = failures.unwrap();
+    let failed = failures.iter().flatten();
+    assert_eq!(failed.filter(|error| error.is_unavailable()).count(), 6);
+    assert_eq!(begun.elapsed(), Duration::from_secs(6 * 5));
 }
