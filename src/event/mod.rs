@@ -38,7 +38,7 @@ mod json;
 mod proof;
 mod resource;
 mod session_handle;
-mod time;
+pub(crate) mod time;
 
 #[cfg(test)]
 mod tests;

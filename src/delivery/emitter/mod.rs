@@ -159,6 +159,10 @@ impl Emitter {
         self.store.ping().await
     }
 
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
     async fn store_one(
         &self,
         event: &AuthEvent,
