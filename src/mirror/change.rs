@@ -5,7 +5,9 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::times::Times;
-use crate::event::{AuthEvent, DecodeError, EventType, Resource, Session, SessionHandle, User};
+use crate::event::{
+    AuthEvent, DecodeError, EventType, Resource, Session, SessionHandle, User, forget_omitted,
+};
 
 /// What an event means for the mirror; the rules are in the [module docs](super).
 ///
@@ -124,7 +126,8 @@ impl fmt::Debug for Change {
 }
 
 impl Told {
-    /// Takes what may be kept, which lacks secrets, and the `null`s that were sent.
+    /// Takes what may be kept, which lacks secrets, and the `null`s that were sent; nothing of what
+    /// the event says that it leaves out.
     fn of(event: &AuthEvent, kept: &Map<String, Value>, times: Times) -> Self {
         let mut fields = kept.clone();
         for (name, value) in event.data() {
@@ -132,6 +135,7 @@ impl Told {
                 fields.insert(name.clone(), Value::Null);
             }
         }
+        forget_omitted(&mut fields);
         Self {
             fields,
             times,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::event::{AuthEvent, Delivered, Session, SessionHandle, User};
+use crate::event::{AuthEvent, Delivered, EventType, Resource, Session, SessionHandle, User};
 use crate::store_error::StoreError;
 
 mod memory {
@@ -304,5 +304,22 @@ proptest! {
         let ban = user("user.banned", true, ban_is_dated.then_some(10), 10);
         events.insert(order.index(events.len() + 1), ban);
         prop_assert_eq!(mirrored(&events).0.unwrap().banned, Some(true));
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_event_that_was_made_to_fit_is_taken_whatever_its_data(event in crate::event::any_events()) {
+        if let Ok(event) = event.fit() {
+            let mirror = Mirror::new(MemoryMirror::new());
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                mirror.apply(&event).await.unwrap();
+                if let Resource::User(user) = event.resource().unwrap() {
+                    let alive = mirror.user(&user.id).await.unwrap().is_some();
+                    assert_eq!(alive, *event.event_type() != EventType::UserDeleted);
+                }
+            });
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::delivery::erased::Outbox;
 use crate::delivery::message::{IdempotencyKey, Inserted, NewEvent};
 use crate::delivery::port::{DeliveryStore, OutboxConnection};
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::event::{AuthEvent, InvalidEventType};
+use crate::event::{AuthEvent, DecodeError, EventType, InvalidEventType};
 use crate::id::{InvalidId, MessageId};
 use crate::store_error::StoreError;
 
@@ -185,6 +185,10 @@ impl Emitter {
         {
             return Err(EmitError::TooDeep);
         }
+        event.resource().map_err(|cause| EmitError::Resource {
+            event: event_type.clone(),
+            cause,
+        })?;
         let id = match event.id() {
             Some(id) => MessageId::new(id)?,
             None => MessageId::generate(now, &*self.entropy),
@@ -220,6 +224,15 @@ pub enum EmitError {
     /// The event's name has characters that may not be sent.
     #[error("the event's name may not be sent")]
     EventType(#[source] InvalidEventType),
+    /// The event's data is not the resource that its name promises: no receiver could take it.
+    #[error("`{event}` may not be sent")]
+    Resource {
+        /// The event's name.
+        event: EventType,
+        /// Names the field that is missing or of a wrong type.
+        #[source]
+        cause: DecodeError,
+    },
     /// The event has an id of its own that is not well-formed.
     #[error("the event's id may not be sent")]
     Id(#[from] InvalidId),
