@@ -113,6 +113,21 @@ async fn several_events_are_stored_in_their_order() {
 }
 
 #[tokio::test]
+async fn the_ids_of_an_emitter_and_its_copies_rise_in_the_order_of_emission() {
+    let (_, emitter) = emitter().await;
+    let back = emitter
+        .clone()
+        .with_clock(ManualClock::at(UnixMillis::from_millis(5)));
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(emitter.emit(created("u")).await.unwrap());
+        ids.push(back.emit(created("u")).await.unwrap());
+        ids.extend(emitter.emit_all(["u", "v"].map(created)).await.unwrap());
+    }
+    assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+}
+
+#[tokio::test]
 async fn one_event_that_may_not_be_sent_keeps_all_of_them_out() {
     let (store, emitter) = emitter().await;
     let refused = emitter
