@@ -144,7 +144,10 @@ async fn conclude(
         return Ok(());
     }
     let secrets = Secrets::of(&exchange);
-    let events = events.into_iter().map(|it| secrets.scrub(it)).collect();
+    let scrubbed = events.into_iter().map(|event| secrets.scrub(event).fit());
+    let events = scrubbed
+        .collect::<Result<_, _>>()
+        .map_err(EventsLost::Unfit)?;
     outbox::store(&settings.emitter, events).await
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::payload::MAX_TEXT;
+use crate::event::MAX_TEXT;
 
 /// Cuts each long string of a JSON text that comes in pieces.
 ///

@@ -11,11 +11,16 @@ use super::rules::RouteRules as _;
 use super::{ActiveSession, BetterAuthRoutes};
 use crate::body::BoxError;
 
-/// Judges `sent` and `answered` as an exchange on `path`, with and without a session, and returns
-/// the payloads.
+/// Judges `sent`, as it is and packed in a text, and `answered` as an exchange on `path`, with and
+/// without a session, and returns the payloads.
 pub(crate) fn payloads(path: &str, sent: &Value, answered: &Value) -> Vec<Value> {
+    let packed = json!({"metadata": sent.to_string()});
     let mut payloads = Vec::new();
-    for method in [Method::GET, Method::POST] {
+    for (method, sent) in [
+        (Method::GET, sent),
+        (Method::POST, sent),
+        (Method::POST, &packed),
+    ] {
         let session = ActiveSession::from_json(answered);
         let Some(seen) = exchange(method, path, sent, answered) else {
             continue;

@@ -86,9 +86,6 @@ const API_KEY: &[&str] = &[
     "updatedAt",
 ];
 
-/// Longer texts, in bytes, are left out of payloads.
-pub(super) const MAX_TEXT: usize = 8 * 1024;
-
 /// A payload under construction: `data` of an event.
 pub(super) type Data = Map<String, Value>;
 

@@ -3,7 +3,7 @@
 use super::body::Unseen;
 use crate::body::BoxError;
 use crate::delivery::EmitError;
-use crate::event::EventType;
+use crate::event::{DecodeError, EventType};
 use crate::problem::{Problem, ProblemKind};
 use crate::store_error::StoreError;
 
@@ -43,6 +43,8 @@ pub(super) enum EventsLost {
     },
     #[error("the caller's session could not be looked up after the call")]
     Session(#[source] BoxError),
+    #[error("an event could not be made")]
+    Unfit(#[source] DecodeError),
     #[error("the response could not be read, and nothing else tells what happened")]
     Response(#[source] Unseen),
 }
@@ -52,7 +54,7 @@ impl EventsLost {
         let cause = std::error::Error::source(self);
         let events = match self {
             Self::Store { names, .. } => names.as_slice(),
-            Self::Session(_) | Self::Response(_) => &[],
+            Self::Session(_) | Self::Response(_) | Self::Unfit(_) => &[],
         };
         let events: Vec<_> = events.iter().map(EventType::as_str).collect();
         tracing::error!(error = %self, cause, ?events, "an auth call was made, and its events are lost");

@@ -13,7 +13,7 @@ use super::resource::Kind;
 pub(super) mod tests;
 
 /// Longest text that is told, in bytes: 8 KiB. Longer ones are pictures in data URLs and the like.
-const MAX_TEXT: usize = 8 * 1024;
+pub(crate) const MAX_TEXT: usize = 8 * 1024;
 
 /// Most that is told in all, in bytes of JSON: a payload of 256 KiB, the most that is sent, less
 /// 1 KiB for its envelope, which has at most 400 bytes.

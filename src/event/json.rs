@@ -14,7 +14,7 @@ const DUPLICATE: &str = "an object has the same key twice";
 pub(super) struct Strict(pub(super) Value);
 
 /// Parses a whole payload.
-pub(super) fn parse(payload: &[u8]) -> Result<Value, DecodeError> {
+pub(crate) fn parse(payload: &[u8]) -> Result<Value, DecodeError> {
     if payload.starts_with(b"\xef\xbb\xbf") {
         return Err(DecodeError::ByteOrderMark);
     }

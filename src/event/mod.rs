@@ -61,9 +61,13 @@ pub use self::delivered::Delivered;
 pub use self::error::DecodeError;
 pub use self::event_type::{EventType, InvalidEventType, OtherEvent};
 pub use self::filter::{EventFilter, InvalidFilter};
+#[cfg(feature = "emit")]
+pub(crate) use self::fit::MAX_TEXT;
 #[cfg(feature = "mirror")]
 pub(crate) use self::fit::forget_omitted;
 #[cfg(test)]
 pub(crate) use self::fit::tests::events as any_events;
+#[cfg(feature = "emit")]
+pub(crate) use self::json::parse as parse_strictly;
 pub use self::resource::{ApiKey, Invitation, Member, Organization, Resource, Session, User};
 pub use self::session_handle::{InvalidHandle, SessionHandle};

@@ -29,30 +29,11 @@ use tower_auth_sync::testing::ManualClock;
 
 const NOW: UnixMillis = UnixMillis::from_millis(1_795_308_481_813);
 
-/// Exchanges whose event cannot be told from request, answer and session, and why.
-const NOT_EMITTED: &[(&str, &str)] = &[
-    (
-        "15-revoke-other-sessions",
-        "neither request nor answer names a session, and each event needs its handle",
-    ),
-    (
-        "25-reset-password",
-        "nobody is signed in, and neither request nor answer names the user",
-    ),
-];
-
-/// Exchanges whose events need to know who was signed in.
-const NEED_A_SESSION: &[&str] = &[
-    "10-revoke-session",
-    "13-sign-out",
-    "18-sign-out-bearer",
-    "19-update-user",
-    "28-verify-email",
-    "31-verify-email-redirect",
-    "68-two-factor-disable",
-    "85-admin-stop-impersonating",
-    "90-delete-user",
-];
+/// Exchanges whose event cannot be told from request, response and session, and why.
+const NOT_EMITTED: &[(&str, &str)] = &[(
+    "25-reset-password",
+    "nobody is signed in, and neither request nor response names the user",
+)];
 
 /// What stands in a recording for a secret that was taken out.
 const REDACTED: &str = "REDACTED";
@@ -177,34 +158,6 @@ fn collect_secrets(value: &Value, secrets: &mut Vec<String>) {
         }
         Value::Array(items) => items.iter().for_each(|it| collect_secrets(it, secrets)),
         _ => {}
-    }
-}
-
-/// Who is signed in during a recording that asks: as `get-session` would answer before the call,
-/// and after it.
-fn signed_in(name: &str) -> (Value, Value) {
-    let alice = Recording::one("05-get-session").value["response"]["body"].clone();
-    let with = |changes: Value| {
-        let mut session = alice.clone();
-        let changes: Map<_, _> = changes.as_object().unwrap().clone();
-        session["user"].as_object_mut().unwrap().extend(changes);
-        session
-    };
-    match name {
-        "19-update-user" => {
-            let after = Recording::one("21-change-password");
-            let user = after.value["response"]["body"]["user"].clone();
-            (alice.clone(), with(user))
-        }
-        "31-verify-email-redirect" => {
-            let carol = json!({"id": "carol", "email": "carol@example.com"});
-            (with(carol), Value::Null)
-        }
-        "85-admin-stop-impersonating" => {
-            let impersonated = Recording::one("84-admin-impersonate-user");
-            (impersonated.value["response"]["body"].clone(), Value::Null)
-        }
-        _ => (alice, Value::Null),
     }
 }
 

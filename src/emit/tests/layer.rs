@@ -597,11 +597,16 @@ fn with_cookie(path: &str) -> Request<Full<Bytes>> {
 /// it was asked, and with which cookies.
 fn noting(
     calls: &Arc<AtomicUsize>,
-) -> (impl crate::emit::SessionLookup, Arc<Mutex<Vec<(usize, Option<String>)>>>) {
+) -> (
+    impl crate::emit::SessionLookup,
+    Arc<Mutex<Vec<(usize, Option<String>)>>>,
+) {
     let looks: Arc<Mutex<Vec<_>>> = Arc::default();
     let (noted, calls) = (Arc::clone(&looks), Arc::clone(calls));
     let lookup = move |headers: HeaderMap| {
-        let cookie = headers.get(header::COOKIE).map(|it| it.to_str().unwrap().to_owned());
+        let cookie = headers
+            .get(header::COOKIE)
+            .map(|it| it.to_str().unwrap().to_owned());
         let made = calls.load(Ordering::SeqCst);
         let session = (made == 0 && cookie.is_some()).then(active);
         noted.lock().unwrap().push((made, cookie));
@@ -621,8 +626,14 @@ async fn the_session_is_looked_up_before_the_call_and_after_it() {
     });
     let (lookup, looks) = noting(&inner.calls());
     let service = store.layer_with(lookup).layer(inner);
-    service.oneshot(with_cookie("/api/auth/sign-out")).await.unwrap();
-    assert_eq!(*looks.lock().unwrap(), [(0, Some(COOKIE.into())), (1, None)]);
+    service
+        .oneshot(with_cookie("/api/auth/sign-out"))
+        .await
+        .unwrap();
+    assert_eq!(
+        *looks.lock().unwrap(),
+        [(0, Some(COOKIE.into())), (1, None)]
+    );
     assert_eq!(store.names(), ["session.revoked"]);
     let handle = crate::event::SessionHandle::of_token("a-session-token");
     assert_eq!(store.data(), [json!({"handle": handle, "userId": "u1"})]);
@@ -632,7 +643,11 @@ async fn the_session_is_looked_up_before_the_call_and_after_it() {
 async fn on_a_path_that_no_rule_names_only_a_changed_cookie_is_looked_up() {
     for (set, names, looked) in [
         (None, vec![], vec![]),
-        (Some("better-auth.session_token=a-session-token.sig"), vec![], vec![]),
+        (
+            Some("better-auth.session_token=a-session-token.sig"),
+            vec![],
+            vec![],
+        ),
         (
             Some("better-auth.session_token=; Max-Age=0"),
             vec!["session.revoked"],
@@ -641,7 +656,10 @@ async fn on_a_path_that_no_rule_names_only_a_changed_cookie_is_looked_up() {
         (
             Some("other.session_token=token-2.sig"),
             vec!["session.revoked"],
-            vec![(1, Some(format!("{COOKIE}; other.session_token=token-2.sig")))],
+            vec![(
+                1,
+                Some(format!("{COOKIE}; other.session_token=token-2.sig")),
+            )],
         ),
     ] {
         for path in ["/api/auth/a-plugin/route", "/elsewhere"] {
@@ -650,7 +668,9 @@ async fn on_a_path_that_no_rule_names_only_a_changed_cookie_is_looked_up() {
                 let mut response = answer(&json!({}));
                 *response.status_mut() = StatusCode::FOUND;
                 if let Some(set) = set {
-                    response.headers_mut().insert(header::SET_COOKIE, set.parse().unwrap());
+                    response
+                        .headers_mut()
+                        .insert(header::SET_COOKIE, set.parse().unwrap());
                 }
                 response
             });
@@ -669,7 +689,11 @@ async fn a_refusal_that_clears_a_dead_cookie_makes_no_event_where_no_rule_names_
     let inner = Counting::new(|request: Request<TestBody>| async move {
         let mut response = answer(&Value::Null);
         let refused = request.uri().path() != "/api/auth/get-session";
-        *response.status_mut() = if refused { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+        *response.status_mut() = if refused {
+            StatusCode::UNAUTHORIZED
+        } else {
+            StatusCode::OK
+        };
         let cleared = "better-auth.session_token=; Max-Age=0".parse().unwrap();
         response.headers_mut().insert(header::SET_COOKIE, cleared);
         response
@@ -698,7 +722,12 @@ async fn a_response_that_cannot_be_read_is_withheld_unless_the_session_tells() {
             (SIGN_IN, false, UnstoredAnswer::Refuse, Some("events-lost")),
             (SIGN_IN, true, UnstoredAnswer::Refuse, None),
             (SIGN_IN, false, UnstoredAnswer::LetGo, None),
-            ("/api/auth/organization/create", true, UnstoredAnswer::Refuse, Some("events-lost")),
+            (
+                "/api/auth/organization/create",
+                true,
+                UnstoredAnswer::Refuse,
+                Some("events-lost"),
+            ),
         ] {
             let store = TestStore::new();
             let inner = Counting::new(move |_: Request<TestBody>| async move { odd(kind) });
@@ -708,7 +737,11 @@ async fn a_response_that_cannot_be_read_is_withheld_unless_the_session_tells() {
                 async { Ok::<_, BoxError>(session) }
             };
             let layer = store.layer_with(lookup).on_store_failure(choice);
-            let response = layer.layer(inner).oneshot(post(path, &json!({}))).await.unwrap();
+            let response = layer
+                .layer(inner)
+                .oneshot(post(path, &json!({})))
+                .await
+                .unwrap();
             match slug {
                 Some(slug) => assert_eq!(slug_of(response).await.1, slug, "{kind} {path}"),
                 None => assert_eq!(bytes_of(response.into_body()).await, "not JSON"),
@@ -729,7 +762,12 @@ async fn a_response_that_is_to_be_read_is_not_asked_for_compressed() {
         let mut request = post(path, &json!({}));
         let gzip = "gzip, br".parse().unwrap();
         request.headers_mut().insert(header::ACCEPT_ENCODING, gzip);
-        let response = TestStore::new().layer().layer(inner).oneshot(request).await.unwrap();
+        let response = TestStore::new()
+            .layer()
+            .layer(inner)
+            .oneshot(request)
+            .await
+            .unwrap();
         let body = bytes_of(response.into_body()).await;
         assert_eq!(body, json!({"asked": kept}).to_string(), "{path}");
     }
@@ -740,7 +778,9 @@ async fn a_body_of_endless_empty_frames_meets_its_deadline() {
     tokio::time::pause();
     let frames = Polled(|| Some(Ok::<_, Infallible>(Frame::data(Bytes::new()))));
     let inner = Counting::new(signing_in::<CapturedBody<_>>);
-    let request = Request::post(SIGN_IN).body(http_body_util::StreamBody::new(frames)).unwrap();
+    let request = Request::post(SIGN_IN)
+        .body(http_body_util::StreamBody::new(frames))
+        .unwrap();
     let response = TestStore::new().layer().layer(inner).oneshot(request);
     assert_eq!(slug_of(response.await.unwrap()).await.1, "body-timeout");
 }

@@ -25,6 +25,10 @@ fn from_request(sent: &Value) -> Secrets {
     ))
 }
 
+fn no_secrets() -> Secrets {
+    from_request(&Value::Null)
+}
+
 #[test]
 fn fields_named_like_a_secret_go_at_every_depth() {
     let data = json!({
@@ -43,7 +47,7 @@ fn fields_named_like_a_secret_go_at_every_depth() {
         "metadata": {"list": [{"plan": "pro"}]},
         "twoFactorEnabled": true,
     });
-    assert_eq!(scrubbed(&Secrets::default(), &data), expected);
+    assert_eq!(scrubbed(&no_secrets(), &data), expected);
 }
 
 #[test]
@@ -180,6 +184,163 @@ fn an_object_is_judged_whatever_its_name() {
     assert_eq!(scrubbed(&secrets, &data), expected);
 }
 
+/// Packs a value in a text, `times` times.
+fn packed(value: &Value, times: usize) -> Value {
+    (0..times).fold(value.clone(), |value, _| value.to_string().into())
+}
+
+#[test]
+fn secrets_of_the_exchange_are_found_in_packed_json() {
+    for times in 1..=4 {
+        let packed = packed(
+            &json!({"plan": "pro", "list": [{"password": "correct-horse"}]}),
+            times,
+        );
+        let form = format!("{{\"metadata\":{}}}", packed);
+        for secrets in [
+            from_request(&packed),
+            from_request(&json!({"metadata": packed})),
+            from_request(&json!({"credentials": packed})),
+            from_request(&serde_json::from_str(&form).unwrap()),
+            from_answer(&json!({"metadata": [packed]})),
+            from_query(&packed),
+        ] {
+            let data = json!({"id": "u1", "note": "it is correct-horse", "plan": "free"});
+            let kept = json!({"id": "u1", "plan": "free"});
+            assert_eq!(scrubbed(&secrets, &data), kept, "{times}");
+        }
+    }
+}
+
+fn from_answer(answered: &Value) -> Secrets {
+    let sent = json!({});
+    Secrets::of(&exchange(
+        Method::POST,
+        "/",
+        &sent,
+        StatusCode::OK,
+        answered,
+    ))
+}
+
+fn from_query(value: &Value) -> Secrets {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let text = value.as_str().unwrap_or_default();
+    let path = format!(
+        "/?state={}",
+        query.append_pair("", text).finish().replacen('=', "", 1)
+    );
+    Secrets::of(&exchange(
+        Method::GET,
+        &path,
+        &json!({}),
+        StatusCode::OK,
+        &json!({}),
+    ))
+}
+
+#[test]
+fn packed_json_is_cleaned_like_any_other() {
+    let secrets = from_request(&json!({"password": "correct-horse", "code": 123_456}));
+    let inner = json!({"plan": "pro", "password": "x", "note": "correct-horse", "n": 123_456, "l": [{"api_key": 1}]});
+    let kept = json!({"plan": "pro", "l": [{}]});
+    for times in 1..=4 {
+        let data = json!({
+            "id": "u1",
+            "settings": packed(&inner, times),
+            "list": [packed(&inner, times)],
+            "image": packed(&json!({"password": "x"}), times),
+        });
+        let expected = json!({
+            "id": "u1",
+            "settings": packed(&kept, times),
+            "list": [packed(&kept, times)],
+            "image": packed(&json!({}), times),
+        });
+        assert_eq!(scrubbed(&secrets, &data), expected, "{times}");
+    }
+}
+
+#[test]
+fn what_is_packed_too_often_to_be_looked_through_goes() {
+    let data = json!({"id": "u1", "settings": packed(&json!({"plan": "pro"}), 5), "list": [packed(&json!([]), 6)]});
+    assert_eq!(
+        scrubbed(&no_secrets(), &data),
+        json!({"id": "u1", "list": []})
+    );
+}
+
+#[test]
+fn a_text_of_which_nothing_is_removed_stays_as_it_is_written() {
+    let data = json!({
+        "id": "u1",
+        "json": "{ \"b\": 1.50, \"a\": \"\\u00e9\" }\n",
+        "quoted": "\"Ada\"",
+        "list": " [1e2]",
+        "none": "{not json}",
+        "open": "[\"",
+        "text": "a {\"password\": \"x\"} in a text",
+    });
+    assert_eq!(scrubbed(&no_secrets(), &data), data);
+}
+
+#[test]
+fn what_readers_could_understand_differently_is_written_anew() {
+    let deep = format!("{}{{\"password\":1}}{}", "[".repeat(70), "]".repeat(70));
+    for (text, rewritten) in [
+        (r#"{"a":{"password":"x"},"a":1}"#, r#"{"a":1}"#),
+        (r#"{"a":"\ud800"}"#, "{\"a\":\"\u{fffd}\"}"),
+        ("\u{feff}{\"a\":1}", r#"{"a":1}"#),
+        ("[1e999]", "[null]"),
+    ] {
+        let data = json!({"settings": text});
+        assert_eq!(
+            scrubbed(&no_secrets(), &data),
+            json!({"settings": rewritten})
+        );
+    }
+    let rest = scrubbed(&no_secrets(), &json!({"settings": deep})).to_string();
+    assert!(!rest.contains("password"), "{rest}");
+}
+
+#[test]
+fn escapes_in_packed_json_hide_nothing() {
+    let secrets = from_request(&json!({"password": "correct\"horse\u{e9}"}));
+    for text in [
+        r#"{"a":"correct\"horse\u00e9"}"#,
+        r#"["\u0063orrect\u0022horse\u00e9"]"#,
+        r#"{"correct\u0022horse\u00E9":1}"#,
+        r#""correct\"horse\u00e9""#,
+    ] {
+        let rest = scrubbed(&secrets, &json!({"settings": text})).to_string();
+        assert!(!rest.contains("horse"), "{rest}");
+    }
+}
+
+/// Thousands of secrets, thousands of texts: each text is compared with all secrets at once.
+#[test]
+fn a_large_exchange_is_looked_through() {
+    let secret = |n: u64| format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let text = |n: u64| format!("{:016x}", n.wrapping_mul(0xc2b2_ae3d_27d4_eb4f));
+    let metadata = (0..6_000).flat_map(|n| {
+        let text = Value::from(format!(
+            "{} {n}",
+            if n % 2 == 0 { secret(n) } else { text(n) }
+        ));
+        [
+            (format!("token{n}"), secret(n).into()),
+            (format!("f{n}"), text),
+        ]
+    });
+    let metadata: Map<_, _> = metadata.collect();
+    let kept = (0..6_000).filter(|n| n % 2 == 1);
+    let kept = kept.map(|n| (format!("f{n}"), format!("{} {n}", text(n)).into()));
+    let kept = json!({"metadata": kept.collect::<Map<_, _>>()});
+    let data = json!({"metadata": metadata});
+    assert!(data.to_string().len() > 256 * 1024);
+    assert_eq!(scrubbed(&from_request(&data), &data), kept);
+}
+
 /// Whether a plain value under this name is public.
 fn is_public(key: &str, value: &Value) -> bool {
     let plain = !value.is_array() && !value.is_object();
@@ -207,6 +368,21 @@ fn any_json(secret: String) -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
+    fn a_secret_packed_anywhere_never_survives(
+        (secret, fields) in "[A-Z0-9]{8,40}".prop_flat_map(|secret| {
+            let fields = btree_map("[a-z]{1,6}", any_json(secret.clone()), 0..6);
+            (Just(secret), fields)
+        }),
+        sent in 0_usize..=4,
+        kept in 0_usize..=6,
+    ) {
+        let secrets = from_request(&packed(&json!([{"password": secret}]), sent));
+        let data = json!({"settings": packed(&json!(fields), kept)});
+        let rest = scrubbed(&secrets, &data);
+        prop_assert!(!rest.to_string().contains(&secret), "{} in {}", secret, rest);
+    }
+
+    #[test]
     fn a_secret_value_planted_anywhere_never_survives(
         (secret, fields) in "[A-Z0-9]{8,40}".prop_flat_map(|secret| {
             let fields = btree_map("[a-z]{1,6}", any_json(secret.clone()), 0..6);
@@ -226,6 +402,6 @@ proptest! {
         value in any_json("x".into()),
     ) {
         let data = json!({"metadata": [{name: value}]});
-        prop_assert_eq!(scrubbed(&Secrets::default(), &data), json!({"metadata": [{}]}));
+        prop_assert_eq!(scrubbed(&no_secrets(), &data), json!({"metadata": [{}]}));
     }
 }
