@@ -13,10 +13,10 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, SqliteConnection, query::Query};
 
 use self::sql::{
-    BURY_SESSIONS_OF, BURY_SESSIONS_OPENED, DELETE_ENDED_REVOCATIONS, DELETE_SESSION, DELETE_SESSIONS_OF,
-    DELETE_SESSIONS_OPENED, DELETE_USER, INSERT_REVOCATION, INSERT_TOMBSTONE, SELECT_REVOCATION, SELECT_SESSION, SELECT_SESSION_RECORD,
-    SELECT_SESSIONS_OF, SELECT_TOMBSTONE, SELECT_USER, SELECT_USER_RECORD, UPSERT_SESSION,
-    UPSERT_USER,
+    BURY_SESSIONS_OF, BURY_SESSIONS_OPENED, DELETE_ENDED_REVOCATIONS, DELETE_SESSION,
+    DELETE_SESSIONS_OF, DELETE_SESSIONS_OPENED, DELETE_USER, INSERT_REVOCATION, INSERT_TOMBSTONE,
+    SELECT_REVOCATION, SELECT_SESSION, SELECT_SESSION_RECORD, SELECT_SESSIONS_OF, SELECT_TOMBSTONE,
+    SELECT_USER, SELECT_USER_RECORD, UPSERT_SESSION, UPSERT_USER,
 };
 use super::SqliteStore;
 use super::error::store_error;
@@ -266,10 +266,7 @@ impl Tables<'_> {
             return Ok(false);
         }
         let session = self.session(handle).await?;
-        if session
-            .as_ref()
-            .is_some_and(|it| it.is_of_another(user_id))
-        {
+        if session.as_ref().is_some_and(|it| it.is_of_another(user_id)) {
             return Ok(false);
         }
         let removed = self.delete(DELETE_SESSION, handle.as_str()).await?;

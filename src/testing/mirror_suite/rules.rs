@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use super::{START, alive, apply, apply_all, event};
 use crate::clock::UnixMillis;
 use crate::event::{AuthEvent, SessionHandle};
-use crate::testing::ManualClock;
 use crate::mirror::{Applied, Mirror, MirrorStore};
+use crate::testing::ManualClock;
 
 fn opened(token: &str, user: &str, at: u64) -> AuthEvent {
     let handle = SessionHandle::of_token(token);
@@ -191,23 +191,43 @@ fn revoked_of(token: &str, user: &str, at: u64) -> AuthEvent {
 pub async fn a_revocation_that_names_another_user_ends_no_session(store: impl MirrorStore) {
     let mirror = Mirror::new(store);
     let ownerless = |token: &str| {
-        event("session.created", 1, json!({ "handle": SessionHandle::of_token(token) }))
+        event(
+            "session.created",
+            1,
+            json!({ "handle": SessionHandle::of_token(token) }),
+        )
     };
     apply(&mirror, &opened("after", "u", 1)).await;
     let foreign = revoked_of("after", "v", 2);
     assert_eq!(apply(&mirror, &foreign).await, Applied::Unchanged);
-    apply_all(&mirror, &[revoked_of("before", "v", 2), opened("before", "u", 1)]).await;
+    apply_all(
+        &mirror,
+        &[revoked_of("before", "v", 2), opened("before", "u", 1)],
+    )
+    .await;
     assert_eq!(alive(&mirror, ["after", "before"]).await, [true, true]);
     for token in ["after", "before"] {
         let own = revoked_of(token, "u", 3);
         assert_eq!(apply(&mirror, &own).await, Applied::Changed);
         assert_eq!(apply(&mirror, &own).await, Applied::Unchanged);
     }
-    apply_all(&mirror, &[opened("after", "u", 1), opened("before", "u", 1)]).await;
+    apply_all(
+        &mirror,
+        &[opened("after", "u", 1), opened("before", "u", 1)],
+    )
+    .await;
     apply_all(&mirror, &[revoked_of("own", "u", 3), opened("own", "u", 1)]).await;
     // Whose it is was not said, so the revocation may be meant for it.
-    apply_all(&mirror, &[ownerless("x"), revoked_of("x", "u", 3), ownerless("x")]).await;
-    apply_all(&mirror, &[revoked_of("y", "u", 3), ownerless("y"), opened("y", "u", 1)]).await;
+    apply_all(
+        &mirror,
+        &[ownerless("x"), revoked_of("x", "u", 3), ownerless("x")],
+    )
+    .await;
+    apply_all(
+        &mirror,
+        &[revoked_of("y", "u", 3), ownerless("y"), opened("y", "u", 1)],
+    )
+    .await;
     let tokens = ["after", "before", "own", "x", "y"];
     assert_eq!(alive(&mirror, tokens).await, [false; 5]);
 }
@@ -234,7 +254,11 @@ pub async fn a_session_revoked_before_it_was_seen_stays_dead_as_long_as_one_can_
         .with_clock(clock.clone())
         .with_longest_session(10 * DAY);
     apply(&mirror, &opened("seen", "u", 1)).await;
-    apply_all(&mirror, &[revoked("seen", 2), revoked("a", 2), revoked_of("b", "u", 2)]).await;
+    apply_all(
+        &mirror,
+        &[revoked("seen", 2), revoked("a", 2), revoked_of("b", "u", 2)],
+    )
+    .await;
     let late = ["seen", "a", "b"].map(|token| opened(token, "u", 1));
     clock.advance(10 * DAY - Duration::from_millis(1));
     // Told again, it does not last longer.
@@ -243,7 +267,10 @@ pub async fn a_session_revoked_before_it_was_seen_stays_dead_as_long_as_one_can_
     assert_eq!(alive(&mirror, ["seen", "a", "b"]).await, [false; 3]);
     clock.advance(Duration::from_millis(1));
     apply_all(&mirror, &late).await;
-    assert_eq!(alive(&mirror, ["seen", "a", "b"]).await, [false, true, true]);
+    assert_eq!(
+        alive(&mirror, ["seen", "a", "b"]).await,
+        [false, true, true]
+    );
     apply_all(&mirror, &[revoked("a", 3), revoked_of("b", "u", 3)]).await;
     assert_eq!(alive(&mirror, ["seen", "a", "b"]).await, [false; 3]);
 }
