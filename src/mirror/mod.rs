@@ -35,17 +35,24 @@
 //!    one `updatedAt` by their times; events without go by their times. Between the two kinds, the
 //!    one with an `updatedAt` counts only if both of its times are later than the other's time: a
 //!    snapshot told late may have been taken early. An event with neither time is the oldest of
-//!    all: it fills in, and overwrites nothing.
+//!    all: it fills in, and overwrites nothing. Where these times are equal, the message's id in the
+//!    payload decides: a ULID after `msg_`, as this crate's emitter makes it, goes by its own time
+//!    and then by the order in which one emitter made it. An event with another id, or none, is
+//!    older than one with such an id; of two of these the greater value counts, as text.
 //! 3. **The event's name outranks its data** in what it states: `user.banned` means `banned`,
 //!    `email.verified` means `emailVerified`, `two_factor.enabled` means `twoFactorEnabled`,
 //!    whatever a snapshot taken a moment earlier says. The statement goes by the event's time, and a
 //!    snapshot beats it only as in rule 2. So neither a wrong clock nor an old snapshot undoes a
 //!    ban (both at once do, if the ban came without `updatedAt`). The price: if the sender's clock is
 //!    two seconds ahead, a snapshot of what changed within two seconds of a statement does not count
-//!    yet; the next event does. Of two opposite statements of one millisecond `true` counts.
+//!    yet; the next event does. Of two opposite statements of one millisecond the one
+//!    emitted later counts, by rule 2, and `true` where the ids do not tell.
 //! 4. **What is deleted stays dead.** `user.deleted` removes the user and its sessions and leaves
 //!    their ids as tombstones; whatever else comes for that user, a `session.created` too, changes
-//!    nothing. So it is with a session after `session.revoked`.
+//!    nothing. So it is with a session after `session.revoked`. A session is the user's that the
+//!    first event about it names; an event that names another user changes nothing about it, as a
+//!    token never changes hands. A revocation that comes before its session is remembered with the
+//!    user that it names.
 //! 5. **A ban ends the sessions that were opened before it**, those that are not here yet included,
 //!    as it does in Better Auth. Here too each clock judges by itself: a session is over if its
 //!    `createdAt` is not after the ban's `updatedAt`, or its event not after the ban's event.
@@ -59,8 +66,14 @@
 //! 7. A session whose `expiresAt` has passed stays until it is revoked: compare the column with
 //!    the time.
 //!
+//! A field that an event names in `omitted` was left out by the sender: what was known of it stays.
+//!
+//! The order of arrival counts in one case only, in which a sender contradicts itself: it names two
+//! users of one session.
+//!
 //! Tombstones hold an id and nothing of the person. They are kept for good: an id that came back
-//! would otherwise be a hole for old messages.
+//! would otherwise be a hole for old messages. Only those of sessions that were never seen end, after
+//! [the longest session](Mirror::with_longest_session), so that they do not grow for ever.
 
 mod change;
 mod field;

@@ -225,7 +225,7 @@ proptest! {
     fn what_comes_out_of_any_object_decodes_and_fits_as_it_is(event in events()) {
         if let Ok(fitted) = event.clone().fit() {
             prop_assert!(fitted.resource().is_ok());
-            prop_assert_eq!(fitted.clone().fit().unwrap(), fitted.clone());
+            prop_assert_eq!(&fitted.clone().fit().unwrap(), &fitted);
             let omitted = fitted.data().get(OMITTED).and_then(Value::as_array);
             let is_named = |name| omitted.is_some_and(|names| names.contains(&json!(name)));
             for (name, _) in event.data().iter().filter(|(name, _)| *name != OMITTED) {

@@ -4,7 +4,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::Map;
 use sqlx::{Row as _, SqlSafeStr};
 use tempfile::TempDir;
 
@@ -44,7 +43,10 @@ fn event(id: &str) -> NewEvent {
 }
 
 fn created() -> AuthEvent {
-    AuthEvent::new(EventType::UserCreated, Map::new())
+    AuthEvent::new(
+        EventType::UserCreated,
+        [("id".to_owned(), "usr_1".into())].into_iter().collect(),
+    )
 }
 
 async fn run(store: &SqliteStore, sql: impl SqlSafeStr) {
