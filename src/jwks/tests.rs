@@ -809,6 +809,28 @@ fn a_stranger_learns_no_more_than_the_times() {
     assert_eq!(error.description(), "the token is not acceptable here");
 }
 
+const VALUES: &[&str] = &[
+    "1",
+    "-1.5",
+    "1e400",
+    "\"a\"",
+    "\"\\u00e9\"",
+    "\"\\ud800\"",
+    "null",
+    "true",
+    "[]",
+    "{\"exp\":1}",
+    "-0",
+    "-1e309",
+    "123456789012345678901234567890",
+    "[{\"a\":\"\\udc00\"}]",
+    "{\"a\":1,\"a\":2}",
+    "{\"$serde_json::private::RawValue\":\"[\"}",
+    "{\"\\u0024serde_json::private::RawValue\":1}",
+    "{\"$serde_json::private::Number\":\"x\"}",
+    "",
+];
+
 /// Objects with few names, among them doubled, escaped and wrong-typed ones.
 fn json_tokens() -> impl Strategy<Value = Vec<String>> {
     let name = prop::sample::select(vec![
@@ -826,27 +848,7 @@ fn json_tokens() -> impl Strategy<Value = Vec<String>> {
         "$serde_json::private::RawValue",
         "$serde_json::private::Number",
     ]);
-    let value = prop::sample::select(vec![
-        "1",
-        "-1.5",
-        "1e400",
-        "\"a\"",
-        "\"\\u00e9\"",
-        "\"\\ud800\"",
-        "null",
-        "true",
-        "[]",
-        "{\"exp\":1}",
-        "-0",
-        "-1e309",
-        "123456789012345678901234567890",
-        "[{\"a\":\"\\udc00\"}]",
-        "{\"a\":1,\"a\":2}",
-        "{\"$serde_json::private::RawValue\":\"[\"}",
-        "{\"\\u0024serde_json::private::RawValue\":1}",
-        "{\"$serde_json::private::Number\":\"x\"}",
-        "",
-    ]);
+    let value = prop::sample::select(VALUES);
     let members = prop::collection::vec((name, value), 0..6);
     let shape = prop::sample::select(vec![
         ("{", "}"),

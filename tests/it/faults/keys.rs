@@ -40,8 +40,10 @@ const PUBLIC: [&str; 4] = [
     include_str!("../../data/keys/rsa.pub.pem"),
 ];
 
+type Damage = fn(&str) -> String;
+
 /// What variables, shells, editors and secret stores make of a PEM text without losing anything.
-const HARMLESS: &[(&str, fn(&str) -> String)] = &[
+const HARMLESS: &[(&str, Damage)] = &[
     ("line ends as `\\n`", |pem| pem.replace('\n', "\\n")),
     ("line ends as `\\r\\n`", |pem| pem.replace('\n', "\\r\\n")),
     ("line ends as `\\\\n`", |pem| pem.replace('\n', "\\\\n")),
@@ -162,7 +164,7 @@ fn a_private_key_is_found_among_other_blocks() {
 }
 
 /// What loses something, or leaves more than one reading.
-const HARMFUL: &[(&str, fn(&str) -> String, &str)] = &[
+const HARMFUL: &[(&str, Damage, &str)] = &[
     (
         "plus signs as spaces",
         |pem| pem.replace('+', " "),
@@ -287,50 +289,56 @@ fn block(label: &str, body: &str) -> String {
 #[test]
 fn what_is_no_private_key_is_refused_by_its_name() {
     let legacy = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0123456789ABCDEF\n\nMAMCAQA=";
+    for (input, expected) in [
+        (
+            PUBLIC[0].to_owned(),
+            "holds a public key; a private key is needed",
+        ),
+        (base64_of(PUBLIC[3]), "holds a public key"),
+        (
+            block("PRIVATE KEY", &base64_of(PUBLIC[1])),
+            "holds a public key",
+        ),
+        (
+            block("EC PARAMETERS", "BggqhkjOPQMBBw=="),
+            "the parameters of a curve",
+        ),
+        (
+            include_str!("../../data/keys/encrypted.pem").to_owned(),
+            "an encrypted private key",
+        ),
+        (block("RSA PRIVATE KEY", legacy), "an encrypted private key"),
+        (
+            block("OPENSSH PRIVATE KEY", "b3BlbnNzaC1rZXktdjEA"),
+            "an OpenSSH key",
+        ),
+        (
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me@host\n".to_owned(),
+            "an OpenSSH key",
+        ),
+        (block("CERTIFICATE", "MAMCAQA="), "a certificate"),
+        (
+            block("CERTIFICATE REQUEST", "MAMCAQA="),
+            "something that is no key",
+        ),
+        (
+            block("PGP PRIVATE KEY BLOCK", "MAMCAQA="),
+            "something that is no key",
+        ),
+    ] {
+        let error = SigningKey::from_pem(&input).unwrap_err().to_string();
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+}
+
+#[test]
+fn what_is_no_pem_text_is_refused_by_what_it_is() {
     let utf16 = PRIVATE[0].encode_utf16().flat_map(u16::to_le_bytes);
     let der = SigningKey::from_pem(PRIVATE[1])
         .unwrap()
         .to_pkcs8()
         .unwrap();
     for (input, expected) in [
-        (
-            PUBLIC[0].to_owned().into_bytes(),
-            "holds a public key; a private key is needed",
-        ),
-        (base64_of(PUBLIC[3]).into(), "holds a public key"),
-        (
-            block("PRIVATE KEY", &base64_of(PUBLIC[1])).into(),
-            "holds a public key",
-        ),
-        (
-            block("EC PARAMETERS", "BggqhkjOPQMBBw==").into(),
-            "the parameters of a curve",
-        ),
-        (
-            include_bytes!("../../data/keys/encrypted.pem").to_vec(),
-            "an encrypted private key",
-        ),
-        (
-            block("RSA PRIVATE KEY", legacy).into(),
-            "an encrypted private key",
-        ),
-        (
-            block("OPENSSH PRIVATE KEY", "b3BlbnNzaC1rZXktdjEA").into(),
-            "an OpenSSH key",
-        ),
-        (
-            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me@host\n".into(),
-            "an OpenSSH key",
-        ),
-        (block("CERTIFICATE", "MAMCAQA=").into(), "a certificate"),
-        (
-            block("CERTIFICATE REQUEST", "MAMCAQA=").into(),
-            "something that is no key",
-        ),
-        (
-            block("PGP PRIVATE KEY BLOCK", "MAMCAQA=").into(),
-            "something that is no key",
-        ),
         (r#"{"kty":"OKP"}"#.into(), "it is JSON"),
         (Vec::new(), "no `-----BEGIN` line"),
         ("/run/secrets/signing/key".into(), "no `-----BEGIN` line"),
