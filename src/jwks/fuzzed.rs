@@ -11,9 +11,8 @@ use super::set::{KeySet, MAX_KEYS};
 use super::signing::SigningKey;
 use super::token::{Header, NumericDate, RawClaims};
 use super::verifier::TokenVerifier;
-use crate::clock::UnixTime;
+use crate::clock::{Clock, UnixMillis};
 use crate::pem::{self, PemKind};
-use crate::testing::ManualClock;
 
 /// Claims that are read in one pass say what a plain JSON parser says of them. Returns whether they
 /// are read.
@@ -60,13 +59,23 @@ pub(crate) fn accepted_claims_decode(json: &str) {
 /// What a verifier asks for, without the end.
 const CLAIMS: &str = r#"{"iss":"https://auth.example","aud":"app","sub":"u","exp":1760000060"#;
 
+/// A clock at a minute before the claims end.
+#[derive(Debug)]
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> UnixMillis {
+        UnixMillis::from_millis(1_760_000_000_000)
+    }
+}
+
 fn parties() -> Result<(SigningKey, TokenVerifier), Box<dyn std::error::Error>> {
     let key = SigningKey::from_pem(include_str!("../../tests/data/keys/ed25519.pem"))?;
     let keys = KeySet::new([key.verifying_key().clone()])?;
     let verifier = TokenVerifier::builder(keys)
         .issuer("https://auth.example")
         .audience("app")
-        .clock(ManualClock::at(UnixTime::from_secs(1_760_000_000)))
+        .clock(Stopped)
         .build()?;
     Ok((key, verifier))
 }
