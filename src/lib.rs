@@ -31,6 +31,8 @@ pub mod signature;
 
 #[cfg(any(feature = "verify", feature = "emit", feature = "jwt"))]
 pub mod body;
+#[cfg(any(feature = "jwt", feature = "delivery"))]
+mod pem;
 #[cfg(any(feature = "verify", feature = "emit", feature = "mirror"))]
 mod store_error;
 #[cfg(any(feature = "emit", feature = "inbox"))]

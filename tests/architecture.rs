@@ -15,10 +15,11 @@ const fn room(path: &'static str, may_import: &'static [&'static str]) -> Room {
     Room { path, may_import }
 }
 
-const BASE: [&str; 8] = [
+const BASE: [&str; 9] = [
     "clock",
     "entropy",
     "id",
+    "pem",
     "secret",
     "problem",
     "body",
@@ -38,6 +39,7 @@ const ROOMS: &[Room] = &[
     room("clock", &[]),
     room("entropy", &[]),
     room("id", &["clock", "entropy"]),
+    room("pem", &[]),
     room("secret", &["entropy"]),
     room("problem", &[]),
     room("body", &["problem"]),

@@ -7,6 +7,7 @@ use hyper_util::client::legacy;
 use super::connect::ConnectError;
 use crate::body::BoxError;
 use crate::egress::EgressError;
+use crate::pem::PemError;
 
 /// Why there is no answer. The messages are generic: what an endpoint's owner may read must not
 /// tell which inner addresses and ports answer. The cause is for the operator's log.
@@ -43,10 +44,8 @@ impl From<legacy::Error> for CallError {
 /// Why extra root certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootsError {
-    #[error("the PEM text is damaged")]
-    Pem(#[source] rustls::pki_types::pem::Error),
-    #[error("the PEM text holds no certificate")]
-    Empty,
+    #[error(transparent)]
+    Pem(#[from] PemError),
     #[error("a certificate cannot be trusted as a root")]
     Certificate(#[source] rustls::Error),
     #[error("TLS cannot be set up")]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::error::RootsError;
+use crate::pem::{self, PemKind};
 
 /// Trusts Mozilla's roots and those in `extra`.
 pub(super) fn config(extra: &[Vec<u8>]) -> Result<ClientConfig, RootsError> {
@@ -26,13 +26,9 @@ pub(super) fn config(extra: &[Vec<u8>]) -> Result<ClientConfig, RootsError> {
 }
 
 fn add(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), RootsError> {
-    let before = roots.len();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(RootsError::Pem)?;
+    for certificate in pem::read(pem, PemKind::Certificate)? {
+        let certificate = CertificateDer::from_slice(&certificate);
         roots.add(certificate).map_err(RootsError::Certificate)?;
-    }
-    if roots.len() == before {
-        return Err(RootsError::Empty);
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ mod webhooks;
 pub use self::delivery::{egress_url, retry_after};
 pub use self::events::{captured_json, emit_redaction, event_envelope};
 pub use self::inbox::inbox_head;
-pub use self::tokens::{jwks_document, token, token_parts};
+pub use self::tokens::{jwks_document, pem, token, token_parts};
 pub use self::webhooks::{
     body_id, content_template, diagnose, signature_fields, signature_list, signature_single,
     verify_headers,

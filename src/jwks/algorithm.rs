@@ -87,6 +87,17 @@ impl Algorithm {
         }
     }
 
+    /// Returns the algorithms for keys of the same type and curve. The first is meant where nothing
+    /// says otherwise.
+    pub(super) const fn of_same_type(self) -> &'static [Self] {
+        match self {
+            Self::EdDsa | Self::Ed25519 => &[Self::EdDsa, Self::Ed25519],
+            Self::Es256 => &[Self::Es256],
+            Self::Es384 => &[Self::Es384],
+            Self::Ps256 | Self::Rs256 => &[Self::Rs256, Self::Ps256],
+        }
+    }
+
     pub(super) const fn family(self) -> Family {
         match self {
             Self::EdDsa | Self::Ed25519 => Family::Ed25519,

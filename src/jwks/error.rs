@@ -27,6 +27,14 @@ pub enum TokenError {
         /// `token`, `header`, `claims` or `signature`.
         part: &'static str,
     },
+    /// The claims are JSON that no decoder could hand on as it stands: a lone surrogate such as
+    /// `"\ud800"`, a number beyond a double such as `1e400`, more than 127 levels, or a name that
+    /// serde_json keeps for itself. RFC 7493 (I-JSON) forbids the first two.
+    #[error(
+        "the claims cannot be decoded: a lone surrogate, a number beyond a double, more than 127 \
+         levels, or a name that starts with `$serde_json::private::`"
+    )]
+    Undecodable,
     /// The header names no algorithm that this crate knows: `none` and symmetric ones included.
     #[error("the token's algorithm is missing or not supported")]
     AlgorithmUnsupported,
@@ -99,7 +107,13 @@ impl TokenError {
             | Self::AlgorithmNotAllowed(_)
             | Self::Extension(_)
             | Self::Type { .. }
-            | Self::Key(LookupError::Unknown | LookupError::Ambiguous)
+            | Self::Undecodable
+            | Self::Key(
+                LookupError::Unknown
+                | LookupError::Ignored(_)
+                | LookupError::SharedId
+                | LookupError::Ambiguous,
+            )
             | Self::KeyAlgorithm { .. }
             | Self::Signature
             | Self::ClaimMissing(_)

@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256};
 use super::algorithm::{Algorithm, Family};
 use super::base64url;
 use super::key_id::KeyId;
-use super::verifying::Public;
+use super::verifying::{Public, VerifyingKey};
+use crate::pem::PemError;
 
 /// Why a key cannot verify tokens.
 ///
@@ -18,9 +19,12 @@ pub enum KeyRejected {
     /// It is not a JSON object of the members of RFC 7517, or a member stands in it twice.
     #[error("the key is not a JSON object of well-formed members")]
     Json,
-    /// There is no public key in the PEM text.
-    #[error("the PEM text holds no `PUBLIC KEY`")]
-    Pem,
+    /// Its JSON was changed on the way here, as by an environment variable or a shell.
+    #[error("the JSON is damaged: {0}")]
+    Damaged(&'static str),
+    /// There is no readable public key in the PEM text.
+    #[error(transparent)]
+    Pem(#[from] PemError),
     /// A member is missing, or is not base64url without padding.
     #[error("the key's member `{0}` is missing or not base64url without padding")]
     Member(&'static str),
@@ -54,6 +58,40 @@ pub enum KeyRejected {
     /// Its exponent is 1, even, or has more than 33 bits.
     #[error("the key's exponent must be odd, more than 1, and have at most 33 bits")]
     Exponent,
+}
+
+impl KeyRejected {
+    /// Tells why `json` is not read.
+    pub(super) fn of_json(json: &str) -> Self {
+        json_damage(json).map_or(Self::Json, Self::Damaged)
+    }
+}
+
+/// Names what a variable, a shell or a secret store did to a JSON object, by its first characters.
+pub(super) fn json_damage(text: &str) -> Option<&'static str> {
+    let text = text.trim_start();
+    let Some(members) = text.strip_prefix('{') else {
+        let starts = [
+            ("\u{feff}", "a byte order mark stands before it"),
+            ("\"", "it is in quotes"),
+            ("'", "it is in quotes"),
+            ("`", "it is in quotes"),
+            ("\\", "it is escaped"),
+            ("eyJ", "it is base64"),
+            ("ewo", "it is base64"),
+            ("eyA", "it is base64"),
+            ("ew0", "it is base64"),
+            ("-----", "it is PEM, which `from_pem` reads"),
+        ];
+        let damage = starts.iter().find(|(start, _)| text.starts_with(start));
+        return damage.map(|(_, damage)| *damage);
+    };
+    match members.trim_start().chars().next()? {
+        '\\' => Some("it is escaped"),
+        '\'' => Some("its quotes are single ones"),
+        c if c.is_alphabetic() => Some("its quotes are missing"),
+        _ => None,
+    }
 }
 
 /// A key as it is published. It has no private member to leak.
@@ -101,9 +139,10 @@ struct Received {
 }
 
 impl Jwk {
-    /// Reads a key that others published.
-    pub(super) fn parse(json: &str) -> Result<(Option<KeyId>, Algorithm, Public), KeyRejected> {
-        let received: Received = serde_json::from_str(json).map_err(|_error| KeyRejected::Json)?;
+    /// Reads a key that others published; also returns whether it names its algorithm.
+    pub(super) fn parse(json: &str) -> Result<(VerifyingKey, bool), KeyRejected> {
+        let received: Received =
+            serde_json::from_str(json).map_err(|_error| KeyRejected::of_json(json))?;
         received.check_purpose()?;
         let id = received.kid.as_deref().map(KeyId::new).transpose();
         let id = id.map_err(|_invalid| KeyRejected::KeyId)?;
@@ -112,8 +151,8 @@ impl Jwk {
             received.crv.as_deref(),
             received.alg.as_deref(),
         )?;
-        let public = received.public(algorithm)?;
-        Ok((id, algorithm, public))
+        let key = VerifyingKey::new(id, algorithm, received.public(algorithm)?)?;
+        Ok((key, received.alg.is_some()))
     }
 
     pub(super) fn of(id: Option<KeyId>, algorithm: Algorithm, public: &Public) -> Self {
@@ -226,18 +265,17 @@ pub(super) fn algorithm_of(
     crv: Option<&str>,
     alg: Option<&str>,
 ) -> Result<Algorithm, KeyRejected> {
-    // The first is meant where `alg` is absent.
-    let fitting: &[Algorithm] = match (kty, crv) {
-        ("OKP", Some("Ed25519")) => &[Algorithm::EdDsa, Algorithm::Ed25519],
-        ("EC", Some("P-256")) => &[Algorithm::Es256],
-        ("EC", Some("P-384")) => &[Algorithm::Es384],
-        ("RSA", _) => &[Algorithm::Rs256, Algorithm::Ps256],
+    let default = match (kty, crv) {
+        ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
+        ("EC", Some("P-256")) => Algorithm::Es256,
+        ("EC", Some("P-384")) => Algorithm::Es384,
+        ("RSA", _) => Algorithm::Rs256,
         _ => return Err(KeyRejected::Type),
     };
     let Some(alg) = alg else {
-        return Ok(fitting[0]);
+        return Ok(default);
     };
-    let mut fitting = fitting.iter().copied();
+    let mut fitting = default.of_same_type().iter().copied();
     fitting
         .find(|algorithm| algorithm.as_str() == alg)
         .ok_or(KeyRejected::Algorithm)

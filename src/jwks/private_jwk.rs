@@ -43,7 +43,8 @@ struct Received {
 }
 
 pub(super) fn parse(json: &str) -> Result<(Pair, Algorithm, Option<KeyId>), SigningKeyError> {
-    let received: Received = serde_json::from_str(json).map_err(|_error| KeyRejected::Json)?;
+    let received: Received =
+        serde_json::from_str(json).map_err(|_error| KeyRejected::of_json(json))?;
     received.check_purpose()?;
     let algorithm = algorithm_of(
         &received.kty,

@@ -1,11 +1,13 @@
 //! A set of public keys, read key by key.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::jwk::{Jwk, KeyRejected};
+use super::jwk::{Jwk, KeyRejected, json_damage};
+use super::key_id::KeyId;
 use super::source::{KeyQuery, KeySource, Lookup, LookupError};
 use super::verifying::VerifyingKey;
 
@@ -26,10 +28,12 @@ pub struct KeySet {
 
 /// A key of a JWKS that is not used.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IgnoredKey {
     /// Where it stands in `keys`, counted from 0.
     pub index: usize,
+    /// Its `kid`, if that can be read.
+    pub id: Option<KeyId>,
     /// What is wrong with it.
     pub reason: KeyRejected,
 }
@@ -44,6 +48,9 @@ pub enum KeySetError {
         /// Its length in bytes.
         actual: usize,
     },
+    /// The document was changed on the way here, as by an environment variable or a shell.
+    #[error("the JSON of the JWKS is damaged: {0}")]
+    Damaged(&'static str),
     /// The document is not a JSON object with an array `keys`.
     #[error("the JWKS is not a JSON object with an array `keys`")]
     Json,
@@ -54,7 +61,7 @@ pub enum KeySetError {
         actual: usize,
     },
     /// No key is left that can verify a token.
-    #[error("none of the keys can verify a token ({} ignored)", .ignored.len())]
+    #[error("none of the keys can verify a token: {}", reasons(.ignored))]
     NoKeys {
         /// What was wrong with each.
         ignored: Arc<[IgnoredKey]>,
@@ -74,13 +81,16 @@ impl KeySet {
     /// Reads a JWKS document (RFC 7517 §5).
     ///
     /// Each key is judged by itself. One that must not verify tokens is left out, listed in
-    /// [`ignored`](Self::ignored) and logged; a key that carries private members is logged as an
-    /// error, because it has been published.
+    /// [`ignored`](Self::ignored) and logged with its `kid` and the reason; a key that carries
+    /// private members is logged as an error, because it has been published.
+    ///
+    /// One key may stand there twice, under one `kid` or two. Different keys under one `kid` stay in
+    /// the set, and tokens that name them are refused ([`LookupError::SharedId`]).
     ///
     /// # Errors
     ///
     /// [`KeySetError`], also where no key is left: an empty set would refuse every token, and must
-    /// not replace a good one.
+    /// not replace a good one. It tells the reason for each key.
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
         struct Document<'a> {
@@ -93,15 +103,15 @@ impl KeySet {
             return Err(KeySetError::TooLong { actual: json.len() });
         }
         let text = str::from_utf8(json).map_err(|_error| KeySetError::Json)?;
-        let document: Document<'_> =
-            serde_json::from_str(text).map_err(|_error| KeySetError::Json)?;
+        let document: Document<'_> = serde_json::from_str(text)
+            .map_err(|_error| json_damage(text).map_or(KeySetError::Json, KeySetError::Damaged))?;
         check_count(document.keys.len())?;
         let mut keys = Vec::with_capacity(document.keys.len());
         let mut ignored = Vec::new();
         for (index, key) in document.keys.into_iter().enumerate() {
             match VerifyingKey::from_jwk(key.get()) {
                 Ok(key) => keys.push(key),
-                Err(reason) => ignored.push(IgnoredKey { index, reason }),
+                Err(reason) => ignored.push(IgnoredKey::new(index, key.get(), reason)),
             }
         }
         ignored.iter().for_each(IgnoredKey::log);
@@ -142,40 +152,77 @@ impl KeySet {
         serde_json::to_string(&Document { keys }).unwrap_or_default()
     }
 
-    fn find(&self, query: &KeyQuery<'_>) -> Result<&VerifyingKey, LookupError> {
-        let fits = |key: &&VerifyingKey| {
-            key.algorithm() == query.algorithm
-                && query
-                    .id
-                    .is_none_or(|id| key.id().is_some_and(|own| own.as_str() == id))
+    fn find(&self, query: &KeyQuery<'_>) -> Result<VerifyingKey, LookupError> {
+        let has_id = |id: Option<&KeyId>| id.map(KeyId::as_str) == query.id;
+        let named = self
+            .keys
+            .iter()
+            .filter(|key| query.id.is_none() || has_id(key.id()));
+        let mut fitting = named.filter_map(|key| key.for_algorithm_of(query));
+        let Some(first) = fitting.next() else {
+            let mut ignored = self.ignored.iter();
+            let ignored = ignored.find(|key| key.id.is_some() && has_id(key.id.as_ref()));
+            return Err(ignored.map_or(LookupError::Unknown, |key| {
+                LookupError::Ignored(key.clone())
+            }));
         };
-        let mut fitting = self.keys.iter().filter(fits);
-        let first = fitting.next().ok_or(LookupError::Unknown)?;
-        if fitting.next().is_some() {
-            return Err(LookupError::Ambiguous);
+        if fitting.all(|key| key.is_same_key(&first)) {
+            Ok(first)
+        } else if query.id.is_some() {
+            Err(LookupError::SharedId)
+        } else {
+            Err(LookupError::Ambiguous)
         }
-        Ok(first)
     }
 }
 
 impl KeySource for KeySet {
     fn lookup(&self, query: &KeyQuery<'_>) -> Lookup {
         match self.find(query) {
-            Ok(key) => Lookup::Found(key.clone()),
+            Ok(key) => Lookup::Found(key),
             Err(why) => Lookup::Miss(why),
         }
     }
 }
 
 impl IgnoredKey {
+    fn new(index: usize, json: &str, reason: KeyRejected) -> Self {
+        #[derive(Deserialize)]
+        struct Named {
+            kid: String,
+        }
+        let named = serde_json::from_str(json).ok();
+        let id = named.and_then(|Named { kid }| KeyId::new(kid).ok());
+        Self { index, id, reason }
+    }
+
     fn log(&self) {
-        let Self { index, reason } = self;
+        let Self { index, id, reason } = self;
+        let kid = id.as_ref().map(KeyId::as_str);
         if matches!(reason, KeyRejected::Private | KeyRejected::Symmetric) {
-            tracing::error!(index, %reason, "a JWKS publishes a secret key");
+            tracing::error!(index, kid, %reason, "a JWKS publishes a secret key");
         } else {
-            tracing::warn!(index, %reason, "a key of a JWKS is ignored");
+            tracing::warn!(index, kid, %reason, "a key of a JWKS is ignored");
         }
     }
+}
+
+impl fmt::Display for IgnoredKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { index, id, reason } = self;
+        match id {
+            Some(id) => write!(f, "key {index} ({:?}): {reason}", id.as_str()),
+            None => write!(f, "key {index}: {reason}"),
+        }
+    }
+}
+
+fn reasons(ignored: &[IgnoredKey]) -> String {
+    if ignored.is_empty() {
+        return "there is none".to_owned();
+    }
+    let reasons: Vec<_> = ignored.iter().map(IgnoredKey::to_string).collect();
+    reasons.join("; ")
 }
 
 const fn check_count(actual: usize) -> Result<(), KeySetError> {

@@ -9,15 +9,14 @@ use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
     EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
 };
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 
 use super::algorithm::{Algorithm, Family};
 use super::jwk::KeyRejected;
 use super::key_id::KeyId;
 use super::private_jwk;
-use super::verifying::{Public, VerifyingKey};
+use super::verifying::{Public, VerifyingKey, read_spki};
+use crate::pem::{self, PemError, PemKind};
 
 /// A private key with its one algorithm and its id.
 ///
@@ -42,12 +41,9 @@ pub(super) enum Pair {
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SigningKeyError {
-    /// There is no private key in the PEM text.
-    #[error("the PEM text holds no `PRIVATE KEY`, `EC PRIVATE KEY` or `RSA PRIVATE KEY`")]
-    NoPrivateKey,
-    /// The private key in the PEM text is encrypted.
-    #[error("the private key is encrypted: decrypt it first, for example with `openssl pkey`")]
-    Encrypted,
+    /// There is no readable private key in the PEM text.
+    #[error(transparent)]
+    Pem(#[from] PemError),
     /// The key is none of the supported ones, or is damaged, or is an RSA key of fewer than 2048
     /// or more than 8192 bits.
     #[error(
@@ -56,7 +52,7 @@ pub enum SigningKeyError {
     )]
     Unsupported(Option<Algorithm>),
     /// The JWK cannot be used.
-    #[error("the private JWK is not usable")]
+    #[error(transparent)]
     Jwk(#[from] KeyRejected),
     /// The cryptographic library could not make or write a key.
     #[error("the cryptographic library failed")]
@@ -89,32 +85,25 @@ impl SigningKey {
     /// `PS256` or `Ed25519` use [`from_pkcs8`](Self::from_pkcs8) or a JWK. The id is the key's
     /// SHA-256 thumbprint (RFC 7638); [`with_id`](Self::with_id) sets another.
     ///
+    /// A text that an environment variable or a secret store damaged is read where one reading is
+    /// left: line ends that are written `\n`, are spaces, or are gone; indentation; quotes and
+    /// other text around; a missing `BEGIN` or `END` line; the base64 of the whole.
+    ///
     /// # Errors
     ///
-    /// [`SigningKeyError`], which never quotes the text.
+    /// [`SigningKeyError`], which names the damage and never quotes the text.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, SigningKeyError> {
-        const ENCRYPTED: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
-        let pem = pem.as_ref();
-        let der = PrivateKeyDer::from_pem_slice(pem).map_err(|_error| {
-            if pem.windows(ENCRYPTED.len()).any(|part| part == ENCRYPTED) {
-                SigningKeyError::Encrypted
-            } else {
-                SigningKeyError::NoPrivateKey
-            }
-        })?;
-        let der = Zeroizing::new(der);
-        let types = [
-            Algorithm::Es256,
-            Algorithm::EdDsa,
-            Algorithm::Rs256,
-            Algorithm::Es384,
-        ];
-        let found = types.iter().find_map(|algorithm| {
-            let pair = Pair::from_der(*algorithm, der.secret_der())?;
-            Some((pair, *algorithm))
-        });
-        let (pair, algorithm) = found.ok_or(SigningKeyError::Unsupported(None))?;
-        Self::new(pair, algorithm, None)
+        let wanted = PemKind::PrivateKey;
+        let ders = pem::read(pem.as_ref(), wanted)?;
+        let der = ders.first().ok_or(PemError::Missing)?;
+        if let Some((pair, algorithm)) = Pair::of_any_type(der) {
+            return Self::new(pair, algorithm, None);
+        }
+        if read_spki(der).is_some() {
+            let found = PemKind::PublicKey;
+            return Err(PemError::Kind { found, wanted }.into());
+        }
+        Err(SigningKeyError::Unsupported(None))
     }
 
     /// Reads a key in PKCS#8 form (DER) for `algorithm`.
@@ -250,6 +239,20 @@ impl SigningKey {
 }
 
 impl Pair {
+    /// Reads a key of whichever type; an RSA key is for `RS256`.
+    pub(super) fn of_any_type(der: &[u8]) -> Option<(Self, Algorithm)> {
+        let types = [
+            Algorithm::Es256,
+            Algorithm::EdDsa,
+            Algorithm::Rs256,
+            Algorithm::Es384,
+        ];
+        types.iter().find_map(|algorithm| {
+            let pair = Self::from_der(*algorithm, der)?;
+            Some((pair, *algorithm))
+        })
+    }
+
     fn from_der(algorithm: Algorithm, der: &[u8]) -> Option<Self> {
         Some(match algorithm.family() {
             Family::Ec(curve) => {

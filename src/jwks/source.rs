@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::algorithm::Algorithm;
+use super::set::IgnoredKey;
 use super::verifying::VerifyingKey;
 
 /// Keys by id, at once where they are at hand.
@@ -15,7 +16,8 @@ use super::verifying::VerifyingKey;
 /// 1. [`lookup`](Self::lookup) never blocks. A key that is at hand is [`Lookup::Found`], so that a
 ///    cached key costs no wait.
 /// 2. A key is found only if it has the id, where one is asked for, and the algorithm of the query,
-///    and if it is the only such key. Two are [`LookupError::Ambiguous`], never the first.
+///    and if no different key has. Two are [`LookupError::SharedId`] or [`LookupError::Ambiguous`],
+///    never the first; one key that stands there twice is one.
 /// 3. Keys come from configuration alone. The id is compared and otherwise means nothing.
 pub trait KeySource: Debug + Send + Sync + 'static {
     /// Looks the key up that `query` names.
@@ -30,13 +32,22 @@ pub struct KeyQuery<'a> {
     pub id: Option<&'a str>,
     /// The token's `alg`, one of those that the verifier allows.
     pub algorithm: Algorithm,
+    /// Whether the verifier lists this algorithm before the others of its type: it is then the one
+    /// of keys that name none.
+    pub is_first: bool,
 }
 
 impl<'a> KeyQuery<'a> {
-    /// Asks for the key with this id, or for the only one of `algorithm`.
+    /// Asks for the key with this id, or for the only one of `algorithm`, on behalf of a verifier
+    /// with the default list of algorithms.
     #[must_use]
-    pub const fn new(id: Option<&'a str>, algorithm: Algorithm) -> Self {
-        Self { id, algorithm }
+    pub fn new(id: Option<&'a str>, algorithm: Algorithm) -> Self {
+        let is_first = algorithm.of_same_type().first() == Some(&algorithm);
+        Self {
+            id,
+            algorithm,
+            is_first,
+        }
     }
 }
 
@@ -61,8 +72,14 @@ pub enum LookupError {
     /// No key has this id and this algorithm.
     #[error("no key has the token's id and algorithm")]
     Unknown,
-    /// More than one key fits.
-    #[error("more than one key fits the token's id and algorithm")]
+    /// The key with this id was left out of the set.
+    #[error("the key with the token's id is not used: {0}")]
+    Ignored(IgnoredKey),
+    /// Different keys have this id and this algorithm. Whoever published them must rename one.
+    #[error("more than one key fits: different keys share the token's id and algorithm")]
+    SharedId,
+    /// The token has no id, and different keys have this algorithm.
+    #[error("more than one key fits: the token has no `kid`, and its algorithm has different keys")]
     Ambiguous,
     /// No key set could be had. The token may be good.
     #[error("no key set could be had")]

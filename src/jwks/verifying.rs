@@ -1,21 +1,23 @@
 //! Public keys, parsed once.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, iter};
 
 use aws_lc_rs::rsa::{PublicKey as RsaPublicKey, PublicKeyComponents};
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
-use rustls_pki_types::SubjectPublicKeyInfoDer;
-use rustls_pki_types::pem::PemObject as _;
 
 use super::algorithm::{Algorithm, Family};
 use super::jwk::{Jwk, KeyRejected};
 use super::key_id::KeyId;
+use super::signing::Pair;
+use super::source::KeyQuery;
+use crate::pem::{self, PemError, PemKind};
 
 /// A public key with its one algorithm, parsed and ready to verify.
 ///
-/// Its algorithm is part of the key, so that a token cannot choose how a key is used. Copies share
-/// the parsed key.
+/// Its algorithm is part of the key, so that a token cannot choose how a key is used. Where a key
+/// names none, the verifier's configuration decides
+/// ([`algorithms`](super::TokenVerifierBuilder::algorithms)). Copies share the parsed key.
 #[derive(Clone)]
 pub struct VerifyingKey {
     id: Option<KeyId>,
@@ -26,6 +28,8 @@ struct Key {
     algorithm: Algorithm,
     public: Public,
     parsed: ParsedPublicKey,
+    /// The same for the other algorithm of its type, of a key that names none.
+    other: Option<Arc<Self>>,
 }
 
 /// The numbers of a public key, big-endian.
@@ -39,31 +43,47 @@ pub(super) enum Public {
 impl VerifyingKey {
     /// Reads one JWK (RFC 7517).
     ///
-    /// A key without `alg` gets the algorithm of its type and curve: `EdDSA`, `ES256`, `ES384`, and
-    /// `RS256` for RSA.
+    /// A key without `alg` is for the algorithm of its type and curve: `EdDSA`, `ES256`, `ES384`,
+    /// and `RS256` for RSA, unless the verifier's
+    /// [`algorithms`](super::TokenVerifierBuilder::algorithms) choose `Ed25519` or `PS256`.
     ///
     /// # Errors
     ///
     /// [`KeyRejected`] for anything that must not verify tokens: see its variants.
     pub fn from_jwk(json: &str) -> Result<Self, KeyRejected> {
-        let (id, algorithm, public) = Jwk::parse(json)?;
-        Self::new(id, algorithm, public)
+        let (mut key, is_named) = Jwk::parse(json)?;
+        if !is_named {
+            key.add_other()?;
+        }
+        Ok(key)
     }
 
-    /// Reads the first public key of a PEM text (`PUBLIC KEY`, X.509 SubjectPublicKeyInfo).
+    /// Reads the first public key of a PEM text: X.509 SubjectPublicKeyInfo or PKCS#1.
     ///
-    /// The algorithm is that of its type: `EdDSA`, `ES256`, `ES384`, and `RS256` for RSA. It has no
-    /// id: give it the one that its tokens name, with [`with_id`](Self::with_id).
+    /// The algorithm is as of a JWK without `alg`. The key has no id: give it the one that its
+    /// tokens name, with [`with_id`](Self::with_id). Damaged texts are read as by
+    /// [`SigningKey::from_pem`](super::SigningKey::from_pem).
     ///
     /// # Errors
     ///
-    /// [`KeyRejected::Pem`] if there is no public key in the text, [`KeyRejected::Type`] for a key
-    /// of another type or a compressed point, and what is said there for a bad key.
+    /// [`KeyRejected::Pem`] if there is no readable public key in the text, [`KeyRejected::Type`]
+    /// for a key of another type or a compressed point, and what is said there for a bad key.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, KeyRejected> {
-        let der = SubjectPublicKeyInfoDer::from_pem_slice(pem.as_ref());
-        let der = der.map_err(|_error| KeyRejected::Pem)?;
-        let (algorithm, public) = read_spki(&der).ok_or(KeyRejected::Type)?;
-        Self::new(None, algorithm, public)
+        let wanted = PemKind::PublicKey;
+        let ders = pem::read(pem.as_ref(), wanted)?;
+        let der = ders.first().ok_or(PemError::Missing)?;
+        let Some((algorithm, public)) = read_spki(der) else {
+            let is_private = Pair::of_any_type(der).is_some();
+            let found = PemKind::PrivateKey;
+            return Err(if is_private {
+                PemError::Kind { found, wanted }.into()
+            } else {
+                KeyRejected::Type
+            });
+        };
+        let mut key = Self::new(None, algorithm, public)?;
+        key.add_other()?;
+        Ok(key)
     }
 
     pub(super) fn new(
@@ -71,13 +91,41 @@ impl VerifyingKey {
         algorithm: Algorithm,
         public: Public,
     ) -> Result<Self, KeyRejected> {
-        let parsed = parse(algorithm, &public)?;
-        let key = Arc::new(Key {
-            algorithm,
-            public,
-            parsed,
-        });
+        let key = Arc::new(Key::new(algorithm, public, None)?);
         Ok(Self { id, key })
+    }
+
+    /// Lets the verifier's configuration choose the algorithm, where the type has two.
+    fn add_other(&mut self) -> Result<(), KeyRejected> {
+        let Key {
+            algorithm, public, ..
+        } = &*self.key;
+        let mut others = algorithm.of_same_type().iter().copied();
+        if let Some(other) = others.find(|other| other != algorithm) {
+            let other = Key::new(other, public.clone(), None)?;
+            let key = Key::new(*algorithm, public.clone(), Some(Arc::new(other)))?;
+            self.key = Arc::new(key);
+        }
+        Ok(())
+    }
+
+    /// Returns this key for the algorithm of `query`, if it is for that one.
+    pub(super) fn for_algorithm_of(&self, query: &KeyQuery<'_>) -> Option<Self> {
+        let Key { other, .. } = &*self.key;
+        if other.is_some() && !query.is_first {
+            return None;
+        }
+        let mut keys = iter::once(&self.key).chain(other);
+        let key = keys.find(|key| key.algorithm == query.algorithm)?;
+        Some(Self {
+            id: self.id.clone(),
+            key: Arc::clone(key),
+        })
+    }
+
+    /// Returns whether both are one key, whatever their ids.
+    pub(super) fn is_same_key(&self, other: &Self) -> bool {
+        self.key.public == other.key.public
     }
 
     /// Returns the same key under another id.
@@ -93,7 +141,8 @@ impl VerifyingKey {
         self.id.as_ref()
     }
 
-    /// Returns the only algorithm that it verifies.
+    /// Returns the only algorithm that it verifies; of a key that names none, the one of its type
+    /// that a verifier chooses by default.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.key.algorithm
@@ -122,6 +171,22 @@ impl fmt::Debug for VerifyingKey {
             .field("id", &self.id)
             .field("algorithm", &self.key.algorithm)
             .finish_non_exhaustive()
+    }
+}
+
+impl Key {
+    fn new(
+        algorithm: Algorithm,
+        public: Public,
+        other: Option<Arc<Self>>,
+    ) -> Result<Self, KeyRejected> {
+        let parsed = parse(algorithm, &public)?;
+        Ok(Self {
+            algorithm,
+            public,
+            parsed,
+            other,
+        })
     }
 }
 
@@ -159,7 +224,7 @@ const SPKI_P256: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
 const SPKI_P384: &[u8] = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
     \x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00\x04";
 
-fn read_spki(der: &[u8]) -> Option<(Algorithm, Public)> {
+pub(super) fn read_spki(der: &[u8]) -> Option<(Algorithm, Public)> {
     if let Some(x) = der.strip_prefix(SPKI_ED25519) {
         return Some((Algorithm::EdDsa, Public::Okp { x: x.to_vec() }));
     }

@@ -12,7 +12,8 @@ use crate::problem::{Problem, ProblemKind};
 
 /// The claims of the token that [`JwtAuthLayer`](super::JwtAuthLayer) accepted, as `T`.
 ///
-/// `T` sees all claims, the registered ones too. `Option<Claims<T>>` is `None` on a route without the
+/// `T` sees all claims, the registered ones too; `Claims<serde_json::Value>` takes those of every
+/// token that the layer lets through. `Option<Claims<T>>` is `None` on a route without the
 /// layer; `Claims<VerifiedToken>` does not exist, since axum's `Extension<VerifiedToken>` does that.
 ///
 /// # Errors

@@ -103,13 +103,16 @@ const REASONS: &[(&str, &str)] = &[
     ),
     (
         "RS256/modulus-1024",
-        "none of the keys can verify a token (1 ignored)",
+        "none of the keys can verify a token: key 0",
     ),
     ("alg/none", "is missing or not supported"),
     ("alg/HS256", "is missing or not supported"),
     ("alg/oct-key-in-set", "is missing or not supported"),
     ("kid/traversal", "no key has the token's id and algorithm"),
-    ("kid/duplicate-right-first", "more than one key fits"),
+    (
+        "kid/duplicate-right-first",
+        "different keys share the token's id",
+    ),
     ("crit/", "the header's `crit` is not supported"),
     ("claims/exp-equals-now", "the token expired"),
     (

@@ -5,8 +5,10 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::decodable::{Decodable, is_reserved};
 use super::members::{Names, Text};
 use crate::clock::UnixMillis;
+use crate::jwks::error::TokenError;
 
 /// One claim's JSON. What it must be is judged claim by claim, so that a refusal can name it.
 pub(in crate::jwks) type Claim<'a> = Option<&'a RawValue>;
@@ -26,20 +28,31 @@ pub(in crate::jwks) struct RawClaims<'a> {
 
 impl<'a> RawClaims<'a> {
     /// Reads `json`; `required` names up to 64 further claims to look for.
-    pub(in crate::jwks) fn parse(json: &'a [u8], required: &[Box<str>]) -> Option<Self> {
+    pub(in crate::jwks) fn parse(
+        json: &'a [u8],
+        required: &[Box<str>],
+    ) -> Result<Self, TokenError> {
+        let malformed = TokenError::Malformed { part: "claims" };
         // The whole is checked: serde_json does not look at the text of members that are ignored.
-        let text = str::from_utf8(json).ok()?;
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let claims = deserializer
-            .deserialize_map(ClaimsVisitor { required })
-            .ok()?;
-        deserializer.end().ok()?;
-        Some(claims)
+        let Ok(text) = str::from_utf8(json) else {
+            return Err(malformed);
+        };
+        let read = |skips| {
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            let claims = deserializer.deserialize_map(ClaimsVisitor { required, skips })?;
+            deserializer.end().map(|()| claims)
+        };
+        read(false).map_err(|_error| match read(true) {
+            Ok(_) => TokenError::Undecodable,
+            Err(_) => malformed,
+        })
     }
 }
 
 struct ClaimsVisitor<'r> {
     required: &'r [Box<str>],
+    /// Whether other claims are skipped instead of read.
+    skips: bool,
 }
 
 impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
@@ -56,21 +69,27 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
             names.add::<A::Error>(&name)?;
             let wanted = self.required.iter().position(|wanted| **wanted == *name);
             let slot = match &*name {
-                "iss" => &mut claims.iss,
-                "sub" => &mut claims.sub,
-                "aud" => &mut claims.aud,
-                "exp" => &mut claims.exp,
-                "nbf" => &mut claims.nbf,
-                "iat" => &mut claims.iat,
-                _ if wanted.is_none() => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-                _ => &mut None,
+                "iss" => Some(&mut claims.iss),
+                "sub" => Some(&mut claims.sub),
+                "aud" => Some(&mut claims.aud),
+                "exp" => Some(&mut claims.exp),
+                "nbf" => Some(&mut claims.nbf),
+                "iat" => Some(&mut claims.iat),
+                _ => None,
             };
-            let value: &RawValue = map.next_value()?;
-            *slot = Some(value);
-            if let Some(index) = wanted.filter(|_| value.get() != "null") {
+            let is_null = match slot {
+                Some(slot) => {
+                    let value: &RawValue = map.next_value()?;
+                    *slot = Some(value);
+                    value.get() == "null"
+                }
+                None if self.skips => map.next_value::<IgnoredAny>().map(|_| true)?,
+                None if is_reserved(&name) => {
+                    return Err(A::Error::custom("a name is reserved"));
+                }
+                None => map.next_value::<Decodable>()?.is_null,
+            };
+            if let Some(index) = wanted.filter(|_| !is_null) {
                 claims.required |= 1 << index;
             }
         }
@@ -232,9 +251,9 @@ mod tests {
             "[]",
             "",
         ] {
-            assert!(RawClaims::parse(json.as_bytes(), &[]).is_none(), "{json}");
+            assert!(RawClaims::parse(json.as_bytes(), &[]).is_err(), "{json}");
         }
-        assert!(RawClaims::parse(b"{\"x\":\"\xff\"}", &[]).is_none());
-        assert!(RawClaims::parse(b" \n{} ", &[]).is_some());
+        assert!(RawClaims::parse(b"{\"x\":\"\xff\"}", &[]).is_err());
+        assert!(RawClaims::parse(b" \n{} ", &[]).is_ok());
     }
 }

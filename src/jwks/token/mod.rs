@@ -1,6 +1,7 @@
 //! The text of a token: its parts, its header, its claims. Nothing here trusts any of it.
 
 mod claims;
+mod decodable;
 mod header;
 mod members;
 mod parts;

@@ -92,7 +92,9 @@ impl TokenVerifierBuilder {
 
     /// Sets which algorithms tokens may have. Default: `EdDSA`, `ES256`, `RS256` and `PS256`.
     ///
-    /// Each key has one algorithm besides: this list only narrows.
+    /// Each key has one algorithm besides: this list only narrows. A key that names none is for the
+    /// first algorithm of its type in the list: an RSA key without `alg` is for `RS256` by default,
+    /// and for `PS256` where that stands before it or alone, as in `[Algorithm::Ps256]`.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = algorithms.into_iter().collect();
         self

@@ -30,10 +30,11 @@ use crate::clock::Clock;
 ///
 /// 1. the length (16 KiB), three parts, base64url without padding;
 /// 2. the header: unique names; no `crit`, `b64` or `zip`; an `alg` of the list; the `typ`;
-/// 3. the claims: unique names; `iss` byte for byte; one of the audiences in `aud`; a non-empty
-///    `sub`; `exp`, `nbf` and `iat` against the clock; the claims required besides;
+/// 3. the claims: unique names; nothing that [`VerifiedToken::claims`] could not decode as a
+///    `serde_json::Value`; `iss` byte for byte; one of the audiences in `aud`; a non-empty `sub`;
+///    `exp`, `nbf` and `iat` against the clock; the claims required besides;
 /// 4. the key: the only one with the token's `kid` and `alg`, or the only one of its `alg` if the
-///    token has no `kid`;
+///    token has no `kid`; one key that stands in the set twice is one;
 /// 5. the signature.
 ///
 /// `jku`, `jwk`, `x5u` and `x5c` in a header are ignored: a token does not say whom to trust.
@@ -148,11 +149,10 @@ impl TokenVerifier {
         };
         let algorithm = policy.check_header(&header)?;
 
-        let malformed = TokenError::Malformed { part: "claims" };
         let Ok(claims) = base64url::decode(parts.claims) else {
-            return Err(malformed);
+            return Err(TokenError::Malformed { part: "claims" });
         };
-        let raw = RawClaims::parse(&claims, &policy.required).ok_or(malformed)?;
+        let raw = RawClaims::parse(&claims, &policy.required)?;
         let accepted = policy.check_claims(&raw, clock.now())?;
         let candidate = Candidate {
             algorithm,
@@ -160,7 +160,11 @@ impl TokenVerifier {
             accepted,
         };
 
-        let query = KeyQuery::new(header.kid.as_ref().map(|kid| &*kid.0), algorithm);
+        let query = KeyQuery {
+            id: header.kid.as_ref().map(|kid| &*kid.0),
+            algorithm,
+            is_first: policy.is_first_of_its_type(algorithm),
+        };
         match source.lookup(&query) {
             Lookup::Found(key) => Ok(Verdict::Now(candidate.prove(&key, &parts))),
             Lookup::Miss(why) => Err(why.into()),

@@ -48,6 +48,13 @@ impl Policy {
         Ok(algorithm)
     }
 
+    /// Returns whether the list has no other algorithm of the same type before this one.
+    pub(super) fn is_first_of_its_type(&self, algorithm: Algorithm) -> bool {
+        let same = algorithm.of_same_type();
+        let first = self.algorithms.iter().find(|listed| same.contains(*listed));
+        first == Some(&algorithm)
+    }
+
     pub(super) fn check_claims(
         &self,
         claims: &RawClaims<'_>,

@@ -57,7 +57,8 @@ impl VerifiedToken {
     ///
     /// # Errors
     ///
-    /// Fails if the claims do not have the shape of `T`. The error may quote a claim.
+    /// Fails if the claims do not have the shape of `T`. The error may quote a claim. A
+    /// `serde_json::Value` takes the claims of every token that was accepted.
     pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.claims)
     }
