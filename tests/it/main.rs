@@ -18,6 +18,7 @@ mod delivery;
 mod doctor;
 #[cfg(all(feature = "emit", feature = "axum", feature = "test-util"))]
 mod emit;
+mod faults;
 #[cfg(all(
     feature = "inbox",
     feature = "axum",

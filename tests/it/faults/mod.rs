@@ -1,0 +1,6 @@
+//! Faults that outsiders reported, each kind with inputs of our own besides.
+
+#[cfg(feature = "test-util")]
+mod doctor;
+#[cfg(all(feature = "verify", feature = "test-util"))]
+mod secrets;
