@@ -66,12 +66,13 @@ pub(crate) fn explain(json: &str, secrets: Option<&str>) -> Result<Vec<Diagnosis
     let Some(scheme) = Scheme::by_name(&saved.scheme) else {
         return Err(format!("no preset is called `{}`", saved.scheme).into());
     };
+    // As they are configured, damaged or not.
     let secrets: Result<Vec<Secret>, SecretError> = match secrets {
-        Some(lines) => lines.lines().map(Secret::new).collect(),
+        Some(lines) => lines.lines().map(Secret::verbatim).collect(),
         None => saved
             .secrets
             .iter()
-            .map(|text| Secret::new(text.as_str()))
+            .map(|text| Secret::verbatim(text.as_str()))
             .collect(),
     };
     let secrets = secrets?;

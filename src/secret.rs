@@ -1,5 +1,11 @@
 //! Secrets as a type that cannot be printed, logged, serialized or left in memory.
 
+mod damage;
+mod forms;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
+mod undo;
+
 use std::convert::Infallible;
 use std::env;
 use std::fmt;
@@ -8,6 +14,9 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
+pub use self::damage::SecretDamage;
+#[cfg(fuzzing)]
+pub(crate) use self::fuzz::damage_is_undone;
 use crate::entropy::{Entropy, random};
 
 /// The text of a secret, as it was handed out: `whsec_…`, or whatever the sender shows.
@@ -25,23 +34,37 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`SecretError::Empty`], and [`SecretError::Whitespace`] for a space at either end, and for a
-    /// line end or another control character anywhere: usually a newline left by `echo` or a secrets
-    /// file. Spaces between words are part of the secret.
+    /// [`SecretError::Empty`], and [`SecretError::Damaged`] for a text that its file, its variable or
+    /// a clipboard has damaged, as [`SecretDamage`] lists it: quotes around it, a line end behind it,
+    /// the name of its variable in front of it. The same characters in its middle, such as spaces
+    /// between words, are part of a secret. One that only looks damaged is taken by
+    /// [`verbatim`](Self::verbatim).
     pub fn new(text: impl Into<String>) -> Result<Self, SecretError> {
+        let secret = Self::verbatim(text)?;
+        match secret.damage() {
+            Some(damage) => Err(SecretError::Damaged(damage)),
+            None => Ok(secret),
+        }
+    }
+
+    /// Takes the secret's text as it is, also if it looks damaged: for senders whose secret has quotes
+    /// of its own, for stores, and to ask [`diagnose`](crate::signature::diagnose) about it.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::Empty`].
+    pub fn verbatim(text: impl Into<String>) -> Result<Self, SecretError> {
         let text = Zeroizing::new(text.into());
         if text.is_empty() {
             return Err(SecretError::Empty);
         }
-        let outer = text.starts_with(' ') || text.ends_with(' ');
-        if outer
-            || text
-                .chars()
-                .any(|c| c != ' ' && (c.is_whitespace() || c.is_control()))
-        {
-            return Err(SecretError::Whitespace);
-        }
         Ok(Self(Arc::new(text)))
+    }
+
+    /// Returns what its file, its variable or a clipboard has done to the text: the outermost damage.
+    #[must_use]
+    pub fn damage(&self) -> Option<SecretDamage> {
+        SecretDamage::find(&self.0).map(|(damage, _)| damage)
     }
 
     /// Reads the secret from the environment variable `name`.
@@ -108,11 +131,9 @@ pub enum SecretError {
     /// There is no text.
     #[error("the secret is empty")]
     Empty,
-    /// There is a space at an end, or other white space or a control character in it.
-    #[error(
-        "the secret contains white space or a control character; is there a newline at its end?"
-    )]
-    Whitespace,
+    /// Its file, its variable or a clipboard has damaged it.
+    #[error("the secret is damaged: {0}")]
+    Damaged(SecretDamage),
     /// The environment variable does not exist.
     #[error("{name} is not set")]
     NotSet {
@@ -126,7 +147,7 @@ pub enum SecretError {
         name: Box<str>,
     },
     /// The environment variable holds a text that is no secret.
-    #[error("{name} holds no usable secret")]
+    #[error("{name} holds no usable secret: {source}")]
     InVariable {
         /// The variable.
         name: Box<str>,
@@ -143,6 +164,8 @@ impl From<Infallible> for SecretError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -152,25 +175,33 @@ mod tests {
     }
 
     #[test]
-    fn white_space_and_emptiness_are_refused() {
-        for (text, expected) in [
-            ("", SecretError::Empty),
-            ("abc\n", SecretError::Whitespace),
-            (" abc", SecretError::Whitespace),
-            ("abc ", SecretError::Whitespace),
-            (" ", SecretError::Whitespace),
-            ("a\tb", SecretError::Whitespace),
-            ("a\u{a0}b", SecretError::Whitespace),
-            ("a\0b", SecretError::Whitespace),
-        ] {
-            assert_eq!(Secret::new(text).unwrap_err(), expected, "{text:?}");
-        }
-        assert!(Secret::new("It's a Secret to Everybody").is_ok());
+    fn an_empty_text_is_refused_and_a_damaged_one_is_taken_as_it_is_if_so_asked() {
+        assert_eq!(Secret::new("").unwrap_err(), SecretError::Empty);
+        assert_eq!(Secret::verbatim("").unwrap_err(), SecretError::Empty);
+        let quoted = Secret::verbatim("'abc'").unwrap();
+        assert_eq!(quoted.expose(), "'abc'");
+        assert_eq!(quoted.damage(), Some(SecretDamage::Quoted));
     }
 
     #[test]
     fn a_missing_variable_is_named() {
         let err = Secret::from_env("TAS_NO_SUCH_VARIABLE").unwrap_err();
         assert_eq!(err.to_string(), "TAS_NO_SUCH_VARIABLE is not set");
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_found_and_undone(
+            text in "(\\PC|[\"'`$%{}<>=:;, \\\\nr\r\n\u{feff}]|whsec_|SECRET=|%3D){0,16}",
+        ) {
+            fuzz::damage_is_undone(&text);
+        }
+
+        #[test]
+        fn what_providers_hand_out_is_intact(
+            text in "(whsec_|shpss_)?([0-9a-f]{32,64}|[A-Za-z0-9]{24,48}|([A-Za-z0-9+/]{4}){6,16}(==)?)",
+        ) {
+            prop_assert!(Secret::new(text).is_ok());
+        }
     }
 }

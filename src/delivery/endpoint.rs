@@ -119,7 +119,7 @@ pub enum EndpointError {
     #[error("an endpoint's scheme must be one of the presets")]
     Scheme,
     /// The text is no secret.
-    #[error("the endpoint's secret cannot be used")]
+    #[error("the endpoint's secret cannot be used: {0}")]
     Secret(#[from] SecretError),
     /// The secret does not suit the scheme.
     #[error("the endpoint's secret does not suit its scheme")]
@@ -152,7 +152,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Returns what signs an attempt at `now`, with every secret that is valid then.
+    /// Returns what signs an attempt at `now`, with the secrets that are valid then, as
+    /// [`Signer::new`] says.
     ///
     /// # Errors
     ///
@@ -188,9 +189,10 @@ impl fmt::Debug for Endpoint {
 )]
 #[derive(Clone, Debug)]
 pub struct EndpointSecrets {
-    /// Signs every attempt.
+    /// Signs every attempt, unless the scheme's readers take one signature and the previous secret
+    /// signs: see [`Scheme`](Scheme#which-secrets-sign-during-an-overlap).
     pub current: Secret,
-    /// Signs too, until its end.
+    /// Signs too, until its end, or alone.
     pub previous: Option<PreviousSecret>,
 }
 

@@ -14,8 +14,8 @@ pub use self::events::{captured_json, emit_redaction, event_envelope};
 pub use self::inbox::inbox_head;
 pub use self::tokens::{jwks_document, pem, token, token_parts};
 pub use self::webhooks::{
-    body_id, content_template, diagnose, signature_fields, signature_list, signature_single,
-    verify_headers,
+    body_id, content_template, diagnose, secret, signature_fields, signature_list,
+    signature_single, verify_headers,
 };
 
 /// Splits the first line off, which must be text.

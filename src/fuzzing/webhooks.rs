@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::first_line;
 use super::json::Members;
+use crate::secret::damage_is_undone;
 use crate::signature::{Grammar, SignatureEncoding, header_is_read_as_told};
 
 /// `t=…,v1=…` is [read as told](header_is_read_as_told), with `v1,…` read as well and not, spaced and
@@ -54,6 +55,11 @@ pub fn diagnose(input: &[u8]) {
         let (headers, body) = webhook_headers(rest);
         crate::signature::diagnosis_is_true(usize::from(*choice), body, &headers);
     }
+}
+
+/// What files do to a secret [is found and undone](damage_is_undone), and that ends.
+pub fn secret(text: &str) {
+    damage_is_undone(text);
 }
 
 /// No headers that were not made with the key are accepted, and under headers that were no other body

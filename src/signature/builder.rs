@@ -36,7 +36,7 @@ impl VerifierBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Secret`] if it is empty or holds white space.
+    /// [`ConfigError::Secret`] if it is empty or damaged.
     pub fn secret<S>(mut self, secret: S) -> Result<Self, ConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
@@ -53,7 +53,7 @@ impl VerifierBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Secret`] if it is empty or holds white space.
+    /// [`ConfigError::Secret`] if it is empty or damaged.
     pub fn secret_until<S>(
         mut self,
         secret: S,

@@ -15,7 +15,7 @@ pub enum ConfigError {
     #[error("more than 8 secrets are configured")]
     TooManySecrets,
     /// A text is no secret.
-    #[error("the secret at index {index} cannot be used")]
+    #[error("the secret at index {index} cannot be used: {source}")]
     Secret {
         /// Its place.
         index: usize,

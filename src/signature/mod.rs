@@ -77,7 +77,7 @@ pub use self::encoding::SignatureEncoding;
 pub use self::key::KeyForm;
 pub use self::scheme::{IdSource, Scheme};
 pub use self::scheme_builder::{SchemeBuilder, SchemeError};
-pub use self::signer::{SignatureHeaders, Signer};
+pub use self::signer::{SignatureHeaders, Signer, SignerBuilder};
 pub use self::time_unit::TimeUnit;
 pub use self::verifier::{SignedHeaders, Verified, Verifier};
 pub use self::verify_error::VerifyError;

@@ -82,6 +82,23 @@ const fn signature_only(signature: &'static str) -> Family {
 ///
 /// All but `v1a`, which is Ed25519, sign with HMAC-SHA256. Tolerances hold on both sides. The prefix
 /// `whsec_` may be missing from a secret whose key is what stands after it.
+///
+/// # Which secrets sign during an overlap
+///
+/// While a new secret and the old one overlap, a [`Signer`](super::Signer) signs so:
+///
+/// | preset | who signs | why |
+/// |---|---|---|
+/// | [`standard_webhooks`](Self::standard_webhooks), `standard_webhooks_v1a`, [`svix`](Self::svix), [`clerk`](Self::clerk), [`stripe`](Self::stripe) | both | their packages try each signature |
+/// | [`banata`](Self::banata), [`banata_sdk`](Self::banata_sdk) | both, the old one first | our verifier tries each, Banata's packages look at the first alone |
+/// | [`workos`](Self::workos) | the old one | of two signatures its Node package looks at the first alone, and its Python package refuses both |
+/// | [`github`](Self::github), [`slack`](Self::slack), [`shopify`](Self::shopify) | the old one | their header has room for one signature |
+///
+/// Where one signature counts it is that of the old secret, as with Shopify itself: each receiver
+/// has it when the overlap begins, and none has the new one. A receiver that takes several secrets,
+/// as [`Verifier`](super::Verifier) does, adds the new one during the overlap and misses nothing. A
+/// receiver that takes one secret changes it when the overlap ends. To sign with the new secret at
+/// once, as after a leak, let the old one end at once.
 impl Scheme {
     const SYMMETRIC: [fn() -> Self; 10] = [
         Self::banata,
@@ -119,6 +136,7 @@ impl Scheme {
             unit: TimeUnit::Seconds,
             tolerance: DEFAULT_TOLERANCE,
             id_source: IdSource::UnsignedHeader,
+            signs_once: false,
         }
     }
 
@@ -159,6 +177,7 @@ impl Scheme {
             unit: TimeUnit::Seconds,
             tolerance: DEFAULT_TOLERANCE,
             id_source: IdSource::SignedHeader,
+            signs_once: false,
         }
     }
 
@@ -197,7 +216,29 @@ impl Scheme {
         }
     }
 
-    /// WorkOS: as Stripe, but in milliseconds and with a space behind the comma.
+    /// WorkOS: as Stripe, but in milliseconds and with a space behind the comma, and with one
+    /// signature: two break both of its packages. Up to 8 are read.
+    ///
+    /// # What JavaScript rewrites
+    ///
+    /// WorkOS' Node package does not verify the bytes that came. Its `constructEvent` takes the parsed
+    /// body and verifies `JSON.stringify` of it; a text or a `Buffer` never matches. So it accepts from
+    /// a [`Signer`](super::Signer) those bodies alone that `JSON.stringify(JSON.parse(body))` leaves as
+    /// they are. What that changes:
+    ///
+    /// - White space between values is left out, and so is a line end behind them.
+    /// - Strings get the shortest form: `\u00eb` becomes `ë`, `\/` becomes `/`, `\u003c` becomes `<`.
+    ///   Escaped stay `\"`, `\\`, control characters (`\b \f \n \r \t`, else `\u001f` with lower-case
+    ///   digits), and surrogates without a partner (`\ud83d`).
+    /// - Numbers become 64-bit floats, as JavaScript writes them: `1.0` becomes `1`, `1e2` becomes
+    ///   `100`, `1e21` becomes `1e+21`, `-0` becomes `0`, `1e400` becomes `null`, and integers beyond
+    ///   2^53 lose digits.
+    /// - Members whose names are array indices, such as `"7"`, move to the front, in ascending order.
+    /// - Of members with the same name the last value is kept, at the place of the first.
+    ///
+    /// Events of this crate whose data have no such numbers or names are accepted. WorkOS' Python
+    /// package verifies the bytes, which must be UTF-8. Neither concerns [`Verifier`](super::Verifier):
+    /// it verifies the bytes of WorkOS, whatever they are.
     #[must_use]
     pub const fn workos() -> Self {
         Self {
@@ -210,6 +251,7 @@ impl Scheme {
             },
             unit: TimeUnit::Milliseconds,
             tolerance: Duration::from_secs(180),
+            signs_once: true,
             ..Self::stripe()
         }
     }
@@ -233,6 +275,7 @@ impl Scheme {
             grammar: Grammar::Single { prefix: "sha256=" },
             content: BODY,
             id_source: IdSource::UnsignedHeader,
+            signs_once: true,
             ..Self::stripe()
         }
     }
@@ -253,6 +296,7 @@ impl Scheme {
             grammar: Grammar::Single { prefix: "v0=" },
             content: SLACK,
             id_source: IdSource::SignedBody("/event_id"),
+            signs_once: true,
             ..Self::stripe()
         }
     }

@@ -25,6 +25,8 @@ pub struct Scheme {
     pub(super) unit: TimeUnit,
     pub(crate) tolerance: Duration,
     pub(super) id_source: IdSource,
+    /// Readers take one signature: of several secrets the oldest makes it.
+    pub(super) signs_once: bool,
 }
 
 /// The names of headers that belong together.

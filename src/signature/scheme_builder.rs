@@ -30,6 +30,7 @@ pub struct SchemeBuilder {
     unit: TimeUnit,
     tolerance: Duration,
     id_in_body: Option<&'static str>,
+    signs_once: bool,
 }
 
 /// Why a scheme cannot be made.
@@ -86,6 +87,7 @@ impl SchemeBuilder {
             unit: TimeUnit::Seconds,
             tolerance: DEFAULT_TOLERANCE,
             id_in_body: None,
+            signs_once: false,
         }
     }
 
@@ -170,6 +172,13 @@ impl SchemeBuilder {
         self
     }
 
+    /// Writes one signature also where several secrets overlap, that of the oldest: for receivers
+    /// that take no more. Default: one for each secret, where the header has room.
+    pub const fn signs_once(mut self) -> Self {
+        self.signs_once = true;
+        self
+    }
+
     /// Sets what of a secret is the key. Default: [`KeyForm::Text`].
     pub const fn key(mut self, form: KeyForm) -> Self {
         self.key = form;
@@ -211,6 +220,7 @@ impl SchemeBuilder {
                 Some(pointer) => IdSource::SignedBody(pointer),
                 None => IdSource::UnsignedHeader,
             },
+            signs_once: self.signs_once || matches!(self.grammar, Grammar::Single { .. }),
         };
         let id_is_there = self.family.id.is_some() && self.id_in_body.is_none();
         if content.has(Part::Time) != scheme.has_time() {

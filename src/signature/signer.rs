@@ -9,7 +9,7 @@ use super::algorithm::SigningKey;
 use super::config_error::ConfigError;
 use super::content::Filling;
 use super::headers;
-use super::key;
+use super::key::{self, ShortKeys};
 use super::scheme::Scheme;
 use crate::clock::UnixTime;
 use crate::id::MessageId;
@@ -21,7 +21,17 @@ pub struct Signer(Arc<Inner>);
 
 struct Inner {
     scheme: Scheme,
+    /// The oldest first: those that sign.
     keys: Box<[SigningKey]>,
+}
+
+/// Settings of a [`Signer`]; made by [`Signer::builder`].
+#[must_use = "call `build` to get the signer"]
+#[derive(Clone, Debug)]
+pub struct SignerBuilder {
+    scheme: Scheme,
+    secrets: Vec<Secret>,
+    short: ShortKeys,
 }
 
 /// The headers of one signed message: id, time and signature, as far as the scheme has them.
@@ -34,26 +44,37 @@ pub struct SignatureHeaders(Vec<(HeaderName, HeaderValue)>);
 impl Signer {
     /// Creates a signer.
     ///
-    /// Takes 1 to 8 secrets and makes one signature with each, in their order: with the new and the
-    /// old one, receivers that have either can verify. Where the scheme has room for one signature
-    /// (GitHub, Slack, Shopify), the first secret makes it.
+    /// Takes 1 to 8 secrets, the newest first, and makes one signature with each, written the oldest
+    /// first: receivers that have any of them can verify. Where receivers take one signature, the
+    /// oldest secret makes it: each receiver still has that one, and can add the newer before the
+    /// older ends. [`Scheme`](Scheme#which-secrets-sign-during-an-overlap) says it for each preset.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no secret, or one that is empty, mangled, or whose key has fewer
+    /// [`ConfigError`] if there is no secret, or one that is empty, damaged, or whose key has fewer
     /// than 24 or more than 512 bytes.
     pub fn new<I>(scheme: Scheme, secrets: I) -> Result<Self, ConfigError>
     where
         I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
     {
-        let secrets = key::collect(secrets)?;
-        key::check_count(secrets.len())?;
-        let prepare = |(index, secret): (usize, &Secret)| {
-            scheme.algorithm.signing_key(index, secret.expose())
-        };
-        let keys = secrets.iter().enumerate().map(prepare);
-        let keys = keys.collect::<Result<_, ConfigError>>()?;
-        Ok(Self(Arc::new(Inner { scheme, keys })))
+        let mut builder = Self::builder(scheme);
+        builder.secrets = key::collect(secrets)?;
+        builder.build()
+    }
+
+    /// Starts a signer whose secrets may be short.
+    pub const fn builder(scheme: Scheme) -> SignerBuilder {
+        SignerBuilder {
+            scheme,
+            secrets: Vec::new(),
+            short: ShortKeys::Refused,
+        }
+    }
+
+    /// Returns the scheme.
+    #[must_use]
+    pub fn scheme(&self) -> &Scheme {
+        &self.0.scheme
     }
 
     /// Signs `body` as message `id`, sent at `now`; a scheme without time, or without a header for the
@@ -81,6 +102,60 @@ impl Signer {
         }
         headers.push((headers::name(family.signature), signature));
         SignatureHeaders(headers)
+    }
+}
+
+impl SignerBuilder {
+    /// Adds a secret, the newest first. 1 to 8 are needed.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Secret`] if it is empty or damaged.
+    pub fn secret<S>(mut self, secret: S) -> Result<Self, ConfigError>
+    where
+        S: TryInto<Secret, Error: Into<SecretError>>,
+    {
+        let secret = key::take(self.secrets.len(), secret)?;
+        self.secrets.push(secret);
+        Ok(self)
+    }
+
+    /// Lets keys pass that have fewer than 24 bytes, though not empty ones. Default: refused.
+    ///
+    /// # Security
+    ///
+    /// For receivers whose secret cannot be changed. A short key can be found by trial from one
+    /// recorded request.
+    pub const fn dangerous_allow_short_secret(mut self) -> Self {
+        self.short = ShortKeys::Allowed;
+        self
+    }
+
+    /// Makes the signer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no secret, or if a secret's key is not usable.
+    pub fn build(self) -> Result<Signer, ConfigError> {
+        let Self {
+            scheme,
+            secrets,
+            short,
+        } = self;
+        key::check_count(secrets.len())?;
+        let prepare = |(index, secret): (usize, &Secret)| {
+            scheme.algorithm.signing_key(index, secret.expose(), short)
+        };
+        let keys = secrets.iter().enumerate().map(prepare);
+        let mut keys = keys.collect::<Result<Vec<_>, ConfigError>>()?;
+        keys.reverse();
+        if scheme.signs_once {
+            keys.truncate(1);
+        }
+        Ok(Signer(Arc::new(Inner {
+            scheme,
+            keys: keys.into_boxed_slice(),
+        })))
     }
 }
 

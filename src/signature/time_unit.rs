@@ -1,5 +1,8 @@
 //! What a signed number of a scheme counts.
 
+use std::fmt;
+use std::time::Duration;
+
 use super::grammar::every;
 use crate::clock::{UnixMillis, UnixTime};
 
@@ -42,6 +45,18 @@ impl TimeUnit {
         match self {
             Self::Seconds => time.to_secs().to_millis(),
             Self::Milliseconds => time,
+        }
+    }
+}
+
+/// Shows a time in seconds, to the millisecond where it is not whole.
+pub(super) struct Seconds(pub(super) Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.subsec_millis() {
+            0 => write!(f, "{}", self.0.as_secs()),
+            millis => write!(f, "{}.{millis:03}", self.0.as_secs()),
         }
     }
 }

@@ -66,7 +66,7 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no secret, or one that is empty, mangled, or whose key has fewer
+    /// [`ConfigError`] if there is no secret, or one that is empty, damaged, or whose key has fewer
     /// than 24 or more than 512 bytes.
     pub fn new<I>(scheme: Scheme, secrets: I) -> Result<Self, ConfigError>
     where

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use super::time_unit::Seconds;
 use crate::problem::ProblemKind;
 
 /// Why a request's signature was not accepted.
@@ -75,13 +76,13 @@ pub enum VerifyError {
         header: HeaderName,
     },
     /// The time lies further in the past than the tolerance.
-    #[error("the timestamp is {} s old", age.as_secs())]
+    #[error("the timestamp is {} s old", Seconds(*age))]
     TooOld {
         /// How far back it lies.
         age: Duration,
     },
     /// The time lies further in the future than the tolerance.
-    #[error("the timestamp is {} s ahead", lead.as_secs())]
+    #[error("the timestamp is {} s ahead", Seconds(*lead))]
     TooNew {
         /// How far ahead it lies.
         lead: Duration,

@@ -37,7 +37,7 @@ mod sender;
 pub use self::clock::ManualClock;
 pub use self::entropy::SeededEntropy;
 #[cfg(feature = "verify")]
-pub use self::sender::{Corruption, Expected, FakeSender, SameMessage, Sent};
+pub use self::sender::{Corruption, Expected, FakeSender, FakeSenderBuilder, SameMessage, Sent};
 #[cfg(feature = "verify")]
 pub use crate::__dedupe_store_tests as dedupe_store_tests;
 #[cfg(feature = "inbox")]

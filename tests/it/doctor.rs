@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use tower_auth_sync::signature::{BodyChange, Diagnosis, SecretForm, SignatureEncoding, TimeUnit};
 
@@ -22,7 +23,13 @@ fn causes() -> [(&'static str, Diagnosis); 10] {
                 used: TimeUnit::Milliseconds,
             },
         ),
-        ("clock-skew", Diagnosis::ClockSkew { seconds: -420 }),
+        (
+            "clock-skew",
+            Diagnosis::ClockSkew {
+                millis: -420_000,
+                tolerance: Duration::from_secs(300),
+            },
+        ),
         ("body-rewritten", Diagnosis::Body(BodyChange::SignedCompact)),
         ("line-end-added", Diagnosis::Body(BodyChange::LineEndAdded)),
         (

@@ -381,6 +381,20 @@ async fn a_sender_posts_json_where_it_is_told_to() {
 }
 
 #[test]
+fn a_short_secret_signs_if_it_is_allowed() {
+    let builder = FakeSender::builder(Scheme::github());
+    let builder = builder.secret("short").unwrap();
+    let error = builder.clone().build().unwrap_err();
+    assert!(matches!(error, ConfigError::KeyLength { index: 0, .. }));
+    let sender = builder.dangerous_allow_short_secret().build().unwrap();
+    let verifier = Verifier::builder(Scheme::github()).secret("short").unwrap();
+    let verifier = verifier.dangerous_allow_short_secret().build().unwrap();
+    let request = sender.request(&id(1), body(1));
+    let verified = verifier.verify(request.headers(), body(1).as_bytes());
+    assert!(verified.is_ok());
+}
+
+#[test]
 fn a_secret_that_cannot_sign_is_refused_and_no_secret_is_shown() {
     let error = FakeSender::new(Scheme::banata(), "whsec_short").unwrap_err();
     assert!(matches!(error, ConfigError::KeyLength { index: 0, .. }));

@@ -111,10 +111,15 @@ impl Algorithm {
     }
 
     /// Prepares the key in the secret at `index`, to sign with.
-    pub(super) fn signing_key(self, index: usize, text: &str) -> Result<SigningKey, ConfigError> {
+    pub(super) fn signing_key(
+        self,
+        index: usize,
+        text: &str,
+        short: ShortKeys,
+    ) -> Result<SigningKey, ConfigError> {
         match self {
             Self::HmacSha256(form) => {
-                let bytes = key::checked(form, index, text, ShortKeys::Refused)?;
+                let bytes = key::checked(form, index, text, short)?;
                 Ok(SigningKey::HmacSha256(HmacKey::new(&bytes)))
             }
             #[cfg(feature = "ed25519")]

@@ -1,87 +1,186 @@
 //! What a body may have been before something on the way wrote it anew.
 
 use std::borrow::Cow;
-use std::cell::LazyCell;
+use std::iter::once;
 
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::budget::Budget;
 use super::diagnosis::BodyChange;
+use super::strings::{Found, Strings, split_string};
 
-/// Returns the bodies that may have been signed in place of `body`, and what then happened to them.
+/// A body that may have been signed, and what then happened to it.
+pub(super) type Original<'a> = (Vec<BodyChange>, Cow<'a, [u8]>);
+
+/// Returns the bodies that may have been signed in place of `body`: those with one change first.
 ///
 /// Each is made when it is asked for, and out of `budget`.
-pub(super) fn before<'a>(
-    body: &'a [u8],
-    budget: &'a Budget,
-) -> impl Iterator<Item = (BodyChange, Cow<'a, [u8]>)> {
-    let is_json = LazyCell::new(|| {
-        budget.allows(body.len()) && serde_json::from_slice::<IgnoredAny>(body).is_ok()
+pub(super) fn before<'a>(body: &'a [u8], budget: &'a Budget) -> impl Iterator<Item = Original<'a>> {
+    let ends = ENDS.iter().filter_map(move |(change, end)| {
+        let other = end.of(body, budget)?;
+        Some((vec![*change], other))
     });
-    WRITINGS.iter().filter_map(move |(change, writing)| {
-        let is_apt = match writing {
-            Writing::With(_) | Writing::Without(_) => true,
-            Writing::Spaced(_) => body.len() <= MAX_RESPACED && *is_json,
-            Writing::Sorted => body.len() <= MAX_SORTED && *is_json,
-        };
-        let other = is_apt.then(|| writing.of(body, budget)).flatten()?;
-        (*other != *body).then_some((*change, other))
-    })
+    let is_marked = body.starts_with(MARK);
+    let json = if is_marked { &body[MARK.len()..] } else { body };
+    let is_json = move || {
+        let is_allowed = json.len() <= MAX_RESPACED && budget.allows(json.len());
+        is_allowed && serde_json::from_slice::<IgnoredAny>(json).is_ok()
+    };
+    let written = once(()).filter(move |()| is_json());
+    let written = written.flat_map(move |()| writings(json, budget));
+    let written = written.filter_map(move |writing| {
+        let other = writing.of(json, budget)?;
+        let mark = is_marked.then_some(BodyChange::ByteOrderMarkAdded);
+        let changes = mark.into_iter().chain(writing.changes());
+        Some((changes.collect(), Cow::Owned(other)))
+    });
+    ends.chain(written)
 }
 
-/// How a body may have been written.
-enum Writing {
-    /// With this behind it.
-    With(&'static [u8]),
-    /// Without this behind it.
-    Without(&'static [u8]),
-    Spaced(Style),
-    Sorted,
+/// What may have been put before or behind a body, or cut off.
+enum End {
+    /// It was signed with this in front of it.
+    Led(&'static [u8]),
+    /// It was signed without.
+    NotLed(&'static [u8]),
+    /// It was signed with this behind it.
+    Ended(&'static [u8]),
+    /// It was signed without.
+    NotEnded(&'static [u8]),
 }
 
-const WRITINGS: [(BodyChange, Writing); 9] = [
-    (BodyChange::LineEndRemoved, Writing::With(b"\n")),
-    (BodyChange::LineEndRemoved, Writing::With(b"\r\n")),
-    (BodyChange::LineEndAdded, Writing::Without(b"\n")),
-    (BodyChange::LineEndAdded, Writing::Without(b"\r\n")),
-    (BodyChange::SignedCompact, spaced(",", ":", None)),
-    (BodyChange::SignedSpaced, spaced(", ", ": ", None)),
-    (BodyChange::SignedIndented, spaced(",", ": ", Some(2))),
-    (BodyChange::SignedIndented, spaced(",", ": ", Some(4))),
-    (BodyChange::SignedSorted, Writing::Sorted),
+const ENDS: [(BodyChange, End); 6] = [
+    (BodyChange::LineEndRemoved, End::Ended(b"\n")),
+    (BodyChange::LineEndRemoved, End::Ended(b"\r\n")),
+    (BodyChange::LineEndAdded, End::NotEnded(b"\n")),
+    (BodyChange::LineEndAdded, End::NotEnded(b"\r\n")),
+    (BodyChange::ByteOrderMarkRemoved, End::Led(MARK)),
+    (BodyChange::ByteOrderMarkAdded, End::NotLed(MARK)),
 ];
 
-const fn spaced(comma: &'static str, colon: &'static str, indent: Option<usize>) -> Writing {
-    Writing::Spaced(Style {
+impl End {
+    fn of<'a>(&self, body: &'a [u8], budget: &Budget) -> Option<Cow<'a, [u8]>> {
+        let (before, behind): (&[u8], &[u8]) = match self {
+            Self::NotLed(text) => return body.strip_prefix(*text).map(Cow::Borrowed),
+            Self::NotEnded(text) => return body.strip_suffix(*text).map(Cow::Borrowed),
+            Self::Led(text) => (text, b""),
+            Self::Ended(text) => (b"", text),
+        };
+        // Read and written.
+        let length = before.len() + body.len() + behind.len();
+        let is_allowed = budget.allows(body.len()) && budget.allows(length);
+        is_allowed.then(|| Cow::Owned([before, body, behind].concat()))
+    }
+}
+
+/// How a program may have written the JSON.
+#[derive(Clone, Default)]
+struct Writing {
+    /// Whether a byte order mark was in front.
+    is_marked: bool,
+    spacing: Option<&'static (BodyChange, Style)>,
+    /// With what happened to the strings.
+    strings: Option<(Vec<BodyChange>, Strings)>,
+    is_sorted: bool,
+}
+
+/// Returns the writings of one change, then those of more.
+fn writings<'a>(json: &'a [u8], budget: &'a Budget) -> impl Iterator<Item = Writing> {
+    let spaced = SPACINGS.iter().map(|spacing| Writing {
+        spacing: Some(spacing),
+        ..Writing::default()
+    });
+    let sorted = Writing {
+        is_sorted: true,
+        ..Writing::default()
+    };
+    let marked = spaced.clone().map(|spaced| Writing {
+        is_marked: true,
+        ..spaced
+    });
+    let both = spaced.clone();
+    let others = once(()).flat_map(move |()| {
+        let strings = strings(json, budget);
+        let both = both.clone().flat_map({
+            let strings = strings.clone();
+            move |Writing { spacing, .. }| {
+                let strings = strings.clone().into_iter();
+                strings.map(move |writing| Writing { spacing, ..writing })
+            }
+        });
+        strings.into_iter().chain(marked.clone()).chain(both)
+    });
+    // It writes strings and white space anew, too: what explains the same with less goes first.
+    spaced.chain(others).chain(once(sorted))
+}
+
+/// Returns the ways in which the strings may have been written; none if there is but one.
+fn strings(json: &[u8], budget: &Budget) -> Vec<Writing> {
+    if !budget.allows(json.len()) {
+        return Vec::new();
+    }
+    let found = Found::of(json);
+    let styles = found.styles();
+    if styles.len() == 1 {
+        return Vec::new();
+    }
+    let writing = |style: Strings| Writing {
+        strings: Some((found.changes_since(&style), style)),
+        ..Writing::default()
+    };
+    styles.into_iter().map(writing).collect()
+}
+
+const SPACINGS: [(BodyChange, Style); 4] = [
+    (BodyChange::SignedCompact, style(",", ":", None)),
+    (BodyChange::SignedSpaced, style(", ", ": ", None)),
+    (BodyChange::SignedIndented, style(",", ": ", Some(2))),
+    (BodyChange::SignedIndented, style(",", ": ", Some(4))),
+];
+
+const fn style(comma: &'static str, colon: &'static str, indent: Option<usize>) -> Style {
+    Style {
         comma,
         colon,
         indent,
-    })
+    }
 }
 
 impl Writing {
-    /// Returns `body` so written, if it can be, within [`GROWTH`] and the budget.
-    fn of<'a>(&self, body: &'a [u8], budget: &Budget) -> Option<Cow<'a, [u8]>> {
-        if let Self::Without(end) = self {
-            return body.strip_suffix(*end).map(Cow::Borrowed);
-        }
-        if !budget.allows(body.len()) {
+    fn changes(&self) -> impl Iterator<Item = BodyChange> {
+        let mark = self.is_marked.then_some(BodyChange::ByteOrderMarkRemoved);
+        let strings = self
+            .strings
+            .iter()
+            .flat_map(|(changes, _)| changes.iter().copied());
+        let spacing = self.spacing.iter().map(|(change, _)| *change);
+        let sorted = self.is_sorted.then_some(BodyChange::SignedSorted);
+        mark.into_iter().chain(strings).chain(spacing).chain(sorted)
+    }
+
+    /// Returns `json` so written, if that is something else, within [`GROWTH`] and the budget.
+    fn of(&self, json: &[u8], budget: &Budget) -> Option<Vec<u8>> {
+        if (self.is_sorted && json.len() > MAX_SORTED) || !budget.allows(json.len()) {
             return None;
         }
-        let most = GROWTH * body.len().max(SHORT);
-        let mut written = Written::up_to(most.min(budget.left()), body.len());
-        match self {
-            Self::With(end) => {
-                written.push(body);
-                written.push(end);
-            }
-            Self::Spaced(style) => respace(body, style, &mut written),
-            Self::Sorted => written.push(&sorted(body)?),
-            Self::Without(_) => {}
+        let most = GROWTH * json.len().max(SHORT);
+        let mut written = Written::up_to(most.min(budget.left()), json.len());
+        if self.is_sorted {
+            written.push(&sorted(json)?);
+        } else {
+            let style = self.spacing.map(|(_, style)| style);
+            let strings = self.strings.as_ref().map(|(_, strings)| strings);
+            rewrite(json, style, strings, &mut written);
         }
         let is_allowed = budget.allows(written.bytes.len());
-        (is_allowed && !written.is_full).then_some(Cow::Owned(written.bytes))
+        if !is_allowed || written.is_full || written.bytes == json {
+            return None;
+        }
+        if self.is_marked {
+            written.bytes.splice(..0, MARK.iter().copied());
+        }
+        Some(written.bytes)
     }
 }
 
@@ -118,41 +217,46 @@ struct Style {
     indent: Option<usize>,
 }
 
-/// Writes JSON with other white space; every string and number keeps its bytes.
-fn respace(json: &[u8], style: &Style, written: &mut Written) {
+/// Writes JSON with other white space, or other strings; what is to stay keeps its bytes.
+fn rewrite(json: &[u8], style: Option<&Style>, strings: Option<&Strings>, written: &mut Written) {
     let mut depth = 0_usize;
     let mut rest = json;
     while let Some((byte, behind)) = rest.split_at_checked(1)
         && !written.is_full
     {
         rest = behind;
-        match byte {
-            b"\"" => {
-                let (string, behind) = rest.split_at(string_len(rest));
+        match (byte, style) {
+            (b"\"", _) => {
+                let (string, behind) = split_string(rest);
                 written.push(byte);
-                written.push(string);
+                match strings {
+                    Some(strings) => strings.write(string, |piece| written.push(piece)),
+                    None => written.push(string),
+                }
+                written.push(byte);
                 rest = behind;
             }
-            b"{" | b"[" => {
+            (_, None) => written.push(byte),
+            (b"{" | b"[", Some(style)) => {
                 depth += 1;
                 written.push(byte);
                 if !closes(rest) {
                     style.new_line(depth, written);
                 }
             }
-            b"}" | b"]" => {
+            (b"}" | b"]", Some(style)) => {
                 depth = depth.saturating_sub(1);
                 if !matches!(written.bytes.last(), Some(b'{' | b'[')) {
                     style.new_line(depth, written);
                 }
                 written.push(byte);
             }
-            b"," => {
+            (b",", Some(style)) => {
                 written.push(style.comma.as_bytes());
                 style.new_line(depth, written);
             }
-            b":" => written.push(style.colon.as_bytes()),
-            b" " | b"\t" | b"\n" | b"\r" => {}
+            (b":", Some(style)) => written.push(style.colon.as_bytes()),
+            (b" " | b"\t" | b"\n" | b"\r", _) => {}
             _ => written.push(byte),
         }
     }
@@ -165,17 +269,6 @@ impl Style {
             written.push(&SPACES[..(indent * depth).min(SPACES.len())]);
         }
     }
-}
-
-/// Returns how many bytes there are up to and with the closing quote.
-fn string_len(rest: &[u8]) -> usize {
-    let mut escaped = false;
-    let end = rest.iter().position(|&byte| {
-        let closes = byte == b'"' && !escaped;
-        escaped = byte == b'\\' && !escaped;
-        closes
-    });
-    end.map_or(rest.len(), |end| end + 1)
 }
 
 /// Returns whether the next thing closes what was just opened.
@@ -205,6 +298,9 @@ fn sort(value: &mut Value) {
     }
 }
 
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Nobody indents further.
 const SPACES: [u8; 64] = [b' '; 64];
 
@@ -228,7 +324,7 @@ mod tests {
 
     fn written(body: &str, change: BodyChange) -> Vec<String> {
         before(body.as_bytes(), &Budget::of(Budget::WHOLE))
-            .filter(|(found, _)| *found == change)
+            .filter(|(found, _)| *found == [change])
             .map(|(_, body)| String::from_utf8(body.into_owned()).unwrap())
             .collect()
     }
@@ -274,12 +370,18 @@ mod tests {
         let body = nested(512 * 1024);
         let budget = Budget::of(Budget::WHOLE);
         let made: Vec<_> = before(&body, &budget)
-            .map(|(change, other)| (change, other.len() <= body.len() + 2))
+            .map(|(changes, other)| (changes, other.len() - body.len()))
             .collect();
-        assert_eq!(made, [(BodyChange::LineEndRemoved, true); 2]);
+        let expected = [
+            (vec![BodyChange::LineEndRemoved], 1),
+            (vec![BodyChange::LineEndRemoved], 2),
+            (vec![BodyChange::ByteOrderMarkRemoved], 3),
+        ];
+        assert_eq!(made, expected);
         let spent = Budget::WHOLE - budget.left();
-        // Read seven times, written four times as it is, and twice until it is four times as long.
-        assert!(spent <= body.len() * 20, "{spent}");
+        // Read thirteen times, written seven times as it is, and four times until it is four times as
+        // long.
+        assert!(spent <= body.len() * 37, "{spent}");
     }
 
     #[test]
@@ -302,8 +404,10 @@ mod tests {
         let changes = |length: usize| {
             let body = [&b"[ "[..], &b"1,".repeat(length / 2 - 2), b"1]"].concat();
             let budget = Budget::of(Budget::WHOLE);
-            let made = before(&body, &budget).map(|(change, _)| change);
-            made.skip(2).collect::<Vec<_>>()
+            let made = before(&body, &budget).filter(|(changes, _)| changes.len() == 1);
+            made.skip(3)
+                .map(|(changes, _)| changes[0])
+                .collect::<Vec<_>>()
         };
         let spaced = [SignedCompact, SignedSpaced, SignedIndented, SignedIndented];
         assert_eq!(changes(MAX_SORTED), [&spaced[..], &[SignedSorted]].concat());
@@ -322,7 +426,8 @@ mod tests {
                 serde_json::to_vec(&value)
             };
             for (_, body) in before(&json.unwrap(), &Budget::of(Budget::WHOLE)) {
-                prop_assert_eq!(&serde_json::from_slice::<Value>(&body).unwrap(), &value);
+                let body = body.strip_prefix(MARK).unwrap_or(&body);
+                prop_assert_eq!(&serde_json::from_slice::<Value>(body).unwrap(), &value);
             }
         }
     }

@@ -21,6 +21,15 @@ impl Budget {
         left.is_some()
     }
 
+    /// Lets `work` spend up to a quarter of what is left.
+    pub(super) fn lend<T>(&self, work: impl FnOnce(&Self) -> T) -> T {
+        let quarter = self.left() / 4;
+        let lent = Self::of(quarter);
+        let done = work(&lent);
+        self.0.set(self.left() - (quarter - lent.left()));
+        done
+    }
+
     pub(super) const fn left(&self) -> usize {
         self.0.get()
     }

@@ -1,6 +1,5 @@
 //! The search for an explanation.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -10,6 +9,7 @@ use super::bodies;
 use super::budget::Budget;
 use super::diagnosis::{Diagnosis, SecretForm};
 use crate::clock::UnixMillis;
+use crate::secret::SecretDamage;
 use crate::signature::algorithm::Key;
 use crate::signature::content::Filling;
 use crate::signature::encoding::SignatureEncoding;
@@ -34,16 +34,17 @@ pub(in crate::signature) struct Case<'a> {
 struct Candidate {
     secret: usize,
     key: Key,
-    used: Option<SecretForm>,
+    changes: Vec<Diagnosis>,
 }
 
-/// A body to try, and how it differs from what came.
-type Body<'a> = (Option<Diagnosis>, Cow<'a, [u8]>);
-
-/// Which bodies are tried.
-#[derive(Clone, Copy)]
-enum Bodies {
+/// What is tried.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Step {
+    /// The body as it came, under each key that a sender may make of a secret.
     AsItCame,
+    /// As it came, under keys of secrets that were damaged on either side.
+    Damaged,
+    /// As it was before something on the way changed it.
     Before,
 }
 
@@ -55,14 +56,17 @@ impl Case<'_> {
     /// What needs no other body is tried first, by every scheme: it costs the least.
     pub(super) fn diagnose_within(&self, budget: &Budget) -> Vec<Diagnosis> {
         let mut error = None;
-        for bodies in [Bodies::AsItCame, Bodies::Before] {
-            match self.under(self.scheme, self.tolerance, bodies, budget) {
+        for step in [Step::AsItCame, Step::Damaged, Step::Before] {
+            match self.under(self.scheme, self.tolerance, step, budget) {
                 Ok(Some(causes)) => return causes,
                 Ok(None) => {}
                 Err(err) => error = Some(err),
             }
+            if step == Step::Damaged {
+                continue;
+            }
             for preset in Scheme::presets().filter(|preset| preset != self.scheme) {
-                let found = self.under(&preset, preset.tolerance, bodies, budget);
+                let found = self.under(&preset, preset.tolerance, step, budget);
                 if let Ok(Some(mut causes)) = found {
                     causes.retain(|cause| !matches!(cause, Diagnosis::Accepted { .. }));
                     causes.insert(0, Diagnosis::Scheme { name: preset.name });
@@ -70,7 +74,25 @@ impl Case<'_> {
                 }
             }
         }
-        vec![error.map_or(Diagnosis::Unexplained, Diagnosis::Headers)]
+        match error {
+            Some(error) => vec![Diagnosis::Headers(error)],
+            None => self.damages(),
+        }
+    }
+
+    /// Returns what is damaged, where nothing explains the request.
+    fn damages(&self) -> Vec<Diagnosis> {
+        let secrets = self.secrets.iter().enumerate();
+        let damages = secrets.filter_map(|(secret, held)| {
+            let damage = held.secret.damage()?;
+            Some(Diagnosis::SecretDamaged { secret, damage })
+        });
+        let damages: Vec<_> = damages.collect();
+        if damages.is_empty() {
+            vec![Diagnosis::Unexplained]
+        } else {
+            damages
+        }
     }
 
     /// Explains the request by `scheme`, with as few changes as possible.
@@ -78,27 +100,33 @@ impl Case<'_> {
         &self,
         scheme: &Scheme,
         tolerance: Duration,
-        bodies: Bodies,
+        step: Step,
         budget: &Budget,
     ) -> Result<Option<Vec<Diagnosis>>, VerifyError> {
         let names: Vec<Names> = scheme.families().map(Names::of).collect();
         let read = headers::read(scheme, &names, self.headers)?;
-        let configured = self.configured(scheme);
-        let other_forms = self.other_forms(scheme);
-        let keys = [&configured[..], &other_forms];
-        let attempt = |body: Body<'_>, encodings: &[SignatureEncoding]| {
-            self.first_match(scheme, &read, &keys, body, encodings, budget)
-        };
         let own = &[scheme.encoding][..];
-        let found = match bodies {
-            Bodies::AsItCame => {
+        let attempt = |keys: &[&[Candidate]], body: &[u8], encodings, budget: &Budget| {
+            self.first_match(scheme, &read, keys, body, encodings, budget)
+        };
+        let configured = self.configured(scheme);
+        let keys = [&configured[..], &self.other_forms(scheme)];
+        let found = match step {
+            Step::AsItCame => {
                 let others = other_encodings(scheme.encoding);
-                let it = || (None, Cow::Borrowed(self.body));
-                attempt(it(), own).or_else(|| attempt(it(), others))
+                let it = self.body;
+                attempt(&keys, it, own, budget).or_else(|| attempt(&keys, it, others, budget))
             }
-            Bodies::Before => bodies::before(self.body, budget).find_map(|(how, body)| {
-                let body = (Some(Diagnosis::Body(how)), body);
-                attempt(body, own)
+            Step::Damaged => {
+                let keys = self.damaged(scheme);
+                budget.lend(|budget| attempt(&[&keys], self.body, own, budget))
+            }
+            Step::Before => bodies::before(self.body, budget).find_map(|(how, body)| {
+                // With one change more of the body, none of the key.
+                let keys = if how.len() > 1 { &keys[..1] } else { &keys };
+                let (secret, mut causes) = attempt(keys, &body, own, budget)?;
+                causes.extend(how.into_iter().map(Diagnosis::Body));
+                Some((secret, causes))
             }),
         };
         let Some((secret, mut causes)) = found else {
@@ -120,7 +148,7 @@ impl Case<'_> {
         scheme: &Scheme,
         read: &Read<'_>,
         keys: &[&[Candidate]],
-        (change, body): Body<'_>,
+        body: &[u8],
         encodings: &[SignatureEncoding],
         budget: &Budget,
     ) -> Option<(usize, Vec<Diagnosis>)> {
@@ -137,22 +165,19 @@ impl Case<'_> {
             // Each signature hashes it anew.
             cost = cost.saturating_mul(read.parsed.signatures().len());
         }
-        let whole = scheme.algorithm.whole(&filling, &body);
+        let whole = scheme.algorithm.whole(&filling, body);
         for candidate in keys.iter().copied().flatten() {
             for &encoding in encodings {
                 if !budget.allows(cost) {
                     return None;
                 }
                 let mut running = candidate.key.begin(&filling);
-                running.update(&body);
+                running.update(body);
                 if running.signed(&filling, &whole, &read.parsed, encoding) {
-                    let secret = candidate.secret;
-                    let form = candidate.used;
-                    let form = form.map(|used| Diagnosis::KeyForm { secret, used });
                     let written = (encoding != scheme.encoding)
                         .then_some(Diagnosis::Encoding { used: encoding });
-                    let causes = form.into_iter().chain(written).chain(change);
-                    return Some((secret, causes.collect()));
+                    let changes = candidate.changes.iter().cloned();
+                    return Some((candidate.secret, changes.chain(written).collect()));
                 }
             }
         }
@@ -172,7 +197,7 @@ impl Case<'_> {
             Some(Candidate {
                 secret,
                 key,
-                used: None,
+                changes: Vec::new(),
             })
         };
         places.into_iter().filter_map(prepare).collect()
@@ -194,9 +219,55 @@ impl Case<'_> {
                 candidates.push(Candidate {
                     secret,
                     key: Key::hmac(&bytes),
-                    used: Some(used),
+                    changes: vec![Diagnosis::KeyForm { secret, used }],
                 });
                 seen.push(bytes);
+            }
+        }
+        candidates
+    }
+
+    /// Returns the keys of the secrets without their damage, and with the damage that senders do.
+    fn damaged(&self, scheme: &Scheme) -> Vec<Candidate> {
+        let Some(form) = scheme.algorithm.key_form() else {
+            return self.mended(|secret, text| {
+                scheme.algorithm.key(secret, text, ShortKeys::Allowed).ok()
+            });
+        };
+        // Who does not decode a damaged text may key with it as it is.
+        let key = |text: &str| {
+            let bytes = form.bytes(text);
+            bytes.map_or_else(|| Key::hmac(text.as_bytes()), |bytes| Key::hmac(&bytes))
+        };
+        let mut candidates = self.mended(|_, text| Some(key(text)));
+        for (secret, held) in self.secrets.iter().enumerate() {
+            let forms = SecretDamage::forms(held.secret.expose(), scheme.name);
+            candidates.extend(forms.iter().map(|(damage, text)| Candidate {
+                secret,
+                key: key(text),
+                changes: vec![Diagnosis::SenderSecretDamaged {
+                    secret,
+                    damage: *damage,
+                }],
+            }));
+        }
+        candidates
+    }
+
+    /// Returns the keys of the secrets that are damaged, as each damage is undone.
+    fn mended(&self, key: impl Fn(usize, &str) -> Option<Key>) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        for (secret, held) in self.secrets.iter().enumerate() {
+            let mut changes = Vec::new();
+            let mut found = SecretDamage::find(held.secret.expose());
+            while let Some((damage, Some(text))) = found {
+                changes.push(Diagnosis::SecretDamaged { secret, damage });
+                candidates.extend(key(secret, &text).map(|key| Candidate {
+                    secret,
+                    key,
+                    changes: changes.clone(),
+                }));
+                found = SecretDamage::find(&text);
             }
         }
         candidates
@@ -221,14 +292,13 @@ impl Case<'_> {
         if in_other_unit.is_some_and(|at| check_age(used, tolerance, at, self.now).is_ok()) {
             return Some(Diagnosis::Unit { used });
         }
-        let seconds = |by: Duration| i64::try_from(by.as_secs()).unwrap_or(i64::MAX);
-        Some(Diagnosis::ClockSkew {
-            seconds: match error {
-                VerifyError::TooNew { lead } => seconds(lead),
-                VerifyError::TooOld { age } => -seconds(age),
-                _ => return None,
-            },
-        })
+        let millis = |by: Duration| i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let millis = match error {
+            VerifyError::TooNew { lead } => millis(lead),
+            VerifyError::TooOld { age } => -millis(age),
+            _ => return None,
+        };
+        Some(Diagnosis::ClockSkew { millis, tolerance })
     }
 }
 

@@ -1,9 +1,11 @@
 //! What the doctor can say.
 
 use std::fmt;
+use std::time::Duration;
 
+use crate::secret::SecretDamage;
 use crate::signature::encoding::SignatureEncoding;
-use crate::signature::time_unit::TimeUnit;
+use crate::signature::time_unit::{Seconds, TimeUnit};
 use crate::signature::verify_error::VerifyError;
 
 /// One thing that stood between a request and its acceptance.
@@ -32,6 +34,21 @@ pub enum Diagnosis {
         /// What the sender makes of it.
         used: SecretForm,
     },
+    /// The configured secret is damaged: the sender's is the same without the damage. Where nothing
+    /// explains the request, each damaged secret is named so.
+    SecretDamaged {
+        /// The secret's place.
+        secret: usize,
+        /// What happened to it.
+        damage: SecretDamage,
+    },
+    /// The sender signs with this secret, damaged.
+    SenderSecretDamaged {
+        /// The secret's place.
+        secret: usize,
+        /// What happened to the sender's.
+        damage: SecretDamage,
+    },
     /// The signature is written in another way than the scheme reads.
     Encoding {
         /// How it is written.
@@ -51,8 +68,11 @@ pub enum Diagnosis {
     },
     /// The signature is right and its time is not.
     ClockSkew {
-        /// How far the request's time lies ahead of this side's clock, or behind it if negative.
-        seconds: i64,
+        /// How far the request's time lies ahead of this side's clock, or behind it if negative, in
+        /// milliseconds.
+        millis: i64,
+        /// How far it may lie, on either side.
+        tolerance: Duration,
     },
     /// This side's clock reads 1970.
     ClockNotSet,
@@ -84,6 +104,10 @@ pub enum BodyChange {
     LineEndAdded,
     /// A line end behind it was taken off.
     LineEndRemoved,
+    /// A byte order mark was put in front of it.
+    ByteOrderMarkAdded,
+    /// A byte order mark in front of it was taken off.
+    ByteOrderMarkRemoved,
     /// It was signed as JSON without white space.
     SignedCompact,
     /// It was signed as JSON with a space behind each comma and colon, as Python writes it.
@@ -92,6 +116,23 @@ pub enum BodyChange {
     SignedIndented,
     /// It was signed as JSON without white space and with sorted keys.
     SignedSorted,
+    /// It was signed as JSON with characters beyond ASCII escaped, such as `\u00eb` for `ë`, as Python
+    /// and PHP write it.
+    SignedEscaped,
+    /// It was signed as JSON with characters beyond ASCII as they are.
+    SignedUnescaped,
+    /// It was signed as JSON with `\/` for `/`, as PHP and Swift write it.
+    SignedSlashesEscaped,
+    /// It was signed as JSON with slashes as they are.
+    SignedSlashesUnescaped,
+    /// It was signed as JSON with ASCII characters escaped, such as `\u003c` for `<`, as Go, .NET and
+    /// Rails write it.
+    SignedAsciiEscaped,
+    /// It was signed as JSON with ASCII characters such as `<` as they are.
+    SignedAsciiUnescaped,
+    /// It was signed as JSON with the same characters escaped in another way: `\u00EB` for `\u00eb`,
+    /// `\u0008` for `\b`.
+    SignedOtherEscapes,
 }
 
 impl fmt::Display for Diagnosis {
@@ -107,16 +148,20 @@ impl fmt::Display for Diagnosis {
                 "the request is signed with the secret at index {secret}, which has ended: move the \
                  sender to the new secret, or let the old one end later"
             ),
-            Self::Headers(error) => write!(
-                f,
-                "{error}: compare what the sender writes with the scheme, and see whether a proxy \
-                 drops or doubles headers"
-            ),
-            Self::KeyForm { secret, used } => write!(
-                f,
-                "the sender keys with {used} of the secret at index {secret}: choose the scheme or \
-                 the `KeyForm` that does, or change the secret's text accordingly"
-            ),
+            Self::Headers(error) => write!(f, "{error}: {HEADERS}"),
+            Self::KeyForm { secret, used } => key_form(*secret, *used, f),
+            Self::SecretDamaged { secret, damage } => {
+                write!(
+                    f,
+                    "the configured secret at index {secret} is damaged: {damage}"
+                )
+            }
+            Self::SenderSecretDamaged { secret, damage } => {
+                write!(
+                    f,
+                    "the sender's secret at index {secret} is damaged: {damage}"
+                )
+            }
             Self::Encoding { used } => write!(
                 f,
                 "the signature is right but written in {}: choose the scheme or the \
@@ -125,7 +170,7 @@ impl fmt::Display for Diagnosis {
             ),
             Self::Body(change) => write!(
                 f,
-                "{change}: verify the very bytes that came, before anything parses or rewrites them"
+                "body: {change}: verify the very bytes that came, before anything parses or rewrites them"
             ),
             Self::Scheme { name } => write!(
                 f,
@@ -136,20 +181,32 @@ impl fmt::Display for Diagnosis {
                 "the sender counts time in {}: choose the scheme or the `TimeUnit` that does",
                 unit_name(*used)
             ),
-            Self::ClockSkew { seconds } => clock_skew(*seconds, f),
+            Self::ClockSkew { millis, tolerance } => clock_skew(*millis, *tolerance, f),
             Self::ClockNotSet => f.write_str("this machine's clock reads 1970: set it"),
-            Self::Unexplained => f.write_str(
-                "no configured secret, in any known form and scheme, made this signature of this \
-                 body: compare the secret with the one that the sender shows, and see whether \
-                 anything on the way changes the body; or the request is forged",
-            ),
+            Self::Unexplained => f.write_str(UNEXPLAINED),
         }
     }
 }
 
-fn clock_skew(seconds: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let amount = seconds.unsigned_abs();
-    let (side, cause) = if seconds > 0 {
+const HEADERS: &str = "compare what the sender writes with the scheme, and see whether a proxy drops or \
+                       doubles headers";
+
+const UNEXPLAINED: &str = "no configured secret, in any known form and scheme, made this signature of \
+                           this body: compare the secret with the one that the sender shows, and see \
+                           whether anything on the way changes the body; or the request is forged";
+
+fn key_form(secret: usize, used: SecretForm, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "the sender keys with {used} of the secret at index {secret}: choose the scheme or the \
+         `KeyForm` that does, or change the secret's text accordingly"
+    )
+}
+
+fn clock_skew(millis: i64, tolerance: Duration, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let amount = Seconds(Duration::from_millis(millis.unsigned_abs()));
+    let tolerance = Seconds(tolerance);
+    let (side, cause) = if millis > 0 {
         ("ahead of", "the sender's clock is fast or this one slow")
     } else {
         (
@@ -159,8 +216,8 @@ fn clock_skew(seconds: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     };
     write!(
         f,
-        "the signature is right, but its time is {amount} s {side} this machine's clock: {cause}; \
-         set both clocks by NTP before you raise the tolerance"
+        "the signature is right, but its time is {amount} s {side} this machine's clock, and \
+         {tolerance} s are tolerated: {cause}; set both clocks by NTP before you raise the tolerance"
     )
 }
 
@@ -194,18 +251,34 @@ impl fmt::Display for SecretForm {
 impl fmt::Display for BodyChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::LineEndAdded => "a line end was put behind the body after it was signed",
-            Self::LineEndRemoved => "a line end behind the body was lost after it was signed",
-            Self::SignedCompact => {
-                "the body was written anew: it was signed as JSON without white space"
-            }
+            Self::LineEndAdded => "a line end was put behind it after it was signed",
+            Self::LineEndRemoved => "a line end behind it was lost after it was signed",
+            Self::ByteOrderMarkAdded => "a byte order mark was put in front after it was signed",
+            Self::ByteOrderMarkRemoved => "a byte order mark in front was lost after it was signed",
+            Self::SignedCompact => "written anew: it was signed as JSON without white space",
             Self::SignedSpaced => {
-                "the body was written anew: it was signed as JSON with a space behind each comma \
-                 and colon"
+                "written anew: it was signed as JSON with a space behind each comma and colon"
             }
-            Self::SignedIndented => "the body was written anew: it was signed as indented JSON",
+            Self::SignedIndented => "written anew: it was signed as indented JSON",
             Self::SignedSorted => {
-                "the body was written anew: it was signed as JSON with sorted keys and no white space"
+                "written anew: it was signed as JSON with sorted keys and no white space"
+            }
+            Self::SignedEscaped => {
+                r"non-ASCII was escaped when it was signed, as in `\u00eb` for `ë`"
+            }
+            Self::SignedUnescaped => {
+                r"non-ASCII was not escaped when it was signed, as in `ë` for `\u00eb`"
+            }
+            Self::SignedSlashesEscaped => r"slashes were escaped when it was signed, as in `\/`",
+            Self::SignedSlashesUnescaped => "slashes were not escaped when it was signed",
+            Self::SignedAsciiEscaped => {
+                r"ASCII was escaped when it was signed, as in `\u003c` for `<`"
+            }
+            Self::SignedAsciiUnescaped => {
+                r"ASCII was not escaped when it was signed, as in `<` for `\u003c`"
+            }
+            Self::SignedOtherEscapes => {
+                r"escapes were written otherwise when it was signed, as `\u00EB` is for `\u00eb`"
             }
         })
     }

@@ -4,6 +4,7 @@ mod bodies;
 mod budget;
 mod case;
 mod diagnosis;
+mod strings;
 
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,15 @@ use crate::secret::Secret;
 /// Says why a request was refused: what would have to be different for it to be accepted at `now`
 /// with `scheme` and one of `secrets`, which may be more than the verifier had.
 ///
-/// Tries one change, then two together: another form of the key, another writing of the signature,
-/// the body before it was written anew, another preset; and beside each, the unit of the time and the
-/// clocks. What it returns is, all together, one explanation; it is never empty.
+/// Tries one change, then two together: another form of the key, another writing of the signature, a
+/// secret damaged on either side, the body before it was written anew (its white space, the escapes of
+/// its strings, a byte order mark), another preset; and beside each, the unit of the time and the
+/// clocks. What it returns is, all together, one explanation; it is never empty. A secret that
+/// [`Secret::new`] refuses as damaged is asked about by [`Secret::verbatim`].
 ///
 /// Reads no clock and writes nothing. Reads, rewrites and hashes at most 64 MiB all together, with one
 /// rewritten body in memory at a time, of at most four times the length of `body` (or 4 KiB). What
-/// would be longer is not tried, nor other white space in more than 1 MiB, nor sorted keys in more than
+/// would be longer is not tried, nor other JSON in more than 1 MiB, nor sorted keys in more than
 /// 64 KiB. So a request made to cost much costs as much as hashing 64 MiB, too much for each request
 /// that a stranger sends.
 ///

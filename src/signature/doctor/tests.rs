@@ -31,6 +31,13 @@ fn causes(scheme: &Scheme, text: &str, headers: &HeaderMap, body: &[u8]) -> Vec<
     diagnose(scheme, &[secret(text)], headers, body, NOW.into())
 }
 
+const fn skew(millis: i64, tolerance: u64) -> Diagnosis {
+    Diagnosis::ClockSkew {
+        millis,
+        tolerance: Duration::from_secs(tolerance),
+    }
+}
+
 fn keyed_with(form: KeyForm) -> Scheme {
     let base = Scheme::banata();
     Scheme {
@@ -130,7 +137,7 @@ fn the_unit_and_the_clocks_are_told_apart() {
         let now = UnixTime::from_secs(seconds).to_millis();
         diagnose(&Scheme::banata(), &[secret(TEXT)], &headers, BODY, now)
     };
-    let skew = |seconds| [Diagnosis::ClockSkew { seconds }];
+    let skew = |seconds: i64| [skew(seconds * 1000, 300)];
     assert_eq!(at(NOW.as_secs() + 300), [Diagnosis::Accepted { secret: 0 }]);
     assert_eq!(at(NOW.as_secs() + 301), skew(-301));
     assert_eq!(at(NOW.as_secs() - 3600), skew(3600));
@@ -198,10 +205,7 @@ fn two_causes_at_once_are_both_named() {
         BODY,
         now.into(),
     );
-    let expected = [
-        Diagnosis::Scheme { name: "svix" },
-        Diagnosis::ClockSkew { seconds: -400 },
-    ];
+    let expected = [Diagnosis::Scheme { name: "svix" }, skew(-400_000, 300)];
     assert_eq!(found, expected);
 }
 
@@ -239,8 +243,8 @@ fn a_verifier_tells_its_own_tolerance_clock_and_ended_secrets() {
     let ended = || Diagnosis::SecretEnded { secret: 0 };
     assert_eq!(verifier.diagnose(&headers, BODY), [ended()]);
     clock.advance(Duration::from_secs(51));
-    let skew = Diagnosis::ClockSkew { seconds: -61 };
-    assert_eq!(verifier.diagnose(&headers, BODY), [skew, ended()]);
+    let found = verifier.diagnose(&headers, BODY);
+    assert_eq!(found, [skew(-61_000, 60), ended()]);
 }
 
 #[test]

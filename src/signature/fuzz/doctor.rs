@@ -7,7 +7,7 @@ use super::verify::accepts;
 use super::{KEY, NOW};
 use crate::clock::UnixTime;
 use crate::id::MessageId;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretDamage};
 use crate::signature::algorithm::Algorithm;
 use crate::signature::doctor::{BodyChange, Diagnosis, SecretForm, diagnose};
 use crate::signature::encoding::SignatureEncoding;
@@ -16,6 +16,7 @@ use crate::signature::scheme::Scheme;
 use crate::signature::signer::Signer;
 
 const OTHER_KEY: &str = "whsec_YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODk=";
+const QUOTED: &str = "'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='";
 /// Past every preset's tolerance.
 const LATE: u64 = 3_600;
 
@@ -27,6 +28,8 @@ struct Patient {
     signed: Vec<u8>,
     received: Vec<u8>,
     seen_at: UnixTime,
+    /// Configured in the first place.
+    configured: &'static str,
     expected: Diagnosis,
 }
 
@@ -40,11 +43,13 @@ pub(crate) fn diagnosis_is_true(choice: usize, body: &[u8], unsigned: &HeaderMap
         .collect();
     let scheme = &shared[choice % shared.len()];
     let choice = choice / shared.len();
-    let secrets = [KEY, OTHER_KEY].map(|key| match Secret::new(key) {
-        Ok(secret) => secret,
-        Err(error) => panic!("{error}"),
-    });
-    for cause in diagnose(scheme, &secrets, unsigned, body, NOW.into()) {
+    let secrets = |first: &'static str| {
+        [first, OTHER_KEY].map(|key| match Secret::verbatim(key) {
+            Ok(secret) => secret,
+            Err(error) => panic!("{error}"),
+        })
+    };
+    for cause in diagnose(scheme, &secrets(KEY), unsigned, body, NOW.into()) {
         let unsigned = matches!(cause, Diagnosis::Headers(_) | Diagnosis::Unexplained);
         assert!(unsigned, "{cause:?}");
         assert!(!cause.to_string().contains(&KEY[6..]));
@@ -56,18 +61,22 @@ pub(crate) fn diagnosis_is_true(choice: usize, body: &[u8], unsigned: &HeaderMap
     };
     let headers = patient.headers();
     let now = patient.seen_at.into();
+    let secrets = secrets(patient.configured);
     let found = diagnose(scheme, &secrets, &headers, &patient.received, now);
     assert_eq!(found, [patient.expected], "{}", scheme.name);
 }
 
 type Fault = fn(&Scheme, &Scheme, &[u8]) -> Option<Patient>;
 
-const FAULTS: [Fault; 9] = [
+const FAULTS: [Fault; 12] = [
     nothing,
     line_end_added,
     line_end_removed,
     written_anew,
+    byte_order_mark,
     late,
+    damaged_by_the_sender,
+    damaged_here,
     second_secret,
     other_encoding,
     other_key_form,
@@ -80,6 +89,7 @@ impl Patient {
         Self {
             signed_by: scheme.clone(),
             secret: KEY,
+            configured: KEY,
             signed: body.to_vec(),
             received: body.to_vec(),
             seen_at: NOW,
@@ -88,8 +98,9 @@ impl Patient {
     }
 
     fn headers(&self) -> HeaderMap {
-        let signer = Signer::new(self.signed_by.clone(), [self.secret]);
-        let (Ok(signer), Ok(id)) = (signer, MessageId::new("msg_1")) else {
+        let secret = Secret::verbatim(self.secret);
+        let signer = secret.map(|secret| Signer::new(self.signed_by.clone(), [secret]));
+        let (Ok(Ok(signer)), Ok(id)) = (signer, MessageId::new("msg_1")) else {
             panic!("the secret serves every scheme with shared keys");
         };
         let mut headers = HeaderMap::new();
@@ -132,11 +143,46 @@ fn written_anew(scheme: &Scheme, _other: &Scheme, body: &[u8]) -> Option<Patient
     })
 }
 
+fn byte_order_mark(scheme: &Scheme, _other: &Scheme, body: &[u8]) -> Option<Patient> {
+    Some(Patient {
+        received: ["\u{feff}".as_bytes(), body].concat(),
+        expected: Diagnosis::Body(BodyChange::ByteOrderMarkAdded),
+        ..Patient::of(scheme, body)
+    })
+}
+
+/// Senders of decoded secrets refuse a quoted one.
+fn damaged_by_the_sender(scheme: &Scheme, _other: &Scheme, body: &[u8]) -> Option<Patient> {
+    scheme.algorithm.key_form()?.bytes(QUOTED)?;
+    Some(Patient {
+        secret: QUOTED,
+        expected: Diagnosis::SenderSecretDamaged {
+            secret: 0,
+            damage: SecretDamage::Quoted,
+        },
+        ..Patient::of(scheme, body)
+    })
+}
+
+fn damaged_here(scheme: &Scheme, _other: &Scheme, body: &[u8]) -> Option<Patient> {
+    Some(Patient {
+        configured: QUOTED,
+        expected: Diagnosis::SecretDamaged {
+            secret: 0,
+            damage: SecretDamage::Quoted,
+        },
+        ..Patient::of(scheme, body)
+    })
+}
+
 fn late(scheme: &Scheme, _other: &Scheme, body: &[u8]) -> Option<Patient> {
-    let seconds = -i64::try_from(LATE).ok()?;
+    let millis = -i64::try_from(LATE * 1000).ok()?;
     scheme.has_time().then(|| Patient {
         seen_at: UnixTime::from_secs(NOW.as_secs() + LATE),
-        expected: Diagnosis::ClockSkew { seconds },
+        expected: Diagnosis::ClockSkew {
+            millis,
+            tolerance: scheme.tolerance,
+        },
         ..Patient::of(scheme, body)
     })
 }

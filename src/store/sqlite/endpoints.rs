@@ -258,7 +258,7 @@ fn secret(
     key_id: Option<&str>,
 ) -> Result<Secret, StoreError> {
     let text = String::from_utf8(stored).ok().filter(|_| key_id.is_none());
-    text.and_then(|text| Secret::new(text).ok())
+    text.and_then(|text| Secret::verbatim(text).ok())
         .ok_or_else(|| unreadable(column))
 }
 

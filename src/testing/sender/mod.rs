@@ -18,7 +18,7 @@ use crate::clock::{Clock, SystemClock, UnixTime};
 use crate::entropy::random;
 use crate::id::MessageId;
 use crate::secret::{Secret, SecretError};
-use crate::signature::{ConfigError, Scheme, Signer};
+use crate::signature::{ConfigError, Scheme, Signer, SignerBuilder};
 
 /// Sends what a provider would send, and what a bad network or a forger makes of it.
 ///
@@ -96,19 +96,20 @@ impl FakeSender {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the secret is empty or mangled, or its key has fewer than 24 or more than
+    /// [`ConfigError`] if the secret is empty or damaged, or its key has fewer than 24 or more than
     /// 512 bytes.
     pub fn new<S>(scheme: Scheme, secret: S) -> Result<Self, ConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
     {
-        Ok(Self {
-            signer: Signer::new(scheme.clone(), [secret])?,
-            stranger: stranger(&scheme)?,
-            scheme,
-            clock: Arc::new(SystemClock),
-            uri: Uri::from_static("/"),
-        })
+        Self::builder(scheme).secret(secret)?.build()
+    }
+
+    /// Starts a sender whose secret may be short.
+    pub const fn builder(scheme: Scheme) -> FakeSenderBuilder {
+        FakeSenderBuilder {
+            signer: Signer::builder(scheme),
+        }
     }
 
     /// Sets the clock that requests are signed by: that of the receiver's verifier, or another one to
@@ -173,6 +174,55 @@ impl FakeSender {
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
         request
+    }
+}
+
+/// Settings of a [`FakeSender`]; made by [`FakeSender::builder`].
+#[must_use = "call `build` to get the sender"]
+#[derive(Clone, Debug)]
+pub struct FakeSenderBuilder {
+    signer: SignerBuilder,
+}
+
+impl FakeSenderBuilder {
+    /// Adds a secret, as [`SignerBuilder::secret`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Secret`] if it is empty or damaged.
+    pub fn secret<S>(self, secret: S) -> Result<Self, ConfigError>
+    where
+        S: TryInto<Secret, Error: Into<SecretError>>,
+    {
+        let signer = self.signer.secret(secret)?;
+        Ok(Self { signer })
+    }
+
+    /// Lets keys pass that have fewer than 24 bytes, though not empty ones. Default: refused.
+    ///
+    /// # Security
+    ///
+    /// As [`SignerBuilder::dangerous_allow_short_secret`].
+    pub fn dangerous_allow_short_secret(mut self) -> Self {
+        self.signer = self.signer.dangerous_allow_short_secret();
+        self
+    }
+
+    /// Makes the sender; it signs by the system's clock, for the path `/`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if there is no secret, or if a secret's key is not usable.
+    pub fn build(self) -> Result<FakeSender, ConfigError> {
+        let signer = self.signer.build()?;
+        let scheme = signer.scheme().clone();
+        Ok(FakeSender {
+            stranger: stranger(&scheme)?,
+            scheme,
+            signer,
+            clock: Arc::new(SystemClock),
+            uri: Uri::from_static("/"),
+        })
     }
 }
 

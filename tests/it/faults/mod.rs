@@ -1,4 +1,8 @@
-//! Inputs on which earlier versions failed, and others of the same kinds.
+//! Faults that outsiders reported, each kind with inputs of our own besides.
 
+#[cfg(feature = "test-util")]
+mod doctor;
 #[cfg(all(feature = "jwt", feature = "axum"))]
 mod keys;
+#[cfg(all(feature = "verify", feature = "test-util"))]
+mod secrets;
