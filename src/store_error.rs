@@ -18,7 +18,7 @@ enum Kind {
     Unavailable,
     #[error("the lease is no longer held")]
     LeaseLost,
-    #[error("the store holds a row that cannot be read")]
+    #[error("the store is damaged, or holds a row that cannot be read")]
     Corrupt,
     #[error("the store was migrated by a newer version of this crate")]
     FutureMigration,
@@ -51,7 +51,8 @@ macro_rules! kinds {
 kinds! {
     /// The store cannot be reached, is full, locked or read-only: worth trying again.
     unavailable, is_unavailable, Unavailable;
-    /// A row, or an answer, that this version cannot read.
+    /// A row, or an answer, that this version cannot read, or a damaged database (the cause says which):
+    /// trying again is of no use.
     corrupt, is_corrupt, Corrupt;
     /// The tables were made by a newer version of this crate.
     future_migration, is_future_migration, FutureMigration;

@@ -53,5 +53,6 @@ pub use self::message::{IdempotencyKey, Inserted, InvalidIdempotencyKey, NewEven
 pub use self::port::{DeliveryLog, DeliveryStore, EndpointStore, OutboxConnection};
 pub use self::record::{
     Attempt, AttemptReport, Delivery, DeliveryState, FailureReason, MAX_RESPONSE,
+    MAX_SUCCESS_RESPONSE,
 };
-pub use crate::work::{LeaseToken, WorkListener, WorkSignal};
+pub use crate::work::{LONGEST_LEASE, LeaseToken, WorkListener, WorkSignal};

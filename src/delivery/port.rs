@@ -43,14 +43,22 @@ use crate::work::WorkListener;
 /// 9. `release` makes the delivery due at once and takes the attempt back.
 /// 10. [`next_due`](Self::next_due) is never later than the first time at which a `lease` with the
 ///     same cap would hand something out, if nothing else happens.
-/// 11. [`prune`](Self::prune) deletes events that were stored before a time and whose deliveries
+/// 11. A clock that was ahead for a while leaves nothing stuck: `lease` first dates anew what lies
+///     beyond the longest possible time from `now`. A delivery that was never tried is due at once,
+///     whatever its date; one that was tried, and an endpoint's pause, end
+///     [`RetryPolicy::LONGEST_WAIT`] from `now` at the latest and are over if they are dated later.
+///     A lease that is to end later than [`LONGEST_LEASE`] from `now` ends at `until`: if its holder
+///     lives, it was the clock that was set back, and the holder has a lease's time to finish.
+/// 12. [`prune`](Self::prune) deletes events that were stored before a time and whose deliveries
 ///     have all ended before it, with these deliveries, their attempts and the idempotency key: no
 ///     more than asked for, and all of them if it is called until it answers with fewer. What is
 ///     still to be delivered stays, however old.
-/// 12. Whatever was acknowledged is there after a restart.
+/// 13. Whatever was acknowledged is there after a restart.
 ///
 /// `tower_auth_sync::testing::delivery_store_tests!` checks each point but the last.
 ///
+/// [`RetryPolicy::LONGEST_WAIT`]: crate::retry::RetryPolicy::LONGEST_WAIT
+/// [`LONGEST_LEASE`]: super::LONGEST_LEASE
 /// [`Outcome::Retry`]: super::Outcome::Retry
 /// [`Outcome::Gone`]: super::Outcome::Gone
 /// [`Outcome::Exhausted`]: super::Outcome::Exhausted

@@ -11,8 +11,13 @@ use crate::id::{DeliveryId, EndpointId, MessageId};
 use crate::retry::AttemptNumber;
 use crate::work::named;
 
-/// Most bytes that are kept of an endpoint's answer: 16 KiB.
+/// Most bytes that are kept of the answer to an attempt that failed, and most that are read of any:
+/// 16 KiB.
 pub const MAX_RESPONSE: usize = 16 * 1024;
+
+/// Most bytes that are kept of the answer to an attempt that succeeded: 1 KiB, since most attempts
+/// do and an endpoint's owner does not choose how fast the database grows.
+pub const MAX_SUCCESS_RESPONSE: usize = 1024;
 
 named! {
     /// Where a delivery stands.
@@ -116,16 +121,35 @@ pub struct AttemptReport {
     pub status: Option<StatusCode>,
     /// Why it failed; `None` if it did not.
     pub failure: Option<FailureReason>,
-    /// The beginning of the answer's body; stores keep [`MAX_RESPONSE`] bytes of it.
+    /// The beginning of the answer's body; stores keep [`kept_response`](Self::kept_response) of it.
     pub response: Bytes,
 }
 
 impl AttemptReport {
-    /// Returns the part of the answer's body that a store keeps.
+    /// Returns the part of the answer's body that a store keeps: [`MAX_RESPONSE`] bytes if the
+    /// attempt failed, [`MAX_SUCCESS_RESPONSE`] bytes if it did not. A character of UTF-8 that is
+    /// cut at this limit is left out.
     #[must_use]
     pub fn kept_response(&self) -> Bytes {
-        self.response.slice(..self.response.len().min(MAX_RESPONSE))
+        let limit = match self.failure {
+            Some(_) => MAX_RESPONSE,
+            None => MAX_SUCCESS_RESPONSE,
+        };
+        if self.response.len() < limit {
+            return self.response.clone();
+        }
+        let kept = self.response.slice(..limit);
+        kept.slice(..limit - cut_character(&kept))
     }
+}
+
+/// Returns how many bytes at the end of `text` are the beginning of a character whose end is missing;
+/// none if this is no UTF-8.
+fn cut_character(text: &[u8]) -> usize {
+    let last = text.utf8_chunks().last();
+    let cut = last.map_or(&[][..], |chunk| chunk.invalid());
+    let is_beginning = std::str::from_utf8(cut).is_err_and(|error| error.error_len().is_none());
+    if is_beginning { cut.len() } else { 0 }
 }
 
 /// Shows the answer's length only.
@@ -144,6 +168,62 @@ impl fmt::Debug for AttemptReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn kept(response: &str, failure: Option<FailureReason>) -> Bytes {
+        let report = AttemptReport {
+            started_at: UnixMillis::EPOCH,
+            duration: Duration::ZERO,
+            status: None,
+            failure,
+            response: Bytes::copy_from_slice(response.as_bytes()),
+        };
+        report.kept_response()
+    }
+
+    #[test]
+    fn of_a_response_that_is_text_no_half_character_is_kept() {
+        for (failure, limit) in [
+            (None, MAX_SUCCESS_RESPONSE),
+            (Some(FailureReason::Status), MAX_RESPONSE),
+        ] {
+            for character in ["x", "\u{e9}", "\u{20ac}", "\u{1f600}"] {
+                for before in 0..5 {
+                    let text = "a".repeat(before) + &character.repeat(limit);
+                    let kept = kept(&text, failure);
+                    assert!(text.as_bytes().starts_with(&kept));
+                    assert!(std::str::from_utf8(&kept).is_ok(), "{before} {character}");
+                    assert!((limit - 3..=limit).contains(&kept.len()), "{}", kept.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_character_that_the_client_cut_at_the_limit_is_left_out() {
+        let mut report = AttemptReport {
+            started_at: UnixMillis::EPOCH,
+            duration: Duration::ZERO,
+            status: None,
+            failure: Some(FailureReason::Status),
+            response: Bytes::from("a".to_owned() + &"\u{e9}".repeat(MAX_RESPONSE)),
+        };
+        report.response.truncate(MAX_RESPONSE);
+        assert_eq!(report.kept_response().len(), MAX_RESPONSE - 1);
+    }
+
+    #[test]
+    fn of_a_response_that_is_no_text_every_byte_up_to_the_limit_is_kept() {
+        let mut report = AttemptReport {
+            started_at: UnixMillis::EPOCH,
+            duration: Duration::ZERO,
+            status: None,
+            failure: None,
+            response: Bytes::from(vec![0xff; 2 * MAX_SUCCESS_RESPONSE]),
+        };
+        assert_eq!(report.kept_response().len(), MAX_SUCCESS_RESPONSE);
+        report.response = Bytes::from_static(b"short \xe2\x82");
+        assert_eq!(report.kept_response(), report.response);
+    }
 
     #[test]
     fn stored_names_read_back() {

@@ -44,7 +44,7 @@ object! {
     InboxStore::settle(lease: &'a Lease, outcome: Outcome, now: UnixMillis) -> ();
     InboxStore::extend(lease: &'a Lease, until: UnixMillis) -> ();
     InboxStore::release(lease: &'a Lease, now: UnixMillis) -> ();
-    InboxStore::next_due(source: &'a str) -> Option<UnixMillis>;
+    InboxStore::next_due(source: &'a str, now: UnixMillis) -> Option<UnixMillis>;
     InboxStore::prune(source: &'a str, before: UnixMillis, now: UnixMillis, max: NonZeroU16) -> usize;
     InboxLog::find(source: &'a str, id: &'a InboxId) -> Option<Record>;
     InboxLog::failed(source: &'a str, after: Option<&'a InboxId>, max: NonZeroU16) -> Vec<Record>;

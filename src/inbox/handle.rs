@@ -136,8 +136,8 @@ impl Inbox {
         in_time(self.0.store.release(lease, now)).await
     }
 
-    pub(crate) async fn next_due(&self) -> Result<Option<UnixMillis>, StoreError> {
-        in_time(self.0.store.next_due(self.source())).await
+    pub(crate) async fn next_due(&self, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
+        in_time(self.0.store.next_due(self.source(), now)).await
     }
 
     pub(crate) async fn prune(

@@ -83,4 +83,4 @@ pub use self::port::{InboxLog, InboxStore};
 pub use self::record::{Failure, MessageState, Record};
 pub use self::request::StoredRequest;
 pub use crate::dedupe::InvalidSource;
-pub use crate::work::{LeaseToken, WorkListener, WorkSignal};
+pub use crate::work::{LONGEST_LEASE, LeaseToken, WorkListener, WorkSignal};

@@ -36,13 +36,21 @@ use crate::work::WorkListener;
 /// 8. `release` makes the message due at once and takes the attempt back.
 /// 9. [`next_due`](Self::next_due) is never later than the first time at which a `lease` would hand
 ///    something out, if nothing else happens.
-/// 10. [`prune`](Self::prune) deletes messages of one source that have been over since before
+/// 10. A clock that was ahead for a while leaves nothing stuck: `lease` first dates anew what lies
+///     beyond the longest possible time from `now`. A message that was never tried is due at once,
+///     whatever its date, and so is one that was tried and is dated later than
+///     [`RetryPolicy::LONGEST_WAIT`] from `now`. A lease that is to end later than [`LONGEST_LEASE`]
+///     from `now` ends at `until`: if its holder lives, it was the clock that was set back, and the
+///     holder has a lease's time to renew it.
+/// 11. [`prune`](Self::prune) deletes messages of one source that have been over since before
 ///     `before`, with their names, but none whose names are still taken at `now`: no more than asked
 ///     for, and all of them if it is called until it answers with fewer.
-/// 11. Whatever was acknowledged is there after a restart.
+/// 12. Whatever was acknowledged is there after a restart.
 ///
 /// `tower_auth_sync::testing::inbox_store_tests!` checks each point but the last.
 ///
+/// [`RetryPolicy::LONGEST_WAIT`]: crate::retry::RetryPolicy::LONGEST_WAIT
+/// [`LONGEST_LEASE`]: super::LONGEST_LEASE
 /// [`Ticket::keep`]: crate::dedupe::Ticket::keep
 /// [`Failure::Lapsed`]: super::Failure::Lapsed
 pub trait InboxStore: Send + Sync + 'static {
@@ -105,8 +113,8 @@ pub trait InboxStore: Send + Sync + 'static {
         now: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns when the next message of `source` can be leased, which may be in the past; `None` if
-    /// there is none to wait for.
+    /// Returns when, as seen at `now`, the next message of `source` can be leased, which may be in the
+    /// past; `None` if there is none to wait for.
     ///
     /// # Errors
     ///
@@ -114,6 +122,7 @@ pub trait InboxStore: Send + Sync + 'static {
     fn next_due(
         &self,
         source: &str,
+        now: UnixMillis,
     ) -> impl Future<Output = Result<Option<UnixMillis>, StoreError>> + Send;
 
     /// Deletes up to `max` messages of `source` that have been over since before `before`, and

@@ -203,7 +203,7 @@ impl InboxStore for Silent {
         pending().await
     }
 
-    async fn next_due(&self, _: &str) -> Result<Option<UnixMillis>, StoreError> {
+    async fn next_due(&self, _: &str, _: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
         pending().await
     }
 
@@ -265,7 +265,7 @@ async fn a_store_that_says_nothing_has_failed_after_five_seconds() {
             inbox.settle(&lease, Outcome::Done, now).await.err(),
             inbox.extend(&lease, now).await.err(),
             inbox.release(&lease, now).await.err(),
-            inbox.next_due().await.err(),
+            inbox.next_due(now).await.err(),
             inbox.prune(now, now, max).await.err(),
         ]
     };

@@ -72,6 +72,11 @@ impl RetryPolicy {
     /// Longest single wait that a [custom schedule](Self::schedule) may ask for: 30 days.
     pub const MAX_WAIT: Duration = Duration::from_hours(30 * 24);
 
+    /// Longest time from a failed attempt to the next one, whatever the policy: 36 days, which are
+    /// [`MAX_WAIT`](Self::MAX_WAIT) and the jitter of a fifth. The 24 h that an endpoint can ask for
+    /// are less.
+    pub const LONGEST_WAIT: Duration = Duration::from_hours(36 * 24);
+
     /// Banata's schedule: at once, then after 5 min, 30 min, 2 h and 24 h; 5 attempts over
     /// 26 h 35 min.
     #[must_use]
@@ -330,6 +335,16 @@ mod tests {
                 wait: Duration::MAX
             })
         );
+    }
+
+    #[test]
+    fn no_attempt_is_due_later_than_after_the_longest_wait() {
+        let policy = RetryPolicy::schedule([RetryPolicy::MAX_WAIT]).unwrap();
+        let now = UnixMillis::from_millis(1_000);
+        for asked in [None, Some(Duration::MAX)] {
+            let due = policy.due_at(attempt(2), now, 1.0, asked).unwrap();
+            assert_eq!(due.saturating_since(now), RetryPolicy::LONGEST_WAIT);
+        }
     }
 
     #[test]

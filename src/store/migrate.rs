@@ -23,12 +23,19 @@ pub(crate) struct Port {
 pub(crate) type Script = (&'static str, Cow<'static, str>);
 
 impl Port {
-    pub(super) fn migrator(&self) -> Migrator {
+    /// Each script runs in a transaction of its own, or all run in the caller's.
+    pub(super) fn migrator(&self, in_own_transaction: bool) -> Migrator {
         let scripts = (1..).zip(self.scripts.iter());
         let migrations = scripts.map(|(version, (title, script))| {
             let title = Cow::Borrowed(*title);
             let script = AssertSqlSafe(script.clone().into_owned()).into_sql_str();
-            Migration::new(version, title, MigrationType::Simple, script, false)
+            Migration::new(
+                version,
+                title,
+                MigrationType::Simple,
+                script,
+                !in_own_transaction,
+            )
         });
         let mut migrator = Migrator::with_migrations(migrations.collect());
         migrator.dangerous_set_table_name(self.version_table.clone());

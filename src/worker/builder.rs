@@ -95,7 +95,8 @@ impl<S> WorkerBuilder<S> {
         self
     }
 
-    /// Sets how long a worker may hold a delivery before another may take it. Default: 60 s.
+    /// Sets how long a worker may hold a delivery before another may take it. Default: 60 s; 1 h at
+    /// most.
     ///
     /// Must exceed the [timeout](Self::timeout) by 10 s or more, the time it may take to record the
     /// outcome; otherwise a slow endpoint gets the same message from two workers at once.
@@ -163,8 +164,8 @@ impl<S> WorkerBuilder<S> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the lease does not exceed the timeout by 10 s, if the timeout or the poll
-    /// pause is zero, or if the extra roots hold no usable certificate.
+    /// [`ConfigError`] if the lease does not exceed the timeout by 10 s or is longer than 1 h, if the
+    /// timeout or the poll pause is zero, or if the extra roots hold no usable certificate.
     pub fn build(self) -> Result<Worker<S>, ConfigError>
     where
         S: DeliveryStore,
@@ -192,12 +193,7 @@ impl<S> WorkerBuilder<S> {
 }
 
 fn check(limits: &Limits, timeout: Duration) -> Result<(), ConfigError> {
-    if timeout.is_zero() {
-        return Err(ConfigError::ZeroTimeout);
-    }
-    if limits.poll.is_zero() {
-        return Err(ConfigError::ZeroPoll);
-    }
+    limits.check(timeout)?;
     let least = timeout.saturating_add(MARGIN);
     if limits.lease < least {
         return Err(ConfigError::LeaseTooShort {

@@ -29,6 +29,14 @@ pub enum ConfigError {
         /// The shortest lease.
         least: Duration,
     },
+    /// The lease is longer than any may be.
+    #[error("the lease of {lease:?} is too long: it must be {most:?} or less")]
+    LeaseTooLong {
+        /// The lease.
+        lease: Duration,
+        /// The longest lease: [`LONGEST_LEASE`](crate::delivery::LONGEST_LEASE).
+        most: Duration,
+    },
     /// Every attempt would fail.
     #[error("the timeout of an attempt is zero")]
     ZeroTimeout,

@@ -10,11 +10,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::config_error::ConfigError;
 use super::schedule::Schedule;
 use super::shutdown::{drain, finished, overdue};
 use crate::clock::UnixMillis;
 use crate::store_error::StoreError;
-use crate::work::WorkListener;
+use crate::work::{LONGEST_LEASE, WorkListener};
 
 /// What differs between workers: where the work comes from, and how it is done.
 pub(super) trait Job: Send + Sync + 'static {
@@ -72,6 +73,25 @@ pub(super) struct Limits {
     pub(super) poll: Duration,
     pub(super) drain: Duration,
     pub(super) retention: Duration,
+}
+
+impl Limits {
+    /// Refuses what no worker could run with, or what would make it ask without a pause.
+    pub(super) fn check(&self, timeout: Duration) -> Result<(), ConfigError> {
+        if timeout.is_zero() {
+            return Err(ConfigError::ZeroTimeout);
+        }
+        if self.poll.is_zero() {
+            return Err(ConfigError::ZeroPoll);
+        }
+        if self.lease > LONGEST_LEASE {
+            return Err(ConfigError::LeaseTooLong {
+                lease: self.lease,
+                most: LONGEST_LEASE,
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Runs a job.

@@ -28,7 +28,8 @@
 //!    fresh timestamp. `content-type` is `application/json`.
 //! 3. The endpoint's URL and every address behind its name are judged by the
 //!    [egress policy](crate::egress); nothing that it refuses is dialled.
-//! 4. One deadline covers the whole exchange, and no more than 16 KiB of the answer are read. No
+//! 4. One deadline covers the whole exchange, and no more than 16 KiB of the answer are read; of a
+//!    success 1 KiB is kept. No
 //!    redirect is followed, no proxy of the environment is used, nothing is sent twice.
 //! 5. 2xx is success. 410 disables the endpoint. Everything else, redirects too, is a failure and
 //!    tried again as the [retry policy](crate::retry) says; on 409, 429, 502, 503 and 504
@@ -42,8 +43,9 @@
 //! ([`retention`](WorkerBuilder::retention)).
 //!
 //! What is due is decided by the wall clock. One that is set ahead makes retries, and leases of
-//! attempts under way, run out sooner; one that is set back makes what waits wait by as much longer.
-//! What is stored afterwards goes out at once in either case. The clocks of machines that share a
+//! attempts under way, run out sooner; one that is set back makes retries wait by as much longer, up
+//! to [`LONGEST_WAIT`](crate::retry::RetryPolicy::LONGEST_WAIT). What was never tried goes out at once
+//! in either case, and a lease ends after a lease's time at the latest. The clocks of machines that share a
 //! store have to agree to half a lease, or an attempt under way is made a second time.
 //!
 //! Delivery is at least once: a worker that dies between 4 and 6 causes a second request with the

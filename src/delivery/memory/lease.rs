@@ -1,7 +1,9 @@
 //! Leasing and settling.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::state::{EndpointRow, Row, Slot, State};
 use crate::clock::UnixMillis;
@@ -10,9 +12,9 @@ use crate::delivery::health::Health;
 use crate::delivery::lease::{Lease, LeaseRequest, Outcome, Settled, Settlement};
 use crate::delivery::record::{Attempt, AttemptReport, DeliveryState};
 use crate::id::DeliveryId;
-use crate::retry::AttemptNumber;
+use crate::retry::{AttemptNumber, RetryPolicy};
 use crate::store_error::StoreError;
-use crate::work::LeaseToken;
+use crate::work::{LONGEST_LEASE, LeaseToken};
 
 /// A delivery that could be leased; in the order of leasing: first how many of its endpoint's are
 /// ahead of it or under way.
@@ -20,6 +22,7 @@ type Candidate = (usize, Slot);
 
 impl State {
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> Vec<Lease> {
+        self.redate(request.now, request.until);
         self.end_lapsed(request.max_attempts, request.now);
         let mut candidates: Vec<Candidate> = self
             .endpoints
@@ -51,6 +54,35 @@ impl State {
             endpoint: Arc::clone(&self.endpoints[row.endpoint].endpoint),
             delivery: id,
         })
+    }
+
+    /// Dates anew what a clock that was ahead has dated.
+    fn redate(&mut self, now: UnixMillis, until: UnixMillis) {
+        let pending: Vec<_> = self.pending_ahead(now).cloned().collect();
+        for (.., id) in pending {
+            self.wait(&id, now);
+        }
+        let leased: Vec<_> = self.leased_ahead(now).cloned().collect();
+        for (.., id) in leased {
+            self.place(&id, DeliveryState::Leased, Some(until), None);
+        }
+        for row in &mut self.endpoints {
+            if row.is_paused_ahead(now) {
+                let endpoint = Arc::make_mut(&mut row.endpoint);
+                endpoint.health = endpoint.health.paused_until(None);
+            }
+        }
+    }
+
+    fn pending_ahead(&self, now: UnixMillis) -> impl Iterator<Item = &Slot> {
+        let tried = self.endpoints.iter().map(|row| &row.pending);
+        ahead(&self.untried, now, Duration::ZERO)
+            .chain(tried.flat_map(move |queue| ahead(queue, now, RetryPolicy::LONGEST_WAIT)))
+    }
+
+    fn leased_ahead(&self, now: UnixMillis) -> impl Iterator<Item = &Slot> {
+        let leased = self.endpoints.iter().map(|row| &row.leased);
+        leased.flat_map(move |queue| ahead(queue, now, LONGEST_LEASE))
     }
 
     /// Ends the deliveries whose lease lapsed and that nobody may lease again.
@@ -179,6 +211,10 @@ impl State {
     }
 
     pub(super) fn next_due(&self, per_endpoint: NonZeroU16, now: UnixMillis) -> Option<UnixMillis> {
+        let mut slots = self.pending_ahead(now).chain(self.leased_ahead(now));
+        if slots.next().is_some() || self.endpoints.iter().any(|row| row.is_paused_ahead(now)) {
+            return Some(now);
+        }
         let enabled = |row: &&EndpointRow| row.endpoint.status.is_enabled();
         let rows = self.endpoints.iter().filter(enabled);
         rows.filter_map(|row| row.next_due(per_endpoint, now)).min()
@@ -216,6 +252,10 @@ impl EndpointRow {
         self.endpoint.health.not_before().unwrap_or_default()
     }
 
+    fn is_paused_ahead(&self, now: UnixMillis) -> bool {
+        self.paused_until() > now.saturating_add(RetryPolicy::LONGEST_WAIT)
+    }
+
     fn next_due(&self, cap: NonZeroU16, now: UnixMillis) -> Option<UnixMillis> {
         let time = |slot: &Slot| slot.0;
         let due = if self.busy(now) < cap.get().into() {
@@ -228,4 +268,14 @@ impl EndpointRow {
         };
         due.map(|at| at.max(self.paused_until()))
     }
+}
+
+/// Returns what is dated more than `longest` after `now`.
+fn ahead(
+    queue: &BTreeSet<Slot>,
+    now: UnixMillis,
+    longest: Duration,
+) -> impl Iterator<Item = &Slot> {
+    let latest = now.saturating_add(longest);
+    queue.iter().rev().take_while(move |slot| slot.0 > latest)
 }

@@ -22,6 +22,8 @@ pub(super) struct State {
     ids: HashMap<MessageId, u64>,
     keys: HashMap<IdempotencyKey, u64>,
     pub(super) deliveries: HashMap<DeliveryId, Row>,
+    /// Pending deliveries that were never tried.
+    pub(super) untried: BTreeSet<Slot>,
 }
 
 pub(super) struct EndpointRow {
@@ -64,6 +66,7 @@ impl State {
             ids: HashMap::new(),
             keys: HashMap::new(),
             deliveries: HashMap::new(),
+            untried: BTreeSet::new(),
         }
     }
 
@@ -209,7 +212,7 @@ impl State {
         self.place(id, state, None, Some(now));
     }
 
-    /// The only way to change a delivery's state: keeps the endpoint's two queues in step.
+    /// The only way to change a delivery's state: keeps the queues in step.
     pub(super) fn place(
         &mut self,
         id: &DeliveryId,
@@ -224,9 +227,13 @@ impl State {
         let slot = |due_at| (due_at, row.event, id.clone());
         if let (Some(queue), Some(due_at)) = (endpoint.queue(row.state), row.due_at) {
             queue.remove(&slot(due_at));
+            self.untried.remove(&slot(due_at));
         }
         if let (Some(queue), Some(due_at)) = (endpoint.queue(state), due_at) {
             queue.insert(slot(due_at));
+            if state == DeliveryState::Pending && row.attempts == 0 {
+                self.untried.insert(slot(due_at));
+            }
         }
         (row.state, row.due_at, row.ended_at) = (state, due_at, ended_at);
     }

@@ -1,5 +1,6 @@
 //! A store for tests, demonstrations and messages that may be lost with the process.
 
+mod due;
 mod over;
 mod state;
 
@@ -128,8 +129,12 @@ impl InboxStore for MemoryInbox {
         Ok(())
     }
 
-    async fn next_due(&self, source: &str) -> Result<Option<UnixMillis>, StoreError> {
-        Ok(self.state().next_due(source))
+    async fn next_due(
+        &self,
+        source: &str,
+        now: UnixMillis,
+    ) -> Result<Option<UnixMillis>, StoreError> {
+        Ok(self.state().next_due(source, now))
     }
 
     async fn prune(

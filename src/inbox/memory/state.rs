@@ -1,7 +1,8 @@
 //! What is stored, and how it is found again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
+use super::due::Due;
 use super::over::Over;
 use crate::clock::UnixMillis;
 use crate::dedupe::{Key, Ticket};
@@ -31,7 +32,7 @@ pub(super) struct State {
     /// By ids that are not authentic.
     by_id: HashMap<Key, u64>,
     /// What is not over, of each source: by when a worker may take it.
-    due: HashMap<Box<str>, BTreeSet<(UnixMillis, u64)>>,
+    due: HashMap<Box<str>, Due>,
     over: Over,
     bytes: usize,
 }
@@ -156,11 +157,14 @@ impl State {
     }
 
     pub(super) fn lease(&mut self, source: &str, request: LeaseRequest) -> Vec<Lease> {
+        self.redate(source, request.now, request.until);
         let most = usize::from(request.max.get());
         let mut leases = Vec::new();
         // What has failed for good makes room for another look, at no more than is asked for.
         loop {
-            let due = self.due_by(source, request.now, most - leases.len());
+            let due = self.due.get(source);
+            let due = due.map(|due| due.until(request.now, most - leases.len()));
+            let due = due.unwrap_or_default();
             let mut failed = false;
             for number in due {
                 if self.kills_workers(number, request.max_attempts) {
@@ -176,12 +180,18 @@ impl State {
         }
     }
 
-    fn due_by(&self, source: &str, now: UnixMillis, most: usize) -> Vec<u64> {
-        let due = self.due.get(source).into_iter().flatten();
-        due.take_while(|(due_at, _)| *due_at <= now)
-            .map(|(_, number)| *number)
-            .take(most)
-            .collect()
+    /// Dates anew what a clock that was ahead has dated.
+    fn redate(&mut self, source: &str, now: UnixMillis, until: UnixMillis) {
+        let Some(due) = self.due.get(source) else {
+            return;
+        };
+        let (pending, leased) = (due.pending_ahead(now), due.leased_ahead(now));
+        for number in pending {
+            self.place(number, MessageState::Pending, now);
+        }
+        for number in leased {
+            self.place(number, MessageState::Leased, until);
+        }
     }
 
     /// Of a message that is due: whether its last lease has lapsed.
@@ -271,7 +281,7 @@ impl State {
         if let Some(row) = self.messages.get_mut(&number) {
             (row.state, row.due_at, row.ended_at) = (state, Some(due_at), None);
             let due = self.due.entry(row.source.clone()).or_default();
-            due.insert((due_at, number));
+            due.insert((due_at, number), state, row.attempts);
         }
     }
 
@@ -291,12 +301,14 @@ impl State {
         if let Some(due_at) = row.due_at
             && let Some(due) = self.due.get_mut(&row.source)
         {
-            due.remove(&(due_at, number));
+            due.remove((due_at, number));
         }
     }
 
-    pub(super) fn next_due(&self, source: &str) -> Option<UnixMillis> {
-        Some(self.due.get(source)?.first()?.0)
+    pub(super) fn next_due(&self, source: &str, now: UnixMillis) -> Option<UnixMillis> {
+        let due = self.due.get(source)?;
+        let is_ahead = !due.pending_ahead(now).is_empty() || !due.leased_ahead(now).is_empty();
+        if is_ahead { Some(now) } else { due.first() }
     }
 
     pub(super) fn prune(

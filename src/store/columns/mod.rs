@@ -1,5 +1,7 @@
 //! From columns to types, and back, in any SQL store.
 
+use std::time::Duration;
+
 use crate::clock::UnixMillis;
 use crate::store_error::StoreError;
 
@@ -17,6 +19,12 @@ pub(crate) fn unreadable(column: &'static str) -> StoreError {
 /// Integers in SQL are signed; the last 292 million years of what a `u64` can tell are one time.
 pub(crate) fn to_column(time: UnixMillis) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The latest date that a clock which is right can have given to something that lasts `longest`.
+#[cfg(any(feature = "sqlite", feature = "inbox"))]
+pub(crate) fn latest(now: UnixMillis, longest: Duration) -> i64 {
+    to_column(now.saturating_add(longest))
 }
 
 pub(crate) fn time(column: &'static str, value: i64) -> Result<UnixMillis, StoreError> {

@@ -18,10 +18,11 @@ use super::error::{is_torn, store_error};
 use crate::clock::UnixMillis;
 use crate::id::InboxId;
 use crate::inbox::{
-    Inbox, InboxLog, InboxStore, InvalidSource, Lease, LeaseRequest, NewMessage, Outcome, Received,
-    Record, WorkListener,
+    Inbox, InboxLog, InboxStore, InvalidSource, LONGEST_LEASE, Lease, LeaseRequest, NewMessage,
+    Outcome, Received, Record, WorkListener,
 };
-use crate::store::columns::{optional_time, to_column};
+use crate::retry::RetryPolicy;
+use crate::store::columns::{latest, optional_time, to_column};
 use crate::store::inbox::{LeasedRow, RecordRow, Settlement, fence, millis, readable};
 use crate::store::migrate::Port;
 use crate::store_error::StoreError;
@@ -66,6 +67,15 @@ impl InboxStore for PostgresStore {
 
     async fn lease(&self, source: &str, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
         let max_attempts = i64::from(request.max_attempts.get());
+        sqlx::query(REDATE)
+            .bind(source)
+            .bind(to_column(request.now))
+            .bind(latest(request.now, LONGEST_LEASE))
+            .bind(latest(request.now, RetryPolicy::LONGEST_WAIT))
+            .bind(to_column(request.until))
+            .execute(&self.pool)
+            .await
+            .map_err(store_error)?;
         sqlx::query(END_LAPSED)
             .bind(source)
             .bind(to_column(request.now))
@@ -113,9 +123,16 @@ impl InboxStore for PostgresStore {
         Ok(())
     }
 
-    async fn next_due(&self, source: &str) -> Result<Option<UnixMillis>, StoreError> {
+    async fn next_due(
+        &self,
+        source: &str,
+        now: UnixMillis,
+    ) -> Result<Option<UnixMillis>, StoreError> {
         let due: Option<i64> = sqlx::query_scalar(NEXT_DUE)
             .bind(source)
+            .bind(to_column(now))
+            .bind(latest(now, LONGEST_LEASE))
+            .bind(latest(now, RetryPolicy::LONGEST_WAIT))
             .fetch_one(&self.pool)
             .await
             .map_err(store_error)?;
@@ -282,6 +299,25 @@ SELECT
     known.body
 FROM counted LEFT JOIN known ON true";
 
+/// Messages that a clock that was ahead has dated. `$2` is the time, `$3` and `$4` are the latest
+/// times to which a lease and a wait can last.
+macro_rules! dated_ahead {
+    () => {
+        "SELECT seq FROM tas_inbox WHERE source = $1 AND attempt = 0 AND due_at > $2
+UNION ALL
+SELECT seq FROM tas_inbox WHERE source = $1 AND state = 'leased' AND due_at > $3
+UNION ALL
+SELECT seq FROM tas_inbox WHERE source = $1 AND due_at > $4"
+    };
+}
+
+const REDATE: &str = concat!(
+    "UPDATE tas_inbox SET due_at = CASE WHEN state = 'leased' THEN $5 ELSE $2 END
+WHERE seq IN (SELECT seq FROM tas_inbox WHERE seq IN (",
+    dated_ahead!(),
+    ") AND due_at > $2 FOR UPDATE SKIP LOCKED)"
+);
+
 const END_LAPSED: &str = "
 UPDATE tas_inbox
 SET state = 'failed', due_at = NULL, ended_at = $2, failure = 'lapsed', status = NULL
@@ -317,8 +353,11 @@ const RELEASE: &str = "
 UPDATE tas_inbox SET state = 'pending', due_at = $3, attempt = attempt - 1
 WHERE id = $1 AND fence = $2 AND state = 'leased'";
 
-const NEXT_DUE: &str = "
-SELECT min(due_at) FROM tas_inbox WHERE source = $1 AND due_at IS NOT NULL";
+const NEXT_DUE: &str = concat!(
+    "SELECT CASE WHEN EXISTS (",
+    dated_ahead!(),
+    ") THEN $2 ELSE (SELECT min(due_at) FROM tas_inbox WHERE source = $1 AND due_at IS NOT NULL) END"
+);
 
 /// Names that others have taken over meanwhile stay.
 const PRUNE: &str = "

@@ -11,7 +11,7 @@ impl PostgresStore {
         // The advisory lock belongs to the session: on a connection of its own it ends with this
         // future, even if that is dropped half-way.
         let mut session = self.pool.acquire().await.map_err(store_error)?.detach();
-        port.migrator()
+        port.migrator(true)
             .run_direct(None, &mut session, false)
             .await
             .map_err(|cause| port.error(cause, store_error))?;

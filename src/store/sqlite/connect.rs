@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
-use super::BUSY_TIMEOUT;
-use super::error::{is_unopenable, store_error};
+use super::error::{is_busy, is_damage, is_unopenable, store_error};
+use super::{BUSY_TIMEOUT, in_time};
 use crate::store_error::StoreError;
 
 /// A database that is to be opened.
@@ -21,8 +22,6 @@ pub(super) struct Target {
 enum Kind {
     /// Made if it is missing.
     File,
-    /// Not made.
-    ReadOnlyFile,
     Memory,
 }
 
@@ -35,25 +34,25 @@ pub(super) fn parse(address: &str) -> Result<Target, StoreError> {
         return Ok(file(Path::new(address)));
     }
     let options = SqliteConnectOptions::from_str(address).map_err(StoreError::address)?;
-    let kind = kind(address);
+    let kind = kind(address)?;
     Ok(Target { options, kind })
 }
 
 /// Reads of a `sqlite:` URL what the parsed options do not tell.
-fn kind(url: &str) -> Kind {
+fn kind(url: &str) -> Result<Kind, StoreError> {
     let (place, query) = url.split_once('?').unwrap_or((url, ""));
     let place = place.trim_start_matches(SCHEME);
-    let mode_is = |wanted: &str| {
+    let says = |name: &str, values: &[&str]| {
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-        pairs.any(|(name, mode)| name == "mode" && mode == wanted)
+        pairs.any(|(key, value)| key == name && values.contains(&&*value))
     };
-    if place.trim_start_matches("//") == MEMORY || mode_is("memory") {
-        Kind::Memory
-    } else if mode_is("ro") {
-        Kind::ReadOnlyFile
-    } else {
-        Kind::File
+    if says("mode", &["ro"]) || says("immutable", &["1", "true"]) {
+        return Err(StoreError::address(ReadOnly));
     }
+    if place.trim_start_matches("//") == MEMORY || says("mode", &["memory"]) {
+        return Ok(Kind::Memory);
+    }
+    Ok(Kind::File)
 }
 
 pub(super) fn file(path: &Path) -> Target {
@@ -65,9 +64,8 @@ pub(super) fn file(path: &Path) -> Target {
 
 /// Opens the connections for writing and for reading.
 pub(super) async fn open(target: Target) -> Result<(SqlitePool, SqlitePool), StoreError> {
-    let path = target.options.get_filename().to_path_buf();
     if target.kind == Kind::File {
-        create_private(&path);
+        create_private(target.options.get_filename());
     }
     let options = target
         .options
@@ -78,10 +76,7 @@ pub(super) async fn open(target: Target) -> Result<(SqlitePool, SqlitePool), Sto
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("cache_size", PAGE_CACHE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-    let writer = one_connection()
-        .connect_with(options.clone())
-        .await
-        .map_err(|cause| open_error(path, cause))?;
+    let writer = in_time(open_writer(&options)).await?;
     if target.kind == Kind::Memory {
         // Another connection would see another database.
         return Ok((writer.clone(), writer));
@@ -91,6 +86,20 @@ pub(super) async fn open(target: Target) -> Result<(SqlitePool, SqlitePool), Sto
         .test_before_acquire(false)
         .connect_lazy_with(options);
     Ok((writer, reader))
+}
+
+/// Opens the first connection, which switches a new file to the write-ahead log. Where several
+/// processes do that at once SQLite refuses all but one without waiting.
+async fn open_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    loop {
+        match one_connection().connect_with(options.clone()).await {
+            Err(cause) if is_busy(&cause) => tokio::time::sleep(BETWEEN_TRIES).await,
+            opened => {
+                let path = options.get_filename();
+                return opened.map_err(|cause| open_error(path.to_path_buf(), cause));
+            }
+        }
+    }
 }
 
 /// Makes the file, if it is missing, so that only its owner may read it: it holds secrets. SQLite
@@ -122,11 +131,14 @@ fn one_connection() -> SqlitePoolOptions {
 }
 
 fn open_error(path: PathBuf, cause: sqlx::Error) -> StoreError {
-    if is_unopenable(&cause) {
-        StoreError::address(CannotOpen { path, cause })
+    let make = if is_unopenable(&cause) {
+        StoreError::address
+    } else if is_damage(&cause) {
+        StoreError::corrupt
     } else {
-        store_error(cause)
-    }
+        return store_error(cause);
+    };
+    make(CannotOpen { path, cause })
 }
 
 /// The address is of a kind that the SQLite store does not take.
@@ -136,7 +148,12 @@ fn open_error(path: PathBuf, cause: sqlx::Error) -> StoreError {
 )]
 struct UnknownAddress;
 
-/// There is no database at the path, and none can be made.
+/// The address asks for a database that cannot be written to.
+#[derive(Debug, thiserror::Error)]
+#[error("a store has to write: take `mode=ro` and `immutable` out of its address")]
+struct ReadOnly;
+
+/// There is no usable database at the path, and none can be made.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot open {} as a SQLite database", path.display())]
 struct CannotOpen {
@@ -146,6 +163,9 @@ struct CannotOpen {
 }
 
 const SCHEME: &str = "sqlite:";
+
+/// As SQLite waits for a lock: short against the few milliseconds of a switch.
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 
 /// SQLite's own name, without `sqlite:` before it: as a path it would be a file of this name.
 const MEMORY: &str = ":memory:";

@@ -8,6 +8,7 @@ pub(crate) fn store_error(cause: sqlx::Error) -> StoreError {
     match &cause {
         E::Database(_) => match primary_code(&cause) {
             Some(CORRUPT | CONSTRAINT | MISMATCH | NOT_A_DATABASE) => StoreError::corrupt(cause),
+            Some(READ_ONLY) => StoreError::unavailable(ReadOnly(cause)),
             // A statement that does not fit the tables: they were never made, or were changed.
             Some(ERROR) => StoreError::migration(cause),
             _ => StoreError::unavailable(cause),
@@ -21,10 +22,31 @@ pub(crate) fn store_error(cause: sqlx::Error) -> StoreError {
 
 /// Returns whether trying again to open the same path is of no use.
 pub(super) fn is_unopenable(cause: &sqlx::Error) -> bool {
-    matches!(
-        primary_code(cause),
-        Some(PERM | CANT_OPEN | NOT_A_DATABASE | CORRUPT)
-    ) || matches!(cause, sqlx::Error::Configuration(_))
+    matches!(primary_code(cause), Some(PERM | CANT_OPEN | NOT_A_DATABASE))
+        || matches!(cause, sqlx::Error::Configuration(_))
+}
+
+/// The database cannot be written to.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the database is read-only: open it without `mode=ro` and `immutable`, and let this process write \
+     to its file and directory"
+)]
+struct ReadOnly(#[source] sqlx::Error);
+
+/// Returns whether the file is damaged, not just a row.
+pub(super) fn is_damage(cause: &sqlx::Error) -> bool {
+    matches!(primary_code(cause), Some(CORRUPT | NOT_A_DATABASE))
+}
+
+/// Returns whether another process was in the way at that moment.
+pub(super) fn is_busy(cause: &sqlx::Error) -> bool {
+    matches!(primary_code(cause), Some(BUSY | PROTOCOL))
+}
+
+/// Of a `ROLLBACK` that failed: whether there was nothing to undo.
+pub(super) fn is_without_transaction(cause: &sqlx::Error) -> bool {
+    primary_code(cause) == Some(ERROR)
 }
 
 /// The low byte of SQLite's result code, without the detail in the upper ones.
@@ -36,8 +58,11 @@ fn primary_code(cause: &sqlx::Error) -> Option<u32> {
 // <https://sqlite.org/rescode.html>
 const ERROR: u32 = 1;
 const PERM: u32 = 3;
+const BUSY: u32 = 5;
+const READ_ONLY: u32 = 8;
 const CORRUPT: u32 = 11;
 const CANT_OPEN: u32 = 14;
+const PROTOCOL: u32 = 15;
 const CONSTRAINT: u32 = 19;
 const MISMATCH: u32 = 20;
 const NOT_A_DATABASE: u32 = 26;

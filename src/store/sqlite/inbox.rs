@@ -12,18 +12,19 @@ use sqlx::{Sqlite, SqliteConnection, SqliteExecutor, query::Query};
 
 use self::sql::{
     DELETE_MESSAGES, DELETE_NAMES, END_LAPSED, EXTEND, FAILED, FIND, INSERT, INSERT_NAMES,
-    MARK_LEASED, NEXT_DUE, RELEASE, REQUEUE, SEEN_WITH_OTHER_BODY, SELECT_DUE, SELECT_OVER, SETTLE,
-    TAKEN,
+    MARK_LEASED, NEXT_DUE, REDATE, RELEASE, REQUEUE, SEEN_WITH_OTHER_BODY, SELECT_DUE, SELECT_OVER,
+    SETTLE, TAKEN,
 };
 use super::SqliteStore;
 use super::error::store_error;
 use crate::clock::UnixMillis;
 use crate::id::InboxId;
 use crate::inbox::{
-    Inbox, InboxLog, InboxStore, InvalidSource, Lease, LeaseRequest, NewMessage, Outcome, Received,
-    Record, WorkListener,
+    Inbox, InboxLog, InboxStore, InvalidSource, LONGEST_LEASE, Lease, LeaseRequest, NewMessage,
+    Outcome, Received, Record, WorkListener,
 };
-use crate::store::columns::{optional_time, to_column};
+use crate::retry::RetryPolicy;
+use crate::store::columns::{latest, optional_time, to_column};
 use crate::store::inbox::{LeasedRow, RecordRow, Settlement, fence, millis, readable};
 use crate::store::migrate::Port;
 use crate::store_error::StoreError;
@@ -56,6 +57,7 @@ impl SqliteStore {
 
 impl InboxStore for SqliteStore {
     async fn receive(&self, message: NewMessage, now: UnixMillis) -> Result<Received, StoreError> {
+        self.inner.integrity.check(self.reader()).await?;
         let mut write = self.write().await?;
         let conn = write.conn();
         if let Some(other_body) = taken(conn, &message, now).await? {
@@ -70,10 +72,9 @@ impl InboxStore for SqliteStore {
     }
 
     async fn lease(&self, source: &str, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+        self.inner.integrity.begin(self.reader());
         let mut write = self.write().await?;
-        end_lapsed(write.conn(), source, request).await?;
-        let due = select_due(write.conn(), source, request).await?;
-        mark_leased(write.conn(), &due, request.until).await?;
+        let due = self.noting(lease(write.conn(), source, request).await)?;
         write.commit().await?;
         Ok(readable(due))
     }
@@ -106,9 +107,16 @@ impl InboxStore for SqliteStore {
         Ok(())
     }
 
-    async fn next_due(&self, source: &str) -> Result<Option<UnixMillis>, StoreError> {
+    async fn next_due(
+        &self,
+        source: &str,
+        now: UnixMillis,
+    ) -> Result<Option<UnixMillis>, StoreError> {
         let due: Option<i64> = sqlx::query_scalar(NEXT_DUE)
             .bind(source)
+            .bind(to_column(now))
+            .bind(latest(now, LONGEST_LEASE))
+            .bind(latest(now, RetryPolicy::LONGEST_WAIT))
             .fetch_one(self.reader())
             .await
             .map_err(store_error)?;
@@ -266,6 +274,36 @@ async fn insert_names(
         .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
         .bind(number)
         .bind(ticket.body().cast_signed())
+        .execute(conn)
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
+async fn lease(
+    conn: &mut SqliteConnection,
+    source: &str,
+    request: LeaseRequest,
+) -> Result<Vec<LeasedRow>, StoreError> {
+    redate(conn, source, request).await?;
+    end_lapsed(conn, source, request).await?;
+    let due = select_due(conn, source, request).await?;
+    mark_leased(conn, &due, request.until).await?;
+    Ok(due)
+}
+
+/// Dates anew what a clock that was ahead has dated.
+async fn redate(
+    conn: &mut SqliteConnection,
+    source: &str,
+    request: LeaseRequest,
+) -> Result<(), StoreError> {
+    sqlx::query(REDATE)
+        .bind(source)
+        .bind(to_column(request.now))
+        .bind(latest(request.now, LONGEST_LEASE))
+        .bind(latest(request.now, RetryPolicy::LONGEST_WAIT))
+        .bind(to_column(request.until))
         .execute(conn)
         .await
         .map_err(store_error)?;

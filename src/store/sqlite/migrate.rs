@@ -9,7 +9,7 @@ impl SqliteStore {
     /// Brings one port's tables up to date, in one transaction.
     pub(crate) async fn migrate_port(&self, port: &Port) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        port.migrator()
+        port.migrator(false)
             .run_direct(None, write.conn(), false)
             .await
             .map_err(|cause| port.error(cause, store_error))?;

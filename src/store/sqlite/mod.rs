@@ -15,6 +15,18 @@
 //!   own, `tas_migrations_<port>`, so that an application's own sqlx migrations may live in the
 //!   same file.
 //!
+//! # When something fails
+//!
+//! * After a full disk or an I/O error the store goes on as soon as there is room again.
+//! * Opening waits as a write does: several processes may make one new file at once.
+//! * The first call of a store that emits, pings or leases looks through the tables named `tas_…`
+//!   for damaged pages. It waits 1 s for that at most; a large file is looked through beside the
+//!   work. Damage that this look or a worker's statement meets is logged as an error, once; from then
+//!   on [`ping`](crate::delivery::DeliveryStore::ping) says so and no event is taken
+//!   ([`StoreError::is_corrupt`]) until the store is opened again.
+//!   [`emit_in`](crate::delivery::Emitter::emit_in) writes to a connection of the caller's and does
+//!   not know of it.
+//!
 //! The file does not shrink when old events are [deleted](crate::delivery::DeliveryStore::prune): later
 //! ones take their room.
 //!
@@ -36,10 +48,12 @@ mod endpoints;
 mod error;
 #[cfg(feature = "inbox")]
 mod inbox;
+mod integrity;
 mod migrate;
 mod mirror;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::fmt;
 use std::path::Path;
@@ -47,10 +61,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::SqlitePool;
-use sqlx::{Sqlite, Transaction};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
-use self::error::store_error;
+use self::integrity::Integrity;
+use self::write::Write;
 
 pub use self::mirror::SqliteMirror;
 use crate::delivery::WorkSignal;
@@ -69,6 +83,7 @@ struct Inner {
     reader: SqlitePool,
     /// Held through each write transaction.
     turn: Mutex<()>,
+    integrity: Integrity,
     signal: WorkSignal,
     #[cfg(feature = "inbox")]
     inbox_signal: WorkSignal,
@@ -86,7 +101,9 @@ impl SqliteStore {
     ///
     /// [`StoreError::is_address`] if there can be no database at this place: a URL of another
     /// kind, a directory, a file that is not a database or may not be opened, a missing parent
-    /// directory (the cause names the path); otherwise as for [`migrate`](Self::migrate).
+    /// directory (the cause names the path), and if the URL says `mode=ro` or `immutable`, since a
+    /// store has to write; [`StoreError::is_corrupt`] if the file is damaged where its tables are
+    /// listed; otherwise as for [`migrate`](Self::migrate).
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
         Self::open_with(connect::parse(address)?).await
     }
@@ -124,6 +141,7 @@ impl SqliteStore {
                 writer,
                 reader,
                 turn: Mutex::new(()),
+                integrity: Integrity::default(),
                 signal: WorkSignal::new(),
                 #[cfg(feature = "inbox")]
                 inbox_signal: WorkSignal::new(),
@@ -146,14 +164,16 @@ impl SqliteStore {
     ///
     /// [`StoreError::is_future_migration`] if a newer version of this crate has been here (the
     /// cause names the versions), [`StoreError::is_migration`] if a table cannot be made or
-    /// changed, [`StoreError::is_unavailable`] if the database is locked, full or read-only.
+    /// changed, [`StoreError::is_unavailable`] if the database is locked, full or read-only (the
+    /// cause says what to change).
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.migrate_port(&delivery::DELIVERY).await?;
         #[cfg(feature = "verify")]
         self.migrate_port(&dedupe::DEDUPE).await?;
         #[cfg(feature = "inbox")]
         self.migrate_port(&inbox::INBOX).await?;
-        Ok(())
+        // Tables that are there already were only read.
+        self.write_nothing().await
     }
 
     /// Closes all connections; waits for those in use.
@@ -162,31 +182,33 @@ impl SqliteStore {
         self.inner.reader.close().await;
     }
 
+    /// Remembers a damaged database.
+    pub(crate) fn noting<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        done.inspect_err(|error| self.inner.integrity.note(error))
+    }
+
     /// Connections for reading.
     pub(crate) fn reader(&self) -> &SqlitePool {
         &self.inner.reader
     }
 
     /// Waits for this store's turn to write and begins a transaction.
-    ///
-    /// One limit covers both waits: while another process holds the file, those behind the first
-    /// in line would otherwise wait for its limit and then for their own.
     pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
-        tokio::time::timeout(BUSY_TIMEOUT, self.begin())
-            .await
-            .map_err(|_elapsed| StoreError::unavailable(Busy))?
+        in_time(self.begin()).await
     }
 
     async fn begin(&self) -> Result<Write<'_>, StoreError> {
         let turn = self.inner.turn.lock().await;
-        let tx = self
-            .inner
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(store_error)?;
-        Ok(Write { tx, _turn: turn })
+        Write::begin(&self.inner.writer, turn).await
     }
+}
+
+/// Bounds a wait for other writers, all its parts together: while another process holds the file,
+/// those behind the first in line would otherwise wait for its limit and then for their own.
+async fn in_time<T>(wait: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(BUSY_TIMEOUT, wait)
+        .await
+        .map_err(|_elapsed| StoreError::unavailable(Busy))?
 }
 
 /// A write could not begin in time.
@@ -200,25 +222,6 @@ impl fmt::Debug for SqliteStore {
         f.debug_struct("SqliteStore")
             .field("path", &path.get_filename())
             .finish_non_exhaustive()
-    }
-}
-
-/// A write transaction; undone when dropped before [`commit`](Self::commit).
-pub(crate) struct Write<'a> {
-    // Dropped first, so that the next writer finds the undoing already under way.
-    tx: Transaction<'static, Sqlite>,
-    _turn: MutexGuard<'a, ()>,
-}
-
-impl Write<'_> {
-    /// The connection on which the transaction runs.
-    pub(crate) fn conn(&mut self) -> &mut sqlx::SqliteConnection {
-        &mut self.tx
-    }
-
-    /// Makes the changes lasting.
-    pub(crate) async fn commit(self) -> Result<(), StoreError> {
-        self.tx.commit().await.map_err(store_error)
     }
 }
 

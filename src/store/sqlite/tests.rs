@@ -1,3 +1,8 @@
+mod damage;
+#[cfg(feature = "inbox")]
+mod full;
+mod opening;
+
 use std::error::Error;
 
 use tempfile::TempDir;
@@ -209,18 +214,49 @@ async fn a_script_that_was_changed_after_its_release_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_read_only_database_is_unavailable_not_broken() {
+async fn an_address_that_does_not_let_a_store_write_is_refused() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
     SqliteStore::open(&path).await.unwrap().close().await;
-    let url = format!("sqlite://{}?mode=ro", path.display());
-    let store = SqliteStore::connect(&url).await.unwrap();
-    let mut write = store.write().await.unwrap();
-    let refused = sqlx::query("DELETE FROM tas_events")
-        .execute(write.conn())
-        .await;
-    let error = store_error(refused.unwrap_err());
-    assert!(error.is_unavailable(), "{}", chain(&error));
+    for query in [
+        "mode=ro",
+        "cache=private&mode=ro",
+        "mode=ro&mode=rwc",
+        "m%6fde=r%6f",
+        "immutable=1",
+        "immutable=true",
+        "mode=rwc&immutable=1",
+    ] {
+        let url = format!("sqlite://{}?{query}", path.display());
+        let error = SqliteStore::connect(&url).await.unwrap_err();
+        assert!(error.is_address(), "{query}: {}", chain(&error));
+        let said = chain(&error);
+        assert!(
+            said.contains("mode=ro") && said.contains("immutable"),
+            "{said}"
+        );
+    }
+    for query in ["mode=rw", "mode=rwc", "immutable=0", "immutable=false"] {
+        let url = format!("sqlite://{}?{query}", path.display());
+        SqliteStore::connect(&url).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_pool_that_does_not_let_a_store_write_is_refused_by_migrate() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("a.db");
+    SqliteStore::open(&path).await.unwrap().close().await;
+    let read_only = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(&path)
+        .read_only(true);
+    let store = SqliteStore::from_pool(SqlitePool::connect_with(read_only).await.unwrap());
+    let error = store.migrate().await.unwrap_err();
+    let said = chain(&error);
+    assert!(
+        error.is_unavailable() && said.contains("read-only"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

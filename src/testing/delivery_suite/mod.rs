@@ -69,6 +69,10 @@ macro_rules! __delivery_store_tests {
             a_released_delivery_is_due_at_once_and_the_attempt_is_not_counted
             the_next_due_time_is_told
             workers_that_lease_at_once_share_nothing
+            what_a_clock_that_was_ahead_stored_is_due_at_once
+            a_retry_is_due_at_once_only_beyond_the_longest_wait
+            a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time
+            a_clock_that_is_set_back_runs_nothing_twice
         }
         $crate::__delivery_store_tests! { @cases $make, settle;
             attempts_are_logged_and_a_retry_is_due_at_its_time
@@ -83,6 +87,7 @@ macro_rules! __delivery_store_tests {
             of_several_pauses_the_latest_counts
             a_lapsed_lease_is_not_taken_over_during_a_pause
             a_success_ends_a_pause
+            a_pause_of_a_clock_that_was_ahead_is_over
         }
         $crate::__delivery_store_tests! { @cases $make, prune;
             what_is_over_is_deleted_with_its_deliveries_attempts_and_key

@@ -14,7 +14,7 @@ async fn prune(store: &impl Store, before: u64) -> usize {
     store.prune(at(before), MANY).await.unwrap()
 }
 
-/// Contract 11.
+/// Contract 12.
 pub async fn what_is_over_is_deleted_with_its_deliveries_attempts_and_key(store: impl Store) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![keyed("msg_1", "key")], 0).await;
@@ -41,7 +41,7 @@ pub async fn what_is_over_is_deleted_with_its_deliveries_attempts_and_key(store:
     assert_eq!(prune(&store, 2).await, 0);
 }
 
-/// Contract 11: the age of its end counts, not only of its beginning.
+/// Contract 12: the age of its end counts, not only of its beginning.
 pub async fn what_ended_lately_is_kept_however_old_the_event(store: impl Store) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
@@ -51,7 +51,7 @@ pub async fn what_ended_lately_is_kept_however_old_the_event(store: impl Store) 
     assert_eq!(prune(&store, 102).await, 1);
 }
 
-/// Contract 11: one unfinished delivery keeps its event and the others.
+/// Contract 12: one unfinished delivery keeps its event and the others.
 pub async fn what_is_still_to_be_delivered_is_kept_however_old(store: impl Store) {
     let one = endpoint(&store, "one").await;
     endpoint(&store, "two").await;
@@ -75,7 +75,7 @@ pub async fn what_is_still_to_be_delivered_is_kept_however_old(store: impl Store
     assert_eq!(prune(&store, 9_999).await, 1);
 }
 
-/// Contract 11: events that nobody got are over as well.
+/// Contract 12: events that nobody got are over as well.
 pub async fn skipped_cancelled_and_unwanted_events_are_deleted_in_time(store: impl Store) {
     let one = endpoint(&store, "one").await;
     let picky = new_endpoint("two").with_filter("session.*".parse().unwrap());
@@ -94,7 +94,7 @@ pub async fn skipped_cancelled_and_unwanted_events_are_deleted_in_time(store: im
     );
 }
 
-/// Contract 11: in batches.
+/// Contract 12: in batches.
 pub async fn no_more_is_deleted_at_once_than_asked_for(store: impl Store) {
     let ids = (0..7).map(|n| event(&format!("msg_{n}")));
     enqueue(&store, ids.collect(), 0).await;

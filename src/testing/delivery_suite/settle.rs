@@ -10,7 +10,7 @@ use super::{
 };
 use crate::delivery::{
     AttemptReport, DeliveryState, DisabledBecause, EndpointStatus, FailureReason, Health, Lease,
-    MAX_RESPONSE, Outcome, Settlement,
+    MAX_RESPONSE, MAX_SUCCESS_RESPONSE, Outcome, Settlement,
 };
 
 /// Contract 7.
@@ -63,19 +63,29 @@ pub async fn an_attempt_that_was_never_answered_keeps_its_reason(store: impl Sto
 pub async fn of_a_long_answer_only_the_beginning_is_kept(store: impl Store) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
-    let lease = lease_one(&store, 0).await;
-    let report = AttemptReport {
-        response: vec![b'x'; MAX_RESPONSE + 1].into(),
-        ..report(1, 200)
-    };
-    let settlement = Settlement {
-        report,
-        outcome: Outcome::Delivered,
-        not_before: None,
-    };
-    store.settle(&lease, settlement, at(1)).await.unwrap();
-    let attempts = store.attempts(&lease.delivery).await.unwrap();
-    assert_eq!(attempts[0].report.response.len(), MAX_RESPONSE);
+    for (secs, status, outcome) in [
+        (0, 500, Outcome::Retry { at: at(1) }),
+        (1, 200, Outcome::Delivered),
+    ] {
+        let lease = lease_one(&store, secs).await;
+        let report = AttemptReport {
+            response: vec![b'x'; MAX_RESPONSE + 1].into(),
+            ..report(secs, status)
+        };
+        let settlement = Settlement {
+            report,
+            outcome,
+            not_before: None,
+        };
+        store.settle(&lease, settlement, at(secs)).await.unwrap();
+    }
+    let done = delivery(&store, "msg_1").await;
+    let attempts = store.attempts(&done.id).await.unwrap();
+    let kept = attempts.iter().map(|one| one.report.response.len());
+    assert_eq!(
+        kept.collect::<Vec<_>>(),
+        [MAX_RESPONSE, MAX_SUCCESS_RESPONSE]
+    );
 }
 
 /// Contract 8.
@@ -229,6 +239,17 @@ pub async fn a_lapsed_lease_is_not_taken_over_during_a_pause(store: impl Store) 
     let next = store.next_due(NonZeroU16::MIN, at(1)).await.unwrap();
     assert_eq!(next, Some(at(10 * LEASE)));
     assert_eq!(lease(&store, 10 * LEASE).await.len(), 2);
+}
+
+/// Contract 11.
+pub async fn a_pause_of_a_clock_that_was_ahead_is_over(store: impl Store) {
+    endpoint(&store, "one").await;
+    enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
+    let first = store.lease(request(1, 100, 0)).await.unwrap().remove(0);
+    put_off(&store, &first, 400 * DAY, 0).await;
+    let next = store.next_due(NonZeroU16::MIN, at(1)).await.unwrap();
+    assert!(next.is_some_and(|next| next <= at(1)));
+    assert_eq!(events_of(&lease(&store, 1).await), ["msg_2"]);
 }
 
 /// Contract 7.

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::{
-    LEASE, SOURCE, Store, assert_lost, at, bodies, lease, lease_one, receive, record, request,
-    settle, signed, state, store_new,
+    DAY, LEASE, SOURCE, Store, assert_lost, at, bodies, end, lease, lease_one, receive, record,
+    request, settle, signed, state, store_new,
 };
 use crate::inbox::{Failure, MessageState, Outcome, StoredRequest};
-use crate::retry::AttemptNumber;
+use crate::retry::{AttemptNumber, RetryPolicy};
 
 /// Contract 4 and 5.
 pub async fn a_lease_carries_the_request_as_it_was_stored(store: impl Store) {
@@ -60,7 +60,7 @@ pub async fn a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token(store:
 pub async fn due_messages_are_leased_earliest_first_and_then_in_order_of_arrival(
     store: impl Store,
 ) {
-    for (id, secs) in [("late", 9), ("c", 1), ("a", 1), ("b", 1), ("first", 0)] {
+    for (id, secs) in [("late", 8), ("c", 1), ("a", 1), ("b", 1), ("first", 0)] {
         store_new(&store, id, secs).await;
     }
     let mut order = Vec::new();
@@ -68,8 +68,7 @@ pub async fn due_messages_are_leased_earliest_first_and_then_in_order_of_arrival
         order.extend(store.lease(SOURCE, request(1, 8)).await.unwrap());
     }
     assert_eq!(bodies(&order), ["first", "c", "a", "b"]);
-    assert!(lease(&store, 8).await.is_empty());
-    assert_eq!(bodies(&lease(&store, 9).await), ["late"]);
+    assert_eq!(bodies(&lease(&store, 8).await), ["late"]);
 }
 
 /// Contract 4: also within one answer.
@@ -94,7 +93,8 @@ pub async fn a_message_that_kills_its_workers_fails_in_the_end(store: impl Store
     assert_eq!(found.state, MessageState::Failed);
     assert_eq!(found.failure, Some(Failure::Lapsed));
     assert_eq!(found.ended_at, Some(at(5 * LEASE)));
-    assert_eq!(store.next_due(SOURCE).await.unwrap(), None);
+    let next = store.next_due(SOURCE, at(5 * LEASE));
+    assert_eq!(next.await.unwrap(), None);
 }
 
 /// Contract 4 and 5: those that have failed do not take the place of others.
@@ -125,7 +125,8 @@ pub async fn an_extended_lease_lives_longer(store: impl Store) {
     store_new(&store, "a", 0).await;
     let held = lease_one(&store, 0).await;
     store.extend(&held, at(2 * LEASE)).await.unwrap();
-    assert_eq!(store.next_due(SOURCE).await.unwrap(), Some(at(2 * LEASE)));
+    let next = store.next_due(SOURCE, at(1));
+    assert_eq!(next.await.unwrap(), Some(at(2 * LEASE)));
     assert!(lease(&store, 2 * LEASE - 1).await.is_empty());
     lease_one(&store, 2 * LEASE).await;
     assert_lost(&store, &held, 2 * LEASE).await;
@@ -146,7 +147,7 @@ pub async fn a_released_message_is_due_at_once_and_the_attempt_is_not_counted(st
 
 /// Contract 9.
 pub async fn the_next_due_time_is_told(store: impl Store) {
-    let next = async || store.next_due(SOURCE).await.unwrap();
+    let next = async || store.next_due(SOURCE, at(5)).await.unwrap();
     assert_eq!(next().await, None);
     store_new(&store, "a", 5).await;
     store_new(&store, "b", 3).await;
@@ -177,5 +178,75 @@ pub async fn workers_that_lease_at_once_share_nothing(store: impl Store) {
     leases.extend(lease(&store, 0).await);
     let ids: HashSet<_> = leases.iter().map(|lease| lease.id.clone()).collect();
     assert_eq!((leases.len(), ids.len()), (40, 40));
-    assert_eq!(store.next_due(SOURCE).await.unwrap(), Some(at(LEASE)));
+    let next = store.next_due(SOURCE, at(0));
+    assert_eq!(next.await.unwrap(), Some(at(LEASE)));
+}
+
+/// Contract 10.
+pub async fn what_a_clock_that_was_ahead_stored_is_due_at_once(store: impl Store) {
+    for ahead in [1, 60, DAY, 400 * DAY] {
+        let id = store_new(&store, &ahead.to_string(), ahead).await;
+        let next = store.next_due(SOURCE, at(0)).await.unwrap();
+        assert!(next.is_some_and(|next| next <= at(0)), "{ahead} s");
+        let lease = lease_one(&store, 0).await;
+        assert_eq!(lease.id, id, "{ahead} s");
+        settle(&store, &lease, Outcome::Done, 0).await;
+    }
+    let released = store_new(&store, "released", 0).await;
+    let lease = lease_one(&store, 0).await;
+    store.release(&lease, at(DAY)).await.unwrap();
+    assert_eq!(lease_one(&store, 1).await.id, released);
+}
+
+/// Contract 10: what a policy can have asked for is waited for.
+pub async fn a_retry_is_due_at_once_only_beyond_the_longest_wait(store: impl Store) {
+    let id = store_new(&store, "a", 0).await;
+    let longest = RetryPolicy::LONGEST_WAIT.as_secs();
+    let failure = Failure::Error;
+    let first = lease_one(&store, 0).await;
+    let retry = |secs| Outcome::Retry {
+        at: at(secs),
+        failure,
+    };
+    settle(&store, &first, retry(longest), 0).await;
+    assert!(lease(&store, 0).await.is_empty());
+    assert!(lease(&store, longest - 1).await.is_empty());
+    let second = lease_one(&store, longest).await;
+    // By a clock that is a year ahead.
+    settle(&store, &second, retry(400 * DAY), 399 * DAY).await;
+    let next = store.next_due(SOURCE, at(longest)).await.unwrap();
+    assert!(next.is_some_and(|next| next <= at(longest)));
+    assert_eq!(lease_one(&store, longest).await.id, id);
+}
+
+/// Contract 10.
+pub async fn a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time(store: impl Store) {
+    for ahead in [2 * 3600, DAY, 400 * DAY] {
+        store_new(&store, &ahead.to_string(), ahead).await;
+        let dead = lease_one(&store, ahead).await;
+        assert!(lease(&store, 0).await.is_empty(), "{ahead} s");
+        let next = store.next_due(SOURCE, at(0)).await.unwrap();
+        assert!(next.is_some_and(|next| next <= at(LEASE)), "{ahead} s");
+        let taken_over = lease_one(&store, LEASE).await;
+        assert_eq!(taken_over.attempt, dead.attempt.next());
+        assert_lost(&store, &dead, LEASE).await;
+        settle(&store, &taken_over, Outcome::Done, LEASE).await;
+    }
+}
+
+/// Contract 4 and 10.
+pub async fn a_clock_that_is_set_back_runs_nothing_twice(store: impl Store) {
+    let handled = end(&store, "handled", Outcome::Done, DAY).await;
+    let running = store_new(&store, "running", DAY).await;
+    let held = lease_one(&store, DAY).await;
+    assert!(lease(&store, 0).await.is_empty());
+    store.extend(&held, at(LEASE + 30)).await.unwrap();
+    assert!(lease(&store, LEASE).await.is_empty());
+    settle(&store, &held, Outcome::Done, LEASE).await;
+    for secs in [LEASE, DAY, 2 * DAY] {
+        assert!(lease(&store, secs).await.is_empty());
+    }
+    for id in [handled, running] {
+        assert_eq!(state(&store, &id).await, MessageState::Done);
+    }
 }

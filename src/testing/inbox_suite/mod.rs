@@ -73,6 +73,10 @@ macro_rules! __inbox_store_tests {
             a_released_message_is_due_at_once_and_the_attempt_is_not_counted
             the_next_due_time_is_told
             workers_that_lease_at_once_share_nothing
+            what_a_clock_that_was_ahead_stored_is_due_at_once
+            a_retry_is_due_at_once_only_beyond_the_longest_wait
+            a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time
+            a_clock_that_is_set_back_runs_nothing_twice
         }
         $crate::__inbox_store_tests! { @cases $make, settle;
             a_message_that_was_handled_is_over_and_its_request_erased

@@ -20,7 +20,7 @@ async fn prune(store: &impl Store, before: u64, now: u64) -> usize {
     pruned.unwrap()
 }
 
-/// Contract 10.
+/// Contract 11.
 pub async fn what_has_been_over_for_long_is_deleted_with_its_names(store: impl Store) {
     let done = end(&store, "done", Outcome::Done, 10).await;
     let failed = end(&store, "failed", FAILED, 10).await;
@@ -35,7 +35,7 @@ pub async fn what_has_been_over_for_long_is_deleted_with_its_names(store: impl S
     store_new(&store, "failed", 11).await;
 }
 
-/// Contract 2 and 10.
+/// Contract 2 and 11.
 pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl Store) {
     let id = end(&store, "a", Outcome::Done, 0).await;
     let last = at(KEEP).saturating_sub(Duration::from_millis(1));
@@ -57,7 +57,7 @@ pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl Store) {
     assert_eq!(prune(&store, KEEP, WINDOW).await, 1);
 }
 
-/// Contract 10.
+/// Contract 11.
 pub async fn what_waits_or_ended_lately_is_kept_however_old(store: impl Store) {
     let id = store_new(&store, "a", 0).await;
     assert_eq!(prune(&store, 90 * DAY, 90 * DAY).await, 0);
@@ -68,7 +68,7 @@ pub async fn what_waits_or_ended_lately_is_kept_however_old(store: impl Store) {
     record(&store, &id).await;
 }
 
-/// Contract 10.
+/// Contract 11.
 pub async fn of_another_source_nothing_is_deleted(store: impl Store) {
     end(&store, "a", Outcome::Done, 0).await;
     let far = at(90 * DAY);
@@ -77,7 +77,7 @@ pub async fn of_another_source_nothing_is_deleted(store: impl Store) {
     assert_eq!(prune(&store, 90 * DAY, 90 * DAY).await, 1);
 }
 
-/// Contract 10.
+/// Contract 11.
 pub async fn no_more_is_deleted_at_once_than_asked_for(store: impl Store) {
     for number in 0..5 {
         end(&store, &number.to_string(), Outcome::Done, 0).await;

@@ -105,7 +105,7 @@ pub async fn two_sources_share_neither_names_nor_work(store: impl Store) {
     assert_eq!(receive(&store, other, 0).await, NEW);
 
     assert_eq!(bodies(&lease(&store, 0).await), ["a"]);
-    assert_eq!(store.next_due("other").await.unwrap(), Some(START));
+    assert_eq!(store.next_due("other", START).await.unwrap(), Some(START));
     let leases = store.lease("other", request(100, 0)).await.unwrap();
     assert_eq!(bodies(&leases), ["of the other"]);
 }

@@ -84,7 +84,7 @@ impl InboxWorkerBuilder {
     }
 
     /// Sets how long a message stays with a worker that no longer answers. Default: 60 s; at least
-    /// 10 s.
+    /// 10 s, 1 h at most.
     ///
     /// While the handler runs the lease is renewed at half time, so that it may be shorter than the
     /// [timeout](Self::timeout).
@@ -129,14 +129,10 @@ impl InboxWorkerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the lease is shorter than 10 s, or if the timeout or the poll pause is zero.
+    /// [`ConfigError`] if the lease is shorter than 10 s or longer than 1 h, or if the timeout or the
+    /// poll pause is zero.
     pub fn build(self) -> Result<InboxWorker, ConfigError> {
-        if self.timeout.is_zero() {
-            return Err(ConfigError::ZeroTimeout);
-        }
-        if self.limits.poll.is_zero() {
-            return Err(ConfigError::ZeroPoll);
-        }
+        self.limits.check(self.timeout)?;
         if self.limits.lease < MARGIN {
             return Err(ConfigError::LeaseTooShortToRenew {
                 lease: self.limits.lease,

@@ -164,8 +164,8 @@ impl Job for Runner {
         }
     }
 
-    async fn next_due(&self, _now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
-        self.inbox.next_due().await
+    async fn next_due(&self, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
+        self.inbox.next_due(now).await
     }
 
     async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {

@@ -342,7 +342,7 @@ async fn a_handler_that_takes_longer_than_a_lease_keeps_its_message() {
     run.await.unwrap();
     other.await.unwrap();
     assert_eq!(runs.load(Ordering::Relaxed), 1);
-    assert_eq!(inbox.next_due().await.unwrap(), None);
+    assert_eq!(inbox.next_due(NOW).await.unwrap(), None);
     assert_eq!(failed(&inbox).await, []);
 }
 
@@ -374,7 +374,7 @@ async fn taken_over(end: impl Fn(Arc<Notify>) + Send) -> (InboxSummary, Inbox) {
 async fn the_outcome_of_a_worker_that_lost_its_lease_is_discarded() {
     let (summary, inbox) = taken_over(|go_on| go_on.notify_one()).await;
     assert_eq!((summary.done, summary.unrecorded), (0, 1));
-    let due = inbox.next_due().await.unwrap();
+    let due = inbox.next_due(NOW).await.unwrap();
     assert!(due.is_some_and(|due| due > NOW), "the retry stands");
 }
 
@@ -414,7 +414,7 @@ async fn a_worker_that_is_told_to_stop_lets_handlers_finish_up_to_the_limit() {
         stop.cancel();
         run.await.unwrap();
         assert_eq!(stopped.elapsed().as_secs(), takes.min(20));
-        let left = inbox.next_due().await.unwrap();
+        let left = inbox.next_due(NOW).await.unwrap();
         assert_eq!(left.is_none(), finished);
     }
 }

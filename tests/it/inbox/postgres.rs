@@ -177,3 +177,49 @@ async fn storing_handling_and_deleting_do_not_wait_for_each_other_in_a_circle() 
     }
     working.join_all().await;
 }
+
+/// Ends the connection that changes a message, in its `COMMIT`.
+const DIE_IN_COMMIT: &str = "
+CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_terminate_backend(pg_backend_pid());
+    PERFORM pg_sleep(9);
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER die AFTER INSERT OR UPDATE ON tas_inbox
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()";
+
+const LIVE: &str = "DROP TRIGGER die ON tas_inbox; DROP FUNCTION die";
+
+#[tokio::test]
+async fn a_connection_that_dies_in_its_commit_is_replaced() {
+    let Some(url) = servers::postgres().await else {
+        return;
+    };
+    let admin = PgPool::connect(&url).await.unwrap();
+    // Not even a test of the connections helps.
+    let untested = sqlx::postgres::PgPoolOptions::new().test_before_acquire(false);
+    let untested = untested.max_connections(1).connect(&url).await.unwrap();
+    let own = PostgresStore::connect(&url).await.unwrap();
+    for (name, store) in [
+        ("own", own),
+        ("untested", PostgresStore::from_pool(untested)),
+    ] {
+        let inbox = store.inbox("crm").unwrap();
+        let handler = post(async || StatusCode::NO_CONTENT);
+        let worker = InboxWorker::builder(inbox.clone(), handler)
+            .build()
+            .unwrap();
+        for round in 0..3 {
+            let id = format!("{name}_{round}");
+            sqlx::raw_sql(DIE_IN_COMMIT).execute(&admin).await.unwrap();
+            assert_eq!(send_for_status(&inbox, &id, &SystemClock).await, 503);
+            sqlx::raw_sql(LIVE).execute(&admin).await.unwrap();
+            assert_eq!(send_for_status(&inbox, &id, &SystemClock).await, 202);
+            sqlx::raw_sql(DIE_IN_COMMIT).execute(&admin).await.unwrap();
+            worker.run_due().await.unwrap_err();
+            sqlx::raw_sql(LIVE).execute(&admin).await.unwrap();
+            assert_eq!(worker.run_due().await.unwrap().done, 1);
+        }
+    }
+}

@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_auth_sync::clock::Clock;
 use tower_auth_sync::delivery::{
-    DeliveryState, DisabledBecause, EndpointStatus, EndpointStore, FailureReason, MAX_RESPONSE,
+    DeliveryState, DisabledBecause, EndpointStatus, EndpointStore, FailureReason,
+    MAX_SUCCESS_RESPONSE,
 };
 use tower_auth_sync::egress::EgressPolicy;
 
@@ -314,14 +315,14 @@ async fn a_clock_set_back_during_an_attempt_does_not_lose_its_outcome() {
 }
 
 #[tokio::test]
-async fn of_an_endless_answer_16_kib_are_kept() {
+async fn of_an_endless_answer_of_success_1_kib_is_kept() {
     let world = World::new();
     let receiver = Receiver::start([Reply::Endless]).await;
     world.endpoint(receiver.url()).await;
     let event = world.emit().await;
     assert_eq!(world.deliver_due().await.delivered, 1);
     let attempts = world.attempts(&event).await;
-    assert_eq!(attempts[0].report.response.len(), MAX_RESPONSE);
+    assert_eq!(attempts[0].report.response.len(), MAX_SUCCESS_RESPONSE);
 }
 
 #[tokio::test]

@@ -15,17 +15,18 @@ use sqlx::sqlite::SqlitePool;
 use super::super::endpoints::{disable_unreadable, select_by_number};
 use super::super::error::store_error;
 use crate::clock::UnixMillis;
-use crate::delivery::{Endpoint, Lease, LeaseRequest, LeaseToken};
+use crate::delivery::{Endpoint, LONGEST_LEASE, Lease, LeaseRequest, LeaseToken};
 use crate::event::EventType;
 use crate::id::{DeliveryId, MessageId};
-use crate::retry::AttemptNumber;
-use crate::store::columns::{optional_time, to_column, unreadable};
+use crate::retry::{AttemptNumber, RetryPolicy};
+use crate::store::columns::{latest, optional_time, to_column, unreadable};
 use crate::store_error::StoreError;
 
 pub(super) async fn lease(
     conn: &mut SqliteConnection,
     request: &LeaseRequest,
 ) -> Result<Vec<Lease>, StoreError> {
+    redate(conn, request).await?;
     loop {
         end_lapsed(conn, request).await?;
         let due = select_due(conn, request).await?;
@@ -50,12 +51,29 @@ pub(super) async fn next_due(
     now: UnixMillis,
 ) -> Result<Option<UnixMillis>, StoreError> {
     let due: Option<i64> = sqlx::query_scalar(NEXT_DUE)
-        .bind(per_endpoint.get())
         .bind(to_column(now))
+        .bind(latest(now, LONGEST_LEASE))
+        .bind(latest(now, RetryPolicy::LONGEST_WAIT))
+        .bind(per_endpoint.get())
         .fetch_one(reader)
         .await
         .map_err(store_error)?;
     optional_time("tas_deliveries.due_at", due)
+}
+
+/// Dates anew what a clock that was ahead has dated.
+async fn redate(conn: &mut SqliteConnection, request: &LeaseRequest) -> Result<(), StoreError> {
+    for statement in [REDATE, END_PAUSES] {
+        sqlx::query(statement)
+            .bind(to_column(request.now))
+            .bind(latest(request.now, LONGEST_LEASE))
+            .bind(latest(request.now, RetryPolicy::LONGEST_WAIT))
+            .bind(to_column(request.until))
+            .execute(&mut *conn)
+            .await
+            .map_err(store_error)?;
+    }
+    Ok(())
 }
 
 async fn end_lapsed(conn: &mut SqliteConnection, request: &LeaseRequest) -> Result<(), StoreError> {
@@ -201,6 +219,29 @@ fn event_type(name: &str) -> Result<EventType, StoreError> {
         .map_err(|_: PlainError| unreadable("tas_events.type"))
 }
 
+/// Deliveries that a clock that was ahead has dated. `?1` is the time, `?2` and `?3` are the latest
+/// times to which a lease and a wait can last.
+macro_rules! dated_ahead {
+    () => {
+        "SELECT id FROM tas_deliveries INDEXED BY tas_deliveries_untried
+    WHERE attempt = 0 AND due_at > ?1
+UNION ALL
+SELECT id FROM tas_deliveries INDEXED BY tas_deliveries_leased WHERE state = 'leased' AND due_at > ?2
+UNION ALL
+SELECT d.id FROM tas_endpoints e CROSS JOIN tas_deliveries d
+    WHERE d.endpoint = e.seq AND d.due_at > ?3"
+    };
+}
+
+pub(super) const REDATE: &str = concat!(
+    "UPDATE tas_deliveries SET due_at = iif(state = 'leased', ?4, ?1) WHERE id IN (",
+    dated_ahead!(),
+    ")"
+);
+
+pub(super) const END_PAUSES: &str = "
+UPDATE tas_endpoints SET not_before = NULL WHERE not_before > ?3";
+
 pub(super) const END_LAPSED: &str = "
 UPDATE tas_deliveries
 SET state = iif(attempt >= ?2, 'failed', 'cancelled'), due_at = NULL, ended_at = ?1
@@ -247,16 +288,23 @@ const CANCEL: &str = "
 UPDATE tas_deliveries SET state = 'cancelled', due_at = NULL, ended_at = ?2 WHERE id = ?1";
 
 /// An endpoint at its cap can be leased from when a lease of it ends.
-pub(super) const NEXT_DUE: &str = "
+pub(super) const NEXT_DUE: &str = concat!(
+    "
 WITH busy AS MATERIALIZED (
     SELECT endpoint, count(*) AS leases, min(due_at) AS first_end FROM tas_deliveries
-    WHERE state = 'leased' AND due_at > ?2 GROUP BY endpoint
+    WHERE state = 'leased' AND due_at > ?1 GROUP BY endpoint
 )
-SELECT min(max(coalesce(e.not_before, 0), iif(
-    coalesce(b.leases, 0) < ?1,
+SELECT iif(EXISTS (",
+    dated_ahead!(),
+    ")
+    OR EXISTS (SELECT 1 FROM tas_endpoints WHERE not_before > ?3),
+?1,
+min(max(coalesce(e.not_before, 0), iif(
+    coalesce(b.leases, 0) < ?4,
     (SELECT min(d.due_at) FROM tas_deliveries d
      WHERE d.endpoint = e.seq AND d.due_at IS NOT NULL),
     b.first_end
-)))
+))))
 FROM tas_endpoints e LEFT JOIN busy b ON b.endpoint = e.seq
-WHERE e.disabled_at IS NULL";
+WHERE e.disabled_at IS NULL"
+);

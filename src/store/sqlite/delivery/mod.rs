@@ -37,12 +37,8 @@ pub(super) const DELIVERY: Port = Port {
 
 impl DeliveryStore for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
-        let mut write = self.write().await?;
-        sqlx::query(WRITE_NOTHING)
-            .execute(write.conn())
-            .await
-            .map_err(store_error)?;
-        write.commit().await
+        self.inner.integrity.check(self.reader()).await?;
+        self.write_nothing().await
     }
 
     async fn enqueue(
@@ -53,16 +49,19 @@ impl DeliveryStore for SqliteStore {
         if events.is_empty() {
             return Ok(Vec::new());
         }
+        self.inner.integrity.check(self.reader()).await?;
         let mut write = self.write().await?;
-        let inserted = enqueue::enqueue(write.conn(), &events, now, &*self.entropy).await?;
+        let inserted = enqueue::enqueue(write.conn(), &events, now, &*self.entropy).await;
+        let inserted = self.noting(inserted)?;
         write.commit().await?;
         self.inner.signal.ring();
         Ok(inserted)
     }
 
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+        self.inner.integrity.begin(self.reader());
         let mut write = self.write().await?;
-        let leases = lease::lease(write.conn(), &request).await?;
+        let leases = self.noting(lease::lease(write.conn(), &request).await)?;
         write.commit().await?;
         Ok(leases)
     }
@@ -74,7 +73,8 @@ impl DeliveryStore for SqliteStore {
         now: UnixMillis,
     ) -> Result<Settled, StoreError> {
         let mut write = self.write().await?;
-        let settled = settle::settle(write.conn(), lease, &settlement, now).await?;
+        let settled = settle::settle(write.conn(), lease, &settlement, now).await;
+        let settled = self.noting(settled)?;
         write.commit().await?;
         Ok(settled)
     }
@@ -98,7 +98,7 @@ impl DeliveryStore for SqliteStore {
         per_endpoint: NonZeroU16,
         now: UnixMillis,
     ) -> Result<Option<UnixMillis>, StoreError> {
-        lease::next_due(self.reader(), per_endpoint, now).await
+        self.noting(lease::next_due(self.reader(), per_endpoint, now).await)
     }
 
     async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
@@ -116,6 +116,18 @@ impl DeliveryStore for SqliteStore {
 
     fn listen(&self) -> WorkListener {
         self.inner.signal.listen()
+    }
+}
+
+impl SqliteStore {
+    /// Finds out whether there is leave to write.
+    pub(super) async fn write_nothing(&self) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        sqlx::query(WRITE_NOTHING)
+            .execute(write.conn())
+            .await
+            .map_err(store_error)?;
+        write.commit().await
     }
 }
 

@@ -280,8 +280,11 @@ async fn a_ping_finds_out_that_the_file_is_read_only() {
     let (store, dir) = new_store().await;
     store.ping().await.unwrap();
     store.close().await;
-    let url = format!("sqlite://{}?mode=ro", dir.path().join("a.db").display());
-    let store = SqliteStore::connect(&url).await.unwrap();
+    let read_only = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(dir.path().join("a.db"))
+        .read_only(true);
+    let pool = sqlx::SqlitePool::connect_with(read_only).await.unwrap();
+    let store = SqliteStore::from_pool(pool);
     assert!(store.ping().await.unwrap_err().is_unavailable());
 }
 
@@ -464,6 +467,8 @@ async fn the_previous_secret_is_read_with_its_end() {
 async fn neither_the_backlog_nor_what_has_ended_is_scanned_for_a_lease() {
     let (store, _dir) = new_store().await;
     for sql in [
+        lease::REDATE,
+        lease::END_PAUSES,
         lease::SELECT_DUE,
         lease::END_LAPSED,
         lease::NEXT_DUE,

@@ -21,6 +21,26 @@ FROM (VALUES (0, ?1), (0, ?2), (1, ?3)) AS name
 WHERE name.column2 IS NOT NULL
 ON CONFLICT (key, kind) DO UPDATE SET message = excluded.message, body = excluded.body";
 
+/// Messages that a clock that was ahead has dated. `?2` is the time, `?3` and `?4` are the latest
+/// times to which a lease and a wait can last.
+macro_rules! dated_ahead {
+    () => {
+        "SELECT seq FROM tas_inbox INDEXED BY tas_inbox_untried
+    WHERE source = ?1 AND attempt = 0 AND due_at > ?2
+UNION ALL
+SELECT seq FROM tas_inbox INDEXED BY tas_inbox_leased
+    WHERE source = ?1 AND state = 'leased' AND due_at > ?3
+UNION ALL
+SELECT seq FROM tas_inbox INDEXED BY tas_inbox_due WHERE source = ?1 AND due_at > ?4"
+    };
+}
+
+pub(super) const REDATE: &str = concat!(
+    "UPDATE tas_inbox SET due_at = iif(state = 'leased', ?5, ?2) WHERE seq IN (",
+    dated_ahead!(),
+    ")"
+);
+
 pub(super) const END_LAPSED: &str = "
 UPDATE tas_inbox INDEXED BY tas_inbox_leased
 SET state = 'failed', due_at = NULL, ended_at = ?2, failure = 'lapsed', status = NULL
@@ -50,8 +70,11 @@ pub(super) const RELEASE: &str = "
 UPDATE tas_inbox SET state = 'pending', due_at = ?3, attempt = attempt - 1
 WHERE id = ?1 AND fence = ?2 AND state = 'leased'";
 
-pub(super) const NEXT_DUE: &str = "
-SELECT min(due_at) FROM tas_inbox WHERE source = ?1 AND due_at IS NOT NULL";
+pub(super) const NEXT_DUE: &str = concat!(
+    "SELECT iif(EXISTS (",
+    dated_ahead!(),
+    "), ?2, (SELECT min(due_at) FROM tas_inbox WHERE source = ?1 AND due_at IS NOT NULL))"
+);
 
 pub(super) const SELECT_OVER: &str = "
 SELECT seq FROM tas_inbox

@@ -22,7 +22,8 @@ async fn what_is_due_over_or_failed_is_found_by_an_index() {
         (TAKEN, 3),
         (END_LAPSED, 3),
         (SELECT_DUE, 3),
-        (NEXT_DUE, 1),
+        (NEXT_DUE, 4),
+        (REDATE, 5),
         (SELECT_OVER, 4),
         (DELETE_NAMES, 1),
         (FAILED, 3),
@@ -41,7 +42,9 @@ async fn what_is_due_over_or_failed_is_found_by_an_index() {
             "{steps:?}"
         );
         for (.., step) in &steps {
-            let scans = step.starts_with("SCAN") && !step.contains("json_each");
+            let is_row = |name| step.contains(name);
+            let scans =
+                step.starts_with("SCAN") && !["json_each", "CONSTANT ROW"].iter().any(is_row);
             assert!(!scans, "{step} in {statement}");
         }
     }

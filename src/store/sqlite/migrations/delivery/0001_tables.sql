@@ -26,6 +26,8 @@ CREATE TABLE tas_endpoints (
     CHECK (not_before IS NULL OR failures > 0)
 ) STRICT;
 
+CREATE INDEX tas_endpoints_paused ON tas_endpoints (not_before) WHERE not_before IS NOT NULL;
+
 CREATE TABLE tas_events (
     seq              INTEGER PRIMARY KEY,
     id               TEXT    NOT NULL UNIQUE,
@@ -62,6 +64,10 @@ CREATE UNIQUE INDEX tas_deliveries_event ON tas_deliveries (event, endpoint);
 
 CREATE INDEX tas_deliveries_due
     ON tas_deliveries (endpoint, due_at, event) WHERE due_at IS NOT NULL;
+
+-- For those that a clock that was ahead has dated.
+CREATE INDEX tas_deliveries_untried
+    ON tas_deliveries (due_at) WHERE attempt = 0 AND due_at IS NOT NULL;
 
 CREATE INDEX tas_deliveries_leased
     ON tas_deliveries (endpoint, due_at) WHERE state = 'leased';

@@ -33,6 +33,10 @@ CREATE INDEX tas_inbox_due ON tas_inbox (source, due_at) WHERE due_at IS NOT NUL
 -- For leases that lapsed, each time before others are given: what waits is not looked through.
 CREATE INDEX tas_inbox_leased ON tas_inbox (source, due_at) WHERE state = 'leased';
 
+-- For those that a clock that was ahead has dated.
+CREATE INDEX tas_inbox_untried
+    ON tas_inbox (source, due_at) WHERE attempt = 0 AND due_at IS NOT NULL;
+
 CREATE INDEX tas_inbox_ended ON tas_inbox (source, ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE INDEX tas_inbox_failed ON tas_inbox (source, id) WHERE state = 'failed';

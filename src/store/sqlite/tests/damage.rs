@@ -1,0 +1,123 @@
+//! A database with damaged pages.
+
+use std::fs::OpenOptions;
+use std::io::{Seek as _, SeekFrom, Write as _};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::delivery::{DeliveryStore as _, NewEvent, Outcome, Settlement};
+use crate::event::EventType;
+use crate::id::MessageId;
+use crate::testing::delivery_suite::{at, endpoint, report, request};
+
+const PAGE: usize = 4096;
+
+fn event(id: &str) -> NewEvent {
+    NewEvent {
+        id: MessageId::new(id).unwrap(),
+        event_type: EventType::UserCreated,
+        payload: Bytes::from(vec![b'x'; 500]),
+        idempotency_key: None,
+    }
+}
+
+/// Makes a database with events that wait, and some that were delivered; returns its pages.
+async fn filled(path: &Path) -> usize {
+    let store = SqliteStore::open(path).await.unwrap();
+    endpoint(&store, "one").await;
+    let events = (0..300).map(|number| event(&format!("msg_{number}")));
+    store.enqueue(events.collect(), at(0)).await.unwrap();
+    for lease in store.lease(request(100, 100, 0)).await.unwrap() {
+        let settlement = Settlement {
+            report: report(0, 200),
+            outcome: Outcome::Delivered,
+            not_before: None,
+        };
+        store.settle(&lease, settlement, at(0)).await.unwrap();
+    }
+    store.close().await;
+    let bytes = path.metadata().unwrap().len();
+    usize::try_from(bytes).unwrap() / PAGE
+}
+
+fn overwrite(path: &Path, pages: std::ops::Range<usize>, with: u8) {
+    let mut file = OpenOptions::new().write(true).open(path).unwrap();
+    let from = u64::try_from(pages.start * PAGE).unwrap();
+    file.seek(SeekFrom::Start(from)).unwrap();
+    file.write_all(&vec![with; pages.len() * PAGE]).unwrap();
+}
+
+async fn assert_takes_nothing(store: &SqliteStore, what: &str) {
+    let error = store.ping().await.unwrap_err();
+    assert!(error.is_corrupt(), "{what}: {}", chain(&error));
+    assert!(chain(&error).contains("damaged"), "{}", chain(&error));
+    let refused = store.enqueue(vec![event("new")], at(1)).await;
+    assert!(refused.unwrap_err().is_corrupt(), "{what}");
+}
+
+#[tokio::test]
+async fn a_store_on_a_damaged_file_says_so_and_takes_no_event() {
+    let dir = TempDir::new().unwrap();
+    let whole = dir.path().join("whole.db");
+    let pages = filled(&whole).await;
+    let (third, half) = (pages / 3, pages / 2);
+    let single = (third..pages).step_by(5).map(|page| page..page + 1);
+    let ranges = [third..half, half..pages - third, third..pages];
+    for (number, range) in single.chain(ranges).enumerate() {
+        let path = dir.path().join(format!("{number}.db"));
+        std::fs::copy(&whole, &path).unwrap();
+        overwrite(&path, range.clone(), [0xa5, 0][number % 2]);
+        let what = format!("{range:?} of {pages}");
+        match SqliteStore::open(&path).await {
+            Ok(store) => assert_takes_nothing(&store, &what).await,
+            // The list of tables itself is damaged.
+            Err(error) => assert!(error.is_corrupt(), "{what}: {}", chain(&error)),
+        }
+    }
+    let sound = SqliteStore::open(&whole).await.unwrap();
+    sound.ping().await.unwrap();
+    sound.enqueue(vec![event("new")], at(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn damage_that_a_workers_statement_meets_is_remembered() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("a.db");
+    let pages = filled(&path).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    // Looked through while it is whole.
+    store.ping().await.unwrap();
+    store.inner.reader.close().await;
+    overwrite(&path, pages / 3..pages, 0xa5);
+    let mut write = store.write().await.unwrap();
+    sqlx::query("PRAGMA shrink_memory")
+        .execute(write.conn())
+        .await
+        .unwrap();
+    drop(write);
+    let error = store.lease(request(100, 100, 1)).await.unwrap_err();
+    assert!(error.is_corrupt(), "{}", chain(&error));
+    assert_takes_nothing(&store, "while it is open").await;
+}
+
+#[tokio::test]
+async fn tables_of_the_application_are_not_looked_through() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("a.db");
+    filled(&path).await;
+    let store = SqliteStore::open(&path).await.unwrap();
+    let mut write = store.write().await.unwrap();
+    let table = "CREATE TABLE theirs AS SELECT payload FROM tas_events";
+    sqlx::query(table).execute(write.conn()).await.unwrap();
+    write.commit().await.unwrap();
+    store.close().await;
+    let pages = usize::try_from(path.metadata().unwrap().len()).unwrap() / PAGE;
+    overwrite(&path, pages - 5..pages, 0xa5);
+    SqliteStore::open(&path)
+        .await
+        .unwrap()
+        .ping()
+        .await
+        .unwrap();
+}
