@@ -4,5 +4,7 @@ mod http_date;
 mod policy;
 mod retry_after;
 
+#[cfg(feature = "delivery")]
+pub(crate) use self::policy::lengthen;
 pub use self::policy::{AttemptNumber, RetryPolicy, ScheduleError};
 pub use self::retry_after::parse_retry_after;
