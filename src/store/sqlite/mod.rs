@@ -70,6 +70,7 @@ struct Inner {
     /// Held through each write transaction.
     turn: Mutex<()>,
     signal: WorkSignal,
+    fan_out: delivery::FanOut,
     #[cfg(feature = "inbox")]
     inbox_signal: WorkSignal,
 }
@@ -125,6 +126,7 @@ impl SqliteStore {
                 reader,
                 turn: Mutex::new(()),
                 signal: WorkSignal::new(),
+                fan_out: delivery::FanOut::default(),
                 #[cfg(feature = "inbox")]
                 inbox_signal: WorkSignal::new(),
             }),
