@@ -21,15 +21,17 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body::Body;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::task::coop::consume_budget;
 use url::Url;
 
 use self::connect::Connector;
 pub(crate) use self::error::{CallError, RootsError};
 pub(crate) use self::resolve::{Resolve, SystemResolver};
+use crate::body::BoxError;
 use crate::egress::EgressPolicy;
 
 /// What a client is made from.
@@ -161,7 +163,10 @@ fn target(url: &Url) -> Result<Uri, CallError> {
 }
 
 /// Reads until the end or the cap, whichever comes first; dropping the rest ends the exchange.
-async fn read_capped(mut body: Incoming, cap: usize) -> Result<Bytes, CallError> {
+async fn read_capped<B>(mut body: B, cap: usize) -> Result<Bytes, CallError>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
     let mut kept = BytesMut::new();
     while kept.len() < cap {
         let Some(frame) = body.frame().await else {
@@ -172,6 +177,8 @@ async fn read_capped(mut body: Incoming, cap: usize) -> Result<Bytes, CallError>
             let room = cap - kept.len();
             kept.extend_from_slice(data.get(..room).unwrap_or(data));
         }
+        // Frames that are always there would keep the deadline from being looked at.
+        consume_budget().await;
     }
     Ok(kept.freeze())
 }

@@ -332,10 +332,11 @@ async fn http_2_is_spoken_where_the_server_does_and_one_connection_serves_many_c
         let (stream, _) = listener.accept().await.unwrap();
         // No second connection is taken.
         let stream = acceptor.accept(stream).await.unwrap();
-        let service = hyper::service::service_fn(async |request: Request<Incoming>| {
-            let read = request.into_body().collect().await.unwrap().to_bytes();
-            Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(read)))
-        });
+        let service =
+            hyper::service::service_fn(async |request: Request<hyper::body::Incoming>| {
+                let read = request.into_body().collect().await.unwrap().to_bytes();
+                Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(read)))
+            });
         hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .serve_connection(hyper_util::rt::TokioIo::new(stream), service)
             .await
@@ -436,4 +437,34 @@ fn roots_that_cannot_be_used_are_told_apart() {
         refusal(&block("MAMCAQA=")),
         RootsError::Certificate(_)
     ));
+}
+
+/// A body that always has another frame without a byte.
+struct Nothing {
+    trailers: bool,
+}
+
+impl Body for Nothing {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        std::task::Poll::Ready(Some(Ok(if self.trailers {
+            http_body::Frame::trailers(HeaderMap::new())
+        } else {
+            http_body::Frame::data(Bytes::new())
+        })))
+    }
+}
+
+#[tokio::test]
+async fn frames_without_bytes_do_not_outrun_the_deadline() {
+    for trailers in [false, true] {
+        let endless = read_capped(Nothing { trailers }, 3);
+        let read = tokio::time::timeout(Duration::from_millis(20), endless).await;
+        assert!(read.is_err());
+    }
 }

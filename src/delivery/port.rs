@@ -164,7 +164,9 @@ pub trait DeliveryStore: Clone + Send + Sync + 'static {
 /// # Contract
 ///
 /// 1. [`create`](Self::create) gives each endpoint an id of its own.
-/// 2. An endpoint gets the events that are stored after `create` has returned.
+/// 2. An endpoint gets the events that are stored after `create` has returned, by whichever handle
+///    or process: a store may keep what it has read of endpoints, but stores no event by what a
+///    change has outdated. So it is with every other change.
 /// 3. After [`disable`](Self::disable) has returned, no delivery of the endpoint is leased, its
 ///    pending deliveries are cancelled and new events are skipped. Disabling a disabled endpoint
 ///    changes nothing.

@@ -10,12 +10,14 @@ pub(super) fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Everything but the IANA special-purpose ranges, multicast and the reserved upper end.
+/// Everything but the IANA special-purpose ranges, multicast, the reserved upper end, and the
+/// address under which every Azure host answers its own machines (168.63.129.16, "wire server").
 fn is_public_v4(address: Ipv4Addr) -> bool {
     !matches!(
         address.octets(),
         [0 | 10 | 127 | 224..=255, ..]
             | [100, 64..=127, ..]
+            | [168, 63, 129, 16]
             | [169, 254, ..]
             | [172, 16..=31, ..]
             | [192, 0, 0 | 2, _]
@@ -29,10 +31,11 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 /// Global unicast (`2000::/3`) less what IANA reserved there: protocol assignments with Teredo
 /// (`2001::/23`), documentation (`2001:db8::/32`, `3fff::/20`) and 6to4 (`2002::/16`), which holds
-/// an IPv4 address.
+/// an IPv4 address, as ISATAP does under any prefix (`::5efe:a.b.c.d`, RFC 5214 §6.1).
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
         [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x2002, ..] | [0x3fff, 0..=0x0fff, ..] => false,
+        [_, _, _, _, 0 | 0x0200, 0x5efe, ..] => false,
         [first, ..] => (0x2000..=0x3fff).contains(&first),
     }
 }

@@ -9,14 +9,16 @@
 //! What passes by default:
 //!
 //! 1. scheme `https`, no user name or password, no fragment;
-//! 2. port 443, or above 1023 unless a well-known service listens there (see
+//! 2. port 80 or 443, or one from 1024 on where no known service listens (the list stands at
 //!    [`EgressError::Port`]);
-//! 3. IPv4 outside the special-purpose ranges, IPv6 only from `2000::/3` less `2001::/23`,
-//!    `2001:db8::/32`, `2002::/16` and `3fff::/20`; `::ffff:0:0/96` is judged as the IPv4 address
-//!    it holds.
+//! 3. IPv4 outside the special-purpose ranges and not 168.63.129.16, where Azure answers its own
+//!    machines; IPv6 only from `2000::/3` less `2001::/23`, `2001:db8::/32`, `2002::/16`,
+//!    `3fff::/20` and ISATAP under any prefix (`::5efe:a.b.c.d`); `::ffff:0:0/96` is judged as the
+//!    IPv4 address it holds.
 
 mod address;
 mod network;
+mod ports;
 #[cfg(test)]
 mod tests;
 
@@ -55,10 +57,10 @@ impl EgressPolicy {
     }
 
     /// Allows the addresses in `networks` besides the public ones, and to those of them that are
-    /// loopback addresses (`127.0.0.0/8`, `::1`) also plain http.
+    /// loopback addresses (`127.0.0.0/8`, `::1`) also plain http, on every port but 0.
     ///
-    /// The rules for ports, user names and fragments stay. For development:
-    /// `EgressPolicy::allow(Network::LOOPBACK)`.
+    /// The rules for user names and fragments stay, and those for other addresses' ports. For
+    /// development: `EgressPolicy::allow(Network::LOOPBACK)`.
     ///
     /// # Security
     ///
@@ -95,7 +97,10 @@ impl EgressPolicy {
         if url.fragment().is_some() {
             return Err(EgressError::Fragment);
         }
-        check_port(url.port_or_known_default().unwrap_or(0))?;
+        let port = url.port_or_known_default().unwrap_or(0);
+        if !(ports::is_allowed(port) || (port > 0 && self.is_allowed_loopback(url))) {
+            return Err(EgressError::Port { port });
+        }
         let plain = url.scheme() == "http";
         match url.host().ok_or(EgressError::Host)? {
             Host::Ipv4(ip) => self.check_dial(plain, ip.into())?,
@@ -137,8 +142,7 @@ impl EgressPolicy {
         if name.len() > MAX_NAME || name.split('.').any(str::is_empty) {
             return Err(EgressError::Host);
         }
-        // RFC 6761, section 6.3: these names mean this host wherever they are asked for.
-        let local = name == "localhost" || name.ends_with(".localhost");
+        let local = is_local(name);
         let permitted = local && self.allows_loopback();
         if plain && !permitted {
             return Err(EgressError::PlainHttp);
@@ -147,6 +151,18 @@ impl EgressPolicy {
             return Err(EgressError::LocalName);
         }
         Ok(())
+    }
+
+    fn is_allowed_loopback(&self, url: &Url) -> bool {
+        let address = match url.host() {
+            Some(Host::Ipv4(ip)) => self.judged(ip.into()),
+            Some(Host::Ipv6(ip)) => self.judged(ip.into()),
+            Some(Host::Domain(name)) => {
+                return is_local(name.strip_suffix('.').unwrap_or(name)) && self.allows_loopback();
+            }
+            None => return false,
+        };
+        address.is_loopback() && self.is_allowed(address)
     }
 
     fn allows_loopback(&self) -> bool {
@@ -169,13 +185,9 @@ impl EgressPolicy {
     }
 }
 
-fn check_port(port: u16) -> Result<(), EgressError> {
-    let legal = port == 443 || (port > 1023 && SERVICE_PORTS.binary_search(&port).is_err());
-    if legal {
-        Ok(())
-    } else {
-        Err(EgressError::Port { port })
-    }
+/// RFC 6761, section 6.3: these names mean this host wherever they are asked for.
+fn is_local(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Why a URL or an address may not be called.
@@ -191,11 +203,19 @@ pub enum EgressError {
     /// The URL holds a fragment, which is never sent.
     #[error("the URL must not hold a fragment: remove what begins with `#`")]
     Fragment,
-    /// The port is 0, below 1024 and not 443, or belongs to a well-known service: the ports that
-    /// the Fetch standard blocks (section *Port blocking*) and those of common data stores and
-    /// control planes.
+    /// The port is below 1024 and neither 80 nor 443, or a known service's that no webhook goes to:
+    ///
+    /// * those that the Fetch standard blocks (section *Port blocking*): 1719, 1720, 1723, 2049,
+    ///   3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665–6669, 6679, 6697, 10080;
+    /// * default ports of data stores and queues: 1433, 1434, 1521, 1883, 2483, 2484, 3050, 3260,
+    ///   3306, 4222, 5432, 5671, 5672, 5984, 6379, 6432, 7000, 7001, 7474, 7687, 8086, 8529, 8883,
+    ///   9042, 9092, 9093, 9160, 9200, 9300, 11210, 11211, 15672, 16379, 25672, 26257, 26379,
+    ///   27017–27019, 28017, 33060, 50000, 61613, 61616;
+    /// * default ports of what administers machines and clusters: 2181, 2375–2377, 2379, 2380, 2888,
+    ///   3389, 3888, 4369, 4505, 4506, 4646–4648, 5900–5903, 5985, 5986, 6443, 8200, 8201, 8300–8302,
+    ///   8500–8503, 8600, 9418, 10248–10250, 10255–10259.
     #[error(
-        "port {port} is not allowed: use 443, or one above 1023 that is no well-known service's"
+        "port {port} is not allowed: use 443, 80, or one above 1023 that is no known service's"
     )]
     Port {
         /// The port.
@@ -229,10 +249,3 @@ pub enum EgressError {
 
 /// Longest name in bytes, without the final dot (RFC 1035, section 2.3.4).
 const MAX_NAME: usize = 253;
-
-/// Ports above 1023 that are never called, sorted.
-const SERVICE_PORTS: [u16; 44] = [
-    1433, 1521, 1719, 1720, 1723, 2049, 2181, 2375, 2376, 2379, 2380, 3306, 3389, 3659, 4045, 4190,
-    5060, 5061, 5432, 5672, 5900, 5984, 5985, 5986, 6000, 6379, 6443, 6566, 6665, 6666, 6667, 6668,
-    6669, 6679, 6697, 9042, 9092, 9200, 9300, 10080, 10250, 10255, 11211, 27017,
-];

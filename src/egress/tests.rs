@@ -23,6 +23,7 @@ const DENIED: &[&str] = &[
     "10.0.0.0/8",
     "100.64.0.0/10",
     "127.0.0.0/8",
+    "168.63.129.16/32",
     "169.254.0.0/16",
     "172.16.0.0/12",
     "192.0.0.0/24",
@@ -73,6 +74,12 @@ fn ends(network: &str) -> (IpAddr, IpAddr) {
 /// The slow, obvious version.
 fn is_denied(address: IpAddr) -> bool {
     let address = address.to_canonical();
+    if let IpAddr::V6(v6) = address {
+        let identifier = format!("{:032x}", v6.to_bits());
+        if ["00005efe", "02005efe"].contains(&&identifier[16..24]) {
+            return true;
+        }
+    }
     DENIED.iter().any(|network| {
         let (first, last) = ends(network);
         first.is_ipv4() == address.is_ipv4() && first <= address && address <= last
@@ -101,6 +108,8 @@ fn the_neighbours_of_the_denied_ranges_are_public() {
         "100.128.0.0",
         "126.255.255.255",
         "128.0.0.0",
+        "168.63.129.15",
+        "168.63.129.17",
         "169.253.255.255",
         "169.255.0.0",
         "172.15.255.255",
@@ -124,6 +133,11 @@ fn the_neighbours_of_the_denied_ranges_are_public() {
         "2001:db9::",
         "2003::",
         "2606:4700:4700::1111",
+        "2606:4700::5efe",
+        "2606:4700::5efe:0:7f00:1",
+        "2606:4700::100:5efe:7f00:1",
+        "2606:4700::201:5efe:7f00:1",
+        "2606:4700::5eff:7f00:1",
         "3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
         "3fff:1000::",
     ] {
@@ -154,6 +168,11 @@ fn addresses_that_hide_an_ipv4_address_are_refused() {
         "fd12:3456::1",
         "fe80::1",
         "ff02::1",
+        "::ffff:168.63.129.16",
+        "2606:4700::5efe:127.0.0.1",
+        "2606:4700::200:5efe:10.0.0.1",
+        "2606:4700:1:2:0:5efe:8.8.8.8",
+        "2a00:1450:4001:830:200:5efe:a9fe:a9fe",
     ] {
         let verdict = EgressPolicy::public().check_addr(ip(text));
         assert!(verdict.is_err(), "{text}");
@@ -168,7 +187,12 @@ fn addresses_that_hide_an_ipv4_address_are_refused() {
 fn nat64_is_judged_as_ipv4_once_it_is_allowed() {
     let policy = EgressPolicy::public().with_nat64();
     assert_eq!(policy.check_addr(ip("64:ff9b::808:808")), Ok(()));
-    for text in ["64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::808:808"] {
+    for text in [
+        "64:ff9b::7f00:1",
+        "64:ff9b::a00:1",
+        "64:ff9b::168.63.129.16",
+        "64:ff9b:1::808:808",
+    ] {
         assert!(policy.check_addr(ip(text)).is_err(), "{text}");
     }
 }
@@ -228,12 +252,13 @@ fn each_rule_for_urls_has_its_own_error() {
         ("https://example.com/#", Err(E::Fragment)),
         ("https://example.com:0/", Err(E::Port { port: 0 })),
         ("https://example.com:22/", Err(E::Port { port: 22 })),
-        ("https://example.com:80/", Err(E::Port { port: 80 })),
+        ("https://example.com:80/", Ok(())),
+        ("https://example.com:81/", Err(E::Port { port: 81 })),
         ("https://example.com:1023/", Err(E::Port { port: 1023 })),
         ("https://example.com:6379/", Err(E::Port { port: 6379 })),
         ("https://example.com:1024/", Ok(())),
         ("https://example.com:65535/", Ok(())),
-        ("http://example.com/", Err(E::Port { port: 80 })),
+        ("http://example.com/", Err(E::PlainHttp)),
         ("http://example.com:8080/", Err(E::PlainHttp)),
         ("http://127.0.0.1:8080/", Err(E::PlainHttp)),
         ("http://localhost:8080/", Err(E::PlainHttp)),
@@ -256,8 +281,55 @@ fn a_url_that_no_request_can_carry_is_refused() {
 }
 
 #[test]
-fn the_service_ports_are_sorted() {
-    assert!(SERVICE_PORTS.is_sorted());
+fn ports_where_known_services_listen_are_refused_and_those_of_web_applications_are_not() {
+    let verdict = |port: u16| public(&format!("https://example.com:{port}/"));
+    for port in [
+        1, 21, 22, 25, 110, 389, 445, 636, 993, 1023, 1433, 1521, 2049, 2375, 2376, 2379, 2380,
+        3306, 3389, 5060, 5432, 5672, 5900, 5984, 6000, 6379, 6443, 6667, 8200, 8500, 9042, 9092,
+        9200, 9300, 10080, 10250, 10255, 11211, 15672, 26379, 27017, 33060, 61616,
+    ] {
+        assert_eq!(verdict(port), Err(EgressError::Port { port }));
+    }
+    for port in [
+        80, 443, 1024, 3000, 3001, 4000, 4200, 4443, 5000, 5001, 5173, 7071, 8000, 8008, 8080,
+        8081, 8443, 8787, 8888, 9000, 9090, 9443, 10000, 10443, 49152, 65535,
+    ] {
+        assert_eq!(verdict(port), Ok(()), "{port}");
+    }
+}
+
+#[test]
+fn every_port_of_an_allowed_loopback_address_is_called_but_0() {
+    let policy = EgressPolicy::allow(Network::LOOPBACK);
+    let hosts = [
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "localhost",
+        "app.localhost.",
+    ];
+    for host in hosts {
+        for port in [1, 22, 1023, 5432, 6000, 6379, 27017, 65535] {
+            let url = url(&format!("http://{host}:{port}/"));
+            assert_eq!(policy.check_url(&url), Ok(()), "{url}");
+            let refused = EgressPolicy::public().check_url(&url);
+            assert!(refused.is_err(), "{url}");
+        }
+        let url = url(&format!("http://{host}:0/"));
+        assert_eq!(policy.check_url(&url), Err(EgressError::Port { port: 0 }));
+    }
+    let others = EgressPolicy::allow(["10.0.0.0/8".parse().unwrap()]);
+    for (policy, host) in [
+        (&policy, "10.0.0.1"),
+        (&policy, "example.com"),
+        (&policy, "localhost.example.com"),
+        (&others, "10.0.0.1"),
+        (&others, "127.0.0.1"),
+        (&others, "localhost"),
+    ] {
+        let refused = policy.check_url(&url(&format!("https://{host}:6379/")));
+        assert_eq!(refused, Err(EgressError::Port { port: 6379 }), "{host}");
+    }
 }
 
 #[test]
@@ -352,9 +424,13 @@ proptest! {
             }
             None => bits,
         };
-        let address = IpAddr::from(bits.to_be_bytes());
-        let verdict = EgressPolicy::public().check_addr(address);
-        prop_assert_eq!(verdict.is_err(), is_denied(address), "{}", address);
+        let isatap = [0x5efe_u128, 0x0200_5efe].map(|id| bits & !(0xffff_ffff << 32) | id << 32);
+        let global = |bits: u128| bits & (u128::MAX >> 3) | 1 << 125;
+        for bits in [bits, isatap[0], isatap[1], global(isatap[0]), global(isatap[1])] {
+            let address = IpAddr::from(bits.to_be_bytes());
+            let verdict = EgressPolicy::public().check_addr(address);
+            prop_assert_eq!(verdict.is_err(), is_denied(address), "{}", address);
+        }
     }
 
     #[test]

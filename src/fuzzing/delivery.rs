@@ -91,10 +91,13 @@ fn is_inside(v4: Ipv4Addr) -> bool {
         || v4.is_broadcast()
         || v4.is_multicast()
         || v4.is_documentation()
+        || v4 == Ipv4Addr::new(168, 63, 129, 16)
 }
 
 fn is_inside_v6(v6: Ipv6Addr) -> bool {
-    v6.is_loopback()
+    let isatap = matches!(v6.segments(), [_, _, _, _, 0 | 0x0200, 0x5efe, ..]);
+    isatap
+        || v6.is_loopback()
         || v6.is_unspecified()
         || v6.is_multicast()
         || v6.is_unique_local()

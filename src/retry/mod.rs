@@ -6,5 +6,7 @@ mod retry_after;
 
 #[cfg(feature = "emit")]
 pub(crate) use self::http_date::parse as parse_http_date;
+#[cfg(feature = "delivery")]
+pub(crate) use self::policy::lengthen;
 pub use self::policy::{AttemptNumber, RetryPolicy, ScheduleError};
 pub use self::retry_after::parse_retry_after;

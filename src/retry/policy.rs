@@ -153,21 +153,25 @@ impl RetryPolicy {
     /// before the first attempt is zero.
     #[must_use]
     pub fn wait(&self, next: AttemptNumber, jitter: f64) -> Option<Duration> {
+        self.scheduled(next).map(|wait| lengthen(wait, jitter))
+    }
+
+    fn scheduled(&self, next: AttemptNumber) -> Option<Duration> {
         if next > self.attempts {
             return None;
         }
         let Some(retry) = (next.get() as usize).checked_sub(2) else {
             return Some(Duration::ZERO);
         };
-        let base = self.waits.get(retry).or(self.waits.last())?;
-        Some(base.mul_f64(1.0 + MAX_JITTER * unit(jitter)))
+        self.waits.get(retry).or(self.waits.last()).copied()
     }
 
     /// Returns when attempt `next` is due if the one before it failed at `now`, or `None` if that
     /// one was the last.
     ///
     /// `retry_after` is what the endpoint asked for ([`parse_retry_after`]); it can put the attempt
-    /// off, by 24 h at most, but never bring it forward.
+    /// off, by 24 h at most, but never bring it forward. The jitter is added to the longer of the
+    /// two waits: deliveries that were all told the same time do not come back all at once.
     ///
     /// [`parse_retry_after`]: crate::retry::parse_retry_after
     #[must_use]
@@ -178,9 +182,9 @@ impl RetryPolicy {
         jitter: f64,
         retry_after: Option<Duration>,
     ) -> Option<UnixMillis> {
-        let scheduled = self.wait(next, jitter)?;
+        let scheduled = self.scheduled(next)?;
         let asked = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
-        Some(now.saturating_add(scheduled.max(asked)))
+        Some(now.saturating_add(lengthen(scheduled.max(asked), jitter)))
     }
 }
 
@@ -239,6 +243,11 @@ const STANDARD_WEBHOOKS: [Duration; 9] = [
     Duration::from_hours(20),
     Duration::from_hours(24),
 ];
+
+/// Adds jitter to a wait.
+pub(crate) fn lengthen(wait: Duration, jitter: f64) -> Duration {
+    wait.mul_f64(1.0 + MAX_JITTER * unit(jitter))
+}
 
 /// Moves a number into `0.0..=1.0`.
 fn unit(jitter: f64) -> f64 {
@@ -390,6 +399,24 @@ mod tests {
             prop_assert_eq!(base.is_some(), wait.is_some());
             let (base, wait) = (base.unwrap_or_default(), wait.unwrap_or_default());
             prop_assert!(base <= wait && wait <= base.mul_f64(1.2));
+        }
+
+        #[test]
+        fn jitter_is_added_to_what_the_endpoint_asked_for(
+            number in 1_u32..11, asked in 0_u64..100_000, jitter in 0.0..=1.0
+        ) {
+            let policy = RetryPolicy::standard_webhooks();
+            let asked = Duration::from_secs(asked);
+            let due = |jitter| {
+                let due = policy.due_at(attempt(number), UnixMillis::EPOCH, jitter, Some(asked));
+                due.map(|at| at.saturating_since(UnixMillis::EPOCH))
+            };
+            let (least, wait, most) = (due(0.0), due(jitter), due(1.0));
+            let scheduled = policy.wait(attempt(number), 0.0);
+            prop_assert_eq!(least, scheduled.map(|it| it.max(asked.min(MAX_RETRY_AFTER))));
+            prop_assert_eq!(most, least.map(|it| it.mul_f64(1.2)));
+            prop_assert!(least <= wait && wait <= most);
+            prop_assert!(jitter < 0.5 || wait > least || least == Some(Duration::ZERO));
         }
     }
 }

@@ -92,7 +92,7 @@ impl<S: DeliveryStore> Courier<S> {
         };
         let due_at = self.schedule.after(attempt, wait.delivery);
         let outcome = due_at.map_or(Outcome::Exhausted, |at| Outcome::Retry { at });
-        let not_before = wait.endpoint.map(|wait| now.saturating_add(wait));
+        let not_before = wait.endpoint.map(|rest| self.schedule.rested(rest));
         (outcome, not_before)
     }
 

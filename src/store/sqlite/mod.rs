@@ -85,6 +85,7 @@ struct Inner {
     turn: Mutex<()>,
     integrity: Integrity,
     signal: WorkSignal,
+    fan_out: delivery::FanOut,
     #[cfg(feature = "inbox")]
     inbox_signal: WorkSignal,
 }
@@ -143,6 +144,7 @@ impl SqliteStore {
                 turn: Mutex::new(()),
                 integrity: Integrity::default(),
                 signal: WorkSignal::new(),
+                fan_out: delivery::FanOut::default(),
                 #[cfg(feature = "inbox")]
                 inbox_signal: WorkSignal::new(),
             }),

@@ -3,7 +3,7 @@
 use super::{
     START, Store, at, endpoint, enqueue, event, events_of, exhaust, lease, message, new_endpoint,
 };
-use crate::delivery::{DeliveryState, DisabledBecause, EndpointStatus, Health};
+use crate::delivery::{Delivery, DeliveryState, DisabledBecause, EndpointStatus, Health};
 use crate::event::EventFilter;
 use crate::id::EndpointId;
 use crate::signature::Scheme;
@@ -45,6 +45,29 @@ pub async fn an_endpoint_gets_no_events_from_before_its_time(store: impl Store) 
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_2")], 0).await;
     assert_eq!(events_of(&lease(&store, 1).await), ["msg_2"]);
+}
+
+/// Endpoint contract 2, 3 and 4.
+pub async fn a_change_of_an_endpoint_counts_for_the_next_event(store: impl Store) {
+    let (emitter, admin) = (store.clone(), store);
+    let pending = async |id: &str| {
+        enqueue(&emitter, vec![event(id)], 0).await;
+        let deliveries = emitter.deliveries(&message(id)).await.unwrap();
+        let pending = |one: &&Delivery| one.state == DeliveryState::Pending;
+        deliveries.iter().filter(pending).count()
+    };
+    assert_eq!(pending("msg_1").await, 0);
+    let one = endpoint(&admin, "one").await;
+    assert_eq!(pending("msg_2").await, 1);
+    let others = new_endpoint("two").with_filter("session.*".parse().unwrap());
+    admin.create(others, at(1)).await.unwrap();
+    assert_eq!(pending("msg_3").await, 1);
+    endpoint(&admin, "three").await;
+    assert_eq!(pending("msg_4").await, 2);
+    admin.disable(&one.id, at(2)).await.unwrap();
+    assert_eq!(pending("msg_5").await, 1);
+    admin.enable(&one.id).await.unwrap();
+    assert_eq!(pending("msg_6").await, 2);
 }
 
 /// Endpoint contract 3.

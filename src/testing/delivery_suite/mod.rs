@@ -119,6 +119,7 @@ macro_rules! __endpoint_store_tests {
             endpoints_are_found_by_id_and_listed_oldest_first
             an_endpoint_that_does_not_exist_is_none
             an_endpoint_gets_no_events_from_before_its_time
+            a_change_of_an_endpoint_counts_for_the_next_event
             disabling_cancels_what_waits_and_happens_once
             an_enabled_endpoint_starts_afresh
             enabling_an_enabled_endpoint_keeps_its_health

@@ -4,49 +4,49 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::SqliteConnection;
 
-use super::super::endpoints::disable_unreadable;
 use super::super::error::store_error;
+use super::fan_out::{FanOut, Subscribers};
 use crate::clock::UnixMillis;
 use crate::delivery::{Inserted, NewEvent};
 use crate::entropy::Entropy;
-use crate::event::{EventFilter, EventType};
 use crate::id::{DeliveryId, MessageId};
 use crate::store::columns::{to_column, unreadable};
 use crate::store_error::StoreError;
 
-/// Stores events and their deliveries in the transaction that is open on `conn`.
+/// Stores events and their deliveries in the transaction that is open on `conn`. Without `fan_out`
+/// the endpoints are read anew.
 pub(super) async fn enqueue(
     conn: &mut SqliteConnection,
+    fan_out: Option<&FanOut>,
     events: &[NewEvent],
     now: UnixMillis,
     entropy: &dyn Entropy,
 ) -> Result<Vec<Inserted>, StoreError> {
     let mut numbers = insert_events(conn, events, now).await?;
-    let subscribers = if numbers.is_empty() {
-        Vec::new()
-    } else {
-        select_subscribers(conn, now).await?
-    };
     let mut rows = Vec::new();
     let mut inserted = Vec::with_capacity(events.len());
-    for event in events {
-        // A second event with this id in the same call does not find the number any more.
-        inserted.push(numbers.remove(event.id.as_str()).map(|number| {
-            let wanting = subscribers
-                .iter()
-                .filter(|endpoint| endpoint.wants(&event.event_type));
-            let first = rows.len();
-            rows.extend(wanting.map(|endpoint| {
-                let id = DeliveryId::generate(now, entropy);
-                (id, number, endpoint.seq, endpoint.enabled)
+    if !numbers.is_empty() {
+        let subscribers = match fan_out {
+            Some(fan_out) => fan_out.subscribers(conn, now).await?,
+            None => Subscribers::select(conn, now).await?.into(),
+        };
+        for event in events {
+            // A second event with this id in the same call does not find the number any more.
+            inserted.push(numbers.remove(event.id.as_str()).map(|number| {
+                let first = rows.len();
+                rows.extend(subscribers.of(&event.event_type).map(|(seq, enabled)| {
+                    let id = DeliveryId::generate(now, entropy);
+                    (id, number, seq, enabled)
+                }));
+                let pending = rows[first..].iter().filter(|row| row.3);
+                Inserted::New {
+                    id: event.id.clone(),
+                    deliveries: pending.count(),
+                }
             }));
-            let pending = rows[first..].iter().filter(|row| row.3);
-            Inserted::New {
-                id: event.id.clone(),
-                deliveries: pending.count(),
-            }
-        }));
+        }
     }
+    inserted.resize(events.len(), None);
     insert_deliveries(conn, &rows, now).await?;
     with_duplicates(conn, events, inserted).await
 }
@@ -79,50 +79,6 @@ async fn insert_events(
         .await
         .map_err(store_error)?;
     Ok(inserted.into_iter().collect())
-}
-
-/// An endpoint as far as it decides who gets an event.
-struct Subscriber {
-    seq: i64,
-    /// `None` if it cannot be read.
-    filter: Option<EventFilter>,
-    enabled: bool,
-}
-
-impl Subscriber {
-    /// What an endpoint whose filter cannot be read would want is not known: everything is kept
-    /// for it, as skipped.
-    fn wants(&self, event_type: &EventType) -> bool {
-        let filter = self.filter.as_ref();
-        filter.is_none_or(|filter| filter.matches(event_type))
-    }
-}
-
-/// Reads the endpoints and disables those whose filter cannot be read.
-async fn select_subscribers(
-    conn: &mut SqliteConnection,
-    now: UnixMillis,
-) -> Result<Vec<Subscriber>, StoreError> {
-    let rows: Vec<(i64, Vec<u8>, bool)> = sqlx::query_as(SELECT_SUBSCRIBERS)
-        .fetch_all(&mut *conn)
-        .await
-        .map_err(store_error)?;
-    let mut subscribers = Vec::with_capacity(rows.len());
-    for (seq, filter, mut enabled) in rows {
-        let filter = str::from_utf8(&filter).ok();
-        let filter = filter.and_then(|text| text.parse().ok());
-        if filter.is_none() && enabled {
-            enabled = false;
-            let error = unreadable("tas_endpoints.filter");
-            disable_unreadable(conn, seq, &error, now).await?;
-        }
-        subscribers.push(Subscriber {
-            seq,
-            filter,
-            enabled,
-        });
-    }
-    Ok(subscribers)
 }
 
 async fn insert_deliveries(
@@ -224,9 +180,6 @@ WHERE true
 ORDER BY key
 ON CONFLICT DO NOTHING
 RETURNING id, seq";
-
-const SELECT_SUBSCRIBERS: &str = "
-SELECT seq, CAST(filter AS BLOB), disabled_at IS NULL FROM tas_endpoints ORDER BY seq";
 
 const INSERT_DELIVERIES: &str = "
 INSERT INTO tas_deliveries (id, event, endpoint, state, due_at, created_at, ended_at)

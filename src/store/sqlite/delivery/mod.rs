@@ -1,6 +1,7 @@
 //! The ports of emitter, worker and log.
 
 mod enqueue;
+mod fan_out;
 mod lease;
 mod log;
 mod prune;
@@ -8,6 +9,8 @@ mod settle;
 
 #[cfg(test)]
 mod tests;
+
+pub(super) use self::fan_out::FanOut;
 
 use std::borrow::Cow;
 use std::num::NonZeroU16;
@@ -29,10 +32,16 @@ use crate::store_error::StoreError;
 pub(super) const DELIVERY: Port = Port {
     name: "delivery",
     version_table: Cow::Borrowed("tas_migrations_delivery"),
-    scripts: Cow::Borrowed(&[(
-        "events, endpoints, deliveries, attempts",
-        Cow::Borrowed(include_str!("../migrations/delivery/0001_tables.sql")),
-    )]),
+    scripts: Cow::Borrowed(&[
+        (
+            "events, endpoints, deliveries, attempts",
+            Cow::Borrowed(include_str!("../migrations/delivery/0001_tables.sql")),
+        ),
+        (
+            "the generation of the fan-out",
+            Cow::Borrowed(include_str!("../migrations/delivery/0002_fan_out.sql")),
+        ),
+    ]),
 };
 
 impl DeliveryStore for SqliteStore {
@@ -51,7 +60,9 @@ impl DeliveryStore for SqliteStore {
         }
         self.inner.integrity.check(self.reader()).await?;
         let mut write = self.write().await?;
-        let inserted = enqueue::enqueue(write.conn(), &events, now, &*self.entropy).await;
+        let fan_out = Some(&self.inner.fan_out);
+        let inserted =
+            enqueue::enqueue(write.conn(), fan_out, &events, now, &*self.entropy).await;
         let inserted = self.noting(inserted)?;
         write.commit().await?;
         self.inner.signal.ring();
@@ -150,7 +161,7 @@ impl OutboxConnection for SqliteConnection {
     ) -> Result<Vec<Inserted>, StoreError> {
         // Inside a transaction this is a savepoint.
         let mut tx = self.begin().await.map_err(store_error)?;
-        let inserted = enqueue::enqueue(&mut tx, &events, now, entropy).await?;
+        let inserted = enqueue::enqueue(&mut tx, None, &events, now, entropy).await?;
         tx.commit().await.map_err(store_error)?;
         Ok(inserted)
     }
