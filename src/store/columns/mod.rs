@@ -1,7 +1,5 @@
 //! From columns to types, and back, in any SQL store.
 
-use std::time::Duration;
-
 use crate::clock::UnixMillis;
 use crate::store_error::StoreError;
 
@@ -23,7 +21,7 @@ pub(crate) fn to_column(time: UnixMillis) -> i64 {
 
 /// The latest date that a clock which is right can have given to something that lasts `longest`.
 #[cfg(any(feature = "sqlite", feature = "inbox"))]
-pub(crate) fn latest(now: UnixMillis, longest: Duration) -> i64 {
+pub(crate) fn latest(now: UnixMillis, longest: std::time::Duration) -> i64 {
     to_column(now.saturating_add(longest))
 }
 
