@@ -35,13 +35,18 @@ macro_rules! __dedupe_store_tests {
     (@all $make:expr) => {
         $crate::__dedupe_store_tests! { @cases $make;
             one_of_many_concurrent_claims_is_fresh
-            one_of_many_claims_that_share_any_key_is_fresh
-            both_keys_are_claimed_or_none
+            one_of_many_concurrent_claims_of_one_request_is_fresh
+            a_request_under_another_id_is_no_new_message_and_claims_nothing
             the_same_request_under_another_id_is_a_duplicate
             a_retry_with_a_new_time_is_a_duplicate
+            a_replay_of_a_request_that_was_a_duplicate_is_a_duplicate
+            a_replay_of_a_request_that_came_too_early_is_not_fresh
+            a_replay_of_a_request_that_failed_is_a_duplicate_and_its_retry_is_not
+            a_request_that_failed_may_come_again_unchanged
+            a_replay_of_a_request_whose_claim_lapsed_is_a_duplicate
+            a_request_is_known_for_its_whole_time
             another_body_under_an_unsigned_id_is_a_message_of_its_own
-            another_body_under_an_authentic_id_is_a_duplicate_and_told
-            an_echoed_id_and_its_replay_under_another_id_are_one_message
+            another_body_under_a_signed_id_is_a_duplicate
             a_message_without_id_is_known_by_its_time_and_body
             a_message_without_time_is_known_by_its_body
             two_sources_do_not_share_messages
@@ -51,6 +56,9 @@ macro_rules! __dedupe_store_tests {
             a_commit_is_remembered_for_its_whole_time
             a_second_commit_and_a_late_release_change_nothing
             done_goes_before_in_flight
+            a_claim_of_a_clock_that_was_ahead_is_over
+            a_claim_of_a_clock_that_differs_a_little_is_not_taken_over
+            what_a_clock_that_was_ahead_handled_stays_handled
         }
     };
     (@cases $make:expr; $($case:ident)*) => {
@@ -68,9 +76,10 @@ macro_rules! __dedupe_store_tests {
 const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
 const LEASE: Duration = Duration::from_secs(60);
 const WINDOW: Duration = Duration::from_secs(900);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const FRESH: Claimed = Claimed::Fresh { other_body: false };
-const DONE: Claimed = Claimed::Done { other_body: false };
+const DONE: Claimed = Claimed::Done;
 
 struct Receiver(Dedupe);
 
@@ -90,12 +99,7 @@ impl Receiver {
     }
 
     fn unsigned(&self, id: &str, sent_at: UnixMillis, body: &str) -> Ticket {
-        let id = Some(id);
-        self.ticket(
-            Identity::Unsigned { id, in_body: None },
-            Some(sent_at),
-            body,
-        )
+        self.ticket(Identity::Unsigned(Some(id)), Some(sent_at), body)
     }
 
     async fn claim_at(&self, ticket: &Ticket, now: UnixMillis) -> Claimed {
@@ -154,13 +158,13 @@ pub async fn one_of_many_concurrent_claims_is_fresh(store: impl DedupeStore) {
     assert_eq!(waiting.count(), 63);
 }
 
-pub async fn one_of_many_claims_that_share_any_key_is_fresh(store: impl DedupeStore) {
+pub async fn one_of_many_concurrent_claims_of_one_request_is_fresh(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     for round in 0..8 {
         let (at, body) = (after(LEASE * round), format!("body {round}"));
         let mut claims = JoinSet::new();
         for id in 0..32 {
-            // All share the replay key, and four each share both.
+            // All are the same request, and four each have one id.
             let ticket = receiver.unsigned(&format!("{}", id % 8), at, &body);
             claims.spawn(receiver.0.claim(&ticket, at, at.saturating_add(LEASE)));
         }
@@ -181,16 +185,16 @@ pub async fn one_of_many_claims_that_share_any_key_is_fresh(store: impl DedupeSt
     }
 }
 
-pub async fn both_keys_are_claimed_or_none(store: impl DedupeStore) {
+pub async fn a_request_under_another_id_is_no_new_message_and_claims_nothing(
+    store: impl DedupeStore,
+) {
     let receiver = Receiver::new(store);
     let first = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&first).await, FRESH);
-    // Shares the replay key only: it must not leave a claim on its own first key behind.
     let replay = receiver.unsigned("b", NOW, "body");
-    assert!(matches!(
-        receiver.claim(&replay).await,
-        Claimed::InFlight { .. }
-    ));
+    let until = after(LEASE);
+    assert_eq!(receiver.claim(&replay).await, Claimed::InFlight { until });
+    receiver.assert_lost(&replay, NOW).await;
     let other_time = receiver.unsigned("b", after(LEASE), "body");
     assert_eq!(receiver.claim(&other_time).await, FRESH);
 }
@@ -211,6 +215,102 @@ pub async fn a_retry_with_a_new_time_is_a_duplicate(store: impl DedupeStore) {
     assert_eq!(receiver.claim_at(&retry, after(WINDOW)).await, DONE);
 }
 
+pub async fn a_replay_of_a_request_that_was_a_duplicate_is_a_duplicate(store: impl DedupeStore) {
+    let receiver = Receiver::new(store);
+    receiver.handle(&receiver.unsigned("a", NOW, "body")).await;
+    for retry in 1..4 {
+        let at = after(2 * WINDOW * retry);
+        assert_eq!(
+            receiver
+                .claim_at(&receiver.unsigned("a", at, "body"), at)
+                .await,
+            DONE
+        );
+        for id in ["b", "c"] {
+            let replay = receiver.unsigned(id, at, "body");
+            assert_eq!(receiver.claim_at(&replay, at).await, DONE, "{id}");
+        }
+    }
+}
+
+pub async fn a_replay_of_a_request_that_came_too_early_is_not_fresh(store: impl DedupeStore) {
+    let receiver = Receiver::new(store);
+    let later = after(Duration::from_secs(1));
+    let first = receiver.unsigned("a", NOW, "body");
+    assert_eq!(receiver.claim(&first).await, FRESH);
+    let in_flight = Claimed::InFlight {
+        until: after(LEASE),
+    };
+    let early = receiver.unsigned("a", later, "body");
+    assert_eq!(receiver.claim(&early).await, in_flight);
+    let replay = receiver.unsigned("b", later, "body");
+    assert_eq!(receiver.claim(&replay).await, in_flight);
+    receiver.release(&first).await;
+    assert_eq!(receiver.claim(&replay).await, DONE);
+    // What came too early was not handled: it may be now.
+    assert_eq!(receiver.claim(&early).await, FRESH);
+}
+
+pub async fn a_replay_of_a_request_that_failed_is_a_duplicate_and_its_retry_is_not(
+    store: impl DedupeStore,
+) {
+    let receiver = Receiver::new(store);
+    let failed = receiver.unsigned("a", NOW, "body");
+    assert_eq!(receiver.claim(&failed).await, FRESH);
+    receiver.release(&failed).await;
+    let nameless = receiver.ticket(Identity::Unsigned(None), Some(NOW), "body");
+    for replay in [
+        receiver.unsigned("b", NOW, "body"),
+        receiver.unsigned("c", NOW, "body"),
+        nameless,
+    ] {
+        assert_eq!(receiver.claim(&replay).await, DONE);
+    }
+    let retry = receiver.unsigned("a", after(LEASE), "body");
+    receiver.handle(&retry).await;
+    for sent_at in [NOW, after(LEASE)] {
+        let replay = receiver.unsigned("b", sent_at, "body");
+        assert_eq!(receiver.claim(&replay).await, DONE);
+    }
+}
+
+pub async fn a_request_that_failed_may_come_again_unchanged(store: impl DedupeStore) {
+    let receiver = Receiver::new(store);
+    for id in [Some("a"), None] {
+        let body = format!("{id:?}");
+        let ticket = || receiver.ticket(Identity::Unsigned(id), Some(NOW), &body);
+        let failed = ticket();
+        assert_eq!(receiver.claim(&failed).await, FRESH);
+        receiver.release(&failed).await;
+        receiver.handle(&ticket()).await;
+        assert_eq!(receiver.claim(&ticket()).await, DONE);
+    }
+}
+
+pub async fn a_replay_of_a_request_whose_claim_lapsed_is_a_duplicate(store: impl DedupeStore) {
+    let receiver = Receiver::new(store);
+    let lapsed = receiver.unsigned("a", NOW, "body");
+    assert_eq!(receiver.claim(&lapsed).await, FRESH);
+    let replay = receiver.unsigned("b", NOW, "body");
+    assert_eq!(receiver.claim_at(&replay, after(LEASE)).await, DONE);
+    let retry = receiver.unsigned("a", after(LEASE), "body");
+    assert_eq!(receiver.claim_at(&retry, after(LEASE)).await, FRESH);
+}
+
+pub async fn a_request_is_known_for_its_whole_time(store: impl DedupeStore) {
+    let receiver = Receiver::new(store);
+    let failed = receiver.unsigned("a", NOW, "body");
+    assert_eq!(receiver.claim(&failed).await, FRESH);
+    receiver.release(&failed).await;
+    let just_before = UnixMillis::from_millis(after(WINDOW).as_millis() - 1);
+    let replay = receiver.unsigned("b", NOW, "body");
+    assert_eq!(receiver.claim_at(&replay, just_before).await, DONE);
+    // Its time is long out of the tolerance by now: what comes is another's.
+    assert_eq!(receiver.claim_at(&replay, after(WINDOW)).await, FRESH);
+    let first = receiver.claim_at(&failed, after(WINDOW)).await;
+    assert!(matches!(first, Claimed::InFlight { .. }));
+}
+
 pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     receiver
@@ -221,66 +321,41 @@ pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: im
     assert_eq!(claimed, Claimed::Fresh { other_body: true });
 }
 
-pub async fn another_body_under_an_authentic_id_is_a_duplicate_and_told(store: impl DedupeStore) {
+pub async fn another_body_under_a_signed_id_is_a_duplicate(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     let id = Identity::Signed("a");
     receiver
         .handle(&receiver.ticket(id, Some(NOW), "body"))
         .await;
-    let same = receiver.ticket(id, Some(after(LEASE)), "body");
-    assert_eq!(receiver.claim(&same).await, DONE);
-    let other = receiver.ticket(id, Some(NOW), "other");
-    let claimed = receiver.claim(&other).await;
-    assert_eq!(claimed, Claimed::Done { other_body: true });
-}
-
-pub async fn an_echoed_id_and_its_replay_under_another_id_are_one_message(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    let body = r#"{"id":"a"}"#;
-    let real = receiver.ticket(Identity::Echoed("a"), Some(NOW), body);
-    let forged_id = Identity::Unsigned {
-        id: Some("b"),
-        in_body: Some("a"),
-    };
-    let replay = receiver.ticket(forged_id, Some(NOW), body);
-    receiver.handle(&real).await;
-    assert_eq!(receiver.claim(&replay).await, DONE);
-
-    let body = r#"{"id":"c"}"#;
-    let forged_id = Identity::Unsigned {
-        id: Some("d"),
-        in_body: Some("c"),
-    };
-    let replay = receiver.ticket(forged_id, Some(NOW), body);
-    let real = receiver.ticket(Identity::Echoed("c"), Some(NOW), body);
-    receiver.handle(&replay).await;
-    assert_eq!(receiver.claim(&real).await, DONE);
+    for (sent_at, body) in [(after(LEASE), "body"), (NOW, "other")] {
+        let again = receiver.ticket(id, Some(sent_at), body);
+        assert_eq!(receiver.claim(&again).await, DONE);
+    }
 }
 
 pub async fn a_message_without_id_is_known_by_its_time_and_body(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
-    let anonymous = Identity::Unsigned {
-        id: None,
-        in_body: None,
-    };
+    let nameless = Identity::Unsigned(None);
     receiver
-        .handle(&receiver.ticket(anonymous, Some(NOW), "body"))
+        .handle(&receiver.ticket(nameless, Some(NOW), "body"))
         .await;
-    let replay = receiver.ticket(anonymous, Some(NOW), "body");
-    assert_eq!(receiver.claim(&replay).await, DONE);
-    let later = receiver.ticket(anonymous, Some(after(LEASE)), "body");
+    for id in [nameless, Identity::Unsigned(Some("a"))] {
+        let replay = receiver.ticket(id, Some(NOW), "body");
+        assert_eq!(receiver.claim(&replay).await, DONE);
+    }
+    let later = receiver.ticket(nameless, Some(after(LEASE)), "body");
     assert_eq!(receiver.claim(&later).await, FRESH);
 }
 
 pub async fn a_message_without_time_is_known_by_its_body(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
-    let identity = |id| Identity::Unsigned { id, in_body: None };
+    let identity = |id| Identity::Unsigned(Some(id));
     receiver
-        .handle(&receiver.ticket(identity(Some("a")), None, "body"))
+        .handle(&receiver.ticket(identity("a"), None, "body"))
         .await;
-    let replay = receiver.ticket(identity(Some("b")), None, "body");
+    let replay = receiver.ticket(identity("b"), None, "body");
     assert_eq!(receiver.claim(&replay).await, DONE);
-    let other = receiver.ticket(identity(Some("a")), None, "other");
+    let other = receiver.ticket(identity("a"), None, "other");
     let claimed = receiver.claim(&other).await;
     assert_eq!(claimed, Claimed::Fresh { other_body: true });
 }
@@ -300,11 +375,8 @@ pub async fn a_released_claim_is_free_at_once(store: impl DedupeStore) {
     assert_eq!(receiver.claim(&first).await, FRESH);
     receiver.release(&first).await;
     receiver.assert_lost(&first, NOW).await;
-    let by_id = receiver.unsigned("a", after(LEASE), "body");
-    assert_eq!(receiver.claim(&by_id).await, FRESH);
-    receiver.release(&by_id).await;
-    let by_time = receiver.unsigned("b", NOW, "body");
-    assert_eq!(receiver.claim(&by_time).await, FRESH);
+    let retry = receiver.unsigned("a", after(LEASE), "body");
+    assert_eq!(receiver.claim(&retry).await, FRESH);
 }
 
 pub async fn a_lapsed_claim_is_taken_over_and_its_ticket_is_worth_nothing(store: impl DedupeStore) {
@@ -329,10 +401,10 @@ pub async fn a_renewed_claim_lasts_until_its_new_end(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     let first = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&first).await, FRESH);
-    let until = after(3 * LEASE);
+    let until = after(2 * LEASE);
     receiver.0.renew(&first, until).await.expect("it is held");
     let second = receiver.unsigned("a", NOW, "body");
-    let claimed = receiver.claim_at(&second, after(2 * LEASE)).await;
+    let claimed = receiver.claim_at(&second, after(LEASE)).await;
     assert_eq!(claimed, Claimed::InFlight { until });
     assert_eq!(receiver.claim_at(&second, until).await, FRESH);
 }
@@ -368,6 +440,60 @@ pub async fn done_goes_before_in_flight(store: impl DedupeStore) {
         .await;
     let both = receiver.unsigned("a", later, "body");
     assert_eq!(receiver.claim(&both).await, DONE);
+}
+
+pub async fn a_claim_of_a_clock_that_was_ahead_is_over(store: impl DedupeStore) {
+    let receiver = Receiver::new(store);
+    for (name, ahead) in [("minutes", 2 * LEASE), ("a day", DAY), ("years", 500 * DAY)] {
+        let stuck = receiver.unsigned(name, NOW, name);
+        assert_eq!(receiver.claim_at(&stuck, after(ahead)).await, FRESH);
+        let retry = receiver.unsigned(name, after(LEASE), name);
+        assert_eq!(receiver.claim(&retry).await, FRESH, "{name}");
+        receiver.assert_lost(&stuck, NOW).await;
+        let second = receiver.unsigned(name, after(LEASE), name);
+        let until = after(LEASE);
+        assert_eq!(receiver.claim(&second).await, Claimed::InFlight { until });
+        receiver.commit(&retry).await;
+
+        // One that was renewed by such a clock, and is known by a request under another id.
+        let name = &format!("{name}, renewed");
+        let renewed = receiver.unsigned(name, NOW, name);
+        assert_eq!(receiver.claim(&renewed).await, FRESH);
+        let until = after(ahead + LEASE);
+        receiver.0.renew(&renewed, until).await.expect("it is held");
+        let replay = receiver.unsigned("c", NOW, name);
+        assert_eq!(receiver.claim(&replay).await, DONE, "{name}");
+        let again = receiver.unsigned(name, NOW, name);
+        assert_eq!(receiver.claim(&again).await, FRESH, "{name}");
+    }
+}
+
+pub async fn a_claim_of_a_clock_that_differs_a_little_is_not_taken_over(store: impl DedupeStore) {
+    let receiver = Receiver::new(store);
+    for secs in [0, 25, 60] {
+        let body = secs.to_string();
+        let ahead = after(Duration::from_secs(secs));
+        let live = receiver.unsigned(&body, NOW, &body);
+        assert_eq!(receiver.claim_at(&live, ahead).await, FRESH);
+        let until = ahead.saturating_add(LEASE);
+        let second = receiver.unsigned(&body, after(LEASE), &body);
+        assert_eq!(receiver.claim(&second).await, Claimed::InFlight { until });
+        receiver.commit(&live).await;
+    }
+}
+
+pub async fn what_a_clock_that_was_ahead_handled_stays_handled(store: impl DedupeStore) {
+    let receiver = Receiver::new(store);
+    for (name, ahead) in [("minutes", 2 * LEASE), ("a day", DAY), ("years", 500 * DAY)] {
+        let first = receiver.unsigned(name, NOW, name);
+        assert_eq!(receiver.claim_at(&first, after(ahead)).await, FRESH);
+        let committed = receiver.0.commit(&first, after(ahead)).await;
+        committed.expect("the claim is held");
+        for (id, sent_at) in [(name, NOW), (name, after(LEASE)), ("b", NOW)] {
+            let again = receiver.unsigned(id, sent_at, name);
+            assert_eq!(receiver.claim(&again).await, DONE, "{name}");
+        }
+    }
 }
 
 /// A store under two handles.

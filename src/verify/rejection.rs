@@ -55,12 +55,9 @@ pub enum RefusalReason {
         /// How long its claim may last from now on.
         lapses_in: Duration,
     },
-    /// The same message was handled.
-    #[error("the same message was handled")]
-    Duplicate {
-        /// It had another body then, under an authentic id: the sender gave two messages one id.
-        other_body: bool,
-    },
+    /// The same message was handled, or the same request came before under another id.
+    #[error("the same message came before")]
+    Duplicate,
     /// The dedupe store, or the inbox, failed. The log has the cause.
     #[error("the store failed")]
     StoreFailed,
@@ -83,7 +80,7 @@ impl RefusalReason {
             Self::Signature(err) => err.kind(),
             Self::IdMismatch => ProblemKind::ID_MISMATCH,
             Self::InFlight { .. } => ProblemKind::IN_FLIGHT,
-            Self::Duplicate { .. } => return None,
+            Self::Duplicate => return None,
             Self::StoreFailed => ProblemKind::STORE_UNAVAILABLE,
         })
     }
