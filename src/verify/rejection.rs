@@ -46,8 +46,8 @@ pub enum RefusalReason {
     /// The headers, the time or the signature are wrong.
     #[error(transparent)]
     Signature(#[from] VerifyError),
-    /// A signed id is required, and the body has none, or not the header's.
-    #[error("the id in the header is not the one in the signed body")]
+    /// A signed id is required, and there is none, or a header has another.
+    #[error("there is no signed id, or the id in the header is another")]
     IdMismatch,
     /// The same message is being handled.
     #[error("the same message is being handled")]
