@@ -290,7 +290,7 @@ mod bounds {
             assert_eq!(claim(&sent("a", n), after(DAY)).unwrap(), DONE);
         }
         for n in 10..200 {
-            let at = after(WINDOW / 10 * n as u32);
+            let at = after(Duration::from_secs(90 * n));
             assert_eq!(claim(&sent("a", n), at).unwrap(), DONE, "{n}");
             assert_eq!(claim(&sent("b", n), at).unwrap(), DONE, "{n}");
         }
@@ -311,7 +311,7 @@ mod bounds {
             assert_eq!(bounded.claim(n, NOW).unwrap(), DONE, "{n}");
         }
         for n in 10..30 {
-            bounded.handle(n, after(WINDOW * (n as u32 / 5)));
+            bounded.handle(n, after(WINDOW * u32::try_from(n / 5).unwrap()));
         }
         assert_eq!(bounded.store.evicted(), 20);
     }

@@ -79,7 +79,7 @@ impl State {
             ticket,
             request,
         } = message;
-        if let Some(known) = self.taken(&ticket, now) {
+        if let Some(known) = self.taken(names(&ticket), now) {
             self.leave_replay_key(known, &ticket, now)?;
             return Ok(Received::Known);
         }
@@ -115,15 +115,13 @@ impl State {
         Ok(Received::New { other_body })
     }
 
-    /// Returns the number of the message that has taken one of the names.
-    fn taken(&self, ticket: &Ticket, now: UnixMillis) -> Option<u64> {
-        names(ticket).find_map(|key| self.owner(key, now))
-    }
-
-    fn owner(&self, key: Key, now: UnixMillis) -> Option<u64> {
-        let number = *self.names.get(&key)?;
-        let row = self.messages.get(&number)?;
-        (!row.is_forgotten(now)).then_some(number)
+    /// Returns the number of the message that has taken the first of `names` that is taken.
+    fn taken(&self, names: impl IntoIterator<Item = Key>, now: UnixMillis) -> Option<u64> {
+        names.into_iter().find_map(|key| {
+            let number = *self.names.get(&key)?;
+            let row = self.messages.get(&number)?;
+            (!row.is_forgotten(now)).then_some(number)
+        })
     }
 
     /// Gives the request's name to the message that was stored.
@@ -134,7 +132,7 @@ impl State {
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         let replay_key = ticket.replay_key();
-        let Some(key) = replay_key.filter(|key| self.owner(*key, now).is_none()) else {
+        let Some(key) = replay_key.filter(|key| self.taken([*key], now).is_none()) else {
             return Ok(());
         };
         if self.bytes + size_of::<Key>() > self.bounds.bytes {

@@ -1,12 +1,18 @@
 //! The conformance suite of [`DedupeStore`].
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod clocks;
+mod replays;
+
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Dedupe, DedupeStore, Identity, Message, Ticket};
+
+pub use self::clocks::*;
+pub use self::replays::*;
 
 /// Makes one test for each point of the contract of [`DedupeStore`](crate::dedupe::DedupeStore).
 ///
@@ -158,157 +164,11 @@ pub async fn one_of_many_concurrent_claims_is_fresh(store: impl DedupeStore) {
     assert_eq!(waiting.count(), 63);
 }
 
-pub async fn one_of_many_concurrent_claims_of_one_request_is_fresh(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    for round in 0..8 {
-        let (at, body) = (after(LEASE * round), format!("body {round}"));
-        let mut claims = JoinSet::new();
-        for id in 0..32 {
-            // All are the same request, and four each have one id.
-            let ticket = receiver.unsigned(&format!("{}", id % 8), at, &body);
-            claims.spawn(receiver.0.claim(&ticket, at, at.saturating_add(LEASE)));
-        }
-        let claims = claims.join_all().await;
-        let fresh = |claim: &&Result<_, _>| matches!(claim, Ok(Claimed::Fresh { .. }));
-        assert_eq!(claims.iter().filter(fresh).count(), 1, "{claims:?}");
-        let failed = claims.iter().find(|claim| claim.is_err());
-        assert!(failed.is_none(), "{failed:?}");
-        // Nobody left a claim on a key that only it has.
-        let mut free = 0;
-        for id in 0..8 {
-            let other_time = after(WEEK + Duration::from_secs(id));
-            let other_time = receiver.unsigned(&format!("{id}"), other_time, &body);
-            let claimed = receiver.claim_at(&other_time, at).await;
-            free += usize::from(matches!(claimed, Claimed::Fresh { .. }));
-        }
-        assert_eq!(free, 7, "all but the one that is claimed");
-    }
-}
-
-pub async fn a_request_under_another_id_is_no_new_message_and_claims_nothing(
-    store: impl DedupeStore,
-) {
-    let receiver = Receiver::new(store);
-    let first = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim(&first).await, FRESH);
-    let replay = receiver.unsigned("b", NOW, "body");
-    let until = after(LEASE);
-    assert_eq!(receiver.claim(&replay).await, Claimed::InFlight { until });
-    receiver.assert_lost(&replay, NOW).await;
-    let other_time = receiver.unsigned("b", after(LEASE), "body");
-    assert_eq!(receiver.claim(&other_time).await, FRESH);
-}
-
-pub async fn the_same_request_under_another_id_is_a_duplicate(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    receiver.handle(&receiver.unsigned("a", NOW, "body")).await;
-    for id in ["b", "c", ""] {
-        let replay = receiver.unsigned(id, NOW, "body");
-        assert_eq!(receiver.claim(&replay).await, DONE, "{id:?}");
-    }
-}
-
 pub async fn a_retry_with_a_new_time_is_a_duplicate(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     receiver.handle(&receiver.unsigned("a", NOW, "body")).await;
     let retry = receiver.unsigned("a", after(WINDOW), "body");
     assert_eq!(receiver.claim_at(&retry, after(WINDOW)).await, DONE);
-}
-
-pub async fn a_replay_of_a_request_that_was_a_duplicate_is_a_duplicate(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    receiver.handle(&receiver.unsigned("a", NOW, "body")).await;
-    for retry in 1..4 {
-        let at = after(2 * WINDOW * retry);
-        assert_eq!(
-            receiver
-                .claim_at(&receiver.unsigned("a", at, "body"), at)
-                .await,
-            DONE
-        );
-        for id in ["b", "c"] {
-            let replay = receiver.unsigned(id, at, "body");
-            assert_eq!(receiver.claim_at(&replay, at).await, DONE, "{id}");
-        }
-    }
-}
-
-pub async fn a_replay_of_a_request_that_came_too_early_is_not_fresh(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    let later = after(Duration::from_secs(1));
-    let first = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim(&first).await, FRESH);
-    let in_flight = Claimed::InFlight {
-        until: after(LEASE),
-    };
-    let early = receiver.unsigned("a", later, "body");
-    assert_eq!(receiver.claim(&early).await, in_flight);
-    let replay = receiver.unsigned("b", later, "body");
-    assert_eq!(receiver.claim(&replay).await, in_flight);
-    receiver.release(&first).await;
-    assert_eq!(receiver.claim(&replay).await, DONE);
-    // What came too early was not handled: it may be now.
-    assert_eq!(receiver.claim(&early).await, FRESH);
-}
-
-pub async fn a_replay_of_a_request_that_failed_is_a_duplicate_and_its_retry_is_not(
-    store: impl DedupeStore,
-) {
-    let receiver = Receiver::new(store);
-    let failed = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim(&failed).await, FRESH);
-    receiver.release(&failed).await;
-    let nameless = receiver.ticket(Identity::Unsigned(None), Some(NOW), "body");
-    for replay in [
-        receiver.unsigned("b", NOW, "body"),
-        receiver.unsigned("c", NOW, "body"),
-        nameless,
-    ] {
-        assert_eq!(receiver.claim(&replay).await, DONE);
-    }
-    let retry = receiver.unsigned("a", after(LEASE), "body");
-    receiver.handle(&retry).await;
-    for sent_at in [NOW, after(LEASE)] {
-        let replay = receiver.unsigned("b", sent_at, "body");
-        assert_eq!(receiver.claim(&replay).await, DONE);
-    }
-}
-
-pub async fn a_request_that_failed_may_come_again_unchanged(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    for id in [Some("a"), None] {
-        let body = format!("{id:?}");
-        let ticket = || receiver.ticket(Identity::Unsigned(id), Some(NOW), &body);
-        let failed = ticket();
-        assert_eq!(receiver.claim(&failed).await, FRESH);
-        receiver.release(&failed).await;
-        receiver.handle(&ticket()).await;
-        assert_eq!(receiver.claim(&ticket()).await, DONE);
-    }
-}
-
-pub async fn a_replay_of_a_request_whose_claim_lapsed_is_a_duplicate(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    let lapsed = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim(&lapsed).await, FRESH);
-    let replay = receiver.unsigned("b", NOW, "body");
-    assert_eq!(receiver.claim_at(&replay, after(LEASE)).await, DONE);
-    let retry = receiver.unsigned("a", after(LEASE), "body");
-    assert_eq!(receiver.claim_at(&retry, after(LEASE)).await, FRESH);
-}
-
-pub async fn a_request_is_known_for_its_whole_time(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    let failed = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim(&failed).await, FRESH);
-    receiver.release(&failed).await;
-    let just_before = UnixMillis::from_millis(after(WINDOW).as_millis() - 1);
-    let replay = receiver.unsigned("b", NOW, "body");
-    assert_eq!(receiver.claim_at(&replay, just_before).await, DONE);
-    // Its time is long out of the tolerance by now: what comes is another's.
-    assert_eq!(receiver.claim_at(&replay, after(WINDOW)).await, FRESH);
-    let first = receiver.claim_at(&failed, after(WINDOW)).await;
-    assert!(matches!(first, Claimed::InFlight { .. }));
 }
 
 pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: impl DedupeStore) {
@@ -428,72 +288,6 @@ pub async fn a_second_commit_and_a_late_release_change_nothing(store: impl Dedup
     assert!(released.is_err_and(|err| err.is_lease_lost()));
     let second = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&second).await, DONE);
-}
-
-pub async fn done_goes_before_in_flight(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    let later = after(Duration::from_secs(1));
-    let in_flight = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim(&in_flight).await, FRESH);
-    receiver
-        .handle(&receiver.unsigned("b", later, "body"))
-        .await;
-    let both = receiver.unsigned("a", later, "body");
-    assert_eq!(receiver.claim(&both).await, DONE);
-}
-
-pub async fn a_claim_of_a_clock_that_was_ahead_is_over(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    for (name, ahead) in [("minutes", 2 * LEASE), ("a day", DAY), ("years", 500 * DAY)] {
-        let stuck = receiver.unsigned(name, NOW, name);
-        assert_eq!(receiver.claim_at(&stuck, after(ahead)).await, FRESH);
-        let retry = receiver.unsigned(name, after(LEASE), name);
-        assert_eq!(receiver.claim(&retry).await, FRESH, "{name}");
-        receiver.assert_lost(&stuck, NOW).await;
-        let second = receiver.unsigned(name, after(LEASE), name);
-        let until = after(LEASE);
-        assert_eq!(receiver.claim(&second).await, Claimed::InFlight { until });
-        receiver.commit(&retry).await;
-
-        // One that was renewed by such a clock, and is known by a request under another id.
-        let name = &format!("{name}, renewed");
-        let renewed = receiver.unsigned(name, NOW, name);
-        assert_eq!(receiver.claim(&renewed).await, FRESH);
-        let until = after(ahead + LEASE);
-        receiver.0.renew(&renewed, until).await.expect("it is held");
-        let replay = receiver.unsigned("c", NOW, name);
-        assert_eq!(receiver.claim(&replay).await, DONE, "{name}");
-        let again = receiver.unsigned(name, NOW, name);
-        assert_eq!(receiver.claim(&again).await, FRESH, "{name}");
-    }
-}
-
-pub async fn a_claim_of_a_clock_that_differs_a_little_is_not_taken_over(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    for secs in [0, 25, 60] {
-        let body = secs.to_string();
-        let ahead = after(Duration::from_secs(secs));
-        let live = receiver.unsigned(&body, NOW, &body);
-        assert_eq!(receiver.claim_at(&live, ahead).await, FRESH);
-        let until = ahead.saturating_add(LEASE);
-        let second = receiver.unsigned(&body, after(LEASE), &body);
-        assert_eq!(receiver.claim(&second).await, Claimed::InFlight { until });
-        receiver.commit(&live).await;
-    }
-}
-
-pub async fn what_a_clock_that_was_ahead_handled_stays_handled(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    for (name, ahead) in [("minutes", 2 * LEASE), ("a day", DAY), ("years", 500 * DAY)] {
-        let first = receiver.unsigned(name, NOW, name);
-        assert_eq!(receiver.claim_at(&first, after(ahead)).await, FRESH);
-        let committed = receiver.0.commit(&first, after(ahead)).await;
-        committed.expect("the claim is held");
-        for (id, sent_at) in [(name, NOW), (name, after(LEASE)), ("b", NOW)] {
-            let again = receiver.unsigned(id, sent_at, name);
-            assert_eq!(receiver.claim(&again).await, DONE, "{name}");
-        }
-    }
 }
 
 /// A store under two handles.
