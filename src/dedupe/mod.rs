@@ -10,13 +10,24 @@
 //! A key that an attacker can choose would let a recorded request pass as a new one, or a forged
 //! one silence a real one. So the keys follow from what the signature covers:
 //!
-//! | the id is | keys | kept |
+//! | the id is | names | kept |
 //! |---|---|---|
-//! | in the signed content (Standard Webhooks), or the one in the signed body (`banata_sdk`) | (source, id) | 7 days |
-//! | in an unsigned header and, the same, in the signed body (our own emitter) | (source, id) and (source, time, body), without a time (source, body) | 7 days |
-//! | in an unsigned header only | (source, id, body) and (source, time, body) | 7 days |
-//! | absent, the time is signed | (source, time, body) | 15 minutes |
-//! | unsigned or absent, and there is no time | (source, body) | 7 days |
+//! | under the signature: in the signed content (Standard Webhooks), or where the scheme points in the signed body | the message: (source, id) | 7 days |
+//! | in an unsigned header, the time is signed | the message: (source, id, body) | 7 days |
+//! | | the request: (source, time, body) | 15 minutes |
+//! | absent, the time is signed | the message and the request: (source, time, body) | 15 minutes |
+//! | unsigned or absent, and there is no time | the message: (source, body) | 7 days |
+//!
+//! A signed id names the message, whatever an unsigned header says beside it and whatever else the
+//! body holds: a second body under it is the sender's mistake, and a duplicate.
+//!
+//! Every genuine request leaves the name of the request, whatever became of it: it was handled, or
+//! known, or its message was in flight, or the handler failed, panicked or was dropped. The same bytes
+//! under another id are a duplicate from then on. They are answered 200, and 409 while their message
+//! is in flight. Under its own id the request is not blocked by it: a message that was not handled
+//! runs again when the sender retries it with a new time, and also when the very same bytes come
+//! again, because a proxy or a sender that signs once sent them a second time. That loses nothing, and
+//! once the message was handled it is a duplicate.
 //!
 //! *source* is the [receiver's configured name](Dedupe::new), *time* the signed timestamp and *body*
 //! the body's SHA-256. Seven days outlast the longest schedule of retries known (Standard Webhooks:
@@ -32,15 +43,22 @@
 //!   than none.
 //! - Without a time nothing else tells a replay from a message: two messages with the same bytes
 //!   within seven days are one.
-//! - Whoever stands between sender and receiver can put another id into an unsigned header, see the
-//!   message handled under it, and have the sender's retry, with a new time, handled once more.
-//!   [`require_signed_id`](crate::verify::VerifyWebhookLayer::require_signed_id) refuses that where the
-//!   sender signs its ids, as our own emitter does.
+//! - Whoever can hold a request back, between sender and receiver, can put another id into an unsigned
+//!   header and deliver it first: if it is handled, the sender's retry, with a new time, is handled once
+//!   more; if it fails, the real request is answered 200. Where the sender signs its ids, as our own
+//!   emitter does, neither works, and
+//!   [`require_signed_id`](crate::verify::VerifyWebhookLayer::require_signed_id) refuses what has none.
+//! - Two messages of one second with the same body and unsigned ids are one.
 //! - A store in memory that is full may forget a message of a scheme without time after 15 minutes.
-//! - Another body under an authentic id is the sender's mistake: answered as a duplicate, and
-//!   logged. Another body under an unsigned id is a message of its own: handled, and logged.
+//! - Another body under an unsigned id is a message of its own: handled, and logged.
+//!
+//! # When the clock is set
+//!
+//! What was handled while the clock was ahead stays known, for as much longer. A claim that ends more
+//! than 120 s ahead, twice a lease, was made by such a clock and has lapsed: its message can be handled
+//! at once. If its handler still runs, it runs beside the next one until both end, and one of them is
+//! told that its claim was lost.
 
-mod fingerprint;
 mod handle;
 mod memory;
 mod port;
@@ -54,6 +72,7 @@ pub use self::ticket::{Key, Ticket};
 pub(crate) use self::handle::Reply;
 #[cfg(feature = "inbox")]
 pub(crate) use self::handle::check_source;
+pub(crate) use self::port::latest_end;
 #[cfg(feature = "inbox")]
 pub(crate) use self::ticket::Namer;
 pub(crate) use self::ticket::{Identity, Message};

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::fingerprint::fingerprint;
 use crate::clock::UnixMillis;
 
 /// How long a handled message is remembered.
@@ -91,16 +90,18 @@ impl Ticket {
         self.token
     }
 
-    /// Returns the name by which a sender's retry is known again.
+    /// Returns the message's name: what is claimed, and by which a sender's retry is known again.
     #[must_use]
     pub const fn key(&self) -> Key {
         self.names.key
     }
 
-    /// Returns the second name, by which a replay under another id is known.
+    /// Returns the name of the request itself, its time and body, where the id is not signed: by it
+    /// the same bytes are known under another id.
     ///
-    /// It must be kept for [`hold`](Self::hold) and may be kept as long as [`key`](Self::key): it
-    /// contains the signed time, and a request with an older one is refused before it gets here.
+    /// Each request leaves it with its [`key`](Self::key), whatever becomes of it, for
+    /// [`hold`](Self::hold) from its arrival on: it contains the signed time, and a request with an
+    /// older one is refused before it gets here.
     #[must_use]
     pub const fn replay_key(&self) -> Option<Key> {
         self.names.replay_key
@@ -115,14 +116,15 @@ impl Ticket {
         self.names.id_key
     }
 
-    /// Returns a number that is the same for all tickets that have a key in common: the shard, or
-    /// the hash tag, that holds both keys.
+    /// Returns a number that is the same for all tickets that have a key in common: the shard that
+    /// holds both keys.
     #[must_use]
     pub const fn affinity(&self) -> u64 {
         self.names.affinity
     }
 
-    /// Returns 64 bits that depend on the body. Bodies are compared by it for the log only.
+    /// Returns 64 bits of the body's digest, to be compared for the log only; 0 where there is no
+    /// [`id_key`](Self::id_key).
     #[must_use]
     pub const fn body(&self) -> u64 {
         self.body
@@ -135,7 +137,7 @@ impl Ticket {
         self.keep
     }
 
-    /// Returns how long a commit must be remembered because the request could be replayed: 15
+    /// Returns how long a request could be replayed, and must be known, after its arrival: 15
     /// minutes, or more with a tolerance above five minutes.
     #[must_use]
     pub const fn hold(&self) -> Duration {
@@ -148,25 +150,20 @@ impl Ticket {
 pub(crate) enum Identity<'a> {
     /// The id is under the signature.
     Signed(&'a str),
-    /// The id is in an unsigned header, and the same id is in the signed body.
-    Echoed(&'a str),
-    /// The id, if any, is not under the signature. The body may carry another.
-    Unsigned {
-        id: Option<&'a str>,
-        in_body: Option<&'a str>,
-    },
+    /// The id, if any, is in a header that is not under the signature.
+    Unsigned(Option<&'a str>),
 }
 
 impl<'a> Identity<'a> {
     pub(crate) const fn id(self) -> Option<&'a str> {
         match self {
-            Self::Signed(id) | Self::Echoed(id) => Some(id),
-            Self::Unsigned { id, .. } => id,
+            Self::Signed(id) => Some(id),
+            Self::Unsigned(id) => id,
         }
     }
 
     pub(crate) const fn is_authentic(self) -> bool {
-        matches!(self, Self::Signed(_) | Self::Echoed(_))
+        matches!(self, Self::Signed(_))
     }
 }
 
@@ -215,25 +212,12 @@ impl Namer {
     }
 
     fn named(&self, token: u64, message: &Message<'_>) -> Ticket {
-        let digest = || Sha256::digest(message.body).into();
         let (names, body) = match message.identity {
-            // Only a log line depends on the body: not worth another pass of SHA-256 over it.
-            Identity::Signed(id) => (Names::of(self.of_id(id)), fingerprint(message.body)),
-            Identity::Echoed(id) => {
-                let digest = digest();
-                // Under another header the same bytes would be a message known by these alone.
-                let names = Names {
-                    replay_key: Some(match message.sent_at {
-                        Some(at) => self.of_time(at, &digest),
-                        None => self.of_body(&digest),
-                    }),
-                    ..Names::of(self.of_id(id))
-                };
-                (names, first_half(&digest))
-            }
-            Identity::Unsigned { id, in_body } => {
-                let digest = digest();
-                let names = self.unsigned_names(id, in_body, message.sent_at, &digest);
+            // The body is not looked at: what else comes under this id is the same message.
+            Identity::Signed(id) => (Names::of(self.of_id(id)), 0),
+            Identity::Unsigned(id) => {
+                let digest = Sha256::digest(message.body).into();
+                let names = self.unsigned_names(id, message.sent_at, &digest);
                 (names, first_half(&digest))
             }
         };
@@ -241,12 +225,8 @@ impl Namer {
             token,
             names,
             body,
-            keep: match message {
-                Message {
-                    identity: Identity::Unsigned { id: None, .. },
-                    sent_at: Some(_),
-                    ..
-                } => message.replayable,
+            keep: match (message.identity, message.sent_at) {
+                (Identity::Unsigned(None), Some(_)) => message.replayable,
                 _ => KEEP,
             },
             hold: message.replayable,
@@ -256,24 +236,19 @@ impl Namer {
     fn unsigned_names(
         &self,
         id: Option<&str>,
-        in_body: Option<&str>,
         sent_at: Option<UnixMillis>,
         digest: &[u8; 32],
     ) -> Names {
-        let (key, replay_key) = match (id, sent_at) {
-            (Some(id), Some(at)) => (
-                self.of_id_and_body(id, digest),
-                Some(self.of_time(at, digest)),
-            ),
-            (None, Some(at)) => (self.of_time(at, digest), None),
-            (_, None) => (self.of_body(digest), None),
+        let key = match (id, sent_at) {
+            (Some(id), Some(_)) => self.of_id_and_body(id, digest),
+            (None, Some(at)) => self.of_nameless(at, digest),
+            (_, None) => self.of_body(digest),
         };
         Names {
             key,
-            replay_key,
+            replay_key: sent_at.map(|at| self.of_time(at, digest)),
             id_key: id.map(|id| self.of_id(id)),
-            // The same body may come, or have come, with its own id in the header.
-            affinity: in_body.map_or(first_half(digest), |id| self.of_id(id).half()),
+            affinity: first_half(digest),
         }
     }
 
@@ -287,6 +262,11 @@ impl Namer {
 
     fn of_time(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> Key {
         self.key(b't', &[digest, &sent_at.as_millis().to_be_bytes()])
+    }
+
+    /// As [`of_time`](Self::of_time), but the name of the message and not of the request.
+    fn of_nameless(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> Key {
+        self.key(b'n', &[digest, &sent_at.as_millis().to_be_bytes()])
     }
 
     fn of_body(&self, digest: &[u8; 32]) -> Key {
@@ -332,14 +312,11 @@ mod tests {
     }
 
     /// Every kind of identity there is.
-    fn identities() -> [Identity<'static>; 5] {
-        let unsigned = |id, in_body| Identity::Unsigned { id, in_body };
+    fn identities() -> [Identity<'static>; 3] {
         [
             Identity::Signed("msg_1"),
-            Identity::Echoed("msg_1"),
-            unsigned(Some("msg_1"), None),
-            unsigned(Some("msg_1"), Some("msg_2")),
-            unsigned(None, None),
+            Identity::Unsigned(Some("msg_1")),
+            Identity::Unsigned(None),
         ]
     }
 
@@ -352,10 +329,7 @@ mod tests {
     #[test]
     fn the_keys_of_a_receiver_without_tenants_are_what_they_were() {
         const ID: &str = "1f5f1c71c73478ff998614a66f17afc6";
-        let unsigned = Identity::Unsigned {
-            id: Some("msg_1"),
-            in_body: None,
-        };
+        let unsigned = Identity::Unsigned(Some("msg_1"));
         let ticket = Namer::new("crm").ticket(1, &message(None, unsigned));
         assert_eq!(
             hex(Some(ticket.key())).as_deref(),
@@ -404,16 +378,12 @@ mod tests {
     #[test]
     fn a_tenants_names_of_one_message_lie_together() {
         let namer = Namer::new("crm");
-        let echoed = message(Some("acme"), Identity::Echoed("msg_1"));
-        let renamed = Identity::Unsigned {
-            id: Some("msg_2"),
-            in_body: Some("msg_1"),
-        };
-        let (real, replay) = (
-            namer.ticket(1, &echoed),
-            namer.ticket(2, &message(Some("acme"), renamed)),
-        );
-        assert_eq!(real.replay_key(), replay.replay_key());
-        assert_eq!(real.affinity(), replay.affinity());
+        let ticket = |id| namer.ticket(1, &message(Some("acme"), Identity::Unsigned(id)));
+        let (real, replay, nameless) = (ticket(Some("msg_1")), ticket(Some("msg_2")), ticket(None));
+        for other in [replay, nameless] {
+            assert_ne!(real.key(), other.key());
+            assert_eq!(real.replay_key(), other.replay_key());
+            assert_eq!(real.affinity(), other.affinity());
+        }
     }
 }

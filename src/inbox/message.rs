@@ -37,15 +37,12 @@ pub struct NewMessage {
 pub enum Received {
     /// It is stored.
     New {
-        /// The same id came lately with another body; said only of an id that is not authentic,
-        /// for the log, and only as far as the store remembers.
+        /// The same id came lately with another body; said only of an id that is not signed, for the
+        /// log, and only as far as the store remembers.
         other_body: bool,
     },
     /// It, or another message with one of its names, was stored before.
-    Known {
-        /// That one has another body: two messages of the sender have one id.
-        other_body: bool,
-    },
+    Known,
 }
 
 /// What a worker asks for.

@@ -18,9 +18,11 @@ use crate::work::WorkListener;
 ///
 /// 1. [`receive`](Self::receive) stores a message and all its names, or nothing.
 /// 2. A name is **taken** as long as its message is not over, and for [`Ticket::keep`] from then on.
-///    A message one of whose names is taken is [`Received::Known`] and changes nothing: of any
-///    number of concurrent calls for messages that share a name exactly one is [`Received::New`].
-///    Names are of all sources alike; those of two sources never coincide.
+///    A message one of whose names is taken is [`Received::Known`]: of any number of concurrent calls
+///    for messages that share a name exactly one is [`Received::New`]. What is known by its
+///    [`Ticket::key`] and has a [`Ticket::replay_key`] that is not taken gives it to the message
+///    that was stored; nothing else is changed. Names are of all sources alike; those of two sources
+///    never coincide.
 /// 3. A new message is pending and due at once.
 /// 4. [`lease`](Self::lease) hands out messages of one source that are due at `now`: pending ones, and
 ///    leased ones whose lease has passed its end; what has been due for longest comes first, and
@@ -52,6 +54,8 @@ use crate::work::WorkListener;
 /// [`RetryPolicy::LONGEST_WAIT`]: crate::retry::RetryPolicy::LONGEST_WAIT
 /// [`LONGEST_LEASE`]: super::LONGEST_LEASE
 /// [`Ticket::keep`]: crate::dedupe::Ticket::keep
+/// [`Ticket::key`]: crate::dedupe::Ticket::key
+/// [`Ticket::replay_key`]: crate::dedupe::Ticket::replay_key
 /// [`Failure::Lapsed`]: super::Failure::Lapsed
 pub trait InboxStore: Send + Sync + 'static {
     /// Stores a message, unless it is known.

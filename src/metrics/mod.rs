@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | `tower_auth_sync_webhooks_accepted_total` | counter | `source` | requests that verified and were not known, handed on or put into the inbox |
 //! | `tower_auth_sync_webhooks_refused_total` | counter | `source`, `reason` | requests that were refused; `reason` is the slug of the answer ([`ProblemKind`](crate::problem::ProblemKind)) |
-//! | `tower_auth_sync_webhooks_duplicates_total` | counter | `source`, `kind` | requests whose message is known: `in_flight` (409), `done` (200), `other_body` (200: the sender gave two messages one id) |
+//! | `tower_auth_sync_webhooks_duplicates_total` | counter | `source`, `kind` | requests whose message is known: `in_flight` (409), `done` (200) |
 //! | `tower_auth_sync_webhooks_handled_total` | counter | `source`, `outcome` | ends of the handler behind the layer: `success` (2xx), `failure` (another status, or an error), `cancelled` (a panic, or a client that went away) |
 //! | `tower_auth_sync_webhook_store_errors_total` | counter | `source`, `operation` | failed calls of the store that remembers messages: `claim` (also storing in an inbox), `renew`, `commit`, `release` |
 //! | `tower_auth_sync_webhook_last_verified_timestamp_seconds` | gauge | `source` | when a request last verified, duplicates included, as Unix time |

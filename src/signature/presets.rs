@@ -68,7 +68,7 @@ const fn signature_only(signature: &'static str) -> Family {
 ///
 /// | preset | headers | signature header | signed content | key | tolerance | id |
 /// |---|---|---|---|---|---|---|
-/// | [`banata`](Self::banata) | `Webhook-*` | `t=<s>,v1=<hex>` | `{t}.{body}` | text after `whsec_` | 300 s | unsigned header |
+/// | [`banata`](Self::banata) | `Webhook-*` | `t=<s>,v1=<hex>` | `{t}.{body}` | text after `whsec_` | 300 s | `/id` in the body |
 /// | [`banata_sdk`](Self::banata_sdk) | `Banata-Webhook-*` or `X-BanataAuth-Signature` | `t=<s>,v1=<hex>` or `t=<s>,v1,<hex>` | `{t}.{body}` | whole text | 300 s | `/id` in the body |
 /// | [`standard_webhooks`](Self::standard_webhooks) | `webhook-*` | `v1,<base64>`, separated by spaces | `{id}.{t}.{body}` | base64 after `whsec_` | 300 s | signed header |
 /// | `standard_webhooks_v1a` | `webhook-*` | `v1a,<base64>`, separated by spaces | `{id}.{t}.{body}` | public key, base64 after `whpk_` | 300 s | signed header |
@@ -122,7 +122,8 @@ impl Scheme {
     ///
     /// # Security
     ///
-    /// `Webhook-Id` is not signed. Our own emitter repeats it in the signed body.
+    /// `Webhook-Id` is not signed. Our own emitter repeats it in the signed body, where it names the
+    /// message whatever the header says; only where the body has none is the header's id taken.
     #[must_use]
     pub const fn banata() -> Self {
         Self {
@@ -135,7 +136,7 @@ impl Scheme {
             algorithm: Algorithm::HmacSha256(KeyForm::TextAfterPrefix),
             unit: TimeUnit::Seconds,
             tolerance: DEFAULT_TOLERANCE,
-            id_source: IdSource::UnsignedHeader,
+            id_source: IdSource::SignedBody("/id"),
             signs_once: false,
         }
     }
@@ -156,7 +157,6 @@ impl Scheme {
                 spaced: false,
             },
             algorithm: Algorithm::HmacSha256(KeyForm::Text),
-            id_source: IdSource::SignedBody("/id"),
             ..Self::banata()
         }
     }
@@ -211,7 +211,6 @@ impl Scheme {
             name: "stripe",
             family: signature_only("stripe-signature"),
             algorithm: Algorithm::HmacSha256(KeyForm::Text),
-            id_source: IdSource::SignedBody("/id"),
             ..Self::banata()
         }
     }

@@ -47,7 +47,7 @@ pub enum IdSource {
     /// A header that is not signed: anybody on the way may have changed it, and it may be missing.
     UnsignedHeader,
     /// The string at this JSON pointer (RFC 6901) in the signed body: authentic. The id header, if
-    /// there is one, is not.
+    /// there is one, is not, and is taken only where the body has no id.
     SignedBody(&'static str),
 }
 

@@ -62,7 +62,7 @@ enum Renewal {
 pub(super) enum Asked {
     Granted { claim: Claim, other_body: bool },
     InFlight { until: UnixMillis },
-    Done { other_body: bool },
+    Done,
 }
 
 impl Claim {
@@ -94,7 +94,7 @@ impl Claim {
         Ok(match claimed {
             Claimed::Fresh { other_body } => Asked::Granted { claim, other_body },
             Claimed::InFlight { until } => Asked::InFlight { until },
-            Claimed::Done { other_body } => Asked::Done { other_body },
+            Claimed::Done => Asked::Done,
         })
     }
 

@@ -304,7 +304,7 @@ impl Gate {
             Ok(Asked::InFlight { until }) => Err(RefusalReason::InFlight {
                 lapses_in: until.saturating_since(keys.verifier.now()),
             }),
-            Ok(Asked::Done { other_body }) => Err(RefusalReason::Duplicate { other_body }),
+            Ok(Asked::Done) => Err(RefusalReason::Duplicate),
             Err(err) => self.store_failed(&err),
         }
     }
@@ -362,15 +362,7 @@ fn refused(reason: &RefusalReason, known: &Known, span: &Span) {
         | RefusalReason::StoreFailed => {
             tracing::error!(scheme, tenant, problem, id, %reason, "webhook refused");
         }
-        RefusalReason::Duplicate { other_body: true } => {
-            tracing::warn!(
-                scheme,
-                tenant,
-                id,
-                "a handled message came again with another body"
-            );
-        }
-        RefusalReason::Duplicate { .. } | RefusalReason::InFlight { .. } => {
+        RefusalReason::Duplicate | RefusalReason::InFlight { .. } => {
             tracing::info!(scheme, tenant, problem, id, %reason, "webhook not handled twice");
         }
         _ => tracing::info!(scheme, tenant, problem, id, %reason, "webhook refused"),

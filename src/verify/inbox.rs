@@ -76,7 +76,7 @@ impl Intake {
                 }
                 Ok(Some(Stored))
             }
-            Ok(Received::Known { other_body }) => Err(RefusalReason::Duplicate { other_body }),
+            Ok(Received::Known) => Err(RefusalReason::Duplicate),
             Err(err) => {
                 meters.store_failed(Operation::Claim);
                 tracing::error!(error = %err, cause = err.source(), "the inbox failed");

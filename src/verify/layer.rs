@@ -69,12 +69,13 @@ impl VerifyWebhookLayer {
         self
     }
 
-    /// Refuses a message whose id is not under the signature. Default: it is handled, and known again
-    /// by its body as well.
+    /// Refuses a message whose id is not under the signature, and one that has another id in a header.
+    /// Default: an id in the signed body counts, whatever the header says, and a message without one
+    /// is handled, and known again by its body as well.
     ///
-    /// Where the scheme signs the id this changes nothing. Where the id is in an unsigned header, the
-    /// string `id` in the JSON body must be the same, as our own emitter makes it. Where the scheme
-    /// takes the id from the body, it must be there, and an id header beside it must equal it.
+    /// Where the scheme signs the header's id this changes nothing. Where the scheme takes the id from
+    /// the body, as Banata's, it must be there, and an id header beside it must equal it. Where the
+    /// scheme knows an unsigned header only, as GitHub's, everything is refused.
     pub fn require_signed_id(mut self) -> Self {
         self.gate_mut().require_signed_id = true;
         self

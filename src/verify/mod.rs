@@ -20,10 +20,11 @@
 //!    408, `body-timeout`): else 400, `body-incomplete`. It is judged while it comes.
 //! 8. One of the signatures was made from these bytes with one of the secrets: else 401,
 //!    `signature-mismatch`, the same answer to a wrong secret and to a changed body.
-//! 9. The body's id is the header's, if [required](VerifyWebhookLayer::require_signed_id): else 400,
+//! 9. There is a signed id, and no header has another, if [required](VerifyWebhookLayer::require_signed_id): else 400,
 //!    `id-mismatch`.
 //! 10. The message is claimed in the dedupe store. It is being handled elsewhere: 409, `in-flight`,
-//!     with `Retry-After`. It was handled: 200 with an empty body. The store fails: 503,
+//!     with `Retry-After`. It was handled, or the same request came before under another id: 200 with
+//!     an empty body. The store fails: 503,
 //!     `store-unavailable`, with `Retry-After`, unless [told otherwise](OnStoreFailure).
 //! 11. The inner service runs; while it does, the claim is renewed. A 2xx commits the claim before the
 //!     answer's head leaves. Anything else releases it, so that the sender's retry is handled: another
@@ -91,7 +92,9 @@
 //!   concurrency limit behind the layer counts genuine messages only, and one that waits for its turn
 //!   keeps its claim. Strangers are limited by connections, or by a limit in front of the layer.
 //! - Receivers that share a store must agree on the time to 25 s: one whose clock is further ahead sees
-//!   the claims of others lapse before they are renewed, and handles their messages as well.
+//!   the claims of others lapse before they are renewed, and handles their messages as well; so does one
+//!   whose clock is more than 60 s behind, to which they seem to be [made by a clock that was
+//!   ahead](crate::dedupe#when-the-clock-is-set).
 //! - A panic of the handler is not caught. Put `CatchPanicLayer` outside for a 500.
 //! - A request that is refused early leaves its body unread. hyper then reads what has come already
 //!   and closes an HTTP/1 connection if that was not all; over HTTP/2 it resets the stream. Bytes of a

@@ -46,8 +46,8 @@ pub enum RefusalReason {
     /// The headers, the time or the signature are wrong.
     #[error(transparent)]
     Signature(#[from] VerifyError),
-    /// A signed id is required, and the body has none, or not the header's.
-    #[error("the id in the header is not the one in the signed body")]
+    /// A signed id is required, and there is none, or a header has another.
+    #[error("there is no signed id, or the id in the header is another")]
     IdMismatch,
     /// The same message is being handled.
     #[error("the same message is being handled")]
@@ -55,12 +55,9 @@ pub enum RefusalReason {
         /// How long its claim may last from now on.
         lapses_in: Duration,
     },
-    /// The same message was handled.
-    #[error("the same message was handled")]
-    Duplicate {
-        /// It had another body then, under an authentic id: the sender gave two messages one id.
-        other_body: bool,
-    },
+    /// The same message was handled, or the same request came before under another id.
+    #[error("the same message came before")]
+    Duplicate,
     /// The dedupe store, or the inbox, failed. The log has the cause.
     #[error("the store failed")]
     StoreFailed,
@@ -83,7 +80,7 @@ impl RefusalReason {
             Self::Signature(err) => err.kind(),
             Self::IdMismatch => ProblemKind::ID_MISMATCH,
             Self::InFlight { .. } => ProblemKind::IN_FLIGHT,
-            Self::Duplicate { .. } => return None,
+            Self::Duplicate => return None,
             Self::StoreFailed => ProblemKind::STORE_UNAVAILABLE,
         })
     }

@@ -48,6 +48,16 @@ impl Lane {
         dispensable.saturating_sub(self.hold)
     }
 
+    /// Returns until when a message of this lane is remembered that was handled at `at`, and from when
+    /// on it may be forgotten.
+    pub(super) fn ends_of_handled_at(&self, at: UnixMillis) -> (UnixMillis, UnixMillis) {
+        (at.saturating_add(self.keep), at.saturating_add(self.hold))
+    }
+
+    pub(super) fn send_first_to_the_end(&mut self) {
+        self.entries.rotate_left(1.min(self.entries.len()));
+    }
+
     /// Returns the first message of which `is_current` holds, after dropping the entries before it.
     pub(super) fn first(&mut self, is_current: impl Fn(&Entry) -> bool) -> Option<Slot> {
         while let Some(entry) = self.entries.front() {

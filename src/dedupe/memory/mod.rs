@@ -2,6 +2,7 @@
 
 mod lane;
 mod multilinear;
+mod replays;
 mod shard;
 mod witness;
 
@@ -13,7 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::multilinear::Multilinear;
-use self::shard::{Inserted, Shard};
+use self::replays::Full;
+use self::shard::{Shard, Taken};
 use self::witness::Witness;
 use crate::clock::UnixMillis;
 use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket};
@@ -36,9 +38,10 @@ const MOST_SHARDS: usize = 8;
 /// the one that was handled first is forgotten, with a warning, unless the request that brought it
 /// could still be replayed. Claims in flight are never forgotten before they lapse. If nothing may
 /// be forgotten, a claim fails as [unavailable](StoreError::is_unavailable), and the sender is asked
-/// to come again.
+/// to come again. Beside the messages twice as many requests with unsigned ids are remembered, each for
+/// [`Ticket::hold`].
 ///
-/// A message costs about 200 bytes, taken when it arrives: at most 100 MB with the default capacity.
+/// A message costs about 200 bytes, taken when it arrives: at most 125 MB with the default capacity.
 /// With that capacity 500 messages a second can arrive for 15 minutes before the first is put off.
 #[derive(Clone, Debug)]
 pub struct MemoryDedupe(Arc<Inner>);
@@ -99,16 +102,12 @@ impl MemoryDedupe {
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        let mut shard = self.shard(ticket);
-        if let Some(held) = shard.find(ticket, now) {
-            return Ok(held);
-        }
-        let inserted = shard.insert(ticket, now, until);
-        drop(shard);
-        match inserted {
-            Inserted::WithRoom => {}
-            Inserted::Evicting => self.count_eviction(),
-            Inserted::Full => return Err(StoreError::unavailable(FULL)),
+        let taken = self.shard(ticket).claim(ticket, now, until);
+        match taken {
+            Ok(Taken::WithRoom) => {}
+            Ok(Taken::Evicting) => self.count_eviction(),
+            Ok(Taken::Not(held)) => return Ok(held),
+            Err(Full) => return Err(StoreError::unavailable(FULL)),
         }
         let other_body = match ticket.id_key() {
             Some(id) => self.0.witness.saw_other_body(id, ticket.body()),

@@ -1,12 +1,13 @@
-//! One part of the map: both keys of a message lie in the same one, under one lock.
+//! One part of the map: a message and its requests lie in the same one, under one lock.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::lane::{Entry, Lane, Slot};
 use super::multilinear::Multilinear;
+use super::replays::{Full, Replays};
 use crate::clock::UnixMillis;
-use crate::dedupe::{Claimed, Key, Ticket};
+use crate::dedupe::{Claimed, Key, Ticket, latest_end};
 use crate::store_error::StoreError;
 
 /// How many ends of each queue a claim tidies: more than it adds, so that the queues do not grow.
@@ -26,15 +27,14 @@ pub(super) struct Shard {
     /// Messages handled; the entries may name records that have moved on. Receivers that share the
     /// store differ in how long theirs last, and there are as many lanes as there are such times.
     done: Vec<Lane>,
+    replays: Replays,
 }
 
 struct Record {
     key: Key,
-    replay_key: Option<Key>,
     phase: Phase,
     generation: u32,
     token: u64,
-    body: u64,
     /// End of the claim, or of the memory of a handled message.
     until: UnixMillis,
     /// From when on a handled message may be forgotten to make room.
@@ -48,73 +48,87 @@ enum Phase {
     Done,
 }
 
-pub(super) enum Inserted {
+/// What came of a claim.
+pub(super) enum Taken {
+    Not(Claimed),
     WithRoom,
     Evicting,
-    Full,
 }
 
 impl Shard {
     pub(super) fn new(capacity: usize, hash: Multilinear) -> Self {
         Self {
             capacity: capacity.min(Slot::MAX as usize),
-            index: HashMap::with_hasher(hash),
+            index: HashMap::with_hasher(hash.clone()),
             records: Vec::new(),
             free: Vec::new(),
             claims: VecDeque::new(),
             done: Vec::new(),
+            replays: Replays::new(capacity.saturating_mul(2), hash),
         }
     }
 
-    /// Returns what holds a key of `ticket`; if it is nothing that lasts at `now`, its keys are free
-    /// afterwards.
-    pub(super) fn find(&mut self, ticket: &Ticket, now: UnixMillis) -> Option<Claimed> {
-        let mut held = None;
-        let mut lapsed = [None; 2];
-        let keys = [Some(ticket.key()), ticket.replay_key()];
-        for (key, lapsed) in keys.into_iter().flatten().zip(&mut lapsed) {
-            let Some(&slot) = self.index.get(&key) else {
-                continue;
-            };
-            let record = self.record(slot);
-            if record.until <= now {
-                *lapsed = Some(slot);
-            } else if record.phase == Phase::Done {
-                let other_body = record.body != ticket.body();
-                return Some(Claimed::Done { other_body });
-            } else {
-                let until = record.until;
-                held = Some(Claimed::InFlight { until });
-            }
-        }
-        // A claim that is not fresh changes nothing: who is late may still commit.
-        if held.is_none() {
-            self.remove_all(lapsed);
-        }
-        held
-    }
-
-    /// Puts the claim in; its keys must be free.
-    pub(super) fn insert(
+    /// Claims the message for `ticket` if nothing holds it, and leaves the ticket's replay key.
+    pub(super) fn claim(
         &mut self,
         ticket: &Ticket,
         now: UnixMillis,
         until: UnixMillis,
-    ) -> Inserted {
+    ) -> Result<Taken, Full> {
+        let latest = latest_end(now, until);
+        let key = ticket.key();
+        let held = self.held(key, now, latest);
+        let replay_key = ticket.replay_key();
+        let owner = replay_key.and_then(|replay_key| self.replays.owner(replay_key, now));
+        if let Some(owner) = owner.filter(|owner| *owner != key) {
+            // The same bytes came under another id: whatever became of that message, this is no new one.
+            let all = [held, self.held(owner, now, latest)];
+            let in_flight = all.into_iter().flatten().next();
+            let is_done = all.contains(&Some(Claimed::Done));
+            let held = in_flight.filter(|_| !is_done).unwrap_or(Claimed::Done);
+            return Ok(Taken::Not(held));
+        }
+        let room = match held {
+            Some(held) => Taken::Not(held),
+            None => self.make_room(key, now)?,
+        };
+        if let Some(replay_key) = replay_key.filter(|_| owner.is_none()) {
+            self.replays.leave(replay_key, key, now, ticket.hold())?;
+        }
+        if held.is_none() {
+            self.put(ticket, until);
+        }
+        Ok(room)
+    }
+
+    /// Returns what holds the message of this name, if it lasts at `now`.
+    fn held(&self, key: Key, now: UnixMillis, latest: UnixMillis) -> Option<Claimed> {
+        let record = self.record(*self.index.get(&key)?);
+        let until = record.until;
+        let is_done = record.phase == Phase::Done;
+        if until <= now || (!is_done && until > latest) {
+            None
+        } else if is_done {
+            Some(Claimed::Done)
+        } else {
+            Some(Claimed::InFlight { until })
+        }
+    }
+
+    /// Frees `key`, which nothing holds any more, and makes room for one message.
+    fn make_room(&mut self, key: Key, now: UnixMillis) -> Result<Taken, Full> {
+        if let Some(&slot) = self.index.get(&key) {
+            self.remove(slot);
+        }
         self.tidy(now);
-        let mut inserted = Inserted::WithRoom;
         if self.is_full() {
             // Claims that lapsed lately, or behind one that is renewed again and again.
             self.tidy_claims(self.claims.len(), Duration::ZERO, now);
         }
-        if self.is_full() {
-            if !self.evict(now) {
-                return Inserted::Full;
-            }
-            inserted = Inserted::Evicting;
+        if !self.is_full() {
+            return Ok(Taken::WithRoom);
         }
-        self.put(ticket, until);
-        inserted
+        self.evict(now).then_some(Taken::Evicting).ok_or(Full)
     }
 
     pub(super) fn renew(&mut self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
@@ -171,11 +185,9 @@ impl Shard {
     fn put(&mut self, ticket: &Ticket, until: UnixMillis) {
         let mut record = Record {
             key: ticket.key(),
-            replay_key: ticket.replay_key(),
             phase: Phase::InFlight,
             generation: 0,
             token: ticket.token(),
-            body: ticket.body(),
             until,
             dispensable: UnixMillis::EPOCH,
         };
@@ -190,29 +202,15 @@ impl Shard {
         let generation = self.record(slot).generation;
         self.claims.push_back(Entry { slot, generation });
         self.index.insert(ticket.key(), slot);
-        if let Some(key) = ticket.replay_key() {
-            self.index.insert(key, slot);
-        }
     }
 
     fn remove(&mut self, slot: Slot) {
         let record = self.record_mut(slot);
         record.phase = Phase::Free;
         record.generation = record.generation.wrapping_add(1);
-        let (key, replay_key) = (record.key, record.replay_key);
+        let key = record.key;
         self.index.remove(&key);
-        if let Some(key) = replay_key {
-            self.index.remove(&key);
-        }
         self.free.push(slot);
-    }
-
-    /// Removes both, or the one that both are.
-    fn remove_all(&mut self, [first, second]: [Option<Slot>; 2]) {
-        let second = second.filter(|_| second != first);
-        for slot in [first, second].into_iter().flatten() {
-            self.remove(slot);
-        }
     }
 
     fn tidy(&mut self, now: UnixMillis) {
@@ -230,7 +228,7 @@ impl Shard {
 
     fn tidy_lane(&mut self, lane: usize, now: UnixMillis) {
         for _ in 0..TIDY {
-            match self.oldest_done(lane) {
+            match self.oldest_done(lane, now) {
                 Some(slot) if self.record(slot).until <= now => self.remove(slot),
                 _ => break,
             }
@@ -260,7 +258,7 @@ impl Shard {
     /// would have been the first of it, and tidying would have made room.
     fn evict(&mut self, now: UnixMillis) -> bool {
         let candidates = (0..self.done.len()).filter_map(|lane| {
-            let slot = self.oldest_done(lane)?;
+            let slot = self.oldest_done(lane, now)?;
             let dispensable = self.record(slot).dispensable;
             let handled = self.done[lane].handled_at(dispensable);
             (dispensable <= now).then_some((handled, slot))
@@ -273,10 +271,21 @@ impl Shard {
         true
     }
 
-    /// Returns the lane's message that was handled first, after dropping entries of no meaning.
-    fn oldest_done(&mut self, lane: usize) -> Option<Slot> {
+    /// Returns the lane's message that was handled first, after dropping entries of no meaning. What
+    /// was handled by a clock that was ahead counts as handled now, and is the last to go.
+    fn oldest_done(&mut self, lane: usize, now: UnixMillis) -> Option<Slot> {
         let Self { done, records, .. } = self;
-        done[lane].first(|entry| records[entry.slot as usize].generation == entry.generation)
+        let lane = &mut done[lane];
+        loop {
+            let slot =
+                lane.first(|entry| records[entry.slot as usize].generation == entry.generation)?;
+            let record = &mut records[slot as usize];
+            if lane.handled_at(record.dispensable) <= now {
+                return Some(slot);
+            }
+            (record.until, record.dispensable) = lane.ends_of_handled_at(now);
+            lane.send_first_to_the_end();
+        }
     }
 
     fn record(&self, slot: Slot) -> &Record {

@@ -14,7 +14,7 @@ mod bounds {
     const LEASE: Duration = Duration::from_secs(60);
     const WINDOW: Duration = Duration::from_secs(900);
     const FRESH: Claimed = Claimed::Fresh { other_body: false };
-    const DONE: Claimed = Claimed::Done { other_body: false };
+    const DONE: Claimed = Claimed::Done;
 
     struct Bounded {
         store: MemoryDedupe,
@@ -51,7 +51,7 @@ mod bounds {
         ) -> Ticket {
             self.dedupe.ticket(&Message {
                 tenant: None,
-                identity: Identity::Unsigned { id, in_body: None },
+                identity: Identity::Unsigned(id),
                 sent_at: Some(sent_at),
                 body: body.as_bytes(),
                 replayable,
@@ -137,10 +137,10 @@ mod bounds {
     fn claims_in_flight_are_never_forgotten_before_they_lapse() {
         let bounded = Bounded::new(2);
         let slow = bounded.ticket(0);
-        let far = after(3 * WINDOW);
+        let later = after(2 * WINDOW);
+        let far = later.saturating_add(LEASE);
         assert_eq!(bounded.store.claim_now(&slow, NOW, far).unwrap(), FRESH);
         bounded.handle(1, NOW);
-        let later = after(2 * WINDOW);
         bounded.handle(2, later);
         assert!(bounded.claim(3, later).unwrap_err().is_unavailable());
         let claimed = bounded.claim(0, later).unwrap();
@@ -235,12 +235,12 @@ mod bounds {
     }
 
     #[test]
-    fn a_late_commit_counts_after_a_claim_that_met_another_one_in_flight() {
+    fn a_late_commit_counts_after_a_claim_that_was_not_fresh() {
         let bounded = Bounded::new(100);
         let ticket = |id, sent_at| bounded.named(Some(id), sent_at, "body", WINDOW);
         let (slow, in_flight) = (ticket("a", NOW), ticket("b", after(LEASE)));
         let both = ticket("a", after(LEASE));
-        let far = after(3 * LEASE);
+        let far = after(2 * LEASE);
         assert_eq!(
             bounded.store.claim_now(&in_flight, NOW, far).unwrap(),
             FRESH
@@ -250,6 +250,70 @@ mod bounds {
         let claimed = bounded.store.claim_now(&both, until, far).unwrap();
         assert_eq!(claimed, Claimed::InFlight { until: far });
         bounded.store.commit_now(&slow, until).unwrap();
+    }
+
+    #[test]
+    fn requests_that_may_be_replayed_are_not_forgotten_and_others_make_room() {
+        let bounded = Bounded::new(3);
+        let sent =
+            |id, n: u64| bounded.named(Some(id), after(Duration::from_secs(n)), "body", WINDOW);
+        let claim = |ticket: &Ticket, at: UnixMillis| {
+            let until = at.saturating_add(LEASE);
+            bounded.store.claim_now(ticket, at, until)
+        };
+        bounded.handle_as(&sent("a", 0), NOW);
+        for n in 1..6 {
+            assert_eq!(claim(&sent("a", n), NOW).unwrap(), DONE);
+        }
+        let just_before = UnixMillis::from_millis(after(WINDOW).as_millis() - 1);
+        let full = claim(&sent("a", 6), just_before);
+        assert!(full.unwrap_err().is_unavailable());
+        assert_eq!(claim(&sent("b", 5), just_before).unwrap(), DONE);
+        for n in 6..12 {
+            assert_eq!(claim(&sent("a", n), after(WINDOW)).unwrap(), DONE);
+        }
+        assert_eq!(bounded.store.evicted(), 0);
+    }
+
+    #[test]
+    fn requests_of_a_clock_that_was_ahead_do_not_keep_later_ones_from_making_room() {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let bounded = Bounded::new(10);
+        let sent =
+            |id, n: u64| bounded.named(Some(id), after(Duration::from_secs(n)), "body", WINDOW);
+        let claim = |ticket: &Ticket, at: UnixMillis| {
+            let until = at.saturating_add(LEASE);
+            bounded.store.claim_now(ticket, at, until)
+        };
+        bounded.handle_as(&sent("a", 0), after(DAY));
+        for n in 1..10 {
+            assert_eq!(claim(&sent("a", n), after(DAY)).unwrap(), DONE);
+        }
+        for n in 10..200 {
+            let at = after(Duration::from_secs(90 * n));
+            assert_eq!(claim(&sent("a", n), at).unwrap(), DONE, "{n}");
+            assert_eq!(claim(&sent("b", n), at).unwrap(), DONE, "{n}");
+        }
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_handled_does_not_keep_later_ones_from_making_room() {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let bounded = Bounded::new(10);
+        for n in 0..5 {
+            bounded.handle(n, after(DAY));
+        }
+        for n in 5..10 {
+            bounded.handle(n, NOW);
+        }
+        assert!(bounded.claim(10, NOW).unwrap_err().is_unavailable());
+        for n in 0..5 {
+            assert_eq!(bounded.claim(n, NOW).unwrap(), DONE, "{n}");
+        }
+        for n in 10..30 {
+            bounded.handle(n, after(WINDOW * u32::try_from(n / 5).unwrap()));
+        }
+        assert_eq!(bounded.store.evicted(), 20);
     }
 
     #[test]
@@ -338,7 +402,7 @@ mod model {
     use proptest::prelude::*;
 
     use crate::clock::UnixMillis;
-    use crate::dedupe::{Claimed, Identity, MemoryDedupe, Message, Ticket};
+    use crate::dedupe::{Claimed, Identity, Key, MemoryDedupe, Message, Ticket};
 
     /// How long a lapsed claim may still be committed if nobody has taken it over.
     const LATE: Duration = Duration::from_secs(60);
@@ -368,9 +432,12 @@ mod model {
         ]
     }
 
-    /// The slow obvious version: what holds each key, and until when.
+    /// The slow obvious version: what holds each message, and which message each request was first.
     #[derive(Default)]
-    struct Naive(HashMap<[u8; 16], Held>);
+    struct Naive {
+        held: HashMap<Key, Held>,
+        owners: HashMap<Key, (Key, UnixMillis)>,
+    }
 
     #[derive(Clone, Copy)]
     struct Held {
@@ -379,62 +446,59 @@ mod model {
         until: UnixMillis,
     }
 
-    fn keys(ticket: &Ticket) -> impl Iterator<Item = [u8; 16]> + use<> {
-        let keys = [Some(ticket.key()), ticket.replay_key()];
-        keys.into_iter().flatten().map(|key| *key.as_bytes())
-    }
-
     impl Held {
         fn is_known(&self, now: UnixMillis) -> bool {
             let late = if self.is_done { Duration::ZERO } else { LATE };
             self.until.saturating_add(late) > now
         }
+
+        fn lives(&self, now: UnixMillis, lease: u64) -> bool {
+            let is_ahead = self.until > now.saturating_add(Duration::from_secs(2 * lease));
+            self.until > now && (self.is_done || !is_ahead)
+        }
     }
 
     impl Naive {
-        fn claim(&mut self, ticket: &Ticket, now: UnixMillis, until: UnixMillis) -> &'static str {
-            let held = keys(ticket).filter_map(|key| self.0.get(&key));
-            let held: Vec<_> = held.filter(|held| held.until > now).collect();
+        fn claim(&mut self, ticket: &Ticket, now: UnixMillis, lease: u64) -> &'static str {
+            let replay_key = ticket.replay_key().unwrap();
+            let hold = now.saturating_add(ticket.hold());
+            self.owners.retain(|_, (_, until)| *until > now);
+            let owner = self
+                .owners
+                .entry(replay_key)
+                .or_insert((ticket.key(), hold));
+            let is_other = owner.0 != ticket.key();
+            let held = [ticket.key(), owner.0].map(|key| self.held.get(&key));
+            let held = held.into_iter().flatten();
+            let held: Vec<_> = held.filter(|held| held.lives(now, lease)).collect();
             if held.iter().any(|held| held.is_done) {
                 return "done";
             }
             if !held.is_empty() {
                 return "in flight";
             }
-            let (token, is_done) = (ticket.token(), false);
-            self.0.extend(keys(ticket).map(|key| {
-                (
-                    key,
-                    Held {
-                        token,
-                        is_done,
-                        until,
-                    },
-                )
-            }));
+            if is_other {
+                return "done";
+            }
+            let until = now.saturating_add(Duration::from_secs(lease));
+            self.set(ticket, false, until);
             "fresh"
         }
 
-        /// Whether the ticket holds its keys; one that lapsed long ago may be either.
-        fn holds(&self, ticket: &Ticket) -> bool {
-            keys(ticket).all(|key| {
-                let held = self.0.get(&key);
-                held.is_some_and(|held| held.token == ticket.token())
-            })
+        /// Whether the ticket holds its key; one that lapsed long ago may be either.
+        fn holds(&self, ticket: &Ticket) -> Option<Held> {
+            let held = self.held.get(&ticket.key()).copied();
+            held.filter(|held| held.token == ticket.token())
         }
 
         fn set(&mut self, ticket: &Ticket, is_done: bool, until: UnixMillis) {
             let token = ticket.token();
-            self.0.extend(keys(ticket).map(|key| {
-                (
-                    key,
-                    Held {
-                        token,
-                        is_done,
-                        until,
-                    },
-                )
-            }));
+            let held = Held {
+                token,
+                is_done,
+                until,
+            };
+            self.held.insert(ticket.key(), held);
         }
     }
 
@@ -442,7 +506,7 @@ mod model {
         match claimed {
             Claimed::Fresh { .. } => "fresh",
             Claimed::InFlight { .. } => "in flight",
-            Claimed::Done { .. } => "done",
+            Claimed::Done => "done",
         }
     }
 
@@ -456,46 +520,42 @@ mod model {
             let mut tickets: Vec<Ticket> = Vec::new();
             let later = |now: UnixMillis, secs| now.saturating_add(Duration::from_secs(secs));
             for op in ops {
-                naive.0.retain(|_, held| held.is_known(now));
+                naive.held.retain(|_, held| held.is_known(now));
                 match op {
                     Op::Wait(secs) => now = later(now, secs),
                     Op::Claim { id, body, time, lease } => {
                         let id = id.to_string();
                         let ticket = dedupe.ticket(&Message {
                             tenant: None,
-                            identity: Identity::Unsigned { id: Some(&id), in_body: None },
+                            identity: Identity::Unsigned(Some(&id)),
                             sent_at: Some(UnixMillis::from_millis(time.into())),
                             body: &[body],
                             replayable: Duration::from_secs(900),
                         });
-                        let until = later(now, lease);
-                        let claimed = store.claim_now(&ticket, now, until).unwrap();
-                        prop_assert_eq!(name(claimed), naive.claim(&ticket, now, until));
+                        let claimed = store.claim_now(&ticket, now, later(now, lease)).unwrap();
+                        prop_assert_eq!(name(claimed), naive.claim(&ticket, now, lease));
                         tickets.push(ticket);
                     }
                     Op::Renew(n, secs) => if let Some(ticket) = tickets.get(n) {
-                        let lives = naive.holds(ticket)
-                            && keys(ticket).all(|key| !naive.0[&key].is_done);
+                        let held = naive.holds(ticket);
                         let renewed = store.renew_now(ticket, later(now, secs)).is_ok();
-                        prop_assert!(renewed || !lives);
+                        prop_assert!(renewed || held.is_none_or(|held| held.is_done));
                         if renewed {
                             naive.set(ticket, false, later(now, secs));
                         }
                     },
                     Op::Commit(n) => if let Some(ticket) = tickets.get(n) {
+                        let held = naive.holds(ticket);
                         let committed = store.commit_now(ticket, now).is_ok();
-                        prop_assert!(committed || !naive.holds(ticket));
-                        if committed && !keys(ticket).any(|key| {
-                            naive.0.get(&key).is_some_and(|held| held.is_done)
-                        }) {
+                        prop_assert!(committed || held.is_none());
+                        if committed && held.is_none_or(|held| !held.is_done) {
                             naive.set(ticket, true, now.saturating_add(ticket.keep()));
                         }
                     },
                     Op::Release(n) => {
                         let ticket = tickets.get(n);
-                        let released = ticket.filter(|ticket| store.release_now(ticket).is_ok());
-                        for key in released.into_iter().flat_map(keys) {
-                            naive.0.remove(&key);
+                        if let Some(ticket) = ticket.filter(|ticket| store.release_now(ticket).is_ok()) {
+                            naive.held.remove(&ticket.key());
                         }
                     }
                 }

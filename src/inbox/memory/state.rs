@@ -18,7 +18,7 @@ use crate::work::LeaseToken;
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) messages: usize,
-    /// Of requests.
+    /// Of requests, and of the names of those that were known.
     pub(super) bytes: usize,
 }
 
@@ -41,6 +41,8 @@ pub(super) struct Row {
     id: InboxId,
     source: Box<str>,
     pub(super) ticket: Ticket,
+    /// Of later requests with it.
+    replay_keys: Vec<Key>,
     /// Gone once it is done.
     request: Option<StoredRequest>,
     pub(super) state: MessageState,
@@ -78,9 +80,9 @@ impl State {
             ticket,
             request,
         } = message;
-        if let Some(known) = self.taken(&ticket, now) {
-            let other_body = known.ticket.body() != ticket.body();
-            return Ok(Received::Known { other_body });
+        if let Some(known) = self.taken(names(&ticket), now) {
+            self.leave_replay_key(known, &ticket, now)?;
+            return Ok(Received::Known);
         }
         self.make_room(size(&request), now)?;
         let number = self.next;
@@ -99,6 +101,7 @@ impl State {
             id,
             source,
             ticket,
+            replay_keys: Vec::new(),
             request: Some(request),
             state: MessageState::Pending,
             due_at: None,
@@ -113,10 +116,35 @@ impl State {
         Ok(Received::New { other_body })
     }
 
-    fn taken(&self, ticket: &Ticket, now: UnixMillis) -> Option<&Row> {
-        names(ticket)
-            .filter_map(|key| self.messages.get(self.names.get(&key)?))
-            .find(|row| !row.is_forgotten(now))
+    /// Returns the number of the message that has taken the first of `names` that is taken.
+    fn taken(&self, names: impl IntoIterator<Item = Key>, now: UnixMillis) -> Option<u64> {
+        names.into_iter().find_map(|key| {
+            let number = *self.names.get(&key)?;
+            let row = self.messages.get(&number)?;
+            (!row.is_forgotten(now)).then_some(number)
+        })
+    }
+
+    /// Gives the request's name to the message that was stored.
+    fn leave_replay_key(
+        &mut self,
+        number: u64,
+        ticket: &Ticket,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let replay_key = ticket.replay_key();
+        let Some(key) = replay_key.filter(|key| self.taken([*key], now).is_none()) else {
+            return Ok(());
+        };
+        if self.bytes + size_of::<Key>() > self.bounds.bytes {
+            return Err(StoreError::unavailable(Full));
+        }
+        if let Some(row) = self.messages.get_mut(&number) {
+            row.replay_keys.push(key);
+            self.names.insert(key, number);
+            self.bytes += size_of::<Key>();
+        }
+        Ok(())
     }
 
     /// Takes out what is over and no longer known by its names, the oldest first; then what was
@@ -144,7 +172,8 @@ impl State {
         self.over.remove(number, &row);
         self.ids.remove(&row.id);
         self.bytes -= row.request.as_ref().map_or(0, size);
-        for key in names(&row.ticket) {
+        self.bytes -= row.replay_keys.len() * size_of::<Key>();
+        for key in names(&row.ticket).chain(row.replay_keys) {
             // A later message may have it by now.
             if self.names.get(&key) == Some(&number) {
                 self.names.remove(&key);

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
-use sqlx::query::QueryScalar;
+use sqlx::query::Query;
 
 use super::PostgresStore;
-use super::error::{is_torn, store_error};
+use super::error::store_error;
 use crate::clock::UnixMillis;
-use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket};
+use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket, latest_end};
 use crate::store::columns::{time, to_column};
 use crate::store::migrate::Port;
 use crate::store_error::StoreError;
@@ -73,9 +73,9 @@ impl DedupeStore for PostgresStore {
     }
 }
 
-/// What the claim's statement answers: how many names were taken, whether the id came with another
-/// body, and what holds the message.
-type Answer = (i64, Option<bool>, Option<bool>, Option<i64>, Option<i64>);
+/// What the claim's statement answers: whether the message was taken, whether the id came with another
+/// body, whether the request came under another id, and what holds the message.
+type Answer = (bool, Option<bool>, bool, Option<bool>, Option<i64>);
 
 impl PostgresStore {
     /// `None`: another claim came between what this one saw and what it wrote.
@@ -85,42 +85,38 @@ impl PostgresStore {
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Option<Claimed>, StoreError> {
-        let answer: Result<Answer, _> = sqlx::query_as(CLAIM)
-            .bind(names(ticket))
+        let answer: Answer = sqlx::query_as(CLAIM)
+            .bind(ticket.key().as_bytes().to_vec())
+            .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
             .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
+            .bind(to_column(now))
+            .bind(to_column(latest_end(now, until)))
             .bind(ticket.token().cast_signed())
             .bind(ticket.body().cast_signed())
-            .bind(to_column(now))
             .bind(to_column(until))
             .bind(to_column(now.saturating_add(ticket.keep())))
+            .bind(to_column(now.saturating_add(ticket.hold())))
             .fetch_one(&self.pool)
-            .await;
-        let (taken, seen, done, body, until) = match answer {
-            Ok(answer) => answer,
-            Err(cause) if is_torn(&cause) => return Ok(None),
-            Err(cause) => return Err(store_error(cause)),
-        };
-        Ok(match (done, until) {
-            _ if taken > 0 => Some(Claimed::Fresh {
-                other_body: seen == Some(true),
+            .await
+            .map_err(store_error)?;
+        Ok(match answer {
+            (true, other_body, ..) => Some(Claimed::Fresh {
+                other_body: other_body == Some(true),
             }),
-            (Some(true), _) => Some(Claimed::Done {
-                other_body: body != Some(ticket.body().cast_signed()),
-            }),
-            (Some(false), Some(until)) => Some(Claimed::InFlight {
+            (.., Some(false), Some(until)) => Some(Claimed::InFlight {
                 until: time("tas_dedupe.until", until)?,
             }),
+            (_, _, true, ..) | (.., Some(true), _) => Some(Claimed::Done),
             _ => None,
         })
     }
 
     async fn change_claim(&self, change: Change<'_>) -> Result<(), StoreError> {
-        match change.fetch_one(&self.pool).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(StoreError::lease_lost()),
-            Err(cause) if is_torn(&cause) => Err(StoreError::lease_lost()),
-            Err(cause) => Err(store_error(cause)),
+        let changed = change.execute(&self.pool).await.map_err(store_error)?;
+        if changed.rows_affected() == 0 {
+            return Err(StoreError::lease_lost());
         }
+        Ok(())
     }
 
     async fn sweep(&self, now: UnixMillis) -> Result<(), StoreError> {
@@ -133,20 +129,13 @@ impl PostgresStore {
     }
 }
 
-type Change<'a> = QueryScalar<'a, Postgres, bool, PgArguments>;
+type Change<'a> = Query<'a, Postgres, PgArguments>;
 
 /// Binds what names a claim and fences it: the first two parameters.
 fn of_claim<'a>(sql: &'static str, ticket: &Ticket) -> Change<'a> {
-    sqlx::query_scalar(sql)
-        .bind(names(ticket))
+    sqlx::query(sql)
+        .bind(ticket.key().as_bytes().to_vec())
         .bind(ticket.token().cast_signed())
-}
-
-/// Returns the keys that a message shares with no other.
-pub(super) fn names(ticket: &Ticket) -> Vec<Vec<u8>> {
-    let keys = [Some(ticket.key()), ticket.replay_key()];
-    let keys = keys.iter().flatten();
-    keys.map(|key| key.as_bytes().to_vec()).collect()
 }
 
 /// Each try fails only if another claim on the message began or ended during it.
@@ -166,61 +155,54 @@ DELETE FROM tas_dedupe WHERE (key, kind) IN (
     SELECT key, kind FROM tas_dedupe WHERE until <= $1
     ORDER BY until LIMIT 256 FOR UPDATE SKIP LOCKED)";
 
-/// All names or none, in the order of their bytes, so that two claims do not wait for each other;
-/// the id is noted beside them.
+/// The request's name stays with the message that had it first, the message's with who holds it; the
+/// id is noted beside them. They are written in this order, so that two claims do not wait for each
+/// other.
 ///
-/// What holds the message is read as it was when the statement began, but a conflicting row as it
-/// is. Where only one of two names could be taken, the division fails and so undoes the statement.
+/// What is there is read as it was when the statement began, but a conflicting row as it is: where
+/// neither shows what holds the message, another claim came between.
 const CLAIM: &str = "
-WITH held AS (
-    SELECT flag, body, until FROM tas_dedupe
-    WHERE kind = 0 AND key = ANY ($1) AND until > $5
-    ORDER BY flag DESC, key = ($1)[1] DESC LIMIT 1
+WITH request AS (
+    SELECT owner FROM tas_dedupe WHERE kind = 2 AND key = $2 AND until > $4
+), came AS (
+    INSERT INTO tas_dedupe AS old (kind, key, owner, until, token, body, flag)
+    SELECT 2, $2, $1, $10, $6, $7, false
+    WHERE $2 IS NOT NULL AND NOT EXISTS (SELECT FROM request)
+    ON CONFLICT (key, kind) DO UPDATE SET owner = excluded.owner, until = excluded.until
+        WHERE old.until <= $4
+    RETURNING owner
+), held AS (
+    SELECT flag, until FROM tas_dedupe
+    WHERE kind = 0 AND key IN ($1, (SELECT owner FROM request))
+        AND until > $4 AND (flag OR until <= $5)
+    ORDER BY flag DESC, key = $1 DESC LIMIT 1
 ), taken AS (
-    INSERT INTO tas_dedupe AS old (key, kind, token, body, flag, until)
-    SELECT name, 0, $3, $4, false, $6 FROM unnest($1) AS name
-    WHERE NOT EXISTS (SELECT FROM held)
-    ORDER BY name
+    INSERT INTO tas_dedupe AS old (kind, key, until, token, body, flag)
+    SELECT 0, $1, $8, $6, $7, false
+    WHERE NOT EXISTS (SELECT FROM held) AND ($2 IS NULL
+        OR $1 = (SELECT owner FROM request UNION ALL SELECT owner FROM came))
     ON CONFLICT (key, kind) DO UPDATE SET
-        token = excluded.token, body = excluded.body, flag = false, until = excluded.until
-        WHERE old.until <= $5
+        until = excluded.until, token = excluded.token, flag = false
+        WHERE old.until <= $4 OR (NOT old.flag AND old.until > $5)
     RETURNING 1
-), counted AS (
-    SELECT count(*) AS names FROM taken
 ), seen AS (
-    INSERT INTO tas_dedupe AS old (key, kind, token, body, flag, until)
-    SELECT $2, 1, $3, $4, false, $7 FROM counted
-    WHERE $2 IS NOT NULL AND names = cardinality($1)
+    INSERT INTO tas_dedupe AS old (kind, key, until, token, body, flag)
+    SELECT 1, $3, $9, $6, $7, false FROM taken WHERE $3 IS NOT NULL
     ON CONFLICT (key, kind) DO UPDATE SET
         body = excluded.body, flag = old.body <> excluded.body, until = excluded.until
     RETURNING flag
 )
 SELECT
-    CASE WHEN names IN (0, cardinality($1)) THEN names ELSE 1 / (names - names) END,
-    (SELECT flag FROM seen), held.flag, held.body, held.until
-FROM counted LEFT JOIN held ON true";
+    EXISTS (SELECT FROM taken), (SELECT flag FROM seen),
+    EXISTS (SELECT FROM request WHERE owner <> $1), held.flag, held.until
+FROM (VALUES (1)) AS one LEFT JOIN held ON true";
 
-/// A claim of which another ticket has taken over one name is lost whole: the division fails and so
-/// undoes the statement.
-macro_rules! fenced {
-    ($change:literal, $and:literal) => {
-        concat!(
-            "WITH changed AS (",
-            $change,
-            " WHERE kind = 0 AND key = ANY ($1) AND token = $2 ",
-            $and,
-            " RETURNING 1), counted AS (SELECT count(*) AS names FROM changed)",
-            " SELECT CASE WHEN names IN (0, cardinality($1)) THEN names",
-            " ELSE 1 / (names - names) END > 0 FROM counted"
-        )
-    };
-}
+const RENEW: &str = "
+UPDATE tas_dedupe SET until = $3 WHERE kind = 0 AND key = $1 AND token = $2 AND NOT flag";
 
-const RENEW: &str = fenced!("UPDATE tas_dedupe SET until = $3", "AND NOT flag");
+const COMMIT: &str = "
+UPDATE tas_dedupe SET until = CASE WHEN flag THEN until ELSE $3 END, flag = true
+WHERE kind = 0 AND key = $1 AND token = $2";
 
-const COMMIT: &str = fenced!(
-    "UPDATE tas_dedupe SET until = CASE WHEN flag THEN until ELSE $3 END, flag = true",
-    ""
-);
-
-const RELEASE: &str = fenced!("DELETE FROM tas_dedupe", "AND NOT flag");
+const RELEASE: &str = "
+DELETE FROM tas_dedupe WHERE kind = 0 AND key = $1 AND token = $2 AND NOT flag";

@@ -13,9 +13,10 @@ use sqlx::postgres::PgArguments;
 use sqlx::{Postgres, query::Query};
 
 use super::PostgresStore;
-use super::dedupe::{TRIES, names};
+use super::dedupe::TRIES;
 use super::error::{is_torn, store_error};
 use crate::clock::UnixMillis;
+use crate::dedupe::Ticket;
 use crate::id::InboxId;
 use crate::inbox::{
     Inbox, InboxLog, InboxStore, InvalidSource, LONGEST_LEASE, Lease, LeaseRequest, NewMessage,
@@ -223,7 +224,7 @@ impl PostgresStore {
         now: UnixMillis,
     ) -> Result<Option<Received>, StoreError> {
         let (ticket, request) = (&message.ticket, &message.request);
-        let answer: Result<(i64, bool, Option<i64>), _> = sqlx::query_as(RECEIVE)
+        let answer: Result<(i64, bool, bool), _> = sqlx::query_as(RECEIVE)
             .bind(names(ticket))
             .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
             .bind(ticket.body().cast_signed())
@@ -243,9 +244,7 @@ impl PostgresStore {
         if stored > 0 {
             return Ok(Some(Received::New { other_body }));
         }
-        Ok(known.map(|body| Received::Known {
-            other_body: body != ticket.body().cast_signed(),
-        }))
+        Ok(known.then_some(Received::Known))
     }
 
     async fn change_leased(&self, change: Statement<'_>) -> Result<(), StoreError> {
@@ -257,21 +256,35 @@ impl PostgresStore {
     }
 }
 
+/// Returns the names that a message shares with no other: its own, then the request's.
+fn names(ticket: &Ticket) -> Vec<Vec<u8>> {
+    let keys = [Some(ticket.key()), ticket.replay_key()];
+    let keys = keys.iter().flatten();
+    keys.map(|key| key.as_bytes().to_vec()).collect()
+}
+
 /// Other messages with a name of this one came between again and again.
 #[derive(Debug, thiserror::Error)]
 #[error("other messages with a name of this one came between {TRIES} times")]
 struct Contended;
 
-/// The message and all its names, or nothing; the id is noted beside them.
+/// The message and all its names, or nothing; the id is noted beside them. A message that is known gets
+/// the name of the request.
 ///
 /// What is taken is read as it was when the statement began, but a conflicting name as it is: its
 /// message, if it is a new one, is not among those that are seen to be over. Where not every name
 /// could be had, the division fails and so undoes the statement.
 const RECEIVE: &str = "
 WITH known AS (
-    SELECT n.body FROM tas_inbox_names n JOIN tas_inbox m ON m.seq = n.message
+    SELECT n.message FROM tas_inbox_names n JOIN tas_inbox m ON m.seq = n.message
     WHERE n.kind = 0 AND n.key = ANY ($1) AND (m.ended_at IS NULL OR m.ended_at > $4 - m.keep)
     ORDER BY n.key = ($1)[1] DESC LIMIT 1
+), came AS (
+    INSERT INTO tas_inbox_names AS old (key, kind, message, body)
+    SELECT ($1)[2], 0, message, $3 FROM known WHERE cardinality($1) = 2
+    ON CONFLICT (key, kind) DO UPDATE SET message = excluded.message, body = excluded.body
+        WHERE EXISTS (
+            SELECT FROM tas_inbox m WHERE m.seq = old.message AND m.ended_at <= $4 - m.keep)
 ), message AS (
     INSERT INTO tas_inbox (id, source, state, due_at, keep, received_at, head, body)
     SELECT $5, $6, 'pending', $4, $7, $4, $8, $9 WHERE NOT EXISTS (SELECT FROM known)
@@ -296,8 +309,8 @@ SELECT
     CASE WHEN names = cardinality($1) OR NOT EXISTS (SELECT FROM message) THEN names
         ELSE 1 / (names - names) END,
     EXISTS (SELECT FROM tas_inbox_names WHERE kind = 1 AND key = $2 AND body <> $3),
-    known.body
-FROM counted LEFT JOIN known ON true";
+    EXISTS (SELECT FROM known)
+FROM counted";
 
 /// Messages that a clock that was ahead has dated. `$2` is the time, `$3` and `$4` are the latest
 /// times to which a lease and a wait can last.

@@ -1,4 +1,4 @@
-//! The dedupe port: a key per name of a message, one script per call.
+//! The dedupe port: a key per name, one script per call.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::RedisStore;
 use super::error::store_error;
 use crate::clock::UnixMillis;
-use crate::dedupe::{Claimed, DedupeStore, Key, Ticket};
+use crate::dedupe::{Claimed, DedupeStore, Ticket, latest_end};
 use crate::store_error::StoreError;
 
 /// The server runs each as a whole, and knows it by its hash.
@@ -50,13 +50,42 @@ impl RedisStore {
             .map_err(store_error)
     }
 
+    /// Returns what holds the message of this name, if it lasts at `now`.
+    async fn held(
+        &self,
+        name: &[u8],
+        now: UnixMillis,
+        latest: UnixMillis,
+    ) -> Result<Option<Claimed>, StoreError> {
+        let mut connection = self.connection.clone();
+        let mut get = redis::cmd("GET");
+        get.arg(of_message(name));
+        let answer = timeout(CALL_TIMEOUT, get.query_async(&mut connection)).await;
+        let held: Option<Vec<u8>> = answer
+            .map_err(StoreError::unavailable)?
+            .map_err(store_error)?;
+        let Some(held) = held else {
+            return Ok(None);
+        };
+        let until = held
+            .get(UNTIL..)
+            .and_then(|until| str::from_utf8(until).ok());
+        let until = until.and_then(|until| until.parse().ok());
+        let until = until.ok_or_else(|| StoreError::corrupt(UnknownState))?;
+        let until = UnixMillis::from_millis(until);
+        Ok(match held.first() {
+            _ if until <= now => None,
+            Some(b'd') => Some(Claimed::Done),
+            _ => (until <= latest).then_some(Claimed::InFlight { until }),
+        })
+    }
+
     /// Runs the script that changes a claim that is held.
     async fn change(&self, change: &str, ticket: &Ticket, args: &[u64]) -> Result<(), StoreError> {
         let mut call = self.scripts.change.prepare_invoke();
-        for name in names(ticket) {
-            call.key(redis_key('m', name));
-        }
-        call.arg(change).arg(&ticket.token().to_be_bytes()[..]);
+        call.key(of_message(ticket.key().as_bytes()))
+            .arg(change)
+            .arg(&ticket.token().to_be_bytes()[..]);
         for arg in args {
             call.arg(*arg);
         }
@@ -74,30 +103,46 @@ impl DedupeStore for RedisStore {
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
+        let latest = latest_end(now, until);
         let mut call = self.scripts.claim.prepare_invoke();
-        for name in names(ticket) {
-            call.key(redis_key('m', name));
+        call.key(of_message(ticket.key().as_bytes()));
+        for (kind, key) in [('r', ticket.replay_key()), ('i', ticket.id_key())] {
+            if let Some(key) = key {
+                call.key(redis_key(kind, key.as_bytes()));
+            }
         }
-        if let Some(id) = ticket.id_key() {
-            call.key(redis_key('i', id));
-        }
-        call.arg(names(ticket).count())
-            .arg(&ticket.token().to_be_bytes()[..])
+        call.arg(&ticket.token().to_be_bytes()[..])
             .arg(&ticket.body().to_be_bytes()[..])
             .arg(now.as_millis())
             .arg(until.as_millis())
+            .arg(latest.as_millis())
             .arg(life(until.saturating_since(now)))
+            .arg(ticket.replay_key().is_some())
+            .arg(now.saturating_add(ticket.hold()).as_millis())
+            .arg(life(ticket.hold()))
+            .arg(ticket.id_key().is_some())
             .arg(life(ticket.keep()));
-        let (state, detail): (u8, u64) = self.run(&call).await?;
-        let other_body = detail != 0;
-        match state {
-            0 => Ok(Claimed::Fresh { other_body }),
-            1 => Ok(Claimed::InFlight {
+        let (state, detail, other): (u8, u64, Vec<u8>) = self.run(&call).await?;
+        let claimed = match state {
+            0 => Claimed::Fresh {
+                other_body: detail != 0,
+            },
+            1 => Claimed::InFlight {
                 until: UnixMillis::from_millis(detail),
-            }),
-            2 => Ok(Claimed::Done { other_body }),
-            _ => Err(StoreError::corrupt(UnknownState)),
+            },
+            2 => Claimed::Done,
+            _ => return Err(StoreError::corrupt(UnknownState)),
+        };
+        if other.is_empty() {
+            return Ok(claimed);
         }
+        // The request came under another id. A script may touch no key that it was not given.
+        let first = self.held(&other, now, latest).await?;
+        Ok(match (claimed, first) {
+            (_, Some(Claimed::Done)) => Claimed::Done,
+            (Claimed::Done, Some(in_flight)) => in_flight,
+            (claimed, _) => claimed,
+        })
     }
 
     async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
@@ -115,18 +160,19 @@ impl DedupeStore for RedisStore {
     }
 }
 
-fn names(ticket: &Ticket) -> impl Iterator<Item = Key> {
-    [Some(ticket.key()), ticket.replay_key()]
-        .into_iter()
-        .flatten()
-}
-
-/// The names of messages and the ids that are not authentic are kept apart.
-fn redis_key(kind: char, key: Key) -> Vec<u8> {
+/// The names of messages and of requests, and the ids that are not signed, are kept apart.
+fn redis_key(kind: char, key: &[u8]) -> Vec<u8> {
     let mut name = format!("tas:dedupe:{kind}:").into_bytes();
-    name.extend_from_slice(key.as_bytes());
+    name.extend_from_slice(key);
     name
 }
+
+fn of_message(key: &[u8]) -> Vec<u8> {
+    redis_key('m', key)
+}
+
+/// Where the time begins in what a message's name holds.
+const UNTIL: usize = 17;
 
 /// How long the server keeps a key, in milliseconds. Whether it still means something is judged by
 /// the time in it and the caller's clock.
@@ -140,7 +186,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// How long a call may take, a new connection and the loading of a script included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The script answered with something that it cannot answer.
+/// The server has something that this store does not write.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is none of fresh, in flight and done")]
 struct UnknownState;

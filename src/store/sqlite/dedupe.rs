@@ -11,7 +11,7 @@ use sqlx::{Sqlite, SqliteConnection, query::Query};
 use super::SqliteStore;
 use super::error::store_error;
 use crate::clock::UnixMillis;
-use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket};
+use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket, latest_end};
 use crate::store::columns::{time, to_column};
 use crate::store::migrate::Port;
 use crate::store_error::StoreError;
@@ -30,7 +30,7 @@ impl SqliteStore {
     /// `source`.
     ///
     /// Processes that open the same file share what was handled. A claim and a commit are one
-    /// durable write each. Expired rows leave 256 at a time, at every 64th claim.
+    /// durable write each, and so is a duplicate with an unsigned id and a new time. Expired rows leave 256 at a time, at every 64th claim.
     ///
     /// [`VerifyWebhookLayer::with_dedupe`]: crate::verify::VerifyWebhookLayer::with_dedupe
     ///
@@ -55,7 +55,7 @@ impl DedupeStore for SqliteStore {
         }
         let claimed = match take(write.conn(), ticket, now, until).await? {
             Some(fresh) => fresh,
-            None => held(write.conn(), ticket, now).await?,
+            None => held(write.conn(), ticket, now, until).await?,
         };
         write.commit().await?;
         Ok(claimed)
@@ -90,58 +90,60 @@ impl SqliteStore {
 
 type Statement<'a> = Query<'a, Sqlite, SqliteArguments>;
 
-/// Binds what names a claim and fences it: the first four parameters.
+/// Binds what names a claim and fences it: the first two parameters.
 fn of_claim<'a>(sql: &'static str, ticket: &'a Ticket) -> Statement<'a> {
-    let keys = 1 + i64::from(ticket.replay_key().is_some());
     sqlx::query(sql)
         .bind(ticket.key().as_bytes().to_vec())
-        .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
         .bind(ticket.token().cast_signed())
-        .bind(keys)
 }
 
-/// Claims the message, or finds that it is not free.
+/// Leaves the request's name, and claims the message or finds that it is not free.
 async fn take(
     conn: &mut SqliteConnection,
     ticket: &Ticket,
     now: UnixMillis,
     until: UnixMillis,
 ) -> Result<Option<Claimed>, StoreError> {
-    let rows: Vec<(bool,)> = sqlx::query_as(CLAIM)
+    let rows: Vec<(i64, bool)> = sqlx::query_as(CLAIM)
         .bind(ticket.key().as_bytes().to_vec())
         .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
         .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
+        .bind(to_column(now))
+        .bind(to_column(latest_end(now, until)))
         .bind(ticket.token().cast_signed())
         .bind(ticket.body().cast_signed())
-        .bind(to_column(now))
         .bind(to_column(until))
         .bind(to_column(now.saturating_add(ticket.keep())))
+        .bind(to_column(now.saturating_add(ticket.hold())))
         .fetch_all(conn)
         .await
         .map_err(store_error)?;
-    let other_body = rows.iter().any(|(other_body,)| *other_body);
-    Ok((!rows.is_empty()).then_some(Claimed::Fresh { other_body }))
+    let is_taken = rows.iter().any(|(kind, _)| *kind == 0);
+    let other_body = rows.iter().any(|(_, other_body)| *other_body);
+    Ok(is_taken.then_some(Claimed::Fresh { other_body }))
 }
 
-/// Tells what holds the message.
+/// Tells what holds the message: where nothing does, the request came under another id.
 async fn held(
     conn: &mut SqliteConnection,
     ticket: &Ticket,
     now: UnixMillis,
+    until: UnixMillis,
 ) -> Result<Claimed, StoreError> {
-    let (done, body, until): (bool, i64, i64) = sqlx::query_as(HELD)
+    let held: Option<(bool, i64)> = sqlx::query_as(HELD)
         .bind(ticket.key().as_bytes().to_vec())
         .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
         .bind(to_column(now))
-        .fetch_one(conn)
+        .bind(to_column(latest_end(now, until)))
+        .fetch_optional(conn)
         .await
         .map_err(store_error)?;
-    if done {
-        let other_body = body != ticket.body().cast_signed();
-        return Ok(Claimed::Done { other_body });
+    match held {
+        Some((false, until)) => Ok(Claimed::InFlight {
+            until: time("tas_dedupe.until", until)?,
+        }),
+        Some((true, _)) | None => Ok(Claimed::Done),
     }
-    let until = time("tas_dedupe.until", until)?;
-    Ok(Claimed::InFlight { until })
 }
 
 async fn sweep(conn: &mut SqliteConnection, now: UnixMillis) -> Result<(), StoreError> {
@@ -161,43 +163,38 @@ const SWEEP: &str = "
 DELETE FROM tas_dedupe WHERE (key, kind) IN (
     SELECT key, kind FROM tas_dedupe WHERE until <= ?1 ORDER BY until LIMIT 256)";
 
-/// All names or none; the id is noted beside them.
+/// The request's name stays with the message that had it first, the message's with who holds it; the
+/// id is noted beside them.
 const CLAIM: &str = "
-INSERT INTO tas_dedupe (key, kind, token, body, flag, until)
-SELECT name.column2, name.column1, ?4, ?5, 0, iif(name.column1 = 0, ?7, ?8)
-FROM (VALUES (0, ?1), (0, ?2), (1, ?3)) AS name
-WHERE name.column2 IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM tas_dedupe WHERE kind = 0 AND key IN (?1, ?2) AND until > ?6)
+INSERT INTO tas_dedupe (kind, key, owner, until, token, body, flag)
+SELECT name.column1, name.column2, name.column3, name.column4, ?6, ?7, 0
+FROM (VALUES (0, ?1, NULL, ?8), (1, ?3, NULL, ?9), (2, ?2, ?1, ?10)) AS name
+WHERE name.column2 IS NOT NULL AND (name.column1 = 2 OR NOT EXISTS (
+    SELECT 1 FROM tas_dedupe
+    WHERE kind = 0 AND key = ?1 AND until > ?4 AND (flag = 1 OR until <= ?5)
+) AND NOT EXISTS (
+    SELECT 1 FROM tas_dedupe WHERE kind = 2 AND key = ?2 AND until > ?4 AND owner <> ?1))
 ON CONFLICT (key, kind) DO UPDATE SET
+    owner = excluded.owner,
+    until = excluded.until,
     token = excluded.token,
     body = excluded.body,
-    flag = (kind = 1 AND body <> excluded.body),
-    until = excluded.until
-RETURNING flag";
+    flag = (kind = 1 AND body <> excluded.body)
+    WHERE kind < 2 OR until <= ?4
+RETURNING kind, flag";
 
 const HELD: &str = "
-SELECT flag, body, until FROM tas_dedupe
-WHERE kind = 0 AND key IN (?1, ?2) AND until > ?3
+SELECT flag, until FROM tas_dedupe
+WHERE kind = 0 AND key IN (?1, (SELECT owner FROM tas_dedupe WHERE kind = 2 AND key = ?2))
+    AND until > ?3 AND (flag = 1 OR until <= ?4)
 ORDER BY flag DESC, key = ?1 DESC LIMIT 1";
 
-/// A claim of which another ticket has taken over one name is lost whole.
-macro_rules! fenced {
-    ($change:literal, $and:literal) => {
-        concat!(
-            $change,
-            " WHERE kind = 0 AND key IN (?1, ?2) AND token = ?3 ",
-            $and,
-            " AND ?4 = (SELECT count(*) FROM tas_dedupe",
-            " WHERE kind = 0 AND key IN (?1, ?2) AND token = ?3)"
-        )
-    };
-}
+const RENEW: &str = "
+UPDATE tas_dedupe SET until = ?3 WHERE kind = 0 AND key = ?1 AND token = ?2 AND flag = 0";
 
-const RENEW: &str = fenced!("UPDATE tas_dedupe SET until = ?5", "AND flag = 0");
+const COMMIT: &str = "
+UPDATE tas_dedupe SET until = iif(flag = 1, until, ?3), flag = 1
+WHERE kind = 0 AND key = ?1 AND token = ?2";
 
-const COMMIT: &str = fenced!(
-    "UPDATE tas_dedupe SET until = iif(flag = 1, until, ?5), flag = 1",
-    ""
-);
-
-const RELEASE: &str = fenced!("DELETE FROM tas_dedupe", "AND flag = 0");
+const RELEASE: &str = "
+DELETE FROM tas_dedupe WHERE kind = 0 AND key = ?1 AND token = ?2 AND flag = 0";

@@ -12,8 +12,8 @@ use sqlx::{Sqlite, SqliteConnection, SqliteExecutor, query::Query};
 
 use self::sql::{
     DELETE_MESSAGES, DELETE_NAMES, END_LAPSED, EXTEND, FAILED, FIND, INSERT, INSERT_NAMES,
-    MARK_LEASED, NEXT_DUE, REDATE, RELEASE, REQUEUE, SEEN_WITH_OTHER_BODY, SELECT_DUE, SELECT_OVER,
-    SETTLE, TAKEN,
+    LEAVE_REPLAY_KEY, MARK_LEASED, NEXT_DUE, REDATE, RELEASE, REQUEUE, SEEN_WITH_OTHER_BODY,
+    SELECT_DUE, SELECT_OVER, SETTLE, TAKEN,
 };
 use super::SqliteStore;
 use super::error::store_error;
@@ -60,8 +60,11 @@ impl InboxStore for SqliteStore {
         self.inner.integrity.check(self.reader()).await?;
         let mut write = self.write().await?;
         let conn = write.conn();
-        if let Some(other_body) = taken(conn, &message, now).await? {
-            return Ok(Received::Known { other_body });
+        if let Some(known) = taken(conn, &message, now).await? {
+            if leave_replay_key(conn, &message, known, now).await? {
+                write.commit().await?;
+            }
+            return Ok(Received::Known);
         }
         let other_body = seen_with_other_body(conn, &message).await?;
         let number = insert(conn, &message, now).await?;
@@ -212,21 +215,41 @@ impl SqliteStore {
     }
 }
 
-/// If one of the message's names is taken: whether by another body.
+/// Returns the number of the message that has taken one of the names.
 async fn taken(
     conn: &mut SqliteConnection,
     message: &NewMessage,
     now: UnixMillis,
-) -> Result<Option<bool>, StoreError> {
+) -> Result<Option<i64>, StoreError> {
     let ticket = &message.ticket;
-    let body: Option<i64> = sqlx::query_scalar(TAKEN)
+    sqlx::query_scalar(TAKEN)
         .bind(ticket.key().as_bytes().to_vec())
         .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
         .bind(to_column(now))
         .fetch_optional(conn)
         .await
+        .map_err(store_error)
+}
+
+/// Gives the request's name to the message that was stored. Returns whether that changed anything.
+async fn leave_replay_key(
+    conn: &mut SqliteConnection,
+    message: &NewMessage,
+    known: i64,
+    now: UnixMillis,
+) -> Result<bool, StoreError> {
+    let Some(replay_key) = message.ticket.replay_key() else {
+        return Ok(false);
+    };
+    let left = sqlx::query(LEAVE_REPLAY_KEY)
+        .bind(replay_key.as_bytes().to_vec())
+        .bind(known)
+        .bind(message.ticket.body().cast_signed())
+        .bind(to_column(now))
+        .execute(conn)
+        .await
         .map_err(store_error)?;
-    Ok(body.map(|body| body != ticket.body().cast_signed()))
+    Ok(left.rows_affected() > 0)
 }
 
 async fn seen_with_other_body(

@@ -53,9 +53,11 @@ macro_rules! __inbox_store_tests {
             one_of_many_concurrent_messages_with_a_common_name_is_new
             a_message_is_known_while_it_waits_is_handled_and_is_over
             the_same_request_under_another_id_is_known
-            a_known_message_leaves_no_name_behind
+            a_known_message_does_not_take_the_name_that_it_alone_has
+            a_replay_of_a_request_that_was_known_is_known
+            the_names_of_known_requests_are_free_when_their_message_is_forgotten
             another_body_under_an_unsigned_id_is_a_message_of_its_own
-            another_body_under_an_authentic_id_is_known_and_told
+            another_body_under_a_signed_id_is_known
             two_sources_share_neither_names_nor_work
             names_are_free_when_their_time_is_over_and_not_before
             receiving_releasing_and_requeueing_are_heard
@@ -159,10 +161,7 @@ fn ticket_of(
 }
 
 fn unsigned(id: &str) -> Identity<'_> {
-    Identity::Unsigned {
-        id: Some(id),
-        in_body: None,
-    }
+    Identity::Unsigned(Some(id))
 }
 
 /// A message that is known by its id alone.
@@ -183,7 +182,7 @@ fn message(ticket: Ticket, body: &str) -> NewMessage {
 }
 
 const NEW: Received = Received::New { other_body: false };
-const KNOWN: Received = Received::Known { other_body: false };
+const KNOWN: Received = Received::Known;
 
 async fn receive(store: &impl Store, message: NewMessage, secs: u64) -> Received {
     store.receive(message, at(secs)).await.unwrap()

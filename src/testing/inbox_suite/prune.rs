@@ -46,10 +46,7 @@ pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl Store) {
     assert_eq!(prune(&store, KEEP, KEEP).await, 1);
 
     // Known by its time alone, for as long as it could be replayed.
-    let unnamed = Identity::Unsigned {
-        id: None,
-        in_body: None,
-    };
+    let unnamed = Identity::Unsigned(None);
     let short = message(ticket(unnamed, Some(START), "b"), "b");
     receive(&store, short, 0).await;
     settle(&store, &lease_one(&store, 0).await, Outcome::Done, 0).await;

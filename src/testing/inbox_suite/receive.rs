@@ -1,5 +1,6 @@
 //! Storing: what is new, and what is known.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -69,8 +70,59 @@ pub async fn the_same_request_under_another_id_is_known(store: impl Store) {
     assert_eq!(receive(&store, later, 9).await, KNOWN);
 }
 
+/// Contract 2.
+pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl Store) {
+    for (id, outcome) in [
+        ("a", None),
+        ("b", Some(Outcome::Done)),
+        (
+            "c",
+            Some(Outcome::Failed {
+                failure: Failure::Error,
+            }),
+        ),
+    ] {
+        let body = format!("body of {id}");
+        let sent = |id, secs| message(ticket(unsigned(id), Some(at(secs)), &body), &body);
+        assert_eq!(receive(&store, sent(id, 0), 0).await, NEW);
+        let lease = lease_one(&store, 0).await;
+        if let Some(outcome) = outcome {
+            settle(&store, &lease, outcome, 1).await;
+        }
+        for secs in [300, 1800] {
+            assert_eq!(receive(&store, sent(id, secs), secs).await, KNOWN);
+            for other in ["x", "y"] {
+                let replay = sent(other, secs);
+                assert_eq!(receive(&store, replay, secs + 300).await, KNOWN, "{id}");
+            }
+        }
+        if outcome.is_none() {
+            settle(&store, &lease, Outcome::Done, 1800).await;
+        }
+    }
+}
+
+/// Contract 2 and 10.
+pub async fn the_names_of_known_requests_are_free_when_their_message_is_forgotten(
+    store: impl Store,
+) {
+    let sent = |id, secs| message(ticket(unsigned(id), Some(at(secs)), "body"), "body");
+    assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
+    assert_eq!(receive(&store, sent("a", 300), 300).await, KNOWN);
+    let lease = lease_one(&store, 300).await;
+    settle(&store, &lease, Outcome::Done, 300).await;
+    let forgotten = 300 + KEEP;
+    // What is over makes no difference, whether it is still there or was deleted.
+    assert_eq!(receive(&store, sent("b", 300), forgotten).await, NEW);
+    let over = at(forgotten);
+    let max = NonZeroU16::new(100).unwrap();
+    assert_eq!(store.prune(SOURCE, over, over, max).await.unwrap(), 1);
+    assert_eq!(receive(&store, sent("a", 0), forgotten).await, NEW);
+    assert_eq!(receive(&store, sent("c", 300), forgotten).await, KNOWN);
+}
+
 /// Contract 1 and 2: what was refused by its second name has not taken its first.
-pub async fn a_known_message_leaves_no_name_behind(store: impl Store) {
+pub async fn a_known_message_does_not_take_the_name_that_it_alone_has(store: impl Store) {
     let sent = |id, secs| message(ticket(unsigned(id), Some(at(secs)), "body"), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("b", 0), 0).await, KNOWN);
@@ -87,11 +139,10 @@ pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: im
 }
 
 /// Contract 2.
-pub async fn another_body_under_an_authentic_id_is_known_and_told(store: impl Store) {
+pub async fn another_body_under_a_signed_id_is_known(store: impl Store) {
     let sent = |body| message(ticket(Identity::Signed("a"), Some(START), body), body);
     assert_eq!(receive(&store, sent("one"), 0).await, NEW);
-    let other = receive(&store, sent("other"), 0).await;
-    assert_eq!(other, Received::Known { other_body: true });
+    assert_eq!(receive(&store, sent("other"), 0).await, KNOWN);
     assert_eq!(receive(&store, sent("one"), 0).await, KNOWN);
     assert_eq!(bodies(&lease(&store, 0).await), ["one"]);
 }

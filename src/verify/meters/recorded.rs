@@ -25,7 +25,6 @@ struct Instruments {
     duration: Histogram,
     in_flight: Counter,
     done: Counter,
-    other_body: Counter,
     success: Counter,
     failure: Counter,
     cancelled: Counter,
@@ -47,7 +46,6 @@ impl Meters {
             duration: Histogram::new(&DURATION, own),
             in_flight: duplicate("in_flight"),
             done: duplicate("done"),
-            other_body: duplicate("other_body"),
             success: handled(Outcome::Success),
             failure: handled(Outcome::Failure),
             cancelled: handled(Outcome::Cancelled),
@@ -73,8 +71,7 @@ impl Meters {
     pub(in crate::verify) fn refused(&self, reason: &RefusalReason) {
         match reason {
             RefusalReason::InFlight { .. } => self.0.in_flight.add_one(),
-            RefusalReason::Duplicate { other_body: false } => self.0.done.add_one(),
-            RefusalReason::Duplicate { other_body: true } => self.0.other_body.add_one(),
+            RefusalReason::Duplicate => self.0.done.add_one(),
             _ => {
                 let slug = reason.kind().map_or("none", |kind| kind.slug());
                 self.labelled(&REFUSED, "reason", slug).add_one();

@@ -1,5 +1,7 @@
 //! The extractors, in routers.
 
+use std::collections::HashMap;
+
 use axum::routing::{any, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -74,6 +76,135 @@ async fn a_body_that_does_not_decode_is_400_without_an_echo_and_can_be_sent_agai
             assert!(answer.contains("body-malformed"), "{answer}");
             assert!(!answer.contains("secret"), "{answer}");
         }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is only decoded")]
+struct Shape {
+    data: User,
+    #[serde(default)]
+    tags: Vec<Tag>,
+    #[serde(default)]
+    limits: HashMap<String, u8>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is only decoded")]
+struct User {
+    email_verified: bool,
+    #[serde(default)]
+    role: Option<Role>,
+    #[serde(flatten)]
+    extra: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Role {
+    Admin,
+}
+
+#[derive(Debug, Deserialize)]
+#[expect(dead_code, reason = "it is only decoded")]
+struct Tag {
+    name: String,
+}
+
+/// Path of the route, body, and the member that does not fit.
+const UNFIT: &[(&str, &str, &str)] = &[
+    (
+        "/shape",
+        r#"{"data":{"emailVerified":"secret"}}"#,
+        "data.emailVerified",
+    ),
+    (
+        "/shape",
+        r#"{"data":{"emailVerified":1234567}}"#,
+        "data.emailVerified",
+    ),
+    (
+        "/shape",
+        r#"{"data":{"emailVerified":null}}"#,
+        "data.emailVerified",
+    ),
+    (
+        "/shape",
+        r#"{"data":{"name":"secret"}}"#,
+        "data.emailVerified",
+    ),
+    ("/shape", r#"{"data":"secret"}"#, "data"),
+    ("/shape", r#"{"tags":[]}"#, "data"),
+    (
+        "/shape",
+        r#"{"data":{"emailVerified":true,"role":"secret"}}"#,
+        "data.role",
+    ),
+    (
+        "/shape",
+        r#"{"data":{"emailVerified":true},"tags":[{"name":"a"},{"name":["secret"]}]}"#,
+        "tags[1].name",
+    ),
+    (
+        "/shape",
+        r#"{"data":{"emailVerified":true},"tags":[{}]}"#,
+        "tags[0].name",
+    ),
+    (
+        "/shape",
+        r#"{"data":{"emailVerified":true},"limits":{"a.b":1234567}}"#,
+        "limits.a.b",
+    ),
+    ("/list", r#"[{"name":1234567}]"#, "[0].name"),
+    (
+        "/event",
+        r#"{"event":"user.created","data":"secret"}"#,
+        "data",
+    ),
+    ("/event", r#"{"event":1234567,"data":{}}"#, "event"),
+    (
+        "/event",
+        r#"{"event":"user.created","timestamp":"secret","data":{}}"#,
+        "timestamp",
+    ),
+    ("/event", r#"{"data":{"name":"secret"}}"#, "event"),
+    ("/event", r#"{"event":"user.created"}"#, "data"),
+];
+
+#[tokio::test]
+async fn a_refusal_names_the_member_that_does_not_fit_and_not_its_value() {
+    let app = Router::new()
+        .route("/shape", post(|_: Webhook<Shape>| async {}))
+        .route("/event", post(|_: Webhook<AuthEvent>| async {}))
+        .route("/list", post(|_: Webhook<Vec<Tag>>| async {}))
+        .layer(layer());
+    let long = "k".repeat(1000);
+    let body = format!(r#"{{"limits":{{"{long}":"secret"}}}}"#);
+    let field = format!("limits.{}", &long[..249]);
+    for (path, body, field) in UNFIT.iter().chain(&[("/shape", &*body, &*field)]) {
+        let mut request = banata("msg_1", (*body).to_owned());
+        *request.uri_mut() = path.parse().unwrap();
+        let (status, answer) = ask(&app, request).await;
+        let problem: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        let detail = problem["detail"].as_str().unwrap();
+        let named = format!("`{field}` does not fit");
+        assert!(
+            status == 400 && detail.starts_with(&named),
+            "{body}: {detail}"
+        );
+        assert!(
+            !answer.contains("secret") && !answer.contains("1234567"),
+            "{answer}"
+        );
+    }
+    for body in [r#""secret""#, r#"{"data": secret"#, "7"] {
+        let mut request = banata("msg_1", body);
+        *request.uri_mut() = "/shape".parse().unwrap();
+        let (status, answer) = ask(&app, request).await;
+        assert!(status == 400 && !answer.contains('`'), "{answer}");
+        assert!(!answer.contains("secret"), "{answer}");
     }
 }
 

@@ -215,7 +215,7 @@ impl Reply {
     #[track_caller]
     fn assert_duplicate(&self) {
         assert_eq!((self.status, self.body.len()), (StatusCode::OK, 0));
-        assert!(matches!(self.reason, Some(RefusalReason::Duplicate { .. })));
+        assert!(matches!(self.reason, Some(RefusalReason::Duplicate)));
     }
 
     #[track_caller]

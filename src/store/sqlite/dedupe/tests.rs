@@ -58,10 +58,7 @@ const LEASE: Duration = Duration::from_secs(60);
 fn unsigned(dedupe: &Dedupe, id: &str, sent_at: UnixMillis) -> Ticket {
     dedupe.ticket(&Message {
         tenant: None,
-        identity: Identity::Unsigned {
-            id: Some(id),
-            in_body: None,
-        },
+        identity: Identity::Unsigned(Some(id)),
         sent_at: Some(sent_at),
         body: b"{}",
         replayable: Duration::from_secs(900),
@@ -71,30 +68,6 @@ fn unsigned(dedupe: &Dedupe, id: &str, sent_at: UnixMillis) -> Ticket {
 async fn rows(store: &SqliteStore) -> i64 {
     let count = sqlx::query_scalar("SELECT count(*) FROM tas_dedupe");
     count.fetch_one(store.reader()).await.unwrap()
-}
-
-#[tokio::test]
-async fn a_claim_of_which_one_name_was_taken_over_is_lost_whole() {
-    let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
-    let dedupe = store.dedupe("crm").unwrap();
-    let lost = unsigned(&dedupe, "a", NOW);
-    store
-        .claim(&lost, NOW, NOW.saturating_add(LEASE))
-        .await
-        .unwrap();
-    let lapsed = NOW.saturating_add(LEASE);
-    // The same request under another id shares one name only.
-    let other = unsigned(&dedupe, "b", NOW);
-    let claimed = store.claim(&other, lapsed, lapsed.saturating_add(LEASE));
-    assert!(matches!(claimed.await.unwrap(), Claimed::Fresh { .. }));
-
-    let renewed = store.renew(&lost, lapsed.saturating_add(LEASE)).await;
-    assert!(renewed.unwrap_err().is_lease_lost());
-    let committed = DedupeStore::commit(&store, &lost, lapsed).await;
-    assert!(committed.unwrap_err().is_lease_lost());
-    let released = DedupeStore::release(&store, &lost).await;
-    assert!(released.unwrap_err().is_lease_lost());
-    DedupeStore::commit(&store, &other, lapsed).await.unwrap();
 }
 
 #[tokio::test]
@@ -113,7 +86,7 @@ async fn what_was_handled_outlives_the_store() {
     let store = SqliteStore::open(&path).await.unwrap();
     let retry = unsigned(&store.dedupe("crm").unwrap(), "a", NOW);
     let claimed = store.claim(&retry, NOW, NOW.saturating_add(LEASE)).await;
-    assert_eq!(claimed.unwrap(), Claimed::Done { other_body: false });
+    assert_eq!(claimed.unwrap(), Claimed::Done);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The statements.
 
 pub(super) const TAKEN: &str = "
-SELECT n.body FROM tas_inbox_names n JOIN tas_inbox m ON m.seq = n.message
+SELECT n.message FROM tas_inbox_names n JOIN tas_inbox m ON m.seq = n.message
 WHERE n.kind = 0 AND n.key IN (?1, ?2) AND (m.ended_at IS NULL OR m.ended_at > ?3 - m.keep)
 ORDER BY n.key = ?1 DESC LIMIT 1";
 
@@ -40,6 +40,13 @@ pub(super) const REDATE: &str = concat!(
     dated_ahead!(),
     ")"
 );
+
+/// Not what another message has that is known by it.
+pub(super) const LEAVE_REPLAY_KEY: &str = "
+INSERT INTO tas_inbox_names AS old (key, kind, message, body) VALUES (?1, 0, ?2, ?3)
+ON CONFLICT (key, kind) DO UPDATE SET message = excluded.message, body = excluded.body
+    WHERE EXISTS (
+        SELECT 1 FROM tas_inbox m WHERE m.seq = old.message AND m.ended_at <= ?4 - m.keep)";
 
 pub(super) const END_LAPSED: &str = "
 UPDATE tas_inbox INDEXED BY tas_inbox_leased
