@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 /** Starts a program and gives what it prints after "listening ". */
 export async function start(command, args, options = {}) {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"], ...options });
+  process.on("exit", () => child.kill("SIGTERM"));
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.startsWith("listening ")) return { url: line.slice("listening ".length), stop: () => child.kill("SIGTERM") };
   }
@@ -56,13 +57,13 @@ export const b64 = (value) => Buffer.from(typeof value === "string" || value ins
 const sha256 = (value) => crypto.createHash("sha256").update(value).digest();
 export const handle = (token) => sha256(`tower-auth-sync session\0${token}`).toString("base64url");
 
-/** The code of RFC 6238 for an otpauth URI, now. */
-export function totp(uri) {
+/** The code of RFC 6238 for an otpauth URI, now or some steps of 30 s from now. */
+export function totp(uri, steps = 0) {
   const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
   const bits = [...new URL(uri).searchParams.get("secret")].map((it) => alphabet.indexOf(it).toString(2).padStart(5, "0")).join("");
   const key = Buffer.from(bits.match(/.{8}/g).map((it) => parseInt(it, 2)));
   const step = Buffer.alloc(8);
-  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
   const mac = crypto.createHmac("sha1", key).update(step).digest(), at = mac[19] & 15;
   return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
 }

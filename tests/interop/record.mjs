@@ -34,7 +34,7 @@ async function way(name, events, more, jar, method, path, body, headers = {}) {
     name, events, ...(more.also ? { also: more.also } : {}), ...(more.note ? { note: more.note } : {}), ...(more.untold ? { untold: more.untold } : {}),
     request: {
       method, path: `/api/auth${path}`, headers: pairs(Object.entries(answer.sent)), cookies: Object.keys(answer.cookies),
-      ...(body === undefined ? {} : { body }),
+      ...(body === undefined ? {} : typeof body === "string" ? { text: body } : { body }),
     },
     response: { status: answer.status, headers: pairs(answer.headers), ...(answer.body === undefined ? { text: answer.text } : { body: answer.body }) },
     session_before, session_after, sessions_before,

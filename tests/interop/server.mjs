@@ -30,7 +30,7 @@ import { sso } from "@better-auth/sso";
 const OPTIONS = {
   autoSignInAfterVerification: false, revokeSessionsOnPasswordReset: false, updateEmailWithoutVerification: false,
   sendDeleteAccountVerification: false, disableDeleteAnonymousUser: false, lastLoginMethod: false, freshAge: undefined,
-  multiSession: false, oauthProxy: false, noSession: false, customPrefix: false, cookieCache: false,
+  multiSession: false, oauthProxy: false, noSession: false, noJwtHeader: false, customPrefix: false, cookieCache: false,
 };
 
 const outbox = [], log = [], db = {};
@@ -48,11 +48,13 @@ function options(base, on) {
     rateLimit: { enabled: false },
     advanced: on.customPrefix ? { cookiePrefix: "acme" } : {},
     session: {
+      additionalFields: { theme: { type: "string", required: false } },
       ...(on.freshAge === undefined ? {} : { freshAge: on.freshAge }),
       ...(on.cookieCache ? { cookieCache: { enabled: true, maxAge: 300 } } : {}),
     },
     emailAndPassword: {
       enabled: true,
+      autoSignIn: !on.noSession,
       revokeSessionsOnPasswordReset: on.revokeSessionsOnPasswordReset,
       sendResetPassword: async ({ user, token }) => send("reset-password", user.email, { token }),
     },
@@ -74,7 +76,7 @@ function options(base, on) {
       },
     },
     plugins: [
-      jwt(), bearer(), username(), admin(), apiKey({ rateLimit: { enabled: false } }), openAPI(),
+      jwt({ disableSettingJwtHeader: on.noJwtHeader }), bearer(), username(), admin(), apiKey({ rateLimit: { enabled: false } }), openAPI(),
       anonymous({ disableDeleteAnonymousUser: on.disableDeleteAnonymousUser }),
       organization({
         teams: { enabled: true }, dynamicAccessControl: { enabled: false },
@@ -93,7 +95,8 @@ function options(base, on) {
       }),
       siwe({ domain: "127.0.0.1", getNonce: async () => crypto.randomBytes(12).toString("hex"), verifyMessage: async ({ signature }) => signature === "0xsigned" }),
       deviceAuthorization({ schema: {}, verificationUri: "/device" }),
-      oneTimeToken(), oAuthProxy(), oauthPopup(), oneTap({ clientId: "google-client" }),
+      oneTimeToken(), oauthPopup(),
+      oAuthProxy(on.oauthProxy ? { productionURL: base.replace("127.0.0.1", "localhost"), currentURL: base } : {}), oneTap({ clientId: "google-client" }),
       ...(on.multiSession ? [multiSession()] : []),
       ...(on.lastLoginMethod ? [lastLoginMethod({ storeInDatabase: true })] : []),
       genericOAuth({ config: [{
@@ -152,9 +155,10 @@ const server = http.createServer(async (req, res) => {
     case "/__outbox": return json(outbox.splice(0));
     case "/__log": return json(log.splice(0));
     case "/__db": return json(url.searchParams.get("all") ? db : { user: db.user, session: db.session });
-    case "/__routes": return json(Object.entries(auth.api).flatMap(([name, endpoint]) => endpoint.path ? [{
-      name, path: endpoint.path, methods: [endpoint.options.method].flat(), server: Boolean(endpoint.options.metadata?.SERVER_ONLY) || endpoint.options.metadata?.scope === "server",
-    }] : [{ name, path: null }]));
+    case "/__routes": {
+      const { api } = betterAuth(options(base, { ...OPTIONS, multiSession: true, lastLoginMethod: true }));
+      return json(Object.values(api).flatMap(({ path, options: { method } }) => path ? [method].flat().map((it) => `${it} ${path}`) : []));
+    }
     case "/__options": set(body ? JSON.parse(body) : {}); return json({});
     default: { const answer = idp(base, url, body, req.headers); return answer ? json(answer) : json({}, 404); }
   }
