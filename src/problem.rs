@@ -75,6 +75,8 @@ kinds! {
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "Internal error";
     /// A store cannot be reached.
     STORE_UNAVAILABLE = SERVICE_UNAVAILABLE, "store-unavailable", "Store unavailable";
+    /// Who is signed in could not be found out; nothing has happened.
+    SESSION_UNKNOWN = SERVICE_UNAVAILABLE, "session-unknown", "Session could not be looked up";
     /// The call was made, and its events could not be stored.
     EVENTS_LOST = SERVICE_UNAVAILABLE, "events-lost", "Done, but its events are lost";
     /// The keys that the caller's proof is checked with cannot be had.

@@ -162,7 +162,7 @@ impl Stage {
 fn auth_side(day: &[Exchange], emitter: Emitter) -> Router {
     let service = recorded::auth_service(day);
     let sessions = GetSession::new(service.clone(), Uri::from_static("/api/auth/get-session"));
-    let layer = SyncEmitterLayer::new(emitter, BetterAuthRoutes::default()).with_sessions(sessions);
+    let layer = SyncEmitterLayer::new(emitter, BetterAuthRoutes::new(sessions));
     service.layer(layer)
 }
 

@@ -1,7 +1,7 @@
 //! A body that the layer may have looked at before handing it on.
 
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use pin_project_lite::pin_project;
+use tokio::task::coop::consume_budget;
+use tokio::time::timeout;
 
 pin_project! {
     /// Body of the requests that [`SyncEmitter`](super::SyncEmitter) hands on, and of the responses
@@ -36,15 +38,19 @@ pin_project! {
     }
 }
 
-/// Why a body was not read whole.
-#[derive(Clone, Copy, Debug)]
+/// Why a body could not be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum Unseen {
-    /// It is longer than the cap.
+    #[error("it is longer than the cap")]
     TooLong,
-    /// It did not end in time.
+    #[error("it did not end in time")]
     TooLate,
-    /// It ended in an error.
+    #[error("it broke off")]
     BrokenOff,
+    #[error("it is content-encoded")]
+    Encoded,
+    #[error("it is no JSON")]
+    NotJson,
 }
 
 /// What was read, to be handed on before what was not.
@@ -71,32 +77,33 @@ impl<B: Body<Data = Bytes>> CapturedBody<B> {
         cap: usize,
         deadline: Duration,
     ) -> (Self, Result<Bytes, Unseen>) {
-        let mut late = pin!(tokio::time::sleep(deadline));
         let mut rest = Box::pin(body);
         let mut data = Data::default();
         let mut trailers: Option<HeaderMap> = None;
         let mut error = None;
-        let unseen = loop {
-            let frame = tokio::select! {
-                biased;
-                frame = rest.frame() => frame,
-                () = &mut late => break Some(Unseen::TooLate),
-            };
-            match frame.transpose() {
-                Ok(None) => break None,
-                Ok(Some(frame)) => match frame.into_data() {
-                    Ok(chunk) => data.push(chunk),
-                    Err(frame) => trailers = frame.into_trailers().ok().or(trailers),
-                },
-                Err(broken) => {
-                    error = Some(broken);
-                    break Some(Unseen::BrokenOff);
+        let reading = async {
+            loop {
+                match rest.frame().await.transpose() {
+                    Ok(None) => return None,
+                    Ok(Some(frame)) => match frame.into_data() {
+                        Ok(chunk) => data.push(chunk),
+                        Err(frame) => trailers = frame.into_trailers().ok().or(trailers.take()),
+                    },
+                    Err(broken) => {
+                        error = Some(broken);
+                        return Some(Unseen::BrokenOff);
+                    }
                 }
-            }
-            if data.len() > cap {
-                break Some(Unseen::TooLong);
+                if data.len() > cap {
+                    return Some(Unseen::TooLong);
+                }
+                // Frames that are always there would keep the deadline from being looked at.
+                consume_budget().await;
             }
         };
+        let unseen = timeout(deadline, reading)
+            .await
+            .unwrap_or(Some(Unseen::TooLate));
         let data = data.join();
         let goes_on = matches!(unseen, Some(Unseen::TooLong | Unseen::TooLate));
         let seen = unseen.map_or_else(|| Ok(data.clone()), Err);

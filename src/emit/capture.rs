@@ -1,20 +1,22 @@
-//! A captured call, from the ping of the store to the release of the answer.
+//! A captured call, from the ping of the store to the release of the response.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, request, response};
 use http_body::Body;
+use tokio::time::Instant;
 use tower_service::Service;
 
-use super::body::CapturedBody;
+use super::body::{CapturedBody, Unseen};
+use super::caller::{self, Before};
 use super::declared::Declared;
-use super::exchange::Exchange;
+use super::exchange::{Exchange, time_of_call};
 use super::layer::{Settings, UnstoredAnswer};
 use super::redact::Secrets;
 use super::rejection::{EventsLost, Unready};
-use super::rules::{Capture, SessionUse};
-use super::sessions::ActiveSession;
+use super::rules::{BodyUse, Capture, Responses};
+use super::session_cookie::{self, Change};
 use super::{look, outbox};
 use crate::body::ResponseBody;
 use crate::event::AuthEvent;
@@ -22,8 +24,8 @@ use crate::event::AuthEvent;
 /// What the layer answers.
 pub(super) type Answer<B> = Response<ResponseBody<CapturedBody<B>>>;
 
-/// Makes the call, finds out what happened, and stores it before the answer is released. Without
-/// `how`, only what the answer declares has happened.
+/// Makes the call, finds out what happened, and stores it before the response is released. Without
+/// `how`, only what the response declares has happened.
 pub(super) async fn call<S, ReqBody, ResBody>(
     mut ready: S,
     request: Request<ReqBody>,
@@ -35,7 +37,9 @@ where
     ReqBody: Body<Data = Bytes>,
     ResBody: Body<Data = Bytes>,
 {
-    if let Err(unready) = check_store(&settings).await {
+    if how.as_ref().is_none_or(Capture::is_named)
+        && let Err(unready) = check_store(&settings).await
+    {
         return Ok(ResponseBody::problem(&unready.to_problem()));
     }
     let Some(how) = how else {
@@ -44,36 +48,44 @@ where
         let declared = Declared::take(response.extensions_mut()).unwrap_or_default();
         return Ok(declare(&settings, declared, response).await);
     };
-    let before = match find_session(&settings, &how, request.headers()).await {
-        Ok(before) => before,
-        Err(unready) => return Ok(ResponseBody::problem(&unready.to_problem())),
-    };
-    let (request, seen) = match look::request(&settings, &how, request).await {
+    let (request, request_json) = match look::request(&settings, &how, request).await {
         Ok(looked) => looked,
         Err(refused) => return Ok(ResponseBody::problem(&refused)),
     };
+    let before = match caller::before(&settings, &how, request.headers(), &request_json).await {
+        Ok(before) => before,
+        Err(unready) => return Ok(ResponseBody::problem(&unready.to_problem())),
+    };
     let head = head_of(&request);
+    let began = Instant::now();
     let mut response = ready.call(request).await?;
 
     if let Some(events) = Declared::take(response.extensions_mut()) {
         return Ok(declare(&settings, events, response).await);
     }
-    if !how.statuses.contains(&response.status()) {
+    if !is_captured(&how, &head.headers, &response) {
         let response = response.map(CapturedBody::untouched);
         return Ok(response.map(ResponseBody::from_inner));
     }
-    let (response, answered) = look::answer(&settings, response).await;
-    let exchange = Exchange::new(
-        head,
-        seen.as_ref(),
-        head_of_response(&response),
-        answered.as_ref(),
-    );
-    let stored = conclude(&settings, &how, exchange, before).await;
+    let took = began.elapsed();
+    let made = time_of_call(response.headers(), settings.emitter.now(), took);
+    let (response, seen) = look::response(&settings, &how, response).await;
+    let exchange = Exchange {
+        request: head,
+        request_json,
+        response_json: seen.as_ref().cloned().unwrap_or_default(),
+        response: head_of_response(&response),
+        session: None,
+        session_after: None,
+        listed: None,
+        made,
+        took,
+    };
+    let stored = conclude(&settings, &how, exchange, before, seen.err()).await;
     Ok(release(&settings, stored, response))
 }
 
-/// Stores the events that an answer declared, and releases it.
+/// Stores the events that a response declared, and releases it.
 pub(super) async fn declare<B: Body<Data = Bytes>>(
     settings: &Settings,
     events: Vec<AuthEvent>,
@@ -93,31 +105,20 @@ async fn check_store(settings: &Settings) -> Result<(), Unready> {
     }
 }
 
-/// Finds out who is signed in before anything happens, if the rule asks.
-async fn find_session(
-    settings: &Settings,
-    how: &Capture,
-    headers: &HeaderMap,
-) -> Result<Option<ActiveSession>, Unready> {
-    let Some(sessions) = settings
-        .sessions
-        .as_ref()
-        .filter(|_| how.session >= SessionUse::Before)
-    else {
-        return Ok(None);
-    };
-    match sessions.session(headers).await {
-        Ok(session) => Ok(session),
-        Err(cause) if settings.on_store_failure == UnstoredAnswer::Refuse => {
-            Err(Unready::Sessions(cause))
-        }
-        Err(cause) => {
-            tracing::error!(
-                error = &*cause as &dyn std::error::Error,
-                "the session could not be looked up: a call is made without its events"
-            );
-            Ok(None)
-        }
+/// Whether a response may tell of a change.
+fn is_captured<B>(how: &Capture, request: &HeaderMap, response: &Response<B>) -> bool {
+    let status = response.status();
+    let refused = status.is_client_error();
+    let change = || session_cookie::change(request, response.headers());
+    match &how.responses {
+        Responses::WithStatus(statuses) => statuses.contains(&status),
+        Responses::ThatMayChangeSomething => !refused || change().is_some(),
+        Responses::ThatChangeTheCookie => match change() {
+            Some(Change::To(_)) => true,
+            // A refusal clears the cookie of a session that had ended before.
+            Some(Change::Cleared) => !refused,
+            None => false,
+        },
     }
 }
 
@@ -125,20 +126,19 @@ async fn find_session(
 async fn conclude(
     settings: &Settings,
     how: &Capture,
-    exchange: Exchange,
-    before: Option<ActiveSession>,
+    mut exchange: Exchange,
+    before: Before,
+    unseen: Option<Unseen>,
 ) -> Result<(), EventsLost> {
-    let after = match &settings.sessions {
-        Some(sessions) if how.session == SessionUse::BeforeAndAfter && before.is_some() => {
-            let headers = exchange.request_headers();
-            sessions
-                .session(headers)
-                .await
-                .map_err(EventsLost::Sessions)?
-        }
-        _ => None,
-    };
-    let exchange = exchange.with_sessions(before, after);
+    caller::look_again(settings, how, &mut exchange, before)
+        .await
+        .map_err(EventsLost::Session)?;
+    let session_known = exchange.session.is_some() || exchange.session_after.is_some();
+    if let Some(why) = unseen
+        && !(how.body == BodyUse::JsonOrSession && session_known)
+    {
+        return Err(EventsLost::Response(why));
+    }
     let events = settings.rules.events(&exchange);
     if events.is_empty() {
         return Ok(());
@@ -148,7 +148,7 @@ async fn conclude(
     outbox::store(&settings.emitter, events).await
 }
 
-/// Lets the answer go, unless its events are lost and that is not to happen.
+/// Lets the response go, unless its events are lost and that is not to happen.
 fn release<B: Body>(
     settings: &Settings,
     stored: Result<(), EventsLost>,

@@ -1,47 +1,61 @@
 //! What a rule sees: one request, its answer, and who was signed in before it.
 
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, StatusCode, request, response};
+use http::header::{CONTENT_TYPE, DATE};
+use http::{HeaderMap, Method, Response, StatusCode, request, response};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::lenient;
 use super::sessions::ActiveSession;
+use crate::clock::{UnixMillis, UnixTime};
+use crate::event::time;
+use crate::retry::parse_http_date;
 
 /// A request and its answer, as a [rule](super::RouteRules) sees them.
 ///
-/// A body is shown as JSON; [`Value::Null`] stands for a body that is empty, longer than the cap,
-/// of another media type, content-encoded, or broken off. A form is shown as an object of texts.
+/// A body is shown as JSON; [`Value::Null`] stands for a body that is empty or of another media type,
+/// and for a request's that the rule does not read. A form is shown as an object of texts.
 ///
 /// JSON is read as JavaScript reads it: bytes that are not UTF-8 and escaped halves of surrogate
 /// pairs are U+FFFD, of a name given twice the last counts. Numbers out of the range of an `f64`,
 /// and what is nested deeper than 64 arrays and objects, are shown as `null`.
 pub struct Exchange {
-    request: request::Parts,
-    request_json: Value,
-    response: response::Parts,
-    response_json: Value,
-    session: Option<ActiveSession>,
-    session_after: Option<ActiveSession>,
+    pub(super) request: request::Parts,
+    pub(super) request_json: Value,
+    pub(super) response: response::Parts,
+    pub(super) response_json: Value,
+    pub(super) session: Option<ActiveSession>,
+    pub(super) session_after: Option<ActiveSession>,
+    /// What [`Listing`](super::rules::Listing) asked for.
+    pub(super) listed: Option<Response<Value>>,
+    /// When the call was made, by the server's clock.
+    pub(super) made: RangeInclusive<UnixMillis>,
+    pub(super) took: Duration,
 }
 
+#[cfg(any(test, fuzzing))]
 impl Exchange {
+    /// An exchange of which nothing but this is known.
     pub(super) fn new(
         request: request::Parts,
-        request_body: Option<&Bytes>,
+        request_json: Value,
         response: response::Parts,
-        response_body: Option<&Bytes>,
+        response_json: Value,
     ) -> Self {
         Self {
-            request_json: sent(&request.headers, request_body),
             request,
-            response_json: answered(&response.headers, response_body),
+            request_json,
             response,
+            response_json,
             session: None,
             session_after: None,
+            listed: None,
+            made: UnixMillis::EPOCH..=UnixMillis::EPOCH,
+            took: Duration::ZERO,
         }
     }
 
@@ -54,7 +68,9 @@ impl Exchange {
         self.session_after = after;
         self
     }
+}
 
+impl Exchange {
     /// Returns the request's method.
     #[must_use]
     pub const fn method(&self) -> &Method {
@@ -115,12 +131,38 @@ impl Exchange {
         self.session.as_ref()
     }
 
-    /// Returns the session as it is after the call, if the rule asked for it and it still lives.
+    /// Returns the session that the caller has after the call, if the rule asked for it and there
+    /// is one.
     #[must_use]
     pub const fn session_after(&self) -> Option<&ActiveSession> {
         self.session_after.as_ref()
     }
+
+    /// What was [listed](super::rules::Listing), if the server gave it.
+    pub(super) fn listing(&self) -> Option<&Value> {
+        let listed = self.listed.as_ref()?;
+        (listed.status() == StatusCode::OK).then_some(listed.body())
+    }
+
+    /// Whether a time of the server lies within the call. A session that was opened by the call tells
+    /// the server's clock to the millisecond.
+    pub(super) fn was_made_at(&self, time: Option<&Value>, opened: Option<&Value>) -> bool {
+        let Some(time) = time.and_then(time::read) else {
+            return false;
+        };
+        let opened = opened.and_then(time::read);
+        match opened.filter(|opened| self.made.contains(opened)) {
+            Some(opened) => {
+                let took = self.took + NEARBY;
+                (opened.saturating_sub(took)..=opened.saturating_add(took)).contains(&time)
+            }
+            None => self.made.contains(&time),
+        }
+    }
 }
+
+/// Better Auth opens the session of a new user 0 to 3 ms after it made the user.
+const NEARBY: Duration = Duration::from_millis(10);
 
 /// Shows the route and the outcome, and nothing of headers and bodies.
 impl fmt::Debug for Exchange {
@@ -135,28 +177,34 @@ impl fmt::Debug for Exchange {
 
 /// What a server makes of a request's body: whatever is not a form is tried as JSON, since servers
 /// differ in which media types they take for it.
-fn sent(headers: &HeaderMap, body: Option<&Bytes>) -> Value {
-    match (Form::of(headers), body) {
-        (_, None) => Value::Null,
-        (Some(Form::Urlencoded), Some(body)) => fields(body),
-        (_, Some(body)) => lenient::read(body).unwrap_or_default(),
+pub(super) fn sent(headers: &HeaderMap, body: &[u8]) -> Value {
+    match Form::of(headers) {
+        Some(Form::Urlencoded) => fields(body),
+        _ => lenient::read(body).unwrap_or_default(),
     }
 }
 
-fn answered(headers: &HeaderMap, body: Option<&Bytes>) -> Value {
-    match (Form::of(headers), body.filter(|body| !body.is_empty())) {
-        (None, _) | (_, None) => Value::Null,
-        (Some(Form::Urlencoded), Some(body)) => fields(body),
-        (Some(Form::Json), Some(body)) => lenient::read(body).unwrap_or_else(|error| {
-            let (line, column) = (error.line(), error.column());
-            tracing::error!(
-                line,
-                column,
-                "a captured answer is not JSON: its rule does not see it, and its events are lost"
-            );
-            Value::Null
-        }),
+/// A response's body, whatever its media type says; `None` if it is no JSON.
+pub(super) fn answered(headers: &HeaderMap, body: &[u8]) -> Option<Value> {
+    match Form::of(headers) {
+        _ if body.is_empty() => Some(Value::Null),
+        Some(Form::Urlencoded) => Some(fields(body)),
+        _ => lenient::read(body).ok(),
     }
+}
+
+/// The time of a call that ended now, `took` after it began, by the server's clock: its `Date` tells
+/// how that differs from ours. A `Date` has whole seconds, and some servers renew it once a second.
+pub(super) fn time_of_call(
+    response: &HeaderMap,
+    now: UnixMillis,
+    took: Duration,
+) -> RangeInclusive<UnixMillis> {
+    const SECOND: Duration = Duration::from_secs(1);
+    let date = response.get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| parse_http_date(date, now.to_secs()));
+    let end = date.map_or(now, UnixTime::to_millis);
+    end.saturating_sub(took + SECOND)..=end.saturating_add(2 * SECOND)
 }
 
 fn fields(form: &[u8]) -> Value {

@@ -8,7 +8,6 @@ use tower_layer::Layer;
 
 use super::rules::{RouteMap, RouteRules};
 use super::service::SyncEmitter;
-use super::sessions::{SessionLookup, Sessions};
 use crate::delivery::Emitter;
 
 /// Stores the auth events of a service's answers before it lets them go.
@@ -46,7 +45,6 @@ pub enum UnstoredAnswer {
 pub(super) struct Settings {
     pub(super) emitter: Emitter,
     pub(super) rules: Arc<dyn RouteRules>,
-    pub(super) sessions: Option<Sessions>,
     pub(super) on_store_failure: UnstoredAnswer,
     /// Whether a request that no rule captures is called in a task, too.
     pub(super) every_request: bool,
@@ -54,8 +52,8 @@ pub(super) struct Settings {
     pub(super) answer_deadline: Duration,
 }
 
-/// 256 KiB: as large as the largest payload. The recorded answers of Better Auth have under 2 KiB.
-const DEFAULT_BODY_CAP: usize = 256 * 1024;
+/// 4 MiB: a user with a picture of megabytes in a field is still seen.
+pub(super) const DEFAULT_BODY_CAP: usize = 4 * 1024 * 1024;
 
 /// As long as a proxy waits for an answer by default (nginx: 60 s).
 const DEFAULT_ANSWER_DEADLINE: Duration = Duration::from_secs(60);
@@ -68,7 +66,6 @@ impl SyncEmitterLayer {
             settings: Arc::new(Settings {
                 emitter,
                 rules: Arc::new(rules),
-                sessions: None,
                 on_store_failure: UnstoredAnswer::default(),
                 every_request: false,
                 body_cap: DEFAULT_BODY_CAP,
@@ -95,15 +92,6 @@ impl SyncEmitterLayer {
         let mut layer = Self::new(emitter, RouteMap::new());
         layer.change().every_request = true;
         layer
-    }
-
-    /// Sets how to find out who is signed in. Default: nobody is, and the rules that need to know
-    /// make no events.
-    ///
-    /// [`GetSession`](super::GetSession) asks the auth server itself.
-    pub fn with_sessions(mut self, lookup: impl SessionLookup) -> Self {
-        self.change().sessions = Some(Sessions::new(lookup));
-        self
     }
 
     /// Sets what happens to an answer whose events could not be stored. Default:
@@ -151,7 +139,6 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("emitter", &self.emitter)
-            .field("sessions", &self.sessions.is_some())
             .field("every_request", &self.every_request)
             .field("on_store_failure", &self.on_store_failure)
             .field("body_cap", &self.body_cap)

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_ENCODING;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
+use serde_json::Value;
 
 use super::body::{CapturedBody, Unseen};
-use super::exchange::Form;
+use super::exchange::{self, Form};
 use super::layer::Settings;
-use super::rules::Capture;
+use super::rules::{BodyUse, Capture};
 use crate::problem::{Problem, ProblemKind};
 
 /// How long a captured request's body may take: the limit that `VerifyWebhookLayer` has, too.
@@ -21,8 +22,15 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 pub(super) async fn request<B: Body<Data = Bytes>>(
     settings: &Settings,
     how: &Capture,
-    request: Request<B>,
-) -> Result<(Request<CapturedBody<B>>, Option<Bytes>), Problem> {
+    mut request: Request<B>,
+) -> Result<(Request<CapturedBody<B>>, Value), Problem> {
+    if !how.is_named() {
+        return Ok((request.map(CapturedBody::untouched), Value::Null));
+    }
+    if how.body != BodyUse::None {
+        // The response is to be read.
+        request.headers_mut().remove(ACCEPT_ENCODING);
+    }
     let (parts, body) = request.into_parts();
     let coded = encoded(&parts.headers);
     if coded && how.reads_request && !body.is_end_stream() {
@@ -30,44 +38,49 @@ pub(super) async fn request<B: Body<Data = Bytes>>(
     }
     if coded || (!how.reads_request && Form::of(&parts.headers).is_none()) {
         let body = CapturedBody::untouched(body);
-        return Ok((Request::from_parts(parts, body), None));
+        return Ok((Request::from_parts(parts, body), Value::Null));
     }
     let (body, seen) = CapturedBody::read(body, settings.body_cap, BODY_DEADLINE).await;
     let seen = match seen {
-        Ok(bytes) => Some(bytes),
+        Ok(bytes) => exchange::sent(&parts.headers, &bytes),
         Err(Unseen::TooLate) => return Err(Problem::new(ProblemKind::BODY_TIMEOUT)),
         Err(Unseen::TooLong) if how.reads_request => {
             return Err(Problem::new(ProblemKind::BODY_TOO_LARGE));
         }
-        Err(Unseen::TooLong | Unseen::BrokenOff) => None,
+        Err(_not_needed) => Value::Null,
     };
     Ok((Request::from_parts(parts, body), seen))
 }
 
-/// Reads the body of an answer with a captured status, if a rule can make something of it.
-pub(super) async fn answer<B: Body<Data = Bytes>>(
+/// Reads the body of a captured response, as far as its rule needs it.
+pub(super) async fn response<B: Body<Data = Bytes>>(
     settings: &Settings,
+    how: &Capture,
     response: Response<B>,
-) -> (Response<CapturedBody<B>>, Option<Bytes>) {
+) -> (Response<CapturedBody<B>>, Result<Value, Unseen>) {
     let (parts, body) = response.into_parts();
-    if encoded(&parts.headers) {
-        tracing::error!(
-            "a captured answer is content-encoded: its rule does not see it, and its events are lost"
+    let needed = match how.body {
+        BodyUse::None => false,
+        BodyUse::IfJson => Form::of(&parts.headers).is_some(),
+        BodyUse::Json | BodyUse::JsonOrSession => parts.status.is_success(),
+    };
+    let coded = encoded(&parts.headers) && !body.is_end_stream();
+    if !needed || coded {
+        let seen = if needed {
+            Err(Unseen::Encoded)
+        } else {
+            Ok(Value::Null)
+        };
+        return (
+            Response::from_parts(parts, CapturedBody::untouched(body)),
+            seen,
         );
-    }
-    if encoded(&parts.headers) || Form::of(&parts.headers).is_none() {
-        let body = CapturedBody::untouched(body);
-        return (Response::from_parts(parts, body), None);
     }
     let reading = CapturedBody::read(body, settings.body_cap, settings.answer_deadline);
     let (body, seen) = reading.await;
-    if let Err(why) = seen {
-        tracing::error!(
-            ?why,
-            "a captured answer was not read whole: its rule does not see it, and its events are lost"
-        );
-    }
-    (Response::from_parts(parts, body), seen.ok())
+    let json = |bytes: Bytes| exchange::answered(&parts.headers, &bytes).ok_or(Unseen::NotJson);
+    let seen = seen.and_then(json);
+    (Response::from_parts(parts, body), seen)
 }
 
 fn encoded(headers: &HeaderMap) -> bool {

@@ -63,14 +63,17 @@
 
 mod better_auth;
 mod body;
+mod caller;
 mod capture;
 mod declared;
+mod elide;
 mod exchange;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
 #[cfg(fuzzing)]
 pub(crate) mod fuzz;
+mod get_session;
 mod layer;
 mod lenient;
 mod look;
@@ -80,6 +83,7 @@ mod redact;
 mod rejection;
 mod rules;
 mod service;
+mod session_cookie;
 mod sessions;
 
 #[cfg(test)]
@@ -90,7 +94,8 @@ pub use self::body::CapturedBody;
 pub use self::declared::Emit;
 pub use self::exchange::Exchange;
 pub use self::future::ResponseFuture;
+pub use self::get_session::GetSession;
 pub use self::layer::{SyncEmitterLayer, UnstoredAnswer};
 pub use self::rules::{Capture, RouteMap, RouteRules};
 pub use self::service::SyncEmitter;
-pub use self::sessions::{ActiveSession, GetSession, SessionLookup};
+pub use self::sessions::{ActiveSession, SessionLookup, Sessions};

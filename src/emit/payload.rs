@@ -86,6 +86,9 @@ const API_KEY: &[&str] = &[
     "updatedAt",
 ];
 
+/// Longer texts, in bytes, are left out of payloads.
+pub(super) const MAX_TEXT: usize = 8 * 1024;
+
 /// A payload under construction: `data` of an event.
 pub(super) type Data = Map<String, Value>;
 
@@ -94,25 +97,25 @@ pub(super) type Data = Map<String, Value>;
 pub(super) struct Include(pub(super) Vec<Box<str>>);
 
 impl Include {
-    pub(super) fn user(&self, user: &Value) -> Option<Data> {
+    pub(super) fn user(&self, user: &Data) -> Option<Data> {
         self.with_id(user, USER)
     }
 
-    pub(super) fn organization(&self, organization: &Value) -> Option<Data> {
+    pub(super) fn organization(&self, organization: &Data) -> Option<Data> {
         let mut data = self.with_id(organization, ORGANIZATION)?;
         open_metadata(&mut data);
         Some(data)
     }
 
-    pub(super) fn member(&self, member: &Value) -> Option<Data> {
+    pub(super) fn member(&self, member: &Data) -> Option<Data> {
         self.with_id(member, MEMBER)
     }
 
-    pub(super) fn invitation(&self, invitation: &Value) -> Option<Data> {
+    pub(super) fn invitation(&self, invitation: &Data) -> Option<Data> {
         self.with_id(invitation, INVITATION)
     }
 
-    pub(super) fn api_key(&self, key: &Value) -> Option<Data> {
+    pub(super) fn api_key(&self, key: &Data) -> Option<Data> {
         let mut data = self.with_id(key, API_KEY)?;
         open_metadata(&mut data);
         Some(data)
@@ -121,14 +124,11 @@ impl Include {
     /// A session object; its token becomes the handle. Without either there is nothing to tell.
     pub(super) fn session(&self, session: &Data) -> Option<Data> {
         let mut data = self.allowed(session, SESSION);
-        if let Some(token) = text(session, "token") {
-            data.insert("handle".into(), handle(token));
-        }
-        text(&data, "handle").is_some().then_some(data)
+        data.insert("handle".into(), handle_of(session)?);
+        Some(data)
     }
 
-    fn with_id(&self, resource: &Value, documented: &[&str]) -> Option<Data> {
-        let resource = resource.as_object()?;
+    fn with_id(&self, resource: &Data, documented: &[&str]) -> Option<Data> {
         text(resource, "id")?;
         Some(self.allowed(resource, documented))
     }
@@ -153,6 +153,12 @@ pub(super) fn is_documented(key: &str) -> bool {
 /// The handle of the session that `token` belongs to, as a field.
 pub(super) fn handle(token: &str) -> Value {
     SessionHandle::of_token(token).as_str().into()
+}
+
+/// The handle of a session object: its own, or that of its token.
+pub(super) fn handle_of(session: &Data) -> Option<Value> {
+    let token = text(session, "token").map(handle);
+    token.or_else(|| text(session, "handle").map(Into::into))
 }
 
 /// Returns a field that is a text of at least one character.

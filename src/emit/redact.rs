@@ -274,7 +274,7 @@ fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &str)> {
 }
 
 /// Decodes `%41`; a `+` stays.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let kept = text.replace('+', "%2B");
     form_urlencoded::parse(format!("={kept}").replace('&', "%26").as_bytes())
         .next()

@@ -1,5 +1,6 @@
-//! Why a call was not made, or its answer not let go.
+//! Why a call was not made, or its response not released.
 
+use super::body::Unseen;
 use crate::body::BoxError;
 use crate::delivery::EmitError;
 use crate::event::EventType;
@@ -14,8 +15,8 @@ const RETRY_AFTER: u32 = 5;
 pub(super) enum Unready {
     #[error("the store of events does not answer")]
     Store(#[source] StoreError),
-    #[error("the session could not be looked up")]
-    Sessions(#[source] BoxError),
+    #[error("the caller's session could not be looked up")]
+    Session(#[source] BoxError),
 }
 
 impl Unready {
@@ -23,7 +24,11 @@ impl Unready {
     pub(super) fn to_problem(&self) -> Problem {
         let cause = std::error::Error::source(self);
         tracing::error!(error = %self, cause, "an auth call was refused before it was made");
-        Problem::new(ProblemKind::STORE_UNAVAILABLE).with_retry_after(RETRY_AFTER)
+        let kind = match self {
+            Self::Store(_) => ProblemKind::STORE_UNAVAILABLE,
+            Self::Session(_) => ProblemKind::SESSION_UNKNOWN,
+        };
+        Problem::new(kind).with_retry_after(RETRY_AFTER)
     }
 }
 
@@ -36,8 +41,10 @@ pub(super) enum EventsLost {
         #[source]
         cause: EmitError,
     },
-    #[error("the session could not be looked up after the call")]
-    Sessions(#[source] BoxError),
+    #[error("the caller's session could not be looked up after the call")]
+    Session(#[source] BoxError),
+    #[error("the response could not be read, and nothing else tells what happened")]
+    Response(#[source] Unseen),
 }
 
 impl EventsLost {
@@ -45,7 +52,7 @@ impl EventsLost {
         let cause = std::error::Error::source(self);
         let events = match self {
             Self::Store { names, .. } => names.as_slice(),
-            Self::Sessions(_) => &[],
+            Self::Session(_) | Self::Response(_) => &[],
         };
         let events: Vec<_> = events.iter().map(EventType::as_str).collect();
         tracing::error!(error = %self, cause, ?events, "an auth call was made, and its events are lost");

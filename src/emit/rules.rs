@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::Value;
 
 use super::exchange::Exchange;
+use super::sessions::{SessionLookup, Sessions};
 use crate::event::AuthEvent;
 
 /// Says which exchanges a [`SyncEmitterLayer`](super::SyncEmitterLayer) looks at, and which events
@@ -23,8 +25,13 @@ pub trait RouteRules: Send + Sync + 'static {
     /// `path` is what the layer sees: a router that nests strips its prefix.
     fn capture(&self, method: &Method, path: &str) -> Option<Capture>;
 
-    /// Returns what happened. Called for an exchange whose request was to be captured, once its
-    /// answer has one of the captured statuses.
+    /// Returns how to find out who is signed in. Default: nobody ever is.
+    fn sessions(&self) -> Option<&Sessions> {
+        None
+    }
+
+    /// Returns what happened. Called for an exchange whose request was to be captured, if its
+    /// response is a captured one.
     ///
     /// Out of the events, fields that are named like a secret or hold a secret value of the
     /// exchange are removed afterwards.
@@ -32,30 +39,74 @@ pub trait RouteRules: Send + Sync + 'static {
 }
 
 /// How to look at an exchange.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Capture {
-    pub(super) statuses: Cow<'static, [StatusCode]>,
+    pub(super) responses: Responses,
     pub(super) session: SessionUse,
     pub(super) reads_request: bool,
+    pub(super) body: BodyUse,
+    pub(super) listing: Listing,
 }
 
-/// When the session is looked up.
+/// The responses that are looked at.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Responses {
+    /// Those with one of these statuses.
+    WithStatus(Cow<'static, [StatusCode]>),
+    /// All but refusals (4xx) that leave the session cookie as it is.
+    ThatMayChangeSomething,
+    /// Those that change the session cookie.
+    ThatChangeTheCookie,
+}
+
+/// How the caller's session is found.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum SessionUse {
     #[default]
     None,
+    /// Looked up before the call.
     Before,
+    /// Looked up before the call and after it.
     BeforeAndAfter,
+    /// Before the call by its cookie, without a look-up; looked up after it.
+    CookieAndAfter,
+}
+
+/// What a rule needs of a response's body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum BodyUse {
+    /// Nothing: it is not read.
+    None,
+    /// JSON; a body of another media type is none of its business.
+    IfJson,
+    /// JSON, whatever the media type says.
+    Json,
+    /// As `Json`, but the caller's session tells as much.
+    JsonOrSession,
+}
+
+/// What is read of the auth server besides the caller's session.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Listing {
+    #[default]
+    None,
+    /// The resource at the path that is made of the request's headers and body, before the call.
+    Before(fn(&HeaderMap, &Value) -> Option<String>),
+    /// The resource at this path with the credentials from before the call, after the call, if the
+    /// caller has another session then.
+    IfReplaced(&'static str),
 }
 
 impl Capture {
-    /// Looks at answers with one of these statuses.
+    /// Looks at responses with one of these statuses.
     #[must_use]
     pub fn on(statuses: impl Into<Cow<'static, [StatusCode]>>) -> Self {
         Self {
-            statuses: statuses.into(),
+            responses: Responses::WithStatus(statuses.into()),
             session: SessionUse::None,
             reads_request: true,
+            body: BodyUse::IfJson,
+            listing: Listing::None,
         }
     }
 
@@ -68,20 +119,24 @@ impl Capture {
         self
     }
 
-    /// Also looks the session up before the call, if the layer
-    /// [knows how](super::SyncEmitterLayer::with_sessions).
+    /// Also looks the session up before the call, by the rules' [`sessions`](RouteRules::sessions).
     #[must_use]
     pub const fn with_session(mut self) -> Self {
         self.session = SessionUse::Before;
         self
     }
 
-    /// Looks it up before the call and, if somebody was signed in and the answer has a captured
-    /// status, once more after it: for a change that the answer does not show.
+    /// Looks it up before the call and, if the response is a captured one, once more after it with
+    /// the cookies that the response sets: for a change that the response does not show.
     #[must_use]
     pub const fn with_session_after(mut self) -> Self {
         self.session = SessionUse::BeforeAndAfter;
         self
+    }
+
+    /// Whether a rule names the request's path. Other exchanges are looked at only afterwards.
+    pub(super) fn is_named(&self) -> bool {
+        self.responses != Responses::ThatChangeTheCookie
     }
 }
 
@@ -100,6 +155,7 @@ impl Capture {
 #[derive(Default)]
 pub struct RouteMap {
     routes: Vec<Route>,
+    sessions: Option<Sessions>,
     ignores_requests: bool,
 }
 
@@ -153,6 +209,14 @@ impl RouteMap {
         self.add(method, path.into(), status, SessionUse::Before, events)
     }
 
+    /// Sets how to find out who is signed in, for the routes that
+    /// [need to know](Self::on_with_session). Default: nobody ever is.
+    #[must_use]
+    pub fn with_sessions(mut self, lookup: impl SessionLookup) -> Self {
+        self.sessions = Some(Sessions::new(lookup));
+        self
+    }
+
     /// Says that no closure of this map looks at a request's body, as
     /// [`Capture::without_request_body`] does for one rule. Default: they do.
     #[must_use]
@@ -198,10 +262,14 @@ impl RouteRules for RouteMap {
         let session = self.matching(method, path).map(|it| it.session).max()?;
         let statuses: Vec<_> = self.matching(method, path).map(|it| it.status).collect();
         Some(Capture {
-            statuses: statuses.into(),
             session,
             reads_request: !self.ignores_requests,
+            ..Capture::on(statuses)
         })
+    }
+
+    fn sessions(&self) -> Option<&Sessions> {
+        self.sessions.as_ref()
     }
 
     fn events(&self, exchange: &Exchange) -> Vec<AuthEvent> {

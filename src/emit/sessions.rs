@@ -1,35 +1,29 @@
-//! Who was signed in before the call: the port, and an adapter over any HTTP service.
+//! Who is signed in: the port, and the erased handle that the layer holds.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE};
-use http::{HeaderMap, Request, Response, StatusCode, Uri};
-use http_body::Body;
-use http_body_util::Full;
+use http::{HeaderMap, Response};
 use serde_json::{Map, Value};
-use tower_service::Service;
 
-use super::lenient;
-use crate::body::{BoxError, Limits, collect};
+use super::payload::{self, text};
+use crate::body::BoxError;
 use crate::event::{AuthEvent, Session, User};
 
-/// Resolves the session of a request from its cookie or bearer token.
+/// Finds the session of a request by its cookie or bearer token.
 ///
-/// Many answers do not say whom they are about: a sign-out answers `{"success":true}` with and
-/// without a session. For a route whose [`Capture`](super::Capture) asks for it, the layer looks the
-/// session up *before* the call, since afterwards it may be gone.
+/// Many responses do not say whom they are about: a sign-out answers `{"success":true}` with and
+/// without a session. So the layer looks the session up before the call and after it, and the
+/// difference makes the events.
 ///
 /// # Contract
 ///
-/// 1. `Ok(None)` says that nobody is signed in; the rule then makes no event.
-/// 2. `Err` says that it could not be found out: the layer answers 503 and the call is not made,
-///    because its event would be lost.
-/// 3. The lookup has no effect on the session.
+/// 1. `Ok(None)` says that nobody is signed in.
+/// 2. `Err` says that it could not be found out. Before the call, the layer answers 503
+///    `session-unknown` and does not make it; after the call, the events are lost.
+/// 3. A look-up has no effect on the session, and its result is never from a cache.
 /// 4. It is given 5 s; then it is dropped and counts as failed.
 ///
 /// A closure `Fn(HeaderMap) -> impl Future` is a lookup too.
@@ -39,6 +33,20 @@ pub trait SessionLookup: Send + Sync + 'static {
         &self,
         headers: &HeaderMap,
     ) -> impl Future<Output = Result<Option<ActiveSession>, BoxError>> + Send;
+
+    /// Reads `path` (below the auth server's base path, such as `/list-sessions`) with the
+    /// credentials in `headers`, and returns its status and, if that is 200, its JSON.
+    ///
+    /// `Ok(None)`, the default, says that this lookup cannot read. Sessions that end in bulk are
+    /// then not told one by one, and a session that another replaced counts as ended.
+    fn read(
+        &self,
+        headers: &HeaderMap,
+        path: &str,
+    ) -> impl Future<Output = Result<Option<Response<Value>>, BoxError>> + Send {
+        let _ = (headers, path);
+        std::future::ready(Ok(None))
+    }
 }
 
 impl<F, Fut> SessionLookup for F
@@ -54,7 +62,7 @@ where
     }
 }
 
-/// A session and its user, before the call.
+/// A session and its user.
 #[derive(Clone)]
 pub struct ActiveSession {
     user: Map<String, Value>,
@@ -71,16 +79,25 @@ impl ActiveSession {
         }
     }
 
-    /// Takes the answer of Better Auth's `get-session`: `{"session":{…},"user":{…}}`, or `null`
+    /// Takes the response of Better Auth's `get-session`: `{"session":{…},"user":{…}}`, or `null`
     /// where nobody is signed in. The session's `token` becomes its handle and does not travel.
     #[must_use]
-    pub fn from_json(answer: &Value) -> Option<Self> {
-        let user = answer.get("user")?.as_object()?;
-        let session = answer.get("session")?.as_object()?;
+    pub fn from_json(response: &Value) -> Option<Self> {
+        let user = response.get("user")?.as_object()?;
+        let session = response.get("session")?.as_object()?;
         Some(Self {
             user: user.clone(),
             session: session.clone(),
         })
+    }
+
+    /// A session of which only the token is known.
+    pub(super) fn of_token(token: &str) -> Self {
+        let handle = ("handle".to_owned(), payload::handle(token));
+        Self {
+            user: Map::new(),
+            session: Map::from_iter([handle]),
+        }
     }
 
     /// Returns the user as the auth server shows it.
@@ -94,6 +111,14 @@ impl ActiveSession {
     pub const fn session(&self) -> &Map<String, Value> {
         &self.session
     }
+
+    pub(super) fn user_id(&self) -> Option<&str> {
+        text(&self.user, "id").or_else(|| text(&self.session, "userId"))
+    }
+
+    pub(super) fn handle(&self) -> Option<Value> {
+        payload::handle_of(&self.session)
+    }
 }
 
 /// Shows nothing of either.
@@ -103,123 +128,35 @@ impl fmt::Debug for ActiveSession {
     }
 }
 
-/// Asks Better Auth's `get-session` through a service: the proxy's upstream, or the auth router
-/// itself.
-///
-/// Sends the request's `Cookie` and `Authorization` headers, and nothing else of it. The answer may
-/// have 64 KiB and take 5 s.
-#[derive(Clone)]
-pub struct GetSession<S> {
-    service: S,
-    uri: Uri,
-}
-
-impl<S> GetSession<S> {
-    /// Creates a lookup that sends `GET` to `uri`, such as `/api/auth/get-session`, or
-    /// `http://auth.internal/api/auth/get-session` for an HTTP client.
-    ///
-    /// With Better Auth, add `?disableRefresh=true&disableCookieCache=true`: the lookup should not
-    /// prolong the session, and a cached cookie outlives a revocation.
-    pub const fn new(service: S, uri: Uri) -> Self {
-        Self { service, uri }
-    }
-
-    fn request(&self, headers: &HeaderMap) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::default());
-        *request.uri_mut() = self.uri.clone();
-        for name in [COOKIE, AUTHORIZATION] {
-            for value in headers.get_all(&name) {
-                request.headers_mut().append(&name, value.clone());
-            }
-        }
-        request
-    }
-}
-
-impl<S, B> SessionLookup for GetSession<S>
-where
-    S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-    B: Body + Send,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    async fn session(&self, headers: &HeaderMap) -> Result<Option<ActiveSession>, BoxError> {
-        if !headers.contains_key(COOKIE) && !headers.contains_key(AUTHORIZATION) {
-            return Ok(None);
-        }
-        let asked = ask(self.service.clone(), self.request(headers));
-        tokio::time::timeout(DEADLINE, asked).await?
-    }
-}
-
-async fn ask<S, B>(
-    mut service: S,
-    request: Request<Full<Bytes>>,
-) -> Result<Option<ActiveSession>, BoxError>
-where
-    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
-    S::Error: Into<BoxError>,
-    B: Body,
-    B::Error: Into<BoxError>,
-{
-    poll_fn(|cx| service.poll_ready(cx))
-        .await
-        .map_err(Into::into)?;
-    let response = service.call(request).await.map_err(Into::into)?;
-    match response.status() {
-        StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED => return Ok(None),
-        status => return Err(GetSessionFailed(status).into()),
-    }
-    let body = collect(Vec::new(), response.into_body(), LIMITS, |_piece| {}).await?;
-    let answer: Value = lenient::read(&body)?;
-    match ActiveSession::from_json(&answer) {
-        None if !answer.is_null() => Err(GetSessionFailed(StatusCode::OK).into()),
-        session => Ok(session),
-    }
-}
-
-impl<S> fmt::Debug for GetSession<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GetSession")
-            .field("uri", &self.uri)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The auth server's answer says neither who nor that nobody is signed in.
-#[derive(Debug, thiserror::Error)]
-#[error("get-session answered {0} with something other than a session or null")]
-struct GetSessionFailed(StatusCode);
-
-const LIMITS: Limits = Limits {
-    cap: 64 * 1024,
-    deadline: DEADLINE,
-};
-const DEADLINE: Duration = Duration::from_secs(5);
+/// How long a look-up may take.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The dyn twin of [`SessionLookup`].
 trait DynLookup: Send + Sync {
-    fn session<'a>(&'a self, headers: &'a HeaderMap) -> Looking<'a>;
+    fn session<'a>(&'a self, headers: &'a HeaderMap) -> Looking<'a, ActiveSession>;
+    fn read<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> Looking<'a, Response<Value>>;
 }
 
-type Looking<'a> =
-    Pin<Box<dyn Future<Output = Result<Option<ActiveSession>, BoxError>> + Send + 'a>>;
+type Looking<'a, T> = Pin<Box<dyn Future<Output = Result<Option<T>, BoxError>> + Send + 'a>>;
 
 impl<L: SessionLookup> DynLookup for L {
-    fn session<'a>(&'a self, headers: &'a HeaderMap) -> Looking<'a> {
+    fn session<'a>(&'a self, headers: &'a HeaderMap) -> Looking<'a, ActiveSession> {
         Box::pin(SessionLookup::session(self, headers))
+    }
+
+    fn read<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> Looking<'a, Response<Value>> {
+        Box::pin(SessionLookup::read(self, headers, path))
     }
 }
 
-/// A lookup whose type is forgotten, and that takes 5 s at most.
+/// A [`SessionLookup`] of any type. Copies are cheap and share it; a look-up takes 5 s at most.
 #[derive(Clone)]
-pub(super) struct Sessions(Arc<dyn DynLookup>);
+pub struct Sessions(Arc<dyn DynLookup>);
 
 impl Sessions {
-    pub(super) fn new(lookup: impl SessionLookup) -> Self {
+    /// Wraps `lookup`.
+    #[must_use]
+    pub fn new(lookup: impl SessionLookup) -> Self {
         Self(Arc::new(lookup))
     }
 
@@ -227,6 +164,20 @@ impl Sessions {
         &self,
         headers: &HeaderMap,
     ) -> Result<Option<ActiveSession>, BoxError> {
-        tokio::time::timeout(DEADLINE, self.0.session(headers)).await?
+        tokio::time::timeout(TIMEOUT, self.0.session(headers)).await?
+    }
+
+    pub(super) async fn read(
+        &self,
+        headers: &HeaderMap,
+        path: &str,
+    ) -> Result<Option<Response<Value>>, BoxError> {
+        tokio::time::timeout(TIMEOUT, self.0.read(headers, path)).await?
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
     }
 }

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
+use super::declare::Emitted;
 use super::envelope;
 use super::error::DecodeError;
 use super::event_type::EventType;
 use super::json::{self, Strict};
-use super::resource::{ApiKey, Emitted, Invitation, Member, Organization, Resource, Session, User};
+use super::resource::{ApiKey, Invitation, Member, Organization, Resource, Session, User};
 use crate::clock::UnixMillis;
 use crate::id::MessageId;
 

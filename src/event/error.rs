@@ -49,9 +49,11 @@ pub enum DecodeError {
     #[error("the payload has both `event` and `type`, and they differ")]
     TwoNames,
     /// `data` is not the resource that the event's name promises.
-    #[error("`data` is not a well-formed {resource}")]
+    #[error("`data` is not a well-formed {resource}: `{field}` is missing or of a wrong type")]
     Resource {
         /// Which resource.
         resource: &'static str,
+        /// The field that is missing or of a wrong type, by its name in JSON.
+        field: &'static str,
     },
 }

@@ -7,122 +7,56 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::declare::{Declared, Emitted, resource};
 use super::error::DecodeError;
 use super::event_type::EventType;
 use super::session_handle::SessionHandle;
 use super::time;
 use crate::clock::UnixMillis;
 
-/// A resource as `data` of an [`AuthEvent`](super::AuthEvent) that is to be sent.
-pub(super) trait Emitted: Serialize {
-    /// Keys that hold a secret in the answers of auth servers and so are never sent.
-    const SECRETS: &'static [&'static str];
-
-    fn to_data(&self) -> Map<String, Value> {
-        // A struct of texts, flags and JSON values always is a JSON object.
-        let Ok(Value::Object(mut data)) = serde_json::to_value(self) else {
-            return Map::new();
-        };
-        for key in Self::SECRETS {
-            data.remove(*key);
-        }
-        data
-    }
-}
-
-macro_rules! resource {
-    (
-        $(#[$meta:meta])*
-        $name:ident hides $secrets:expr;
-        required { $($(#[$required_meta:meta])* $required:ident,)* }
-        optional { $($(#[$optional_meta:meta])* $optional:ident: $type:ty,)* }
-        times { $($(#[$time_meta:meta])* $time:ident,)* }
-    ) => {
-        $(#[$meta])*
-        ///
-        /// A field that is absent and one that is `null` are both `None`; where the difference
-        /// matters, look at [`AuthEvent::data`](super::AuthEvent::data).
-        #[non_exhaustive]
-        #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        pub struct $name {
-            $($(#[$required_meta])* pub $required: String,)*
-            $(
-                $(#[$optional_meta])*
-                #[serde(default, skip_serializing_if = "Option::is_none")]
-                pub $optional: Option<$type>,
-            )*
-            $(
-                $(#[$time_meta])*
-                #[serde(default, skip_serializing_if = "Option::is_none", with = "time::optional")]
-                pub $time: Option<UnixMillis>,
-            )*
-            /// Every field that this version does not know.
-            #[serde(flatten)]
-            pub extra: Map<String, Value>,
-        }
-
-        impl $name {
-            $(
-                /// Makes one with nothing but its id.
-                #[must_use]
-                pub fn new($required: impl Into<String>) -> Self {
-                    Self {
-                        $required: $required.into(),
-                        ..Self::default()
-                    }
-                }
-            )*
-        }
-
-        impl Emitted for $name {
-            const SECRETS: &'static [&'static str] = $secrets;
-        }
-    };
-}
-
 resource! {
     /// A user.
-    User hides &["password"];
+    User = "user" hides &["password"];
     required {
         /// The user's id.
-        id,
+        id = "id",
     }
+    ids {}
     optional {
         /// The name to show.
-        name: String,
+        name = "name": String,
         /// The e-mail address.
-        email: String,
+        email = "email": String,
         /// Whether the user proved to own the address.
-        email_verified: bool,
+        email_verified = "emailVerified": bool,
         /// The URL of a picture.
-        image: String,
+        image = "image": String,
         /// The name to sign in with, normalized.
-        username: String,
+        username = "username": String,
         /// The name to sign in with, as the user wrote it.
-        display_username: String,
+        display_username = "displayUsername": String,
         /// The telephone number.
-        phone_number: String,
+        phone_number = "phoneNumber": String,
         /// Whether the user proved to own the number.
-        phone_number_verified: bool,
+        phone_number_verified = "phoneNumberVerified": bool,
         /// Whether the user signed in without an identity.
-        is_anonymous: bool,
+        is_anonymous = "isAnonymous": bool,
         /// The role in the whole application; several are separated by commas.
-        role: String,
+        role = "role": String,
         /// Whether the user may not sign in.
-        banned: bool,
+        banned = "banned": bool,
         /// Why not.
-        ban_reason: String,
+        ban_reason = "banReason": String,
         /// Whether the second factor is on.
-        two_factor_enabled: bool,
+        two_factor_enabled = "twoFactorEnabled": bool,
     }
     times {
         /// When a ban ends; `None` is never, if `banned`.
-        ban_expires,
+        ban_expires = "banExpires",
         /// When the user came to be.
-        created_at,
+        created_at = "createdAt",
         /// When the user last changed.
-        updated_at,
+        updated_at = "updatedAt",
     }
 }
 
@@ -131,31 +65,33 @@ resource! {
     ///
     /// A `token` in a received payload is turned into the [`handle`](Self::handle) and forgotten;
     /// one in [`extra`](Self::extra) is not sent.
-    Session hides &["token"];
+    Session = "session" hides &["token"];
     required {}
-    optional {
+    ids {
         /// Names the session by a hash of its token.
-        handle: SessionHandle,
+        handle = "handle": SessionHandle,
         /// The session's id, where the sender knows it.
-        id: String,
+        id = "id": String,
         /// Whose session it is.
-        user_id: String,
+        user_id = "userId": String,
+    }
+    optional {
         /// The address the session was opened from.
-        ip_address: String,
+        ip_address = "ipAddress": String,
         /// The browser it was opened with.
-        user_agent: String,
+        user_agent = "userAgent": String,
         /// The administrator who acts as the user.
-        impersonated_by: String,
+        impersonated_by = "impersonatedBy": String,
         /// The organization the session works in.
-        active_organization_id: String,
+        active_organization_id = "activeOrganizationId": String,
     }
     times {
         /// When the session ends by itself.
-        expires_at,
+        expires_at = "expiresAt",
         /// When it was opened.
-        created_at,
+        created_at = "createdAt",
         /// When it last changed.
-        updated_at,
+        updated_at = "updatedAt",
     }
 }
 
@@ -180,109 +116,116 @@ impl Session {
 
 resource! {
     /// An organization.
-    Organization hides &[];
+    Organization = "organization" hides &[];
     required {
         /// The organization's id.
-        id,
+        id = "id",
     }
+    ids {}
     optional {
         /// The name to show.
-        name: String,
+        name = "name": String,
         /// The name in URLs.
-        slug: String,
+        slug = "slug": String,
         /// The URL of a picture.
-        logo: String,
+        logo = "logo": String,
     }
     times {
         /// When it came to be.
-        created_at,
+        created_at = "createdAt",
         /// When it last changed.
-        updated_at,
+        updated_at = "updatedAt",
     }
 }
 
 resource! {
     /// A user's membership of an organization.
-    Member hides &[];
+    Member = "member" hides &[];
     required {
         /// The membership's id.
-        id,
+        id = "id",
+    }
+    ids {
+        /// The organization.
+        organization_id = "organizationId": String,
+        /// The user.
+        user_id = "userId": String,
     }
     optional {
-        /// The organization.
-        organization_id: String,
-        /// The user.
-        user_id: String,
         /// The role in the organization; several are separated by commas.
-        role: String,
+        role = "role": String,
     }
     times {
         /// When the user became a member.
-        created_at,
+        created_at = "createdAt",
         /// When the membership last changed.
-        updated_at,
+        updated_at = "updatedAt",
     }
 }
 
 resource! {
     /// An invitation to an organization.
-    Invitation hides &[];
+    Invitation = "invitation" hides &[];
     required {
         /// The invitation's id.
-        id,
+        id = "id",
+    }
+    ids {
+        /// The organization.
+        organization_id = "organizationId": String,
     }
     optional {
-        /// The organization.
-        organization_id: String,
         /// Who is invited.
-        email: String,
+        email = "email": String,
         /// The role that is offered.
-        role: String,
+        role = "role": String,
         /// The team that is offered.
-        team_id: String,
+        team_id = "teamId": String,
         /// `pending`, `accepted`, `rejected` or `canceled`.
-        status: String,
+        status = "status": String,
         /// The user who invites.
-        inviter_id: String,
+        inviter_id = "inviterId": String,
     }
     times {
         /// When the invitation ends by itself.
-        expires_at,
+        expires_at = "expiresAt",
         /// When it was made.
-        created_at,
+        created_at = "createdAt",
         /// When it last changed.
-        updated_at,
+        updated_at = "updatedAt",
     }
 }
 
 resource! {
     /// An API key, without the key itself: a `key` in [`extra`](Self::extra) is not sent.
-    ApiKey hides &["key"];
+    ApiKey = "API key" hides &["key"];
     required {
         /// The key's id.
-        id,
+        id = "id",
+    }
+    ids {
+        /// The user or organization that owns the key.
+        reference_id = "referenceId": String,
+        /// The user that owns the key, in older versions of Better Auth.
+        user_id = "userId": String,
     }
     optional {
         /// The name to show.
-        name: String,
+        name = "name": String,
         /// The first characters of the key, for its owner to know it by.
-        start: String,
+        start = "start": String,
         /// What the key begins with, by configuration.
-        prefix: String,
-        /// The user or organization that owns the key.
-        reference_id: String,
-        /// The user that owns the key, in older versions of Better Auth.
-        user_id: String,
+        prefix = "prefix": String,
         /// Whether the key is accepted.
-        enabled: bool,
+        enabled = "enabled": bool,
     }
     times {
         /// When the key ends by itself.
-        expires_at,
+        expires_at = "expiresAt",
         /// When it was made.
-        created_at,
+        created_at = "createdAt",
         /// When it last changed.
-        updated_at,
+        updated_at = "updatedAt",
     }
 }
 
@@ -311,6 +254,31 @@ impl Resource {
         event_type: &EventType,
         data: &Map<String, Value>,
     ) -> Result<Self, DecodeError> {
+        match Kind::of(event_type) {
+            Kind::User => decode(data).map(Self::User),
+            Kind::Session => decode(data).map(Session::without_token).map(Self::Session),
+            Kind::Organization => decode(data).map(Self::Organization),
+            Kind::Member => decode(data).map(Self::Member),
+            Kind::Invitation => decode(data).map(Self::Invitation),
+            Kind::ApiKey => decode(data).map(Self::ApiKey),
+            Kind::Other => Ok(Self::Other),
+        }
+    }
+}
+
+/// Which resource an event's name promises.
+pub(super) enum Kind {
+    User,
+    Session,
+    Organization,
+    Member,
+    Invitation,
+    ApiKey,
+    Other,
+}
+
+impl Kind {
+    pub(super) const fn of(event_type: &EventType) -> Self {
         match event_type {
             EventType::UserCreated
             | EventType::UserUpdated
@@ -320,39 +288,50 @@ impl Resource {
             | EventType::EmailVerified
             | EventType::PasswordReset
             | EventType::TwoFactorEnabled
-            | EventType::TwoFactorDisabled => decode(data, "user").map(Self::User),
-            EventType::SessionCreated | EventType::SessionRevoked => decode(data, "session")
-                .map(Session::without_token)
-                .map(Self::Session),
+            | EventType::TwoFactorDisabled => Self::User,
+            EventType::SessionCreated | EventType::SessionRevoked => Self::Session,
             EventType::OrganizationCreated
             | EventType::OrganizationUpdated
-            | EventType::OrganizationDeleted => {
-                decode(data, "organization").map(Self::Organization)
-            }
+            | EventType::OrganizationDeleted => Self::Organization,
             EventType::MemberAdded | EventType::MemberRemoved | EventType::MemberRoleUpdated => {
-                decode(data, "member").map(Self::Member)
+                Self::Member
             }
             EventType::InvitationCreated
             | EventType::InvitationAccepted
-            | EventType::InvitationRevoked => decode(data, "invitation").map(Self::Invitation),
-            EventType::ApiKeyCreated | EventType::ApiKeyRevoked => {
-                decode(data, "API key").map(Self::ApiKey)
-            }
-            EventType::Other(_) => Ok(Self::Other),
+            | EventType::InvitationRevoked => Self::Invitation,
+            EventType::ApiKeyCreated | EventType::ApiKeyRevoked => Self::ApiKey,
+            EventType::Other(_) => Self::Other,
+        }
+    }
+
+    /// What the resource is called, and its fields; of an unknown one none is known.
+    pub(super) const fn declared(&self) -> (&'static str, &'static [Declared]) {
+        match self {
+            Self::User => (User::NAME, User::FIELDS),
+            Self::Session => (Session::NAME, Session::FIELDS),
+            Self::Organization => (Organization::NAME, Organization::FIELDS),
+            Self::Member => (Member::NAME, Member::FIELDS),
+            Self::Invitation => (Invitation::NAME, Invitation::FIELDS),
+            Self::ApiKey => (ApiKey::NAME, ApiKey::FIELDS),
+            Self::Other => ("resource", &[]),
         }
     }
 }
 
-fn decode<'a, T: Deserialize<'a>>(
-    data: &'a Map<String, Value>,
-    resource: &'static str,
-) -> Result<T, DecodeError> {
-    let nameless = data.get("id").is_some_and(|id| id == "");
-    if nameless {
-        return Err(DecodeError::Resource { resource });
+fn decode<'a, T>(data: &'a Map<String, Value>) -> Result<T, DecodeError>
+where
+    T: Emitted + Deserialize<'a>,
+{
+    let wrong = T::FIELDS.iter().find(|field| !field.is_right_in(data));
+    let refused = |field| DecodeError::Resource {
+        resource: T::NAME,
+        field,
+    };
+    match wrong {
+        Some(field) => Err(refused(field.name)),
+        // Never fails: each field was read. The cause would be dropped, as it may quote the payload.
+        None => T::deserialize(data).map_err(|_cause| refused("data")),
     }
-    // The cause is dropped because its text may quote the payload.
-    T::deserialize(data).map_err(|_cause| DecodeError::Resource { resource })
 }
 
 /// Shows which one it is and nothing about it.

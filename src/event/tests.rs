@@ -322,7 +322,10 @@ fn a_handle_is_the_documented_hash() {
 fn data_that_is_not_the_promised_resource_is_refused_without_quoting_it() {
     let event = decode(r#"{"event":"user.created","data":{"id":"u1","banned":"tell-nobody"}}"#);
     let err = event.unwrap().resource().unwrap_err();
-    assert_eq!(err.to_string(), "`data` is not a well-formed user");
+    assert_eq!(
+        err.to_string(),
+        "`data` is not a well-formed user: `banned` is missing or of a wrong type"
+    );
     assert!(!format!("{err:?}").contains("tell-nobody"));
     let nameless = decode(r#"{"event":"user.deleted","data":{"id":""}}"#);
     assert!(nameless.unwrap().resource().is_err());

@@ -28,7 +28,7 @@ pub(super) fn write(time: UnixMillis) -> String {
 }
 
 /// Reads a time.
-pub(super) fn read(value: &Value) -> Option<UnixMillis> {
+pub(crate) fn read(value: &Value) -> Option<UnixMillis> {
     match value {
         Value::String(text) => read_text(text),
         Value::Number(number) => read_number(number),

@@ -5,7 +5,9 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::times::Times;
-use crate::event::{AuthEvent, DecodeError, EventType, Resource, Session, SessionHandle, User};
+use crate::event::{
+    AuthEvent, DecodeError, EventType, Resource, Session, SessionHandle, User, forget_omitted,
+};
 
 /// What an event means for the mirror; the rules are in the [module docs](super).
 ///
@@ -42,6 +44,8 @@ pub enum Change {
     SessionRevoked {
         /// Which.
         handle: SessionHandle,
+        /// Whose, if the event says so.
+        user_id: Option<String>,
     },
 }
 
@@ -50,6 +54,8 @@ pub enum Change {
 pub struct Told {
     pub(super) fields: Map<String, Value>,
     pub(super) times: Times,
+    /// The ULID of the message's id, which orders events of one time.
+    pub(super) ulid: Option<String>,
     /// The field whose value the event's name states.
     pub(super) stated: Option<&'static str>,
 }
@@ -99,7 +105,10 @@ impl Change {
             return None;
         };
         if *event.event_type() == EventType::SessionRevoked {
-            return Some(Self::SessionRevoked { handle });
+            return Some(Self::SessionRevoked {
+                handle,
+                user_id: session.user_id,
+            });
         }
         let times = Times::of(event, session.updated_at);
         Some(Self::Session {
@@ -117,14 +126,15 @@ impl fmt::Debug for Change {
             Self::User { id, .. } => ("User", id),
             Self::UserDeleted { id } => ("UserDeleted", id),
             Self::Session { handle, .. } => ("Session", handle),
-            Self::SessionRevoked { handle } => ("SessionRevoked", handle),
+            Self::SessionRevoked { handle, .. } => ("SessionRevoked", handle),
         };
         f.debug_tuple(name).field(id).finish_non_exhaustive()
     }
 }
 
 impl Told {
-    /// Takes what may be kept, which lacks secrets, and the `null`s that were sent.
+    /// Takes what may be kept, which lacks secrets, and the `null`s that were sent; nothing of what
+    /// the event says that it leaves out.
     fn of(event: &AuthEvent, kept: &Map<String, Value>, times: Times) -> Self {
         let mut fields = kept.clone();
         for (name, value) in event.data() {
@@ -132,9 +142,11 @@ impl Told {
                 fields.insert(name.clone(), Value::Null);
             }
         }
+        forget_omitted(&mut fields);
         Self {
             fields,
             times,
+            ulid: event.id().and_then(ulid_of),
             stated: None,
         }
     }
@@ -146,6 +158,12 @@ impl fmt::Debug for Told {
             .field("times", &self.times)
             .finish_non_exhaustive()
     }
+}
+
+/// The ULID in the id of a message, as this crate's emitter makes it: `msg_` and 26 characters.
+fn ulid_of(id: &str) -> Option<String> {
+    let ulid = ulid::Ulid::from_string(id.strip_prefix("msg_")?);
+    Some(ulid.ok()?.to_string())
 }
 
 fn is_mirrored(event_type: &EventType) -> bool {

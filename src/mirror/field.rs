@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::times::Times;
+use super::change::Told;
 use crate::clock::UnixMillis;
 
 /// The newest value of each of two kinds, which have no clock in common that orders both.
@@ -22,19 +22,26 @@ pub(super) struct Field {
     told: Option<Entry<(UnixMillis, bool)>>,
 }
 
+/// How new a value is, the value, and the ULID of the message that told it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct Entry<V>(V, Value);
+struct Entry<V>(
+    V,
+    Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")] Option<String>,
+);
 
 impl Field {
     /// Takes a value over where it is newer. Returns whether it is.
-    pub(super) fn absorb(&mut self, value: &Value, times: Times, by_name: bool) -> bool {
+    pub(super) fn absorb(&mut self, value: &Value, told: &Told, by_name: bool) -> bool {
+        let times = told.times;
+        let ulid = told.ulid.as_ref();
         let sent_at = times.by_sender();
         let mut changed = false;
         if let Some(updated_at) = times.by_server() {
-            changed |= raise(&mut self.dated, (updated_at, sent_at), value);
+            changed |= raise(&mut self.dated, (updated_at, sent_at), value, ulid);
         }
         if by_name || times.by_server().is_none() {
-            changed |= raise(&mut self.told, (sent_at, by_name), value);
+            changed |= raise(&mut self.told, (sent_at, by_name), value, ulid);
         }
         changed
     }
@@ -44,10 +51,10 @@ impl Field {
     /// A snapshot may be told after something else and be taken before it, from a cache for
     /// instance. So it counts only if both of its times are later.
     pub(super) fn value(&self) -> Option<&Value> {
-        let dated = self.dated.as_ref().map(|Entry(_, value)| value);
-        let told = self.told.as_ref().map(|Entry(_, value)| value);
+        let dated = self.dated.as_ref().map(|Entry(_, value, _)| value);
+        let told = self.told.as_ref().map(|Entry(_, value, _)| value);
         match (&self.dated, &self.told) {
-            (Some(Entry((updated_at, sent_at), _)), Some(Entry((told_at, _), _)))
+            (Some(Entry((updated_at, sent_at), ..)), Some(Entry((told_at, _), ..)))
                 if updated_at.min(sent_at) <= told_at =>
             {
                 told
@@ -57,17 +64,20 @@ impl Field {
     }
 }
 
-/// Of two values of one version the greater text counts, and so `true` of `true` and `false`.
-fn raise<V: Ord>(known: &mut Option<Entry<V>>, version: V, value: &Value) -> bool {
-    let text = Value::to_string;
-    let is_newer = known
-        .as_ref()
-        .is_none_or(|Entry(known, other)| match version.cmp(known) {
-            Ordering::Equal => value != other && text(value) > text(other),
-            order => order.is_gt(),
-        });
+/// Of two values of one version the one of the later message counts; one without a ULID is the
+/// earliest. Without that too the greater text counts, and so `true` of `true` and `false`.
+fn raise<V: Ord>(
+    known: &mut Option<Entry<V>>,
+    version: V,
+    value: &Value,
+    ulid: Option<&String>,
+) -> bool {
+    let is_newer = known.as_ref().is_none_or(|Entry(known, other, before)| {
+        let order = version.cmp(known).then_with(|| ulid.cmp(&before.as_ref()));
+        order.then_with(|| value.to_string().cmp(&other.to_string())) == Ordering::Greater
+    });
     if is_newer {
-        *known = Some(Entry(version, value.clone()));
+        *known = Some(Entry(version, value.clone(), ulid.cloned()));
     }
     is_newer
 }

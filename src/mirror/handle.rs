@@ -4,21 +4,47 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::change::Change;
 use super::port::{Applied, MirrorStore};
 use super::service::MirrorService;
+use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::event::{AuthEvent, DecodeError, Session, SessionHandle, User};
 use crate::store_error::StoreError;
 
 /// A copy of users and sessions, kept up to date by events. Cheap to clone.
 #[derive(Clone)]
-pub struct Mirror(Arc<dyn Erased>);
+pub struct Mirror {
+    store: Arc<dyn Erased>,
+    clock: Arc<dyn Clock>,
+    longest_session: Duration,
+}
 
 impl Mirror {
     /// Creates a mirror that keeps its copy in `store`.
     pub fn new(store: impl MirrorStore) -> Self {
-        Self(Arc::new(store))
+        Self {
+            store: Arc::new(store),
+            clock: Arc::new(SystemClock),
+            longest_session: LONGEST_SESSION,
+        }
+    }
+
+    /// Sets the clock, by which tombstones of sessions that were never seen end. Default:
+    /// [`SystemClock`].
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets how long the auth server's longest session lives: so long the revocation of a session
+    /// that was never seen is remembered. Default: 90 days; a session of Better Auth lives 7.
+    #[must_use]
+    pub const fn with_longest_session(mut self, longest: Duration) -> Self {
+        self.longest_session = longest;
+        self
     }
 
     /// Applies an event that was verified.
@@ -29,7 +55,10 @@ impl Mirror {
     /// [`MirrorError::Store`] if the store failed and nothing was applied.
     pub async fn apply(&self, event: &AuthEvent) -> Result<Applied, MirrorError> {
         match Change::of(event)? {
-            Some(change) => Ok(self.0.apply(&change).await?),
+            Some(change) => {
+                let now = self.clock.now();
+                Ok(self.store.apply(&change, now, self.longest_session).await?)
+            }
             None => Ok(Applied::NotMirrored),
         }
     }
@@ -47,7 +76,7 @@ impl Mirror {
     ///
     /// [`StoreError`] if the store fails.
     pub async fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
-        self.0.user(id).await
+        self.store.user(id).await
     }
 
     /// Returns a session, expired or not; `None` if there is none with this handle, or none any
@@ -57,7 +86,7 @@ impl Mirror {
     ///
     /// [`StoreError`] if the store fails.
     pub async fn session(&self, handle: &SessionHandle) -> Result<Option<Session>, StoreError> {
-        self.0.session(handle).await
+        self.store.session(handle).await
     }
 
     /// Returns a user's sessions, expired ones too, in the order of their handles.
@@ -66,7 +95,7 @@ impl Mirror {
     ///
     /// [`StoreError`] if the store fails.
     pub async fn sessions_of(&self, user_id: &str) -> Result<Vec<Session>, StoreError> {
-        self.0.sessions_of(user_id).await
+        self.store.sessions_of(user_id).await
     }
 }
 
@@ -75,6 +104,9 @@ impl fmt::Debug for Mirror {
         f.debug_struct("Mirror").finish_non_exhaustive()
     }
 }
+
+/// Longer than the sessions of most servers: those of Better Auth live 7 days by default.
+const LONGEST_SESSION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Why an event was not applied.
 #[non_exhaustive]
@@ -92,15 +124,25 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send +
 
 /// [`MirrorStore`] as an object.
 trait Erased: Send + Sync {
-    fn apply<'a>(&'a self, change: &'a Change) -> Answer<'a, Applied>;
+    fn apply<'a>(
+        &'a self,
+        change: &'a Change,
+        now: UnixMillis,
+        longest_session: Duration,
+    ) -> Answer<'a, Applied>;
     fn user<'a>(&'a self, id: &'a str) -> Answer<'a, Option<User>>;
     fn session<'a>(&'a self, handle: &'a SessionHandle) -> Answer<'a, Option<Session>>;
     fn sessions_of<'a>(&'a self, user_id: &'a str) -> Answer<'a, Vec<Session>>;
 }
 
 impl<S: MirrorStore> Erased for S {
-    fn apply<'a>(&'a self, change: &'a Change) -> Answer<'a, Applied> {
-        Box::pin(MirrorStore::apply(self, change))
+    fn apply<'a>(
+        &'a self,
+        change: &'a Change,
+        now: UnixMillis,
+        longest_session: Duration,
+    ) -> Answer<'a, Applied> {
+        Box::pin(MirrorStore::apply(self, change, now, longest_session))
     }
 
     fn user<'a>(&'a self, id: &'a str) -> Answer<'a, Option<User>> {

@@ -1,8 +1,9 @@
 //! The mirror in memory.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -11,6 +12,7 @@ use super::port::{Applied, MirrorStore};
 use super::record::Record;
 use super::row::{SessionRow, UserRow};
 use super::times::Times;
+use crate::clock::UnixMillis;
 use crate::event::{Session, SessionHandle, User};
 use crate::store_error::StoreError;
 
@@ -26,6 +28,10 @@ struct State {
     deleted: HashSet<String>,
     sessions: BTreeMap<SessionHandle, SessionRow>,
     revoked: HashSet<SessionHandle>,
+    /// Of sessions that were not there: whose, if that was said, and until when they count.
+    unseen: BTreeMap<SessionHandle, BTreeMap<Option<String>, UnixMillis>>,
+    /// The same, the first to end first.
+    endings: BTreeSet<(UnixMillis, SessionHandle, Option<String>)>,
 }
 
 impl MemoryMirror {
@@ -52,8 +58,14 @@ impl fmt::Debug for MemoryMirror {
 }
 
 impl MirrorStore for MemoryMirror {
-    async fn apply(&self, change: &Change) -> Result<Applied, StoreError> {
+    async fn apply(
+        &self,
+        change: &Change,
+        now: UnixMillis,
+        longest_session: Duration,
+    ) -> Result<Applied, StoreError> {
         let mut state = self.state();
+        state.forget_ended(now);
         let changed = match change {
             Change::User {
                 id,
@@ -67,10 +79,11 @@ impl MirrorStore for MemoryMirror {
                 opened,
                 told,
             } => state.tell_session(handle, user_id.as_deref(), *opened, told),
-            Change::SessionRevoked { handle } => {
-                state.sessions.remove(handle);
-                state.revoked.insert(handle.clone())
-            }
+            Change::SessionRevoked { handle, user_id } => state.revoke(
+                handle,
+                user_id.as_deref(),
+                now.saturating_add(longest_session),
+            ),
         };
         Ok(Applied::changed(changed))
     }
@@ -124,6 +137,43 @@ impl State {
         self.revoked.extend(over.map(|(handle, _session)| handle));
     }
 
+    fn revoke(&mut self, handle: &SessionHandle, user_id: Option<&str>, until: UnixMillis) -> bool {
+        if self.revoked.contains(handle) {
+            return false;
+        }
+        let session = self.sessions.get(handle);
+        if session.is_some_and(|it| it.is_of_another(user_id)) {
+            return false;
+        }
+        if session.is_some_and(|it| it.user_id.is_some() || user_id.is_none()) {
+            self.sessions.remove(handle);
+            return self.revoked.insert(handle.clone());
+        }
+        let removed = self.sessions.remove(handle).is_some();
+        let user_id = user_id.map(Into::into);
+        let unseen = self.unseen.entry(handle.clone()).or_default();
+        if unseen.contains_key(&user_id) {
+            return removed;
+        }
+        unseen.insert(user_id.clone(), until);
+        self.endings.insert((until, handle.clone(), user_id))
+    }
+
+    fn forget_ended(&mut self, now: UnixMillis) {
+        while self
+            .endings
+            .first()
+            .is_some_and(|(until, ..)| *until <= now)
+            && let Some((_, handle, user_id)) = self.endings.pop_first()
+            && let Some(unseen) = self.unseen.get_mut(&handle)
+        {
+            unseen.remove(&user_id);
+            if unseen.is_empty() {
+                self.unseen.remove(&handle);
+            }
+        }
+    }
+
     fn tell_session(
         &mut self,
         handle: &SessionHandle,
@@ -138,12 +188,24 @@ impl State {
         let is_new = known.is_none();
         let mut session = known.unwrap_or_else(|| SessionRow::new(Record::default(), None, opened));
         let changed = session.tell(user_id, opened, told);
+        if self.was_revoked(handle, &session) {
+            return self.sessions.remove(handle).is_some();
+        }
         if self.is_dead(&session) {
             self.revoked.insert(handle.clone());
             return self.sessions.remove(handle).is_some();
         }
         self.sessions.insert(handle.clone(), session);
         changed || is_new
+    }
+
+    /// Whether it was revoked before it was seen.
+    fn was_revoked(&self, handle: &SessionHandle, session: &SessionRow) -> bool {
+        let of_it = |user_id: &Option<String>| {
+            user_id.is_none() || session.user_id.is_none() || *user_id == session.user_id
+        };
+        let unseen = self.unseen.get(handle);
+        unseen.is_some_and(|unseen| unseen.keys().any(of_it))
     }
 
     fn is_dead(&self, session: &SessionRow) -> bool {

@@ -1,8 +1,10 @@
 //! What a store of the mirror has to do.
 
 use std::future::Future;
+use std::time::Duration;
 
 use super::change::Change;
+use crate::clock::UnixMillis;
 use crate::event::{Session, SessionHandle, User};
 use crate::store_error::StoreError;
 
@@ -19,19 +21,28 @@ use crate::store_error::StoreError;
 ///    good. After it, nothing that is told about the user changes anything.
 /// 4. [`Change::Session`] is [told](super::SessionRow::tell) to the session's row, a new one if
 ///    there is none, unless the session has a tombstone. If the event does not say whose session it
-///    is, it stays whose it was. If its user has a tombstone, or the session is
+///    is, it stays whose it was; if it names another user than the row's, nothing changes. If its user has a tombstone, or the session is
 ///    [over](super::SessionRow::is_over), it is removed, or not made, and leaves a tombstone.
-/// 5. [`Change::SessionRevoked`] removes the session and leaves a tombstone for good.
+/// 5. [`Change::SessionRevoked`] removes the session and leaves a tombstone for good. If it names
+///    another user than the row's, nothing changes. If there is no row, or one without a user while
+///    the change names one, what is left is a tombstone that ends `longest_session` from `now`: until
+///    then a session of that user, or one without a user, is not made from it; of every user, if the
+///    change names none.
 /// 6. Applying a change that was applied already is [`Applied::Unchanged`].
 ///
 /// `tower_auth_sync::testing::mirror_store_tests!` checks each point.
 pub trait MirrorStore: Clone + Send + Sync + 'static {
-    /// Applies a change.
+    /// Applies a change at `now`. No session lives longer than `longest_session`.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the store fails; then nothing of the change is kept.
-    fn apply(&self, change: &Change) -> impl Future<Output = Result<Applied, StoreError>> + Send;
+    fn apply(
+        &self,
+        change: &Change,
+        now: UnixMillis,
+        longest_session: Duration,
+    ) -> impl Future<Output = Result<Applied, StoreError>> + Send;
 
     /// Returns a user; `None` if there is none with this id, or none any more.
     ///

@@ -22,7 +22,7 @@ impl Record {
         let mut changed = false;
         for (name, value) in &told.fields {
             let field = self.0.entry(name.clone()).or_default();
-            changed |= field.absorb(value, told.times, told.stated == Some(name.as_str()));
+            changed |= field.absorb(value, told, told.stated == Some(name.as_str()));
         }
         changed
     }

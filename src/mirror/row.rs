@@ -59,16 +59,26 @@ impl SessionRow {
     }
 
     /// Takes over what is new in a [`Change::Session`](super::Change::Session); returns whether
-    /// anything is.
+    /// anything is. What is told of another user's session is not.
     pub fn tell(&mut self, user_id: Option<&str>, opened: Times, told: &Told) -> bool {
+        if self.is_of_another(user_id) {
+            return false;
+        }
         let mut changed = self.record.absorb(told);
-        if user_id.is_some() && user_id != self.user_id.as_deref() {
+        if self.user_id.is_none() && user_id.is_some() {
             self.user_id = user_id.map(Into::into);
             changed = true;
         }
         let opened_before = self.opened;
         self.opened = opened_before.earliest(opened);
         changed || self.opened != opened_before
+    }
+
+    /// Returns whether the session is known to be of another user than `user_id`.
+    #[must_use]
+    pub fn is_of_another(&self, user_id: Option<&str>) -> bool {
+        let both = self.user_id.as_deref().zip(user_id);
+        both.is_some_and(|(known, told)| known != told)
     }
 
     /// Returns whether the session ended with the others of its user: by either clock it was not

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
@@ -10,7 +11,8 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::event::{AuthEvent, Delivered, Session, SessionHandle, User};
+use crate::clock::UnixMillis;
+use crate::event::{AuthEvent, Delivered, EventType, Resource, Session, SessionHandle, User};
 use crate::store_error::StoreError;
 
 mod memory {
@@ -25,11 +27,16 @@ struct Faulty {
 }
 
 impl MirrorStore for Faulty {
-    async fn apply(&self, change: &Change) -> Result<Applied, StoreError> {
+    async fn apply(
+        &self,
+        change: &Change,
+        now: UnixMillis,
+        longest_session: Duration,
+    ) -> Result<Applied, StoreError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::unavailable("switched off"));
         }
-        self.inner.apply(change).await
+        self.inner.apply(change, now, longest_session).await
     }
 
     async fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
@@ -72,6 +79,9 @@ async fn respond(mirror: &Mirror, request: Request<()>) -> (StatusCode, Option<S
     )
 }
 
+/// The fields that refusals name.
+const FIELDS: [&str; 4] = ["`data`", "`id`", "`handle`", "`emailVerified`"];
+
 const CREATED: &str = r#"{"event":"user.created","timestamp":1700000000,"data":{"id":"u"}}"#;
 
 #[tokio::test]
@@ -104,10 +114,13 @@ async fn the_service_answers_400_to_a_body_that_is_no_event() {
         r#"{"event":"user.created"}"#,
         r#"{"event":"user.created","data":{"name":"no id"}}"#,
         r#"{"event":"session.revoked","data":{"handle":"short"}}"#,
+        r#"{"event":"user.created","data":{"id":"no id","emailVerified":1}}"#,
     ] {
         let (status, _, problem) = answer(&mirror, body).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
         assert!(problem.contains("body-malformed"), "{problem}");
+        let names_field = body.starts_with("no json") || FIELDS.iter().any(|it| problem.contains(it));
+        assert!(names_field, "{problem}");
         assert!(!problem.contains("no id"), "{problem}");
     }
 }
@@ -152,6 +165,56 @@ fn nothing_that_is_printed_shows_a_payload() {
 }
 
 #[test]
+fn of_one_time_the_event_emitted_last_counts_and_ids_that_are_no_ulids_come_first() {
+    let told = |id: Option<&str>, name: &str, dated: bool| {
+        let mut data = json!({ "id": "u", "name": name });
+        if dated {
+            data["updatedAt"] = 1_700_000_000.into();
+        }
+        let payload = json!({ "id": id, "event": "user.updated", "timestamp": 1_700_000_000, "data": data });
+        AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap()
+    };
+    let ids = [
+        None,
+        Some("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"),
+        Some("evt_01J00000000000000000000000"),
+        Some("msg_01J00000000000000000000001"),
+        Some("msg_01J0000000000000000000000A"),
+        Some("msg_01J00000010000000000000000"),
+    ];
+    for dated in [false, true] {
+        for (place, first) in ids.iter().enumerate() {
+            for second in &ids[place + 1..] {
+                // The names go against the order of the ids.
+                let events = [told(*first, "z", dated), told(*second, "a", dated)];
+                let last = if second.is_some_and(|id| id.starts_with("msg_01J")) { "a" } else { "z" };
+                for events in [events.clone(), [events[1].clone(), events[0].clone()]] {
+                    let name = mirrored(&events).0.unwrap().name;
+                    assert_eq!(name.as_deref(), Some(last), "{first:?} {second:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_an_event_names_as_left_out_is_kept_as_it_was_known() {
+    let known = json!({ "id": "u", "name": "n", "image": "i", "emailVerified": true });
+    for later in [
+        json!({ "id": "u", "name": "m", "omitted": ["emailVerified", "image"] }),
+        json!({ "id": "u", "name": "m", "image": null, "omitted": ["emailVerified", "image"] }),
+    ] {
+        let payload = json!({ "event": "user.updated", "timestamp": 1_700_000_001, "data": later });
+        let later = AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap();
+        let user = mirrored(&[event("user.created", &known), later]).0.unwrap();
+        assert_eq!(user.name.as_deref(), Some("m"));
+        assert_eq!(user.image.as_deref(), Some("i"));
+        assert_eq!(user.email_verified, Some(true));
+        assert!(user.extra.is_empty());
+    }
+}
+
+#[test]
 fn a_record_that_was_damaged_is_told() {
     for (data, versions) in [
         ("[]", "{}"),
@@ -182,28 +245,41 @@ fn a_prefix_that_is_no_part_of_a_table_s_name_is_refused() {
 fn stories() -> impl Strategy<Value = Vec<AuthEvent>> {
     let names = prop::sample::select(vec!["user.updated", "user.banned", "user.unbanned"]);
     let times = (prop::option::of(0u64..4), 0u64..4);
-    let told = (names, times, "[ab]|banned", any::<bool>());
-    let event = told.prop_map(|(name, (changed, at), field, value)| {
+    let told = (names, times, "[ab]|banned", any::<bool>(), ids());
+    let event = told.prop_map(|(name, (changed, at), field, value, id)| {
         let mut data = json!({ "id": "u", field: value });
         if let Some(changed) = changed {
             data["updatedAt"] = json!(1_700_000_000 + changed);
         }
         let at = 1_700_000_000 + at;
-        let payload = json!({ "event": name, "timestamp": at, "data": data });
+        let payload = json!({ "id": id, "event": name, "timestamp": at, "data": data });
         AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap()
     });
     prop::collection::vec(event, 1..8)
 }
 
+/// Ids of our emitter's, of other senders', and none.
+fn ids() -> impl Strategy<Value = Option<String>> {
+    prop::option::of("msg_01J0000000000000000000000[0-3]|msg_2KWPBgLlAfxdpx2AI54pPJ85f4[WX]|evt_[ab]")
+}
+
+/// Revocations that name the sessions' user, another, or nobody.
+fn revocations() -> impl Strategy<Value = Vec<AuthEvent>> {
+    let told = (0..2, prop::option::of("[uvw]"));
+    let event = told.prop_map(|(token, user)| {
+        let handle = SessionHandle::of_token(&format!("token {token}"));
+        event("session.revoked", &json!({ "handle": handle, "userId": user }))
+    });
+    prop::collection::vec(event, 0..4)
+}
+
 fn sessions() -> impl Strategy<Value = Vec<AuthEvent>> {
-    let told = (0..2, prop::option::of(0u64..6), 0u64..6, any::<bool>());
-    let event = told.prop_map(|(token, created, at, of_user)| {
-        let mut data = json!({ "handle": SessionHandle::of_token(&format!("token {token}")) });
+    let told = (0..2, prop::option::of(0u64..6), 0u64..6);
+    let event = told.prop_map(|(token, created, at)| {
+        let handle = SessionHandle::of_token(&format!("token {token}"));
+        let mut data = json!({ "handle": handle, "userId": "u" });
         if let Some(created) = created {
             data["createdAt"] = json!(1_700_000_000 + created);
-        }
-        if of_user {
-            data["userId"] = json!("u");
         }
         let at = 1_700_000_000 + at;
         let payload = json!({ "event": "session.created", "timestamp": at, "data": data });
@@ -265,7 +341,9 @@ proptest! {
 
     #[test]
     fn a_mirror_does_not_depend_on_order_or_repetition(
-        (events, again) in shuffled((stories(), sessions()).prop_map(|(it, more)| [it, more].concat())),
+        (events, again) in shuffled(
+            (stories(), sessions(), revocations()).prop_map(|(it, more, last)| [it, more, last].concat()),
+        ),
     ) {
         prop_assert_eq!(mirrored(&events), mirrored(&again));
     }
@@ -304,5 +382,22 @@ proptest! {
         let ban = user("user.banned", true, ban_is_dated.then_some(10), 10);
         events.insert(order.index(events.len() + 1), ban);
         prop_assert_eq!(mirrored(&events).0.unwrap().banned, Some(true));
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_event_that_was_made_to_fit_is_taken_whatever_its_data(event in crate::event::any_events()) {
+        if let Ok(event) = event.fit() {
+            let mirror = Mirror::new(MemoryMirror::new());
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                mirror.apply(&event).await.unwrap();
+                if let Resource::User(user) = event.resource().unwrap() {
+                    let alive = mirror.user(&user.id).await.unwrap().is_some();
+                    assert_eq!(alive, *event.event_type() != EventType::UserDeleted);
+                }
+            });
+        }
     }
 }

@@ -5,7 +5,7 @@ use crate::clock::UnixTime;
 /// Reads an `HTTP-date`; `now` settles the century of the form with a two-digit year.
 ///
 /// The name of the day must be one, but need not be the right one. A date before 1970 is `None`.
-pub(super) fn parse(text: &str, now: UnixTime) -> Option<UnixTime> {
+pub(crate) fn parse(text: &str, now: UnixTime) -> Option<UnixTime> {
     let (day_name, rest) = text.split_at_checked(text.find([',', ' '])?)?;
     match rest.strip_prefix(", ") {
         Some(rest) if SHORT_DAYS.contains(&day_name) => imf_fixdate(rest),

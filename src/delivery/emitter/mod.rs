@@ -12,8 +12,8 @@ use crate::delivery::erased::Outbox;
 use crate::delivery::message::{IdempotencyKey, Inserted, NewEvent};
 use crate::delivery::port::{DeliveryStore, OutboxConnection};
 use crate::entropy::{Entropy, SystemEntropy};
-use crate::event::{AuthEvent, InvalidEventType};
-use crate::id::{InvalidId, MessageId};
+use crate::event::{AuthEvent, DecodeError, EventType, InvalidEventType};
+use crate::id::{InvalidId, MessageId, MessageIds};
 use crate::store_error::StoreError;
 
 /// Largest payload that is taken, envelope included: 256 KiB, Banata's limit.
@@ -29,7 +29,9 @@ pub const MAX_DEPTH: usize = 64;
 ///
 /// When a method returns `Ok`, the events are stored as durably as the store can; the request to
 /// the endpoints is a worker's business. An event without an id gets one here, which is
-/// also written into the payload, under the signature.
+/// also written into the payload, under the signature: `msg_` and a ULID, greater than every one
+/// before that this emitter or a copy of it made, whatever the clock does. An event is taken only if
+/// its [`resource`](AuthEvent::resource) decodes.
 ///
 /// A future that is dropped may have stored all of its events or none.
 #[derive(Clone)]
@@ -37,6 +39,7 @@ pub struct Emitter {
     store: Arc<dyn Outbox>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    ids: Arc<MessageIds>,
 }
 
 impl Emitter {
@@ -47,6 +50,7 @@ impl Emitter {
             store: Arc::new(store),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            ids: Arc::default(),
         }
     }
 
@@ -159,6 +163,10 @@ impl Emitter {
         self.store.ping().await
     }
 
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
     async fn store_one(
         &self,
         event: &AuthEvent,
@@ -185,9 +193,13 @@ impl Emitter {
         {
             return Err(EmitError::TooDeep);
         }
+        event.resource().map_err(|cause| EmitError::Resource {
+            event: event_type.clone(),
+            cause,
+        })?;
         let id = match event.id() {
             Some(id) => MessageId::new(id)?,
-            None => MessageId::generate(now, &*self.entropy),
+            None => self.ids.next(now, &*self.entropy),
         };
         let payload = event.to_payload(&id, now);
         if payload.len() > MAX_PAYLOAD {
@@ -220,6 +232,15 @@ pub enum EmitError {
     /// The event's name has characters that may not be sent.
     #[error("the event's name may not be sent")]
     EventType(#[source] InvalidEventType),
+    /// The event's data is not the resource that its name promises: no receiver could take it.
+    #[error("`{event}` may not be sent")]
+    Resource {
+        /// The event's name.
+        event: EventType,
+        /// Names the field that is missing or of a wrong type.
+        #[source]
+        cause: DecodeError,
+    },
     /// The event has an id of its own that is not well-formed.
     #[error("the event's id may not be sent")]
     Id(#[from] InvalidId),

@@ -113,6 +113,21 @@ async fn several_events_are_stored_in_their_order() {
 }
 
 #[tokio::test]
+async fn the_ids_of_an_emitter_and_its_copies_rise_in_the_order_of_emission() {
+    let (_, emitter) = emitter().await;
+    let back = emitter
+        .clone()
+        .with_clock(ManualClock::at(UnixMillis::from_millis(5)));
+    let mut ids = Vec::new();
+    for _ in 0..20 {
+        ids.push(emitter.emit(created("u")).await.unwrap());
+        ids.push(back.emit(created("u")).await.unwrap());
+        ids.extend(emitter.emit_all(["u", "v"].map(created)).await.unwrap());
+    }
+    assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
+}
+
+#[tokio::test]
 async fn one_event_that_may_not_be_sent_keeps_all_of_them_out() {
     let (store, emitter) = emitter().await;
     let refused = emitter
@@ -131,8 +146,8 @@ async fn no_events_are_stored_without_asking_the_store() {
 #[tokio::test]
 async fn a_payload_is_taken_up_to_its_limit_and_no_further() {
     let (store, emitter) = emitter().await;
-    emitter.emit(of_size(0)).await.unwrap();
-    let envelope = sent(&store).await[0].to_string().len();
+    emitter.emit(of_size(1)).await.unwrap();
+    let envelope = sent(&store).await[0].to_string().len() - 1;
     emitter.emit(of_size(MAX_PAYLOAD - envelope)).await.unwrap();
     let refused = emitter.emit(of_size(MAX_PAYLOAD - envelope + 1)).await;
     assert!(matches!(
@@ -147,7 +162,7 @@ async fn names_and_ids_that_could_break_a_header_are_refused() {
     let name = received(r#"{"event":"user created\r\nx: y","data":{}}"#);
     let error = emitter.emit(name).await.unwrap_err();
     assert!(matches!(error, EmitError::EventType(_)));
-    let id = received(r#"{"id":"a.b","event":"user.created","data":{}}"#);
+    let id = received(r#"{"id":"a.b","event":"user.created","data":{"id":"u"}}"#);
     let error = emitter.emit(id).await.unwrap_err();
     assert!(matches!(error, EmitError::Id(_)));
     assert_eq!(sent(&store).await, [] as [Value; 0]);
@@ -191,7 +206,7 @@ proptest! {
         key: String,
         time: u64,
     ) {
-        let fields = json!({"event": "user.created", "data": {}, key.as_str(): nested(in_extra, leaf.clone())});
+        let fields = json!({"event": "crm.made", "data": {}, key.as_str(): nested(in_extra, leaf.clone())});
         prop_assume!(!["event", "type", "data", "id", "timestamp", "created_at", "createdAt"].contains(&key.as_str()));
         let event = received(&fields.to_string()).at(UnixMillis::from_millis(time));
         let event = event.map_data(|_| data(&json!({ key: nested(in_data, leaf) })));
@@ -203,5 +218,70 @@ proptest! {
                 assert_eq!(received(&body).data(), event.data());
             }
         });
+    }
+}
+
+#[tokio::test]
+async fn an_event_whose_data_is_not_its_resource_is_refused_by_name_and_field() {
+    let (store, emitter) = emitter().await;
+    for (event, fields, field) in [
+        (
+            "user.created",
+            json!({"id": "u", "emailVerified": 1}),
+            "emailVerified",
+        ),
+        ("user.deleted", json!({}), "id"),
+        (
+            "session.revoked",
+            json!({"handle": "tell-nobody"}),
+            "handle",
+        ),
+        (
+            "member.added",
+            json!({"id": "m", "createdAt": "x"}),
+            "createdAt",
+        ),
+    ] {
+        let wrong = AuthEvent::new(event.parse().unwrap(), data(&fields));
+        let key = IdempotencyKey::new("key").unwrap();
+        let refusals = [
+            emitter.emit(wrong.clone()).await.unwrap_err(),
+            emitter.emit_once(key, wrong.clone()).await.unwrap_err(),
+            emitter.emit_all([created("u"), wrong]).await.unwrap_err(),
+        ];
+        for refused in refusals {
+            assert!(refused.to_string().contains(event), "{refused}");
+            assert!(
+                matches!(
+                    refused,
+                    EmitError::Resource { cause: DecodeError::Resource { field: named, .. }, .. }
+                        if named == field
+                ),
+                "{refused:?}"
+            );
+            assert!(
+                !format!("{refused:?}").contains("tell-nobody"),
+                "{refused:?}"
+            );
+        }
+    }
+    assert_eq!(sent(&store).await, [] as [Value; 0]);
+}
+
+proptest! {
+    #[test]
+    fn an_event_that_was_made_to_fit_is_taken_whatever_its_data(
+        event in crate::event::any_events(),
+        more in 0_usize..40,
+    ) {
+        let event = event.map_data(|mut data| {
+            data.insert("metadata".into(), vec!["x".repeat(8192); more].into());
+            data
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        if let Ok(event) = event.fit() {
+            let taken = runtime.block_on(async { emitter().await.1.emit(event).await });
+            prop_assert!(taken.is_ok(), "{:?}", taken);
+        }
     }
 }

@@ -5,15 +5,19 @@
 
 mod routes;
 mod rule;
+mod state;
+mod user;
 
 use std::borrow::Cow;
 
 use http::Method;
 use url::Url;
 
+use self::routes::Route;
 use super::exchange::Exchange;
 use super::payload::Include;
 use super::rules::{Capture, RouteRules};
+use super::sessions::{SessionLookup, Sessions};
 use crate::event::AuthEvent;
 
 /// The routes of Better Auth and what their answers mean.
@@ -59,10 +63,23 @@ use crate::event::AuthEvent;
 pub struct BetterAuthRoutes {
     base_path: Box<str>,
     include: Include,
+    sessions: Sessions,
     sessionless_sign_ups: bool,
 }
 
 impl BetterAuthRoutes {
+    /// Creates rules that find out by `lookup` who is signed in: [`GetSession`](super::GetSession)
+    /// asks the auth server itself.
+    #[must_use]
+    pub fn new(lookup: impl SessionLookup) -> Self {
+        Self {
+            base_path: "/api/auth".into(),
+            include: Include::default(),
+            sessions: Sessions::new(lookup),
+            sessionless_sign_ups: false,
+        }
+    }
+
     /// Sets the path that all routes are under. Default: `/api/auth`, Better Auth's.
     ///
     /// A layer inside axum's `nest("/api/auth", …)` sees the path without that prefix: set `""`.
@@ -100,46 +117,51 @@ impl BetterAuthRoutes {
         self
     }
 
-    fn rule(&self, method: &Method, path: &str) -> Option<&'static routes::Route> {
+    /// The path as the server resolves it, without the base path and a slash at the end.
+    fn below_base(&self, path: &str) -> Option<String> {
         let path = resolved(path);
         let path = path.strip_prefix(&*self.base_path)?;
-        let path = path.strip_suffix('/').unwrap_or(path);
-        routes::ROUTES
-            .iter()
-            .find(|route| route.path == path && *method == route.method)
-    }
-}
-
-impl Default for BetterAuthRoutes {
-    fn default() -> Self {
-        Self {
-            base_path: "/api/auth".into(),
-            include: Include::default(),
-            sessionless_sign_ups: false,
-        }
+        Some(path.strip_suffix('/').unwrap_or(path).to_owned())
     }
 }
 
 impl RouteRules for BetterAuthRoutes {
     fn capture(&self, method: &Method, path: &str) -> Option<Capture> {
-        let route = self.rule(method, path)?;
-        Some(Capture {
-            statuses: route.statuses.into(),
-            session: route.session,
-            reads_request: route.reads_request,
-        })
+        let path = self.below_base(path);
+        if path
+            .as_deref()
+            .is_some_and(|path| routes::READ_ONLY.contains(&path))
+        {
+            return None;
+        }
+        let route = path.and_then(|path| find(method, &path));
+        Some(route.map_or(routes::WATCHED, Route::capture))
+    }
+
+    fn sessions(&self) -> Option<&Sessions> {
+        Some(&self.sessions)
     }
 
     fn events(&self, exchange: &Exchange) -> Vec<AuthEvent> {
-        let Some(route) = self.rule(exchange.method(), exchange.path()) else {
-            return Vec::new();
-        };
-        (route.events)(&rule::Facts {
+        let path = self.below_base(exchange.path());
+        let route = path.and_then(|path| find(exchange.method(), &path));
+        let facts = rule::Facts {
             exchange,
             include: &self.include,
             sessionless_sign_ups: self.sessionless_sign_ups,
-        })
+        };
+        let caller = route.map_or(Some(routes::ANYTHING), |route| route.caller);
+        let mut events = caller.map_or_else(Vec::new, |caller| state::events(&facts, caller));
+        if let Some(route) = route.filter(|_| exchange.status().is_success()) {
+            events.extend((route.others)(&facts));
+        }
+        events
     }
+}
+
+fn find(method: &Method, path: &str) -> Option<&'static Route> {
+    let mut routes = routes::ROUTES.iter();
+    routes.find(|route| route.matches(method, path))
 }
 
 /// Every route below the base path.

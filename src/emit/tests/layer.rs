@@ -1,15 +1,15 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt as _, Full};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tower::{Service, ServiceExt as _, service_fn};
 use tower_layer::Layer as _;
@@ -325,30 +325,30 @@ async fn a_captured_request_that_stalls_is_refused_before_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_captured_answer_that_stalls_is_handed_on_as_it_is_after_a_minute() {
-    let (to_response, body) = streamed();
-    to_response.send(Frame::data("{".into())).unwrap();
-    let body = Arc::new(std::sync::Mutex::new(Some(body)));
-    let inner = Counting::new(move |_: Request<TestBody>| {
-        let body = body.lock().unwrap().take().unwrap();
-        async { Response::new(body) }
-    });
-    let store = TestStore::new();
-    let call = store
-        .layer()
-        .layer(inner)
-        .oneshot(post(SIGN_IN, &json!({})));
-    let began = tokio::time::Instant::now();
-    let mut body = call.await.unwrap().into_body();
-    assert_eq!(began.elapsed().as_secs(), 60);
-    to_response.send(Frame::data("}".into())).unwrap();
-    for part in ["{", "}"] {
-        let frame = body.frame().await.unwrap().unwrap();
-        assert_eq!(frame.into_data().unwrap(), part);
+async fn a_captured_response_that_stalls_is_given_up_after_a_minute() {
+    for choice in [UnstoredAnswer::Refuse, UnstoredAnswer::LetGo] {
+        let (to_response, body) = streamed();
+        to_response.send(Frame::data("{".into())).unwrap();
+        let body = Arc::new(std::sync::Mutex::new(Some(body)));
+        let inner = Counting::new(move |_: Request<TestBody>| {
+            let body = body.lock().unwrap().take().unwrap();
+            async { Response::new(body) }
+        });
+        let store = TestStore::new();
+        let layer = store.layer().on_store_failure(choice);
+        let began = tokio::time::Instant::now();
+        let response = layer.layer(inner).oneshot(post(SIGN_IN, &json!({}))).await;
+        assert_eq!(began.elapsed().as_secs(), 60);
+        let response = response.unwrap();
+        if choice == UnstoredAnswer::Refuse {
+            assert_eq!(slug_of(response).await.1, "events-lost");
+            continue;
+        }
+        to_response.send(Frame::data("}".into())).unwrap();
+        drop(to_response);
+        assert_eq!(bytes_of(response.into_body()).await, "{}", "as it is");
+        assert!(store.names().is_empty());
     }
-    drop(to_response);
-    assert!(body.frame().await.is_none());
-    assert!(store.names().is_empty());
 }
 
 #[tokio::test]
@@ -537,7 +537,7 @@ async fn a_store_that_does_not_answer_is_not_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_lookup_that_does_not_answer_refuses_the_call() {
     let store = TestStore::new();
-    let layer = store.layer().with_sessions(|_: HeaderMap| async {
+    let layer = store.layer_with(|_: HeaderMap| async {
         pending::<()>().await;
         Ok(None)
     });
@@ -545,7 +545,7 @@ async fn a_lookup_that_does_not_answer_refuses_the_call() {
     let calls = inner.calls();
     let request = post("/api/auth/sign-out", &json!({}));
     let refused = slug_of(layer.layer(inner).oneshot(request).await.unwrap()).await;
-    assert_eq!(refused.1, "store-unavailable");
+    assert_eq!(refused.1, "session-unknown");
     assert_eq!(calls.load(Ordering::SeqCst), 0);
 }
 
@@ -567,7 +567,7 @@ async fn by_choice_the_answer_goes_out_whatever_the_store_does() {
 #[tokio::test]
 async fn a_status_that_is_not_captured_makes_no_event() {
     let store = TestStore::new();
-    for status in [201, 204, 302, 400, 401, 403, 422, 500] {
+    for status in [302, 400, 401, 403, 422, 500] {
         let inner = Counting::new(move |_: Request<TestBody>| async move {
             let mut response = sign_in_answer();
             *response.status_mut() = StatusCode::from_u16(status).unwrap();
@@ -584,32 +584,165 @@ fn active() -> ActiveSession {
     ActiveSession::new(&User::new("u1"), &Session::of_token("a-session-token"))
 }
 
-#[tokio::test]
-async fn the_session_is_looked_up_before_the_call() {
-    let store = TestStore::new();
-    let inner = Counting::new(|_: Request<TestBody>| async { answer(&json!({"success": true})) });
-    let calls = inner.calls();
-    let seen = Arc::clone(&calls);
-    let layer = store.layer().with_sessions(move |headers: HeaderMap| {
-        assert_eq!(seen.load(Ordering::SeqCst), 0);
-        let session = headers.contains_key(header::COOKIE).then(active);
-        async { Ok(session) }
-    });
-    let request = || post("/api/auth/sign-out", &json!({}));
-    let service = layer.layer(inner);
-    service.clone().oneshot(request()).await.unwrap();
-    assert!(store.names().is_empty(), "nobody was signed in");
+const COOKIE: &str = "better-auth.session_token=a-session-token.sig";
 
-    calls.store(0, Ordering::SeqCst);
-    let mut signed_in = request();
-    let cookie = "better-auth.session_token=a-session-token.sig"
-        .parse()
-        .unwrap();
-    signed_in.headers_mut().insert(header::COOKIE, cookie);
-    service.oneshot(signed_in).await.unwrap();
+fn with_cookie(path: &str) -> Request<Full<Bytes>> {
+    let mut request = post(path, &json!({}));
+    let cookie = COOKIE.parse().unwrap();
+    request.headers_mut().insert(header::COOKIE, cookie);
+    request
+}
+
+/// A lookup that knows the one session while `calls` is 0, and notes how many calls there were when
+/// it was asked, and with which cookies.
+fn noting(
+    calls: &Arc<AtomicUsize>,
+) -> (impl crate::emit::SessionLookup, Arc<Mutex<Vec<(usize, Option<String>)>>>) {
+    let looks: Arc<Mutex<Vec<_>>> = Arc::default();
+    let (noted, calls) = (Arc::clone(&looks), Arc::clone(calls));
+    let lookup = move |headers: HeaderMap| {
+        let cookie = headers.get(header::COOKIE).map(|it| it.to_str().unwrap().to_owned());
+        let made = calls.load(Ordering::SeqCst);
+        let session = (made == 0 && cookie.is_some()).then(active);
+        noted.lock().unwrap().push((made, cookie));
+        async { Ok::<_, BoxError>(session) }
+    };
+    (lookup, looks)
+}
+
+#[tokio::test]
+async fn the_session_is_looked_up_before_the_call_and_after_it() {
+    let store = TestStore::new();
+    let inner = Counting::new(|_: Request<TestBody>| async {
+        let mut response = answer(&json!({"success": true}));
+        let cleared = "better-auth.session_token=; Max-Age=0".parse().unwrap();
+        response.headers_mut().insert(header::SET_COOKIE, cleared);
+        response
+    });
+    let (lookup, looks) = noting(&inner.calls());
+    let service = store.layer_with(lookup).layer(inner);
+    service.oneshot(with_cookie("/api/auth/sign-out")).await.unwrap();
+    assert_eq!(*looks.lock().unwrap(), [(0, Some(COOKIE.into())), (1, None)]);
     assert_eq!(store.names(), ["session.revoked"]);
     let handle = crate::event::SessionHandle::of_token("a-session-token");
-    assert_eq!(store.data(), [json!({"handle": handle})]);
+    assert_eq!(store.data(), [json!({"handle": handle, "userId": "u1"})]);
+}
+
+#[tokio::test]
+async fn on_a_path_that_no_rule_names_only_a_changed_cookie_is_looked_up() {
+    for (set, names, looked) in [
+        (None, vec![], vec![]),
+        (Some("better-auth.session_token=a-session-token.sig"), vec![], vec![]),
+        (
+            Some("better-auth.session_token=; Max-Age=0"),
+            vec!["session.revoked"],
+            vec![(1, None)],
+        ),
+        (
+            Some("other.session_token=token-2.sig"),
+            vec!["session.revoked"],
+            vec![(1, Some(format!("{COOKIE}; other.session_token=token-2.sig")))],
+        ),
+    ] {
+        for path in ["/api/auth/a-plugin/route", "/elsewhere"] {
+            let store = TestStore::new();
+            let inner = Counting::new(move |_: Request<TestBody>| async move {
+                let mut response = answer(&json!({}));
+                *response.status_mut() = StatusCode::FOUND;
+                if let Some(set) = set {
+                    response.headers_mut().insert(header::SET_COOKIE, set.parse().unwrap());
+                }
+                response
+            });
+            let (lookup, looks) = noting(&inner.calls());
+            let service = store.layer_with(lookup).layer(inner);
+            service.oneshot(with_cookie(path)).await.unwrap();
+            assert_eq!(store.names(), names, "{set:?}");
+            assert_eq!(*looks.lock().unwrap(), looked, "{set:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_clears_a_dead_cookie_makes_no_event_where_no_rule_names_the_path() {
+    let store = TestStore::new();
+    let inner = Counting::new(|request: Request<TestBody>| async move {
+        let mut response = answer(&Value::Null);
+        let refused = request.uri().path() != "/api/auth/get-session";
+        *response.status_mut() = if refused { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+        let cleared = "better-auth.session_token=; Max-Age=0".parse().unwrap();
+        response.headers_mut().insert(header::SET_COOKIE, cleared);
+        response
+    });
+    let service = store.layer().layer(inner);
+    for path in ["/api/auth/list-sessions", "/api/auth/get-session"] {
+        service.clone().oneshot(with_cookie(path)).await.unwrap();
+    }
+    assert!(store.names().is_empty());
+}
+
+#[tokio::test]
+async fn a_response_that_cannot_be_read_is_withheld_unless_the_session_tells() {
+    let odd = |kind: &'static str| {
+        let mut response = Response::new(Full::from("not JSON"));
+        let (name, value) = match kind {
+            "compressed" => (header::CONTENT_ENCODING, "gzip"),
+            "odd type" => (header::CONTENT_TYPE, "text/html"),
+            _ => (header::CONTENT_TYPE, "application/json"),
+        };
+        response.headers_mut().insert(name, value.parse().unwrap());
+        response
+    };
+    for kind in ["compressed", "odd type", "broken"] {
+        for (path, known, choice, slug) in [
+            (SIGN_IN, false, UnstoredAnswer::Refuse, Some("events-lost")),
+            (SIGN_IN, true, UnstoredAnswer::Refuse, None),
+            (SIGN_IN, false, UnstoredAnswer::LetGo, None),
+            ("/api/auth/organization/create", true, UnstoredAnswer::Refuse, Some("events-lost")),
+        ] {
+            let store = TestStore::new();
+            let inner = Counting::new(move |_: Request<TestBody>| async move { odd(kind) });
+            let calls = inner.calls();
+            let lookup = move |_: HeaderMap| {
+                let session = (known && calls.load(Ordering::SeqCst) == 1).then(active);
+                async { Ok::<_, BoxError>(session) }
+            };
+            let layer = store.layer_with(lookup).on_store_failure(choice);
+            let response = layer.layer(inner).oneshot(post(path, &json!({}))).await.unwrap();
+            match slug {
+                Some(slug) => assert_eq!(slug_of(response).await.1, slug, "{kind} {path}"),
+                None => assert_eq!(bytes_of(response.into_body()).await, "not JSON"),
+            }
+            let expected = usize::from(known && path == SIGN_IN);
+            assert_eq!(store.names().len(), expected, "{kind} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_is_to_be_read_is_not_asked_for_compressed() {
+    for (path, kept) in [(SIGN_IN, false), ("/api/auth/jwks", true)] {
+        let inner = Counting::new(|request: Request<TestBody>| async move {
+            let asked = request.headers().contains_key(header::ACCEPT_ENCODING);
+            answer(&json!({"asked": asked}))
+        });
+        let mut request = post(path, &json!({}));
+        let gzip = "gzip, br".parse().unwrap();
+        request.headers_mut().insert(header::ACCEPT_ENCODING, gzip);
+        let response = TestStore::new().layer().layer(inner).oneshot(request).await.unwrap();
+        let body = bytes_of(response.into_body()).await;
+        assert_eq!(body, json!({"asked": kept}).to_string(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_endless_empty_frames_meets_its_deadline() {
+    tokio::time::pause();
+    let frames = Polled(|| Some(Ok::<_, Infallible>(Frame::data(Bytes::new()))));
+    let inner = Counting::new(signing_in::<CapturedBody<_>>);
+    let request = Request::post(SIGN_IN).body(http_body_util::StreamBody::new(frames)).unwrap();
+    let response = TestStore::new().layer().layer(inner).oneshot(request);
+    assert_eq!(slug_of(response.await.unwrap()).await.1, "body-timeout");
 }
 
 #[tokio::test]
@@ -623,9 +756,8 @@ async fn a_lookup_that_fails_refuses_the_call_unless_losing_events_was_chosen() 
             Counting::new(|_: Request<TestBody>| async { answer(&json!({"success": true})) });
         let calls = inner.calls();
         let layer = store
-            .layer()
-            .on_store_failure(choice)
-            .with_sessions(|_: HeaderMap| async { Err::<_, BoxError>("no answer".into()) });
+            .layer_with(|_: HeaderMap| async { Err::<_, BoxError>("no answer".into()) })
+            .on_store_failure(choice);
         let response = layer
             .layer(inner)
             .oneshot(post("/api/auth/sign-out", &json!({})));
@@ -638,13 +770,14 @@ async fn a_lookup_that_fails_refuses_the_call_unless_losing_events_was_chosen() 
 #[tokio::test]
 async fn a_route_that_needs_no_session_looks_none_up() {
     let store = TestStore::new();
-    let layer = store.layer().with_sessions(|_: HeaderMap| async {
+    let layer = store.layer_with(|_: HeaderMap| async {
         pending::<()>().await;
         Ok(None)
     });
-    let service = layer.layer(Counting::new(signing_in::<TestBody>));
-    service.oneshot(post(SIGN_IN, &json!({}))).await.unwrap();
-    assert_eq!(store.names(), ["session.created"]);
+    let inner = Counting::new(|_: Request<TestBody>| async { answer(&json!({"id": "o1"})) });
+    let request = post("/api/auth/organization/create", &json!({}));
+    layer.layer(inner).oneshot(request).await.unwrap();
+    assert_eq!(store.names(), ["organization.created"]);
 }
 
 #[tokio::test]
@@ -665,7 +798,11 @@ async fn get_session_asks_with_the_credentials_of_the_request_and_nothing_else()
     ] {
         let upstream = service_fn(move |request: Request<Full<Bytes>>| {
             assert_eq!(request.method(), Method::GET);
-            assert_eq!(request.uri(), "/api/auth/get-session");
+            let asked = request.uri().path_and_query().unwrap().as_str();
+            assert_eq!(
+                asked,
+                "/api/auth/get-session?disableCookieCache=true&disableRefresh=true"
+            );
             assert_eq!(request.headers().len(), 1);
             assert_eq!(request.headers()[header::COOKIE], "a=b");
             let response = Response::builder().status(status);

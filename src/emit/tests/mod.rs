@@ -2,4 +2,5 @@ mod declared;
 mod layer;
 mod redact;
 mod rules;
+mod state;
 mod support;

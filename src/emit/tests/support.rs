@@ -13,13 +13,14 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc};
 use tower_service::Service;
 
+use crate::body::BoxError;
 use crate::clock::UnixMillis;
 use crate::delivery::{
     DeliveryStore, Emitter, Inserted, Lease, LeaseRequest, NewEvent, Settled, Settlement,
     WorkListener, WorkSignal,
 };
 use crate::emit::exchange::Exchange;
-use crate::emit::{BetterAuthRoutes, CapturedBody, SyncEmitterLayer};
+use crate::emit::{ActiveSession, BetterAuthRoutes, CapturedBody, SessionLookup, SyncEmitterLayer};
 use crate::event::AuthEvent;
 use crate::id::MessageId;
 use crate::store_error::StoreError;
@@ -87,7 +88,11 @@ impl TestStore {
     }
 
     pub(super) fn layer(&self) -> SyncEmitterLayer {
-        SyncEmitterLayer::new(self.emitter(), BetterAuthRoutes::default())
+        SyncEmitterLayer::new(self.emitter(), routes())
+    }
+
+    pub(super) fn layer_with(&self, lookup: impl SessionLookup) -> SyncEmitterLayer {
+        SyncEmitterLayer::new(self.emitter(), BetterAuthRoutes::new(lookup))
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -183,6 +188,11 @@ impl DeliveryStore for TestStore {
     fn listen(&self) -> WorkListener {
         WorkSignal::new().listen()
     }
+}
+
+/// Better Auth's routes where nobody is signed in.
+pub(super) fn routes() -> BetterAuthRoutes {
+    BetterAuthRoutes::new(|_: HeaderMap| async { Ok::<Option<ActiveSession>, BoxError>(None) })
 }
 
 /// Counts calls; panics when it is called without having been polled ready.
@@ -343,8 +353,8 @@ pub(super) fn exchange_with(
     *response.status_mut() = status;
     Exchange::new(
         request.into_parts().0,
-        Some(&Bytes::from(sent.to_string())),
+        sent.clone(),
         response.into_parts().0,
-        Some(&Bytes::from(answered.to_string())),
+        answered.clone(),
     )
 }

@@ -6,19 +6,21 @@ mod tests;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, SqliteConnection, query::Query};
 
 use self::sql::{
-    BURY_SESSIONS_OF, BURY_SESSIONS_OPENED, DELETE_SESSION, DELETE_SESSIONS_OF,
-    DELETE_SESSIONS_OPENED, DELETE_USER, INSERT_TOMBSTONE, SELECT_SESSION, SELECT_SESSION_RECORD,
+    BURY_SESSIONS_OF, BURY_SESSIONS_OPENED, DELETE_ENDED_REVOCATIONS, DELETE_SESSION, DELETE_SESSIONS_OF,
+    DELETE_SESSIONS_OPENED, DELETE_USER, INSERT_REVOCATION, INSERT_TOMBSTONE, SELECT_REVOCATION, SELECT_SESSION, SELECT_SESSION_RECORD,
     SELECT_SESSIONS_OF, SELECT_TOMBSTONE, SELECT_USER, SELECT_USER_RECORD, UPSERT_SESSION,
     UPSERT_USER,
 };
 use super::SqliteStore;
 use super::error::store_error;
+use crate::clock::UnixMillis;
 use crate::event::{Session, SessionHandle, User};
 use crate::mirror::{
     Applied, Change, MirrorStore, Record, SessionRow, TablePrefix, Times, Told, UserRow,
@@ -37,7 +39,9 @@ use crate::store_error::StoreError;
 /// * `auth_sessions`, one row per session that was not revoked: `handle`, `id`, `user_id`,
 ///   `expires_at`, `ip_address`, `user_agent`, `impersonated_by`, `active_organization_id`,
 ///   `created_at`, `updated_at`, `data`;
-/// * `auth_tombstones`, the ids of what is gone.
+/// * `auth_tombstones`, the ids of what is gone;
+/// * `auth_revocations`, the sessions that were revoked before they were seen, with the time after
+///   which none can live any more.
 ///
 /// Times are milliseconds since 1970. Read and join the tables as you like, and leave writing to the
 /// mirror; a foreign key to them should say `ON DELETE`, or a deletion fails until the row that
@@ -65,7 +69,8 @@ impl SqliteStore {
 
 /// Mirrors with different prefixes may share a database, so each has a version table of its own.
 fn port(prefix: &TablePrefix) -> Port {
-    let script = include_str!("migrations/mirror/0001_tables.sql");
+    let tables = include_str!("migrations/mirror/0001_tables.sql");
+    let revocations = include_str!("migrations/mirror/0002_revocations.sql");
     let version_table = if *prefix == TablePrefix::default() {
         Cow::Borrowed("tas_migrations_mirror")
     } else {
@@ -74,7 +79,11 @@ fn port(prefix: &TablePrefix) -> Port {
     Port {
         name: "mirror",
         version_table,
-        scripts: vec![("users, sessions, tombstones", named(script, prefix))].into(),
+        scripts: vec![
+            ("users, sessions, tombstones", named(tables, prefix)),
+            ("revocations", named(revocations, prefix)),
+        ]
+        .into(),
     }
 }
 
@@ -98,13 +107,19 @@ impl fmt::Debug for SqliteMirror {
 }
 
 impl MirrorStore for SqliteMirror {
-    async fn apply(&self, change: &Change) -> Result<Applied, StoreError> {
+    async fn apply(
+        &self,
+        change: &Change,
+        now: UnixMillis,
+        longest_session: Duration,
+    ) -> Result<Applied, StoreError> {
         let mut write = self.store.write().await?;
         let mut tables = Tables {
             conn: write.conn(),
             prefix: &self.prefix,
+            now,
         };
-        let changed = tables.apply(change).await?;
+        let changed = tables.apply(change, longest_session).await?;
         write.commit().await?;
         Ok(Applied::changed(changed))
     }
@@ -150,10 +165,15 @@ type StoredSession = (String, String, Option<String>, Option<i64>, i64);
 struct Tables<'c> {
     conn: &'c mut SqliteConnection,
     prefix: &'c TablePrefix,
+    now: UnixMillis,
 }
 
 impl Tables<'_> {
-    async fn apply(&mut self, change: &Change) -> Result<bool, StoreError> {
+    async fn apply(
+        &mut self,
+        change: &Change,
+        longest_session: Duration,
+    ) -> Result<bool, StoreError> {
         match change {
             Change::User {
                 id,
@@ -170,9 +190,9 @@ impl Tables<'_> {
                 let user_id = user_id.as_deref();
                 self.tell_session(handle, user_id, *opened, told).await
             }
-            Change::SessionRevoked { handle } => {
-                self.delete(DELETE_SESSION, handle.as_str()).await?;
-                self.bury("session", handle.as_str()).await
+            Change::SessionRevoked { handle, user_id } => {
+                let until = self.now.saturating_add(longest_session);
+                self.revoke(handle, user_id.as_deref(), until).await
             }
         }
     }
@@ -223,6 +243,9 @@ impl Tables<'_> {
         let is_new = known.is_none();
         let mut session = known.unwrap_or_else(|| SessionRow::new(Record::default(), None, opened));
         let changed = session.tell(user_id, opened, told) || is_new;
+        if self.was_revoked(handle, &session).await? {
+            return self.delete(DELETE_SESSION, handle.as_str()).await;
+        }
         if self.is_dead(&session).await? {
             self.bury("session", handle.as_str()).await?;
             return self.delete(DELETE_SESSION, handle.as_str()).await;
@@ -231,6 +254,50 @@ impl Tables<'_> {
             self.upsert_session(handle, &session).await?;
         }
         Ok(changed)
+    }
+
+    async fn revoke(
+        &mut self,
+        handle: &SessionHandle,
+        user_id: Option<&str>,
+        until: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        if self.is_buried("session", handle.as_str()).await? {
+            return Ok(false);
+        }
+        let session = self.session(handle).await?;
+        if session
+            .as_ref()
+            .is_some_and(|it| it.is_of_another(user_id))
+        {
+            return Ok(false);
+        }
+        let removed = self.delete(DELETE_SESSION, handle.as_str()).await?;
+        if session.is_some_and(|it| it.user_id.is_some() || user_id.is_none()) {
+            return self.bury("session", handle.as_str()).await;
+        }
+        let query = sqlx::query(self.sql(DELETE_ENDED_REVOCATIONS)).bind(to_column(self.now));
+        self.execute(query).await?;
+        let query = sqlx::query(self.sql(INSERT_REVOCATION))
+            .bind(handle.as_str().to_owned())
+            .bind(user_id.unwrap_or_default().to_owned())
+            .bind(to_column(until));
+        Ok(self.execute(query).await? > 0 || removed)
+    }
+
+    /// Whether it was revoked before it was seen.
+    async fn was_revoked(
+        &mut self,
+        handle: &SessionHandle,
+        session: &SessionRow,
+    ) -> Result<bool, StoreError> {
+        sqlx::query_scalar(self.sql(SELECT_REVOCATION))
+            .bind(handle.as_str())
+            .bind(to_column(self.now))
+            .bind(session.user_id.as_deref())
+            .fetch_one(&mut *self.conn)
+            .await
+            .map_err(store_error)
     }
 
     async fn is_dead(&mut self, session: &SessionRow) -> Result<bool, StoreError> {

@@ -46,6 +46,9 @@ macro_rules! __mirror_store_tests {
             a_deleted_user_stays_dead
             sessions_of_a_deleted_user_are_gone_and_stay_dead
             a_revoked_session_stays_dead
+            a_revocation_that_names_another_user_ends_no_session
+            a_session_that_two_users_are_said_to_own_stays_the_first_one_s
+            a_session_revoked_before_it_was_seen_stays_dead_as_long_as_one_can_live
             a_ban_ends_the_sessions_opened_before_it
             a_session_told_of_twice_stays_whose_it_is
             passwords_and_tokens_are_not_kept

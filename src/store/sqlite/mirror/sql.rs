@@ -87,3 +87,15 @@ pub(super) const INSERT_TOMBSTONE: &str =
 
 pub(super) const SELECT_TOMBSTONE: &str =
     "SELECT EXISTS (SELECT 1 FROM auth_tombstones WHERE kind = ? AND id = ?)";
+
+pub(super) const INSERT_REVOCATION: &str =
+    "INSERT INTO auth_revocations (handle, user_id, ends_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+
+/// Of the session's user, of nobody in particular, or, if the session has no user, of anyone.
+pub(super) const SELECT_REVOCATION: &str = "\
+SELECT EXISTS (
+    SELECT 1 FROM auth_revocations
+    WHERE handle = ?1 AND ends_at > ?2 AND (user_id = '' OR user_id = coalesce(?3, user_id))
+)";
+
+pub(super) const DELETE_ENDED_REVOCATIONS: &str = "DELETE FROM auth_revocations WHERE ends_at <= ?";

@@ -110,7 +110,7 @@ async fn two_prefixes_in_one_file_are_two_mirrors() {
             .fetch_all(store.reader())
             .await
             .unwrap();
-    assert_eq!(tables.len(), 3, "{tables:?}");
+    assert_eq!(tables.len(), 4, "{tables:?}");
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_damaged_row_is_told_and_not_overwritten() {
     let change = Change::of(&AuthEvent::from_slice(later).unwrap()).unwrap();
     assert!(
         mirror
-            .apply(&change.unwrap())
+            .apply(&change.unwrap(), UnixMillis::EPOCH, Duration::ZERO)
             .await
             .unwrap_err()
             .is_corrupt()

@@ -1,0 +1,137 @@
+//! The caller's session and user, before the call and after it.
+
+use http::{HeaderMap, Response, StatusCode};
+use serde_json::Value;
+
+use super::exchange::Exchange;
+use super::layer::{Settings, UnstoredAnswer};
+use super::payload::text;
+use super::rejection::Unready;
+use super::rules::{Capture, Listing, SessionUse};
+use super::session_cookie::{self, Change};
+use super::sessions::{ActiveSession, Sessions};
+use crate::body::BoxError;
+
+/// What is known before the call.
+#[derive(Default)]
+pub(super) struct Before {
+    session: Option<ActiveSession>,
+    listed: Option<Response<Value>>,
+}
+
+/// Finds out who is signed in before anything happens, and what else the rule asks for.
+pub(super) async fn before(
+    settings: &Settings,
+    how: &Capture,
+    headers: &HeaderMap,
+    sent: &Value,
+) -> Result<Before, Unready> {
+    let Some(sessions) = settings.rules.sessions() else {
+        return Ok(Before::default());
+    };
+    let looked = look(sessions, how, headers, sent).await;
+    match looked {
+        Err(cause) if settings.on_store_failure == UnstoredAnswer::LetGo => {
+            tracing::error!(
+                error = &*cause as &dyn std::error::Error,
+                "the session could not be looked up: a call is made without its events"
+            );
+            Ok(Before::default())
+        }
+        looked => looked.map_err(Unready::Session),
+    }
+}
+
+async fn look(
+    sessions: &Sessions,
+    how: &Capture,
+    headers: &HeaderMap,
+    sent: &Value,
+) -> Result<Before, BoxError> {
+    let session = match how.session {
+        SessionUse::None => None,
+        SessionUse::CookieAndAfter => {
+            session_cookie::token(headers).map(|token| ActiveSession::of_token(&token))
+        }
+        SessionUse::Before | SessionUse::BeforeAndAfter => sessions.session(headers).await?,
+    };
+    let path = match how.listing {
+        Listing::Before(path) => path(headers, sent),
+        Listing::None | Listing::IfReplaced(_) => None,
+    };
+    let listed = match path {
+        Some(path) => sessions.read(headers, &path).await?,
+        None => None,
+    };
+    // Better Auth lists sessions only for one that is younger than its `freshAge`.
+    if let Some(refused) = listed
+        .as_ref()
+        .filter(|it| it.status() == StatusCode::FORBIDDEN)
+    {
+        tracing::warn!(status = %refused.status(), "what a call may end could not be listed before it");
+    }
+    Ok(Before { session, listed })
+}
+
+/// Completes an exchange by what is known after the call.
+pub(super) async fn look_again(
+    settings: &Settings,
+    how: &Capture,
+    exchange: &mut Exchange,
+    before: Before,
+) -> Result<(), BoxError> {
+    exchange.session = before.session;
+    exchange.listed = before.listed;
+    let Some(sessions) = settings.rules.sessions() else {
+        return Ok(());
+    };
+    if how.session < SessionUse::BeforeAndAfter {
+        return Ok(());
+    }
+    let request = exchange.request_headers();
+    let after = sessions.session(&credentials_after(exchange)).await?;
+    if let Listing::IfReplaced(path) = how.listing
+        && is_replaced(exchange, after.as_ref())
+    {
+        exchange.listed = sessions.read(request, path).await?;
+    }
+    exchange.session_after = after;
+    Ok(())
+}
+
+/// What the caller's next request will carry: the cookies, or a token that only the response tells.
+fn credentials_after(exchange: &Exchange) -> HeaderMap {
+    let (request, response) = (exchange.request_headers(), exchange.response_headers());
+    if !matches!(
+        session_cookie::change(request, response),
+        Some(Change::To(_))
+    ) && let Some(token) = session_cookie::bearer_given(response)
+        .or_else(|| told_token(exchange.response_json()).map(Into::into))
+        && session_cookie::token(request).as_ref() != Some(&token)
+    {
+        return session_cookie::bearing(&token);
+    }
+    session_cookie::credentials_after(request, response)
+}
+
+/// The token of the session that a response's body opens.
+pub(super) fn told_token(response: &Value) -> Option<&str> {
+    let fields = response.as_object()?;
+    let session = fields.get("session").and_then(Value::as_object);
+    session
+        .and_then(|session| text(session, "token"))
+        .or_else(|| text(fields, "token"))
+        .or_else(|| text(fields, "access_token"))
+}
+
+/// Whether the caller had another session before, which may live on in the server.
+fn is_replaced(exchange: &Exchange, after: Option<&ActiveSession>) -> bool {
+    let (request, response) = (exchange.request_headers(), exchange.response_headers());
+    let Some(before) = exchange.session() else {
+        return false;
+    };
+    match after {
+        Some(after) => after.handle() != before.handle(),
+        None => session_cookie::change(request, response) == Some(Change::Cleared),
+    }
+}

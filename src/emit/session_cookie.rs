@@ -1,0 +1,136 @@
+//! What a response does to the session cookie of Better Auth: `better-auth.session_token`, with
+//! `__Secure-` before it or another prefix.
+
+use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::redact::decode;
+
+const SESSION_COOKIE: &str = "session_token";
+
+/// How a response changes the session that its caller has.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Change {
+    /// The caller has the session of this token from now on.
+    To(String),
+    /// The caller has none any more.
+    Cleared,
+}
+
+/// Returns the token of the caller's session: of the cookie, else of the bearer token.
+pub(super) fn token(request: &HeaderMap) -> Option<String> {
+    let cookie = cookies(request).find(|(name, _)| is_session(name));
+    match cookie {
+        Some((_, value)) => unsigned(value),
+        None => bearer(request),
+    }
+}
+
+/// Returns what `response` changes. To set the session that the caller has already is no change.
+pub(super) fn change(request: &HeaderMap, response: &HeaderMap) -> Option<Change> {
+    let (_, set) = set_cookies(response)
+        .filter(|(name, _)| is_session(name))
+        .last()?;
+    let Some(token) = set.and_then(unsigned) else {
+        return Some(Change::Cleared);
+    };
+    let known = [self::token(request), bearer(request)];
+    (!known.contains(&Some(token.clone()))).then_some(Change::To(token))
+}
+
+/// Returns whether the caller has sessions besides the one of the cookie, as Better Auth's plugin for
+/// several sessions keeps them.
+pub(super) fn has_several(request: &HeaderMap) -> bool {
+    cookies(request).any(|(name, _)| name.contains("session_token_multi-"))
+}
+
+/// Returns the token that Better Auth's plugin for bearer tokens gives.
+pub(super) fn bearer_given(response: &HeaderMap) -> Option<String> {
+    unsigned(response.get("set-auth-token")?.to_str().ok()?)
+}
+
+/// Returns the credentials that the caller has after the response.
+pub(super) fn credentials_after(request: &HeaderMap, response: &HeaderMap) -> HeaderMap {
+    let mut after = HeaderMap::new();
+    let sets_session = set_cookies(response).any(|(name, _)| is_session(name));
+    if !sets_session && let Some(authorization) = request.get(AUTHORIZATION) {
+        after.insert(AUTHORIZATION, authorization.clone());
+    }
+    let mut jar: Vec<(&str, &str)> = cookies(request).collect();
+    for (name, value) in set_cookies(response) {
+        jar.retain(|(known, _)| *known != name);
+        jar.extend(value.map(|value| (name, value)));
+    }
+    let jar: Vec<_> = jar
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    // What came in headers fits into one.
+    if let (false, Ok(cookies)) = (jar.is_empty(), HeaderValue::try_from(jar.join("; "))) {
+        after.insert(COOKIE, cookies);
+    }
+    after
+}
+
+/// Returns the credentials of somebody who has nothing but a token.
+pub(super) fn bearing(token: &str) -> HeaderMap {
+    let value = HeaderValue::try_from(format!("Bearer {token}"));
+    value.map_or_else(
+        |_not_a_header| HeaderMap::new(),
+        |value| HeaderMap::from_iter([(AUTHORIZATION, value)]),
+    )
+}
+
+fn is_session(name: &str) -> bool {
+    name.ends_with(SESSION_COOKIE)
+}
+
+/// The token of a signed cookie: what stands before the last full stop.
+fn unsigned(cookie: &str) -> Option<String> {
+    let decoded = decode(cookie.trim_matches('"'));
+    let token = decoded
+        .rsplit_once('.')
+        .map_or(&*decoded, |(token, _)| token);
+    (!token.is_empty()).then(|| token.to_owned())
+}
+
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| unsigned(token.trim()))?
+}
+
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    texts(headers, &COOKIE)
+        .flat_map(|cookies| cookies.split(';'))
+        .filter_map(|cookie| cookie.trim().split_once('='))
+}
+
+/// The cookies that a response sets, `None` for one that it clears.
+fn set_cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, Option<&str>)> {
+    texts(headers, &SET_COOKIE).filter_map(|cookie| {
+        let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
+        let (name, value) = pair.trim().split_once('=')?;
+        let lives = !value.is_empty() && !attributes.split(';').any(ends_it);
+        Some((name, lives.then_some(value)))
+    })
+}
+
+/// Whether an attribute says that the cookie is over: no time to live, or an end in 1970.
+fn ends_it(attribute: &str) -> bool {
+    let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+    let value = value.trim();
+    match name.trim().to_ascii_lowercase().as_str() {
+        "max-age" => value == "0" || value.starts_with('-'),
+        "expires" => value.contains(" 1970 ") || value.contains("-70 "),
+        _ => false,
+    }
+}
+
+fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+}
