@@ -1,5 +1,6 @@
 // What the scripts share: a client with cookies, a software authenticator, one-time passwords, the server as a child process.
 import crypto from "node:crypto";
+import http from "node:http";
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
@@ -38,17 +39,26 @@ export class Client {
   async call(jar, method, path, body, headers = {}) {
     const sent = { ...(body === undefined ? {} : { "content-type": "application/json" }), origin: this.origin, ...headers };
     const cookies = { ...jar?.cookies };
-    const init = { method, redirect: "manual", headers: { ...sent, ...(jar?.header ? { cookie: jar.header } : {}) } };
-    if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
-    const answer = await fetch(this.base + (path.startsWith("/__") ? path : `/api/auth${path}`), init);
-    const text = await answer.text();
+    const answer = await send(this.base + (path.startsWith("/__") ? path : `/api/auth${path}`), method, { ...sent, ...(jar?.header ? { cookie: jar.header } : {}) }, typeof body === "string" ? body : JSON.stringify(body));
     jar?.take(answer.headers);
-    return { sent, cookies, status: answer.status, headers: answer.headers, text, body: parse(text) };
+    return { sent, cookies, status: answer.status, headers: answer.headers, text: answer.text, body: parse(answer.text) };
   }
   async control(path, body) {
     const answer = await fetch(this.origin + path, body === undefined ? {} : { method: "POST", body: JSON.stringify(body) });
     return answer.json();
   }
+}
+
+/** Sends the headers as they are: `fetch` adds some that a page that is navigated to does not have. */
+function send(url, method, headers, body) {
+  return new Promise((done, failed) => {
+    const request = http.request(url, { method, headers: { "user-agent": "interop", ...headers } }, (answer) => {
+      const all = new Headers(), parts = [];
+      for (let at = 0; at < answer.rawHeaders.length; at += 2) all.append(answer.rawHeaders[at], answer.rawHeaders[at + 1]);
+      answer.on("data", (part) => parts.push(part)).on("error", failed).on("end", () => done({ status: answer.statusCode, headers: all, text: Buffer.concat(parts).toString() }));
+    });
+    request.on("error", failed).end(body);
+  });
 }
 
 function parse(text) { try { return JSON.parse(text); } catch { return undefined; } }

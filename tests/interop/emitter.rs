@@ -9,7 +9,6 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "the script reads where it listens")]
 
-use std::error::Error;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -58,7 +57,7 @@ struct Proxy {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), BoxError> {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
         .with_writer(std::io::stderr)
@@ -110,10 +109,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// The only place that knows how the layer is made.
 fn layer(emitter: Emitter, upstream: &Uri) -> Result<SyncEmitterLayer, BoxError> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let flags = "disableCookieCache=true&disableRefresh=true";
-    let look = PathAndQuery::try_from(format!("/api/auth/get-session?{flags}"))?;
-    let look = GetSession::new(client, target(upstream, Some(&look))?);
-    Ok(SyncEmitterLayer::new(emitter, BetterAuthRoutes::default()).with_sessions(look))
+    let look = PathAndQuery::from_static("/api/auth/get-session");
+    let routes = BetterAuthRoutes::new(GetSession::new(client, target(upstream, Some(&look))?));
+    Ok(SyncEmitterLayer::new(emitter, routes))
 }
 
 async fn forward(client: &Upstream, upstream: &Uri, mut request: Request<Body>) -> Response<Body> {

@@ -44,6 +44,11 @@ export async function further(w) {
   await post("revoke-session-own", ["session.revoked"], own, "/revoke-session", { token: own.token });
   await post("change-password-keeps-sessions", [], frank, "/change-password", { currentPassword: PASSWORD, newPassword: PASSWORD, revokeOtherSessions: false });
   await post("change-password-revokes-three", ["session.revoked", "session.revoked", "session.revoked", "session.created"], await (async () => { await signIn(frank); return frank; })(), "/change-password", { currentPassword: PASSWORD, newPassword: PASSWORD, revokeOtherSessions: true });
+  const stale = await signUp("stale");
+  await signIn(stale);
+  await choose({ freshAge: 0.001 });
+  await post("revoke-other-sessions-not-fresh", ["session.revoked"], stale, "/revoke-other-sessions", {}, { untold: "the server lists sessions only to one that is younger than `freshAge` (a day)" });
+  await choose();
   const dead = await signUp("dead"), old = dead.copy();
   await w.call(dead, "POST", "/sign-out", {});
   await get("list-sessions-dead-session", [], old.copy(), "/list-sessions");
@@ -60,15 +65,16 @@ export async function further(w) {
   await get("magic-link-verify-known-user", ["session.created"], new Jar(), `/magic-link/verify?token=${await magic(linked)}&callbackURL=%2Fwelcome`);
   await get("magic-link-verify-bad-token", [], new Jar(), "/magic-link/verify?token=bad&callbackURL=%2Fwelcome");
   const unproven = await signUp("unproven");
-  await get("magic-link-verify-unproven-user", ["session.created"], new Jar(), `/magic-link/verify?token=${await magic(unproven.email)}`, { untold: BULK_BY_PROOF });
+  const proven = ["user.updated", "email.verified", "session.created", "session.revoked"];
+  await get("magic-link-verify-unproven-user", proven, new Jar(), `/magic-link/verify?token=${await magic(unproven.email)}`, { untold: BULK_BY_PROOF });
   const unproven2 = await signUp("unproven");
-  await post("sign-in-email-otp-unproven-user", ["session.created"], new Jar(), "/sign-in/email-otp", { email: unproven2.email, otp: await otp(unproven2.email, "sign-in") }, { untold: BULK_BY_PROOF });
+  await post("sign-in-email-otp-unproven-user", proven, new Jar(), "/sign-in/email-otp", { email: unproven2.email, otp: await otp(unproven2.email, "sign-in") }, { untold: BULK_BY_PROOF });
   const unproven3 = await signUp("unproven");
-  await post("sign-in-email-otp-unproven-self", ["session.created"], unproven3, "/sign-in/email-otp", { email: unproven3.email, otp: await otp(unproven3.email, "sign-in") }, { untold: `${BULK_BY_PROOF}; the answer clears the cookie` });
+  await post("sign-in-email-otp-unproven-self", proven, unproven3, "/sign-in/email-otp", { email: unproven3.email, otp: await otp(unproven3.email, "sign-in") }, { note: "the answer clears the cookie; its body names the new session" });
   const heidi = await signUp("heidi");
   await post("email-otp-verify-email", ["user.updated", "email.verified"], heidi, "/email-otp/verify-email", { email: heidi.email, otp: await otp(heidi.email, "email-verification") });
   const ivan = await signUp("ivan");
-  await post("email-otp-verify-email-signed-out", ["user.updated", "email.verified"], new Jar(), "/email-otp/verify-email", { email: ivan.email, otp: await otp(ivan.email, "email-verification") }, { untold: NOT_THE_CALLER });
+  await post("email-otp-verify-email-signed-out", ["user.updated", "email.verified"], new Jar(), "/email-otp/verify-email", { email: ivan.email, otp: await otp(ivan.email, "email-verification") });
   const judy = await signUp("judy");
   await get("verify-email-signed-out", ["user.updated", "email.verified"], new Jar(), `/verify-email?token=${await verification(judy)}&callbackURL=%2Fwelcome`, { untold: NOT_THE_CALLER });
   const kim = await signUp("kim");
@@ -83,7 +89,7 @@ export async function further(w) {
   await post("email-otp-reset-password", ["user.updated", "email.verified", "password.reset"], new Jar(), "/email-otp/reset-password", { email: frank.email, otp: await reset(frank.email), password: PASSWORD }, { untold: NOT_THE_CALLER });
   await choose({ revokeSessionsOnPasswordReset: true });
   await w.call(undefined, "POST", "/request-password-reset", { email: frank.email });
-  await post("reset-password-revokes-sessions", ["password.reset"], new Jar(), "/reset-password", { newPassword: PASSWORD, token: await mail("reset-password") }, { untold: NOT_THE_CALLER });
+  await post("reset-password-revokes-sessions", ["password.reset", "session.revoked"], new Jar(), "/reset-password", { newPassword: PASSWORD, token: await mail("reset-password") }, { untold: NOT_THE_CALLER });
   await choose();
   const otto = await signUp("otto");
   await w.call(otto, "POST", "/change-email", { newEmail: fresh("otto") });
@@ -91,7 +97,7 @@ export async function further(w) {
   const pat = await verified("pat");
   await w.call(pat, "POST", "/change-email", { newEmail: fresh("pat") });
   await get("change-email-confirmation", [], pat, `/verify-email?token=${await mail("change-email")}`);
-  await get("change-email-link-signed-out", ["user.updated"], new Jar(), `/verify-email?token=${await mail("verify-email")}`, { untold: NOT_THE_CALLER });
+  await get("change-email-link-signed-out", ["user.updated"], new Jar(), `/verify-email?token=${await mail("verify-email")}`);
   await choose({ updateEmailWithoutVerification: true });
   await post("change-email-at-once", ["user.updated"], await signUp("quinn"), "/change-email", { newEmail: fresh("quinn") });
   await choose();
@@ -145,7 +151,7 @@ export async function further(w) {
   await post("phone-number-verify-update", ["user.updated"], carla, "/phone-number/verify", { ...await phone("+15550100002", carla), updatePhoneNumber: true });
   await post("sign-in-phone-number", ["session.created"], new Jar(), "/sign-in/phone-number", { phoneNumber: "+15550100002", password: PASSWORD });
   await w.call(undefined, "POST", "/phone-number/request-password-reset", { phoneNumber: "+15550100002" });
-  await post("phone-number-reset-password", ["password.reset"], new Jar(), "/phone-number/reset-password", { phoneNumber: "+15550100002", otp: await mail("phone-reset", "code"), newPassword: PASSWORD }, { untold: NOT_THE_CALLER });
+  await post("phone-number-reset-password", [], new Jar(), "/phone-number/reset-password", { phoneNumber: "+15550100002", otp: await mail("phone-reset", "code"), newPassword: PASSWORD }, { also: ["password.reset"], note: "neither the caller nor the answer is the user" });
   const siwe = async () => {
     const { body: { nonce } } = await w.call(undefined, "POST", "/siwe/nonce", {});
     const message = ["127.0.0.1 wants you to sign in with your Ethereum account:", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "", "Sign in", "", `URI: ${w.origin}`, "Version: 1", "Chain ID: 1", `Nonce: ${nonce}`, `Issued At: ${new Date().toISOString()}`].join("\n");
@@ -210,11 +216,11 @@ export async function further(w) {
   const active = first.token, kept = first.copy();
   await post("multi-session-revoke-active", ["session.revoked"], first, "/multi-session/revoke", { sessionToken: active });
   await w.call(first, "POST", "/sign-in/email", credentials(kept.email ? kept : dana));
-  await post("multi-session-sign-out", ["session.revoked", "session.revoked"], first, "/sign-out", {}, { untold: "the plugin ends every session of the device; they are named by cookies of its own" });
+  await post("multi-session-sign-out", ["session.revoked", "session.revoked"], first, "/sign-out", {}, { note: "ends every session of the device; cookies of the plugin's own name them" });
   const pair = await signUp("leo"), other = await signUp("mia");
   const leo = pair.token;
   await w.call(pair, "POST", "/sign-in/email", credentials(other));
-  await post("multi-session-revoke-other", ["session.revoked"], pair, "/multi-session/revoke", { sessionToken: leo }, { untold: "the session that ends is another user's" });
+  await post("multi-session-revoke-other", ["session.revoked"], pair, "/multi-session/revoke", { sessionToken: leo }, { note: "the session that ends is another user's" });
   await choose();
 
   // Administrators.
@@ -227,8 +233,8 @@ export async function further(w) {
   await post("admin-ban-user-again", [], root, "/admin/ban-user", { userId: ned.id, banReason: "spam" });
   await w.call(root, "POST", "/admin/unban-user", { userId: ned.id });
   await signIn(ned);
-  await post("admin-update-user-bans", ["user.updated", "session.revoked"], root, "/admin/update-user", { userId: ned.id, data: { banned: true } });
-  await post("admin-update-user-unbans", ["user.updated"], root, "/admin/update-user", { userId: ned.id, data: { banned: false } });
+  await post("admin-update-user-bans", ["user.banned", "session.revoked"], root, "/admin/update-user", { userId: ned.id, data: { banned: true } });
+  await post("admin-update-user-unbans", ["user.unbanned"], root, "/admin/update-user", { userId: ned.id, data: { banned: false } });
   await post("admin-set-role-same", [], root, "/admin/set-role", { userId: ned.id, role: "user" });
   await signIn(ned);
   await post("admin-remove-user-signed-in", ["user.deleted", "session.revoked"], root, "/admin/remove-user", { userId: ned.id });
@@ -251,7 +257,7 @@ export async function further(w) {
 
   // Choices of the server.
   await choose({ noSession: true });
-  await post("sign-up-email-without-session", ["user.created"], new Jar(), "/sign-up/email", { email: fresh("olga"), password: PASSWORD, name: "olga" });
+  await post("sign-up-email-without-session", ["user.created"], new Jar(), "/sign-up/email", { email: fresh("olga"), password: PASSWORD, name: "olga" }, { untold: "an address that is taken gets the same answer; `dangerous_sign_ups_without_session` is off" });
   await post("sign-up-email-without-session-taken", [], new Jar(), "/sign-up/email", { ...credentials(owner), name: "taken" });
   await choose({ lastLoginMethod: true });
   await post("sign-in-email-noted", ["session.created", "user.updated"], new Jar(), "/sign-in/email", credentials(owner));
@@ -268,12 +274,13 @@ export async function further(w) {
   // Sign-out by an OpenID client, and provisioning.
   const ray = await signUp("ray"), page = { accept: "text/html" };
   await get("oauth2-end-session", [], ray, "/oauth2/end-session", {}, page);
+  await post("oauth2-end-session-form", [], ray, "/oauth2/end-session", "", {}, { ...page, "content-type": "application/x-www-form-urlencoded" });
   await post("oauth2-end-session-confirm", ["session.revoked"], ray, "/oauth2/end-session/confirm", "action=confirm", {}, { ...page, "content-type": "application/x-www-form-urlencoded" });
   const scim = { authorization: "Bearer scim-token-of-the-hr-system", "content-type": "application/scim+json" };
   const untold = "the provisioning system is not a user, and a resource's id is not the user's";
   const person = { schemas: ["urn:ietf:params:scim:schemas:core:2.0:User"], userName: "sue@example.com", name: { formatted: "Sue" }, emails: [{ value: "sue@example.com", primary: true }] };
   const { body: { id: scimId } } = await post("scim-create-user", ["user.created"], undefined, "/scim/v2/Users", person, { untold }, scim);
   await w.way("scim-replace-user", ["user.updated"], { untold }, undefined, "PUT", `/scim/v2/Users/${scimId}`, { ...person, name: { formatted: "Susan" } }, scim);
-  await w.way("scim-patch-user", [], { untold }, undefined, "PATCH", `/scim/v2/Users/${scimId}`, { schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations: [{ op: "replace", path: "active", value: false }] }, scim);
-  await w.way("scim-delete-user", [], { untold }, undefined, "DELETE", `/scim/v2/Users/${scimId}`, undefined, scim);
+  await w.way("scim-patch-user", [], {}, undefined, "PATCH", `/scim/v2/Users/${scimId}`, { schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], Operations: [{ op: "replace", path: "active", value: false }] }, scim);
+  await w.way("scim-delete-user", [], {}, undefined, "DELETE", `/scim/v2/Users/${scimId}`, undefined, scim);
 }

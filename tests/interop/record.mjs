@@ -11,10 +11,11 @@ import { further } from "./further.mjs";
 import { changes } from "./rows.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const folder = path.resolve(here, "../data/better-auth");
+const folder = path.resolve(process.env.DATA ?? path.join(here, "../data/better-auth"));
 const { url, stop } = await start(process.execPath, [process.env.SERVER ?? path.join(here, "server.mjs")]);
 const client = new Client(url);
 const LOOK = "?disableCookieCache=true&disableRefresh=true";
+const BAN = { "user.banned": "user.updated", "user.unbanned": "user.updated" };
 const UNTOLD_HEADERS = new Set(["connection", "keep-alive"]);
 const SECRET_HEADERS = new Set(["authorization", "set-auth-token", "set-auth-jwt"]);
 
@@ -43,8 +44,8 @@ async function way(name, events, more, jar, method, path, body, headers = {}) {
   written.push({ file, method, path: exchange.request.path.split("?")[0], status: answer.status, events, ...(more.also ? { also: more.also } : {}) });
   const happened = changes(before, await client.control("/__db")).map((it) => it.type).sort().join();
   const about = /^(session\.|user\.(created|updated|deleted)|email\.|two_factor\.)/;
-  const told = [...events, ...(more.untold ? ["…"] : [])].filter((it) => about.test(it)).sort().join();
-  if (told !== happened) console.log(`${file}: events [${events}]${more.also ? ` also [${more.also}]` : ""}${more.untold ? " (untold)" : ""}, rows say [${happened}]`);
+  const told = events.map((it) => BAN[it] ?? it).filter((it) => about.test(it)).sort().join();
+  if (told !== happened) console.log(`${file}: events [${events}]${more.also ? ` also [${more.also}]` : ""}, rows say [${happened}]`);
   return answer;
 }
 
