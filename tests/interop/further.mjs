@@ -1,6 +1,7 @@
 // The ways that the first 92 exchanges do not show: of the other plugins, and of the choices that a server has.
 // `untold` says why the caller's state cannot tell what happened: only these may differ.
 import crypto from "node:crypto";
+import { SamlProvider } from "./saml.mjs";
 import { Authenticator, Jar, b64, totp } from "./client.mjs";
 
 const PASSWORD = "correct-horse-battery-9";
@@ -141,6 +142,16 @@ export async function further(w) {
     const jar = new Jar(), state = await start(jar, "/sign-in/sso", { providerId: "corp" });
     await get(name, ["user.created", "session.created"], jar, `${path}?code=${b64(profile(name, `${name}@corp.example.com`))}&state=${encodeURIComponent(state)}`);
   }
+  const saml = new SamlProvider(w.origin, "paper"), form = { "content-type": "application/x-www-form-urlencoded" };
+  await w.call(root, "POST", "/sso/register", saml.registration);
+  const login = async (jar, email) => saml.login((await w.call(jar, "POST", "/sign-in/sso", { providerId: "paper", callbackURL: "/done" })).body.url, email);
+  const tom = new Jar();
+  await post("sso-saml-acs", ["user.created", "session.created"], tom, "/sso/saml2/sp/acs/paper", await login(tom, "tom@paper.example.com"), {}, form);
+  await get("sso-saml-acs-redirect", [], tom, "/sso/saml2/sp/acs/paper");
+  await get("sso-saml-slo", ["session.revoked"], tom, `/sso/saml2/sp/slo/paper${saml.logout("tom@paper.example.com", "redirect")}`);
+  await w.call(tom, "POST", "/sso/saml2/sp/acs/paper", await login(tom, "tom@paper.example.com"), form);
+  await post("sso-saml-slo-form", ["session.revoked"], tom, "/sso/saml2/sp/slo/paper", saml.logout("tom@paper.example.com", "post"), {}, form);
+  await post("sso-saml-logout", ["session.revoked"], await signUp("ulf"), "/sso/saml2/logout/paper", {});
 
   // Other plugins' ways to sign in.
   const phone = async (phoneNumber, jar) => { await w.call(jar, "POST", "/phone-number/send-otp", { phoneNumber }); return { phoneNumber, code: await mail("phone-otp", "code") }; };

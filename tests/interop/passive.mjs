@@ -121,12 +121,3 @@ export const PASSIVE = {
     PUT /scim/v2/Groups/:groupId
   `),
 };
-
-/** Routes that set or clear the cookie and are not driven: they need a SAML identity provider that signs. */
-export const NOT_DRIVEN = routes(`
-  GET /sso/saml2/sp/acs/:providerId
-  POST /sso/saml2/sp/acs/:providerId
-  GET /sso/saml2/sp/slo/:providerId
-  POST /sso/saml2/sp/slo/:providerId
-  POST /sso/saml2/logout/:providerId
-`);

@@ -8,8 +8,10 @@ cd "$here/../.."
 target=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 folder="$target/interop"
 mkdir -p "$folder"
-cp "$here"/*.mjs "$here"/package*.json "$here/.npmrc" "$folder"
-npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
+cp "$here"/*.mjs "$here"/*.pem "$here"/package*.json "$here/.npmrc" "$folder"
+# The packages of a run before are as good.
+[ "$folder/node_modules/.package-lock.json" -nt "$here/package-lock.json" ] ||
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
 case "${1:-}" in
 emitter)
     cargo build --quiet --features full --example interop_emitter

@@ -106,7 +106,7 @@ function options(base, on) {
       passkey({ rpID: "127.0.0.1", origin: base }),
       electron(), expo(), i18n({ translations: { en: {} }, defaultLocale: "en" }),
       oauthProvider({ loginPage: "/login", consentPage: "/consent", silenceWarnings: { oauthAuthServerConfig: true, openidConfig: true } }),
-      sso(), scim({ connections: [{ id: "hr", credentials: [{ id: "first", token: "scim-token-of-the-hr-system" }] }] }),
+      sso({ saml: { enableSingleLogout: true } }), scim({ connections: [{ id: "hr", credentials: [{ id: "first", token: "scim-token-of-the-hr-system" }] }] }),
     ],
     databaseHooks: { user: { create: { before: async (u) => ({ data: u.email?.startsWith("root@") ? { ...u, role: "admin" } : u }) } } },
   };
