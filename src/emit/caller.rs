@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::exchange::Exchange;
 use super::layer::{Settings, UnstoredAnswer};
-use super::payload::text;
+use super::payload::{handle, text};
 use super::rejection::Unready;
 use super::rules::{Capture, Listing, SessionUse};
 use super::session_cookie::{self, Change};
@@ -55,13 +55,16 @@ async fn look(
         }
         SessionUse::Before | SessionUse::BeforeAndAfter => sessions.session(headers).await?,
     };
-    let path = match how.listing {
-        Listing::Before(path) => path(headers, sent),
+    let listed = match how.listing {
         Listing::None | Listing::IfReplaced(_) => None,
-    };
-    let listed = match path {
-        Some(path) => sessions.read(headers, &path).await?,
-        None => None,
+        Listing::Before(path) => match path(headers, sent) {
+            Some(path) => sessions.read(headers, &path).await?,
+            None => None,
+        },
+        Listing::SessionOf(key) => match sent.as_object().and_then(|sent| text(sent, key)) {
+            Some(token) => session_of(sessions, headers, token).await?,
+            None => None,
+        },
     };
     // Better Auth lists sessions only for one that is younger than its `freshAge`.
     if let Some(refused) = listed
@@ -71,6 +74,32 @@ async fn look(
         tracing::warn!(status = %refused.status(), "what a call may end could not be listed before it");
     }
     Ok(Before { session, listed })
+}
+
+/// Looks up the session of a token, which shows it where the server takes bearer tokens: whether it
+/// does, the caller's own token tells. `None` where that is not known.
+async fn session_of(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+    token: &str,
+) -> Result<Option<Response<Value>>, BoxError> {
+    let by_token = async |token: &str| {
+        let found = sessions.session(&session_cookie::bearing(token)).await?;
+        let is_own = |it: &ActiveSession| it.handle() == Some(handle(token));
+        Ok::<_, BoxError>((found.as_ref().is_some_and(is_own), found))
+    };
+    let (found, session) = by_token(token).await?;
+    if let Some(session) = session {
+        let session = Value::Object(session.session().clone());
+        return Ok(found.then(|| Response::new(session)));
+    }
+    let Some(own) = session_cookie::token(headers) else {
+        return Ok(None);
+    };
+    let (takes_tokens, _) = by_token(&own).await?;
+    let mut unknown = Response::new(Value::Null);
+    *unknown.status_mut() = StatusCode::NOT_FOUND;
+    Ok(takes_tokens.then_some(unknown))
 }
 
 /// Completes an exchange by what is known after the call.

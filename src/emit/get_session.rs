@@ -20,6 +20,10 @@ use crate::body::{BoxError, Limits, collect};
 /// Asks Better Auth's `get-session` through a service: the proxy's upstream, or the auth router
 /// itself.
 ///
+/// With Better Auth's jwt plugin set `disableSettingJwtHeader: true`: a header of its `get-session`
+/// holds the whole user, and HTTP clients limit headers. `list-sessions` needs a session younger
+/// than `freshAge` (1 day by default): what older callers end in bulk is not told one by one.
+///
 /// Sends the request's `Cookie` and `Authorization` headers, and nothing else of it. The query
 /// `disableCookieCache=true&disableRefresh=true` is added, so that a look-up changes nothing and is
 /// never stale. A response may take 5 s and have 4 MiB, of each text in it at most its first
@@ -131,6 +135,19 @@ fn request(uri: Uri, headers: &HeaderMap) -> Request<Full<Bytes>> {
 }
 
 async fn get<S, B>(
+    service: S,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), BoxError>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    tokio::time::timeout(TIMEOUT, send(service, request)).await?
+}
+
+async fn send<S, B>(
     mut service: S,
     request: Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Bytes), BoxError>

@@ -92,6 +92,8 @@ pub(super) enum Listing {
     None,
     /// The resource at the path that is made of the request's headers and body, before the call.
     Before(fn(&HeaderMap, &Value) -> Option<String>),
+    /// The session whose token is in the request's body under this key, before the call.
+    SessionOf(&'static str),
     /// The resource at this path with the credentials from before the call, after the call, if the
     /// caller has another session then.
     IfReplaced(&'static str),

@@ -265,7 +265,7 @@ fn recorded_resources_survive_decoding_and_encoding() {
     let user: User = round(&recorded("76-admin-ban-user")["user"]);
     assert_eq!(
         user.ban_expires,
-        Some(UnixMillis::from_millis(1_795_312_085_574))
+        Some(UnixMillis::from_millis(1_795_641_433_284))
     );
     assert_eq!(user.ban_reason.as_deref(), Some("spam"));
     let session: Session = round(&recorded("84-admin-impersonate-user")["session"]);

@@ -19,7 +19,7 @@ use crate::delivery::{
     WorkSignal,
 };
 use crate::egress::{EgressPolicy, Network};
-use crate::event::{AuthEvent, EventFilter, EventType};
+use crate::event::{AuthEvent, EventFilter, EventType, User};
 use crate::id::{DeliveryId, EndpointId, MessageId};
 use crate::retry::{AttemptNumber, RetryPolicy};
 use crate::secret::Secret;
@@ -560,7 +560,7 @@ async fn a_clock_that_jumps_does_not_put_a_running_worker_to_sleep() {
     let stop = CancellationToken::new();
     let run = tokio::spawn(worker.build().unwrap().run(stop.clone()));
     let emitter = Emitter::new(store.clone()).with_clock(clock.clone());
-    let event = AuthEvent::new(EventType::UserCreated, serde_json::Map::new());
+    let event = AuthEvent::user_created(&User::new("usr_1"));
     let event = emitter.emit(event).await.unwrap();
     let day = Duration::from_hours(24);
     let attempts = async || {

@@ -98,7 +98,7 @@ export async function further(w) {
   const pat = await verified("pat");
   await w.call(pat, "POST", "/change-email", { newEmail: fresh("pat") });
   await get("change-email-confirmation", [], pat, `/verify-email?token=${await mail("change-email")}`);
-  await get("change-email-link-signed-out", ["user.updated"], new Jar(), `/verify-email?token=${await mail("verify-email")}`);
+  await get("change-email-link-signed-out", ["user.updated"], new Jar(), `/verify-email?token=${await mail("verify-email")}`, { also: ["email.verified"] });
   await choose({ updateEmailWithoutVerification: true });
   await post("change-email-at-once", ["user.updated"], await signUp("quinn"), "/change-email", { newEmail: fresh("quinn") });
   await choose();
@@ -155,9 +155,9 @@ export async function further(w) {
 
   // Other plugins' ways to sign in.
   const phone = async (phoneNumber, jar) => { await w.call(jar, "POST", "/phone-number/send-otp", { phoneNumber }); return { phoneNumber, code: await mail("phone-otp", "code") }; };
-  await post("phone-number-verify", ["user.created", "session.created"], new Jar(), "/phone-number/verify", await phone("+15550100001"));
-  await post("phone-number-verify-known-user", ["session.created"], new Jar(), "/phone-number/verify", await phone("+15550100001"));
-  await post("phone-number-verify-without-session", [], new Jar(), "/phone-number/verify", { ...await phone("+15550100001"), disableSession: true });
+  await post("phone-number-verify", ["user.created", "session.created"], new Jar(), "/phone-number/verify", await phone("+15550100001"), { also: ["user.updated"], note: "only updatedAt differs" });
+  await post("phone-number-verify-known-user", ["session.created"], new Jar(), "/phone-number/verify", await phone("+15550100001"), { also: ["user.updated"], note: "only updatedAt differs" });
+  await post("phone-number-verify-without-session", [], new Jar(), "/phone-number/verify", { ...await phone("+15550100001"), disableSession: true }, { also: ["user.updated"], note: "only updatedAt differs" });
   const carla = await signUp("carla");
   await post("phone-number-verify-update", ["user.updated"], carla, "/phone-number/verify", { ...await phone("+15550100002", carla), updatePhoneNumber: true });
   await post("sign-in-phone-number", ["session.created"], new Jar(), "/sign-in/phone-number", { phoneNumber: "+15550100002", password: PASSWORD });

@@ -38,6 +38,8 @@ pub(super) enum Opens {
     Nothing,
     /// It is a new one, and the user is a new one if the server made it during the call.
     Session,
+    /// The same, and a user whom the call changed has proved to own the address.
+    SessionByProof,
     /// Both are new.
     SessionOfNewUser,
 }
@@ -113,6 +115,11 @@ impl Route {
 
     const fn looking_at_user(self) -> Self {
         self.listing(user).reading_request()
+    }
+
+    const fn looking_at_session(mut self, key: &'static str) -> Self {
+        self.listing = Listing::SessionOf(key);
+        self.reading_request()
     }
 
     const fn ending(mut self, ends: Ends) -> Self {
@@ -202,8 +209,8 @@ pub(super) static ROUTES: &[Route] = &[
     signs_in(POST, "/sign-in/email-otp"),
     signs_in(POST, "/sign-in/social"),
     signs_in(GET, "/magic-link/verify"),
-    signs_in(GET, "/verify-email"),
-    signs_in(POST, "/email-otp/verify-email"),
+    opens(GET, "/verify-email", Opens::SessionByProof),
+    opens(POST, "/email-otp/verify-email", Opens::SessionByProof),
     signs_in(POST, "/phone-number/verify"),
     signs_in(POST, "/siwe/verify"),
     signs_in(POST, "/one-tap/callback"),
@@ -269,7 +276,8 @@ pub(super) static ROUTES: &[Route] = &[
     others("/admin/ban-user", rule::user_banned).looking_at_user(),
     others("/admin/unban-user", rule::user_unbanned).looking_at_user(),
     others("/admin/remove-user", rule::admin_removed_user).reading_request(),
-    others("/admin/revoke-user-session", rule::admin_revoked_session).reading_request(),
+    others("/admin/revoke-user-session", rule::admin_revoked_session)
+        .looking_at_session("sessionToken"),
     others("/admin/set-user-password", rule::admin_set_password).reading_request(),
     others("/api-key/create", rule::api_key_created),
     others("/api-key/delete", rule::api_key_revoked).reading_request(),

@@ -1,5 +1,6 @@
 //! What responses say of others. Each rule is a pure function of one exchange.
 
+use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::user;
@@ -192,10 +193,18 @@ pub(super) fn admin_removed_user(facts: &Facts<'_>) -> Vec<AuthEvent> {
     one(EventType::UserDeleted, id.map(only_id))
 }
 
+/// The response is the same for a token of no session.
 pub(super) fn admin_revoked_session(facts: &Facts<'_>) -> Vec<AuthEvent> {
     let token = facts.sent("sessionToken").filter(|_| facts.says("success"));
-    let data = token.map(|token| Map::from_iter([("handle".into(), handle(token))]));
-    one(EventType::SessionRevoked, data)
+    let data = match &facts.exchange.listed {
+        Some(none) if none.status() == StatusCode::NOT_FOUND => None,
+        Some(found) => found
+            .body()
+            .as_object()
+            .and_then(|it| facts.include.session(it)),
+        None => token.map(|token| Map::from_iter([("handle".into(), handle(token))])),
+    };
+    one(EventType::SessionRevoked, data.filter(|_| token.is_some()))
 }
 
 pub(super) fn admin_set_password(facts: &Facts<'_>) -> Vec<AuthEvent> {

@@ -54,13 +54,27 @@ impl State<'_> {
     /// A user who was not seen before the call: made or changed by it, or neither.
     fn met(&self, user: &Data, opened: Option<&Value>) -> Vec<AuthEvent> {
         let by_call = |field| self.facts.exchange.was_made_at(user.get(field), opened);
+        // The server's `Date` has whole seconds: without a session, a new user has no later change.
+        let is_new = || opened.is_some() || user.get("createdAt") == user.get("updatedAt");
         let event_type = match self.caller.opens {
+            Opens::Nothing => return Vec::new(),
             Opens::SessionOfNewUser => EventType::UserCreated,
-            Opens::Session if by_call("createdAt") => EventType::UserCreated,
-            Opens::Session if by_call("updatedAt") => EventType::UserUpdated,
-            Opens::Session | Opens::Nothing => return Vec::new(),
+            Opens::Session | Opens::SessionByProof if by_call("createdAt") && is_new() => {
+                EventType::UserCreated
+            }
+            Opens::Session | Opens::SessionByProof if by_call("updatedAt") => {
+                EventType::UserUpdated
+            }
+            Opens::Session | Opens::SessionByProof => return Vec::new(),
         };
-        self.facts.user(event_type, user)
+        let proved = self.caller.opens == Opens::SessionByProof
+            && event_type == EventType::UserUpdated
+            && user.get("emailVerified") == Some(&Value::Bool(true));
+        let mut events = self.facts.user(event_type, user);
+        if proved {
+            events.extend(self.facts.user(EventType::EmailVerified, user));
+        }
+        events
     }
 
     fn opened(&self, session: &Data, user_id: Option<&str>) -> Option<AuthEvent> {
@@ -101,9 +115,10 @@ impl State<'_> {
         });
         // A sign-up shows a user even if there is none, see `rule::signed_up`.
         match user {
-            Some(user) if self.caller.opens == Opens::Session && told_token(body).is_none() => {
-                self.met(user, None)
-            }
+            Some(user) if told_token(body).is_none() => match self.caller.opens {
+                Opens::Session | Opens::SessionByProof => self.met(user, None),
+                Opens::Nothing | Opens::SessionOfNewUser => Vec::new(),
+            },
             _ => Vec::new(),
         }
     }

@@ -8,6 +8,8 @@ use crate::event::{AuthEvent, EventType};
 
 /// The fields of a ban.
 const BAN: [&str; 3] = ["banned", "banReason", "banExpires"];
+/// The second factor; like a ban it has events of its own.
+const SECOND_FACTOR: &str = "twoFactorEnabled";
 
 /// Returns the events that tell how `before` became `after`, each with the whole user.
 ///
@@ -25,14 +27,14 @@ pub(super) fn changes(facts: &Facts<'_>, before: &Data, after: &Data) -> Vec<Aut
     let is_banned = |user| shown(user, "banned") == Some(&Value::Bool(true));
     let gone = facts.include.user(before).unwrap_or_default();
     let mut names = told.keys().chain(gone.keys());
-    let updated =
-        names.any(|name| name != "updatedAt" && !BAN.contains(&name.as_str()) && differs(name));
+    let told_apart = |name: &str| name == SECOND_FACTOR || BAN.contains(&name);
+    let updated = names.any(|name| name != "updatedAt" && !told_apart(name) && differs(name));
     let ban = match (is_banned(before), is_banned(after)) {
         (_, true) if BAN.into_iter().any(differs) => Some(EventType::UserBanned),
         (true, false) => Some(EventType::UserUnbanned),
         _ => None,
     };
-    let second_factor = became("twoFactorEnabled").map(|on| match on {
+    let second_factor = became(SECOND_FACTOR).map(|on| match on {
         true => EventType::TwoFactorEnabled,
         false => EventType::TwoFactorDisabled,
     });

@@ -2,6 +2,7 @@
 
 mod due;
 mod over;
+mod row;
 mod state;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::state::Row;
+use super::row::Row;
 use crate::clock::UnixMillis;
 use crate::inbox::record::MessageState;
 

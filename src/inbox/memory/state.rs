@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::due::Due;
 use super::over::Over;
+use super::row::Row;
 use crate::clock::UnixMillis;
 use crate::dedupe::{Key, Ticket};
 use crate::id::InboxId;
@@ -35,23 +36,6 @@ pub(super) struct State {
     due: HashMap<Box<str>, Due>,
     over: Over,
     bytes: usize,
-}
-
-pub(super) struct Row {
-    id: InboxId,
-    source: Box<str>,
-    pub(super) ticket: Ticket,
-    /// Of later requests with it.
-    replay_keys: Vec<Key>,
-    /// Gone once it is done.
-    request: Option<StoredRequest>,
-    pub(super) state: MessageState,
-    due_at: Option<UnixMillis>,
-    attempts: u32,
-    token: u64,
-    received_at: UnixMillis,
-    pub(super) ended_at: Option<UnixMillis>,
-    failure: Option<Failure>,
 }
 
 impl State {
@@ -388,29 +372,6 @@ impl State {
         row.attempts = 0;
         self.place(number, MessageState::Pending, now);
         true
-    }
-}
-
-impl Row {
-    /// Returns whether it is over for so long that its names are free.
-    fn is_forgotten(&self, now: UnixMillis) -> bool {
-        let keep = self.ticket.keep();
-        self.ended_at
-            .is_some_and(|at| at.saturating_add(keep) <= now)
-    }
-
-    fn record(&self) -> Record {
-        let request = self.request.as_ref();
-        Record {
-            id: self.id.clone(),
-            message_id: request.and_then(StoredRequest::message_id),
-            state: self.state,
-            attempts: self.attempts,
-            due_at: self.due_at,
-            received_at: self.received_at,
-            ended_at: self.ended_at,
-            failure: self.failure,
-        }
     }
 }
 

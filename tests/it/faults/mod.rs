@@ -2,6 +2,8 @@
 
 #[cfg(feature = "test-util")]
 mod doctor;
+#[cfg(all(feature = "emit", feature = "mirror", feature = "axum"))]
+mod emit;
 #[cfg(all(feature = "jwt", feature = "axum"))]
 mod keys;
 #[cfg(all(feature = "verify", feature = "test-util"))]

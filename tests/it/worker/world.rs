@@ -52,6 +52,7 @@ impl<S: DeliveryStore + EndpointStore + DeliveryLog> World<S> {
 
     pub(crate) async fn emit_data(&self, name: &str, value: &str) -> MessageId {
         let mut data = serde_json::Map::new();
+        data.insert("id".into(), "usr_1".into());
         data.insert(name.into(), value.into());
         let event = AuthEvent::new(EventType::UserCreated, data);
         self.emitter.emit(event).await.unwrap()

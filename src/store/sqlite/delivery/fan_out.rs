@@ -222,24 +222,23 @@ mod tests {
         assert_eq!(emit(&store, 1).await, (1, 0));
         for number in 2..5 {
             let mut write = store.write().await.unwrap();
-            let mut undone = write.conn().begin().await.unwrap();
-            sqlx::raw_sql("UPDATE tas_endpoints SET filter = 'session.*'")
-                .execute(&mut *undone)
-                .await
-                .unwrap();
+            let undone = write.conn();
+            let change = "SAVEPOINT undone; UPDATE tas_endpoints SET filter = 'session.*'";
+            sqlx::raw_sql(change).execute(&mut *undone).await.unwrap();
             let inserted = undone.enqueue(vec![event(number + 10)], at(0), &SystemEntropy);
             let inserted = inserted.await.unwrap();
             assert!(matches!(inserted[0], Inserted::New { deliveries: 0, .. }));
             let events = [event(number + 20)];
             let shared = enqueue::enqueue(
-                &mut undone,
+                undone,
                 Some(&store.inner.fan_out),
                 &events,
                 at(0),
                 &SystemEntropy,
             );
             shared.await.unwrap();
-            undone.rollback().await.unwrap();
+            let undo = "ROLLBACK TO undone";
+            sqlx::raw_sql(undo).execute(&mut *undone).await.unwrap();
             write.commit().await.unwrap();
             assert_eq!(emit(&store, number).await, (1, 0));
             // The next change is not taken for the one that was undone.

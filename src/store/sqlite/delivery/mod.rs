@@ -61,8 +61,7 @@ impl DeliveryStore for SqliteStore {
         self.inner.integrity.check(self.reader()).await?;
         let mut write = self.write().await?;
         let fan_out = Some(&self.inner.fan_out);
-        let inserted =
-            enqueue::enqueue(write.conn(), fan_out, &events, now, &*self.entropy).await;
+        let inserted = enqueue::enqueue(write.conn(), fan_out, &events, now, &*self.entropy).await;
         let inserted = self.noting(inserted)?;
         write.commit().await?;
         self.inner.signal.ring();
