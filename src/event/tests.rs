@@ -277,7 +277,7 @@ fn recorded_resources_survive_decoding_and_encoding() {
     let invitation: Invitation = round(&recorded("48-organization-invite-member"));
     assert_eq!(invitation.status.as_deref(), Some("pending"));
     let key: ApiKey = round(&recorded("69-api-key-create"));
-    assert_eq!(key.start.as_deref(), Some("pKIoGp"));
+    assert_eq!(key.start.as_deref(), Some("eCpSeL"));
     assert!(!AuthEvent::api_key_created(&key).data().contains_key("key"));
 }
 

@@ -584,15 +584,13 @@ fn with_cookie(path: &str) -> Request<Full<Bytes>> {
     request
 }
 
+/// How many calls there were, and which cookies, at each look.
+type Looks = Arc<Mutex<Vec<(usize, Option<String>)>>>;
+
 /// A lookup that knows the one session while `calls` is 0, and notes how many calls there were when
 /// it was asked, and with which cookies.
-fn noting(
-    calls: &Arc<AtomicUsize>,
-) -> (
-    impl crate::emit::SessionLookup,
-    Arc<Mutex<Vec<(usize, Option<String>)>>>,
-) {
-    let looks: Arc<Mutex<Vec<_>>> = Arc::default();
+fn noting(calls: &Arc<AtomicUsize>) -> (impl crate::emit::SessionLookup, Looks) {
+    let looks = Looks::default();
     let (noted, calls) = (Arc::clone(&looks), Arc::clone(calls));
     let lookup = move |headers: HeaderMap| {
         let cookie = headers

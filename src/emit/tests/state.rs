@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::support::{exchange, exchange_with, routes};
 use crate::clock::UnixMillis;
 use crate::emit::exchange::Exchange;
+use crate::emit::session_cookie::{Change, change, credentials_after, token};
 use crate::emit::{ActiveSession, RouteRules as _};
 use crate::event::{AuthEvent, SessionHandle};
 
@@ -53,7 +54,29 @@ fn told(seen: &Exchange) -> Vec<AuthEvent> {
 
 #[test]
 fn the_caller_s_user_is_told_by_what_differs() {
-    for (before, after, expected) in [
+    for (before, after, expected) in differences() {
+        for path in [
+            "/update-user",
+            "/verify-email",
+            "/two-factor/disable",
+            "/some-plugin/route",
+        ] {
+            let (was, is) = (user("u1", &before), user("u1", &after));
+            let seen = call(path, &json!({"status": true}));
+            let seen = seen.with_sessions(session("token-1", &was), session("token-1", &is));
+            let events = told(&seen);
+            assert_eq!(names(&events), expected, "{path} {before} {after}");
+            let mut whole = is.as_object().unwrap().clone();
+            whole.remove("internal");
+            assert!(events.iter().all(|event| *event.data() == whole));
+        }
+    }
+}
+
+type Difference = (Value, Value, Vec<&'static str>);
+
+fn differences() -> Vec<Difference> {
+    vec![
         (json!({}), json!({}), vec![]),
         (json!({}), json!({"updatedAt": CALL}), vec![]),
         (json!({"image": null}), json!({}), vec![]),
@@ -90,23 +113,7 @@ fn the_caller_s_user_is_told_by_what_differs() {
             json!({"twoFactorEnabled": false}),
             vec!["two_factor.disabled"],
         ),
-    ] {
-        for path in [
-            "/update-user",
-            "/verify-email",
-            "/two-factor/disable",
-            "/some-plugin/route",
-        ] {
-            let (was, is) = (user("u1", &before), user("u1", &after));
-            let seen = call(path, &json!({"status": true}));
-            let seen = seen.with_sessions(session("token-1", &was), session("token-1", &is));
-            let events = told(&seen);
-            assert_eq!(names(&events), expected, "{path} {before} {after}");
-            let mut whole = is.as_object().unwrap().clone();
-            whole.remove("internal");
-            assert!(events.iter().all(|event| *event.data() == whole));
-        }
-    }
+    ]
 }
 
 #[test]
@@ -357,7 +364,7 @@ fn a_session_that_only_the_body_shows_is_told() {
         (
             "/email-otp/verify-email",
             json!({"status": true, "token": null, "user": user("u1", &json!({"updatedAt": CALL}))}),
-            vec!["user.updated"],
+            vec!["user.updated", "email.verified"],
         ),
         (
             "/siwe/verify",
@@ -377,8 +384,27 @@ fn a_session_that_only_the_body_shows_is_told() {
 
 #[test]
 fn an_admin_s_change_is_the_difference_to_the_user_as_looked_at_before() {
+    for (path, before, after, expected) in changes_by_admins() {
+        let mut seen = call(path, &json!({"user": user("u1", &after)}));
+        seen.listed = listed(200, user("u1", &before));
+        assert_eq!(names(&told(&seen)), expected, "{path} {before} {after}");
+    }
+    let seen = call(
+        "/admin/unban-user",
+        &json!({"user": user("u1", &json!({}))}),
+    );
+    assert_eq!(
+        names(&told(&seen)),
+        ["user.unbanned"],
+        "without a look the route counts"
+    );
+}
+
+type ByAdmin = (&'static str, Value, Value, Vec<&'static str>);
+
+fn changes_by_admins() -> Vec<ByAdmin> {
     let banned = json!({"banned": true, "banReason": "spam"});
-    for (path, before, after, expected) in [
+    vec![
         (
             "/admin/ban-user",
             json!({"banned": false}),
@@ -413,23 +439,10 @@ fn an_admin_s_change_is_the_difference_to_the_user_as_looked_at_before() {
         (
             "/admin/update-user",
             json!({"name": "A"}),
-            banned.clone(),
+            banned,
             vec!["user.updated", "user.banned"],
         ),
-    ] {
-        let mut seen = call(path, &json!({"user": user("u1", &after)}));
-        seen.listed = listed(200, user("u1", &before));
-        assert_eq!(names(&told(&seen)), expected, "{path} {before} {after}");
-    }
-    let seen = call(
-        "/admin/unban-user",
-        &json!({"user": user("u1", &json!({}))}),
-    );
-    assert_eq!(
-        names(&told(&seen)),
-        ["user.unbanned"],
-        "without a look the route counts"
-    );
+    ]
 }
 
 #[test]
@@ -466,12 +479,6 @@ fn a_new_organization_has_its_first_members() {
 
 #[test]
 fn what_a_response_does_to_the_cookie_is_read_as_a_browser_reads_it() {
-    use crate::emit::session_cookie::{Change, change, credentials_after, token};
-
-    let headers = |name: header::HeaderName, values: &[&str]| -> HeaderMap {
-        let values = values.iter().map(|it| HeaderValue::from_str(it).unwrap());
-        values.map(|value| (name.clone(), value)).collect()
-    };
     let to = |token: &str| Some(Change::To(token.to_owned()));
     for (set, expected) in [
         (
@@ -521,6 +528,10 @@ fn what_a_response_does_to_the_cookie_is_read_as_a_browser_reads_it() {
         let response = headers(header::SET_COOKIE, set);
         assert_eq!(change(&request, &response), expected, "{set:?}");
     }
+}
+
+#[test]
+fn the_next_request_carries_the_cookies_that_the_response_set() {
     let request = exchange_with(
         Method::POST,
         "/",
@@ -552,4 +563,9 @@ fn what_a_response_does_to_the_cookie_is_read_as_a_browser_reads_it() {
     let kept = credentials_after(request, &headers(header::SET_COOKIE, &["a=; Max-Age=0"]));
     assert_eq!(kept[header::COOKIE], "better-auth.session_token=old.sig");
     assert!(kept.contains_key(header::AUTHORIZATION));
+}
+
+fn headers(name: header::HeaderName, values: &[&str]) -> HeaderMap {
+    let values = values.iter().map(|it| HeaderValue::from_str(it).unwrap());
+    values.map(|value| (name.clone(), value)).collect()
 }

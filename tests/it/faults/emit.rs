@@ -55,7 +55,8 @@ async fn run(fault: &Value) -> (u16, Vec<AuthEvent>) {
     let answer = fault["answer"].clone();
     let inner = service_fn(move |_: Request<CapturedBody<Body>>| {
         called.store(true, Ordering::SeqCst);
-        let mut response = Response::builder().status(answer["status"].as_u64().unwrap() as u16);
+        let status = answer["status"].as_u64().unwrap();
+        let mut response = Response::builder().status(u16::try_from(status).unwrap());
         for (name, value) in answer["headers"].as_object().into_iter().flatten() {
             response = response.header(name, value.as_str().unwrap());
         }
@@ -67,13 +68,26 @@ async fn run(fault: &Value) -> (u16, Vec<AuthEvent>) {
         async { response.body(Body::from(body)) }
     });
     let store = MemoryStore::new();
-    let now = SystemClock.now();
     let secret = "whsec_QGrbDWFgJ0yBwDPtzqG7tPtxKXyLk1Na";
     let url = "https://crm.example.com/hook";
     let endpoint = NewEndpoint::new(url, Scheme::banata(), secret, &EgressPolicy::public());
-    store.create(endpoint.unwrap(), now).await.unwrap();
+    store
+        .create(endpoint.unwrap(), SystemClock.now())
+        .await
+        .unwrap();
     let layer = SyncEmitterLayer::new(Emitter::new(store.clone()), BetterAuthRoutes::new(lookup));
 
+    let service = ServiceBuilder::new().layer(layer).service(inner);
+    let response = service.oneshot(request(fault)).await.unwrap();
+    let status = response.status().as_u16();
+    to_bytes(Body::new(response.into_body()), usize::MAX)
+        .await
+        .unwrap();
+
+    (status, delivered(&store).await)
+}
+
+fn request(fault: &Value) -> Request<Body> {
     let sent = &fault["request"];
     let mut request = Request::builder()
         .method(sent["method"].as_str().unwrap())
@@ -82,21 +96,18 @@ async fn run(fault: &Value) -> (u16, Vec<AuthEvent>) {
     if sent["cookie"] == true {
         request = request.header(header::COOKIE, "better-auth.session_token=tok-0001.sig");
     }
-    let request = request.body(Body::from(sent["body"].to_string())).unwrap();
-    let service = ServiceBuilder::new().layer(layer).service(inner);
-    let response = service.oneshot(request).await.unwrap();
-    let status = response.status().as_u16();
-    to_bytes(Body::new(response.into_body()), usize::MAX)
-        .await
-        .unwrap();
+    request.body(Body::from(sent["body"].to_string())).unwrap()
+}
 
+/// The events that are to be delivered; a mirror takes each.
+async fn delivered(store: &MemoryStore) -> Vec<AuthEvent> {
     let many = NonZeroU16::new(100).unwrap();
     let due = LeaseRequest {
         max: many,
         per_endpoint: many,
         max_attempts: AttemptNumber::FIRST,
         now: SystemClock.now(),
-        until: now.saturating_add(Duration::from_secs(60)),
+        until: SystemClock.now().saturating_add(Duration::from_secs(60)),
     };
     let mirror = Mirror::new(MemoryMirror::new());
     let mut events = Vec::new();
@@ -105,7 +116,7 @@ async fn run(fault: &Value) -> (u16, Vec<AuthEvent>) {
         mirror.apply(&event).await.unwrap();
         events.push(event);
     }
-    (status, events)
+    events
 }
 
 fn names(events: &[AuthEvent]) -> Vec<&str> {

@@ -121,7 +121,6 @@ FROM tas_endpoints GROUP BY filter, disabled_at IS NULL";
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use sqlx::Connection as _;
     use tempfile::TempDir;
 
     use super::*;
@@ -221,25 +220,23 @@ mod tests {
         endpoint(&store, "one").await;
         assert_eq!(emit(&store, 1).await, (1, 0));
         for number in 2..5 {
-            let mut write = store.write().await.unwrap();
-            let undone = write.conn();
-            let change = "SAVEPOINT undone; UPDATE tas_endpoints SET filter = 'session.*'";
+            let writer = &store.inner.writer;
+            let mut undone = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            let change = "UPDATE tas_endpoints SET filter = 'session.*'";
             sqlx::raw_sql(change).execute(&mut *undone).await.unwrap();
             let inserted = undone.enqueue(vec![event(number + 10)], at(0), &SystemEntropy);
             let inserted = inserted.await.unwrap();
             assert!(matches!(inserted[0], Inserted::New { deliveries: 0, .. }));
             let events = [event(number + 20)];
             let shared = enqueue::enqueue(
-                undone,
+                &mut undone,
                 Some(&store.inner.fan_out),
                 &events,
                 at(0),
                 &SystemEntropy,
             );
             shared.await.unwrap();
-            let undo = "ROLLBACK TO undone";
-            sqlx::raw_sql(undo).execute(&mut *undone).await.unwrap();
-            write.commit().await.unwrap();
+            undone.rollback().await.unwrap();
             assert_eq!(emit(&store, number).await, (1, 0));
             // The next change is not taken for the one that was undone.
             let change = "UPDATE tas_endpoints SET filter = iif(filter = '*', 'user.*', '*')";
