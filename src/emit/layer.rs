@@ -17,9 +17,10 @@ use crate::delivery::Emitter;
 /// # Example
 ///
 /// ```
-/// # use tower_auth_sync::{delivery::Emitter, emit::{BetterAuthRoutes, SyncEmitterLayer}};
-/// # fn example(emitter: Emitter) -> impl Clone {
-/// SyncEmitterLayer::new(emitter, BetterAuthRoutes::default())
+/// # use tower_auth_sync::{delivery::Emitter, emit::{BetterAuthRoutes, GetSession, SyncEmitterLayer}};
+/// # fn example(emitter: Emitter, auth: axum::Router) -> impl Clone {
+/// let sessions = GetSession::new(auth, "/api/auth/get-session".parse().expect("a path"));
+/// SyncEmitterLayer::new(emitter, BetterAuthRoutes::new(sessions))
 /// # }
 /// ```
 #[must_use = "a layer does nothing until it wraps a service"]
@@ -102,11 +103,10 @@ impl SyncEmitterLayer {
     }
 
     /// Sets how many bytes of a captured request's body, and of its answer's, are held in memory
-    /// and shown to the rules. Default: 256 KiB.
+    /// and shown to the rules. Default: 4 MiB.
     ///
     /// A longer request is refused with 413 where its rule goes by the body, and handed on as a
-    /// stream elsewhere. A longer answer is handed on as a stream; its rule does not see it, and an
-    /// error is logged.
+    /// stream elsewhere. The events of a longer response are lost, unless the session tells them.
     pub fn with_body_cap(mut self, bytes: usize) -> Self {
         self.change().body_cap = bytes;
         self
@@ -114,8 +114,7 @@ impl SyncEmitterLayer {
 
     /// Sets how long the body of a captured answer may take, from its head to its end. Default: 60 s.
     ///
-    /// After that what was read and the rest are handed on as they are; the rule does not see the
-    /// answer, and an error is logged. How long the inner service takes to begin an answer is its
+    /// After that the events are lost, unless the session tells them. How long the inner service takes to begin an answer is its
     /// own business: give a proxy's client a timeout.
     pub fn with_answer_deadline(mut self, deadline: Duration) -> Self {
         self.change().answer_deadline = deadline;

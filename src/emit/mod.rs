@@ -9,23 +9,29 @@
 //! A request that the rules want captured goes this way, in a task of its own:
 //!
 //! 1. The store is pinged. If it is down, or does not answer within 5 s, the caller gets 503
-//!    `store-unavailable` with `Retry-After`, and nothing has happened. So it is if a session is
-//!    needed and the lookup fails.
+//!    `store-unavailable` with `Retry-After`, and nothing has happened.
 //! 2. The request's body is read, up to the [cap](SyncEmitterLayer::with_body_cap) and within 10 s
 //!    (408 `body-timeout`). Where the rule goes by it, one that is longer (413 `body-too-large`) or
 //!    content-encoded (415 `encoding-unsupported`) is refused: a caller must not choose to hide an
-//!    event. Where it does not, such a body goes on as a stream.
+//!    event. Where it does not, such a body goes on as a stream. `Accept-Encoding` is taken off where
+//!    the response is to be read. Then the session, and what else the rule asks for, is looked up;
+//!    if that fails the caller gets 503 `session-unknown`, and nothing has happened.
 //! 3. The inner service is called with the very same bytes. If it fails, its error is handed on.
-//! 4. If the answer carries [`Emit`], those are the events. Otherwise, if its status is a captured
-//!    one, its body is read like the request's, within
-//!    [60 s](SyncEmitterLayer::with_answer_deadline), and the rule says what happened.
-//! 5. Fields that are named like secrets, or hold a secret value of this exchange, are removed.
+//! 4. If the response carries [`Emit`], those are the events. Otherwise, if it is a captured one, its
+//!    body is read like the request's, within [60 s](SyncEmitterLayer::with_answer_deadline), the
+//!    session is looked up again, and the rule says what happened. Where neither can be had, the
+//!    events are lost (step 6).
+//! 5. Fields that are named like secrets, or hold a secret value of this exchange, are removed. So are
+//!    fields of a wrong type and texts of more than 8 KiB: the payload's `omitted` names them.
 //! 6. The events are stored in one transaction. A store that fails, or does not answer within 5 s,
 //!    is tried up to five times in some seconds, always with the same message ids. If it does not
 //!    come back, the events are lost and logged as an error by their names; the caller gets 503
 //!    `events-lost` without `Retry-After`, since the call was made, or the answer all the same, as
 //!    [`UnstoredAnswer`] says.
 //! 7. The answer is released: same status, headers, bytes and trailers.
+//!
+//! On a path that no rule of [`BetterAuthRoutes`] names the call is made in a task too; nothing is
+//! pinged, looked up or read, unless the response changes the session cookie.
 //!
 //! Every other request passes untouched, and its bodies un-buffered. If its answer carries [`Emit`],
 //! a task stores the events before the answer is released. Behind a layer made
@@ -52,8 +58,7 @@
 //!
 //! # Deployment caveats
 //!
-//! * A layer that compresses answers belongs outside this one. A proxy should not pass
-//!   `Accept-Encoding` on to an upstream that compresses: a compressed answer is not seen.
+//! * A layer that compresses responses belongs outside this one.
 //! * A runtime that shuts down ends the tasks of callers that hung up. A graceful shutdown waits for
 //!   all others.
 //! * A proxied auth server should be reached through no other way: calls that do not pass the layer

@@ -1,7 +1,8 @@
 //! Better Auth's routes.
 //!
-//! Which answers mean which events was taken from recorded exchanges with Better Auth 1.7.25; they
-//! are in this crate's `tests/data/better-auth`, and a test runs each through the layer.
+//! Which changes mean which events was taken from recorded exchanges with Better Auth 1.7.25 and its
+//! plugins; they are in this crate's `tests/data/better-auth`, and a test runs each through the
+//! layer. `tests/interop/run.sh emitter` runs every way of a live server.
 
 mod routes;
 mod rule;
@@ -20,38 +21,62 @@ use super::rules::{Capture, RouteRules};
 use super::sessions::{SessionLookup, Sessions};
 use crate::event::AuthEvent;
 
-/// The routes of Better Auth and what their answers mean.
+/// The routes of Better Auth and what happens there.
 ///
-/// | path below the base path, answered 200 | events |
+/// # What happens to the caller
+///
+/// The caller's session and user are looked up before the call and after it, and the difference
+/// makes the events:
+///
+/// | difference | events |
 /// |---|---|
-/// | `/sign-up/email`, `/sign-in/anonymous` | `user.created`, `session.created` |
-/// | `/sign-in/email`, `/sign-in/username`, `/sign-in/email-otp`, `/sign-in/phone-number`, `/sign-in/social` (with an id token), `/magic-link/verify` | `session.created` |
-/// | `/two-factor/verify-totp`, `/two-factor/verify-otp`, `/two-factor/verify-backup-code` | `session.created`, or `two_factor.enabled` where the user had none |
-/// | `/organization/create`, `/organization/update`, `/organization/delete` | `organization.created`, `organization.updated`, `organization.deleted` |
-/// | `/organization/invite-member`, `/organization/cancel-invitation` | `invitation.created`, `invitation.revoked` |
-/// | `/organization/accept-invitation` | `invitation.accepted`, `member.added` |
-/// | `/organization/update-member-role`, `/organization/remove-member`, `/organization/leave` | `member.role_updated`, `member.removed`, `member.removed` |
-/// | `/admin/create-user`, `/admin/ban-user`, `/admin/unban-user`, `/admin/remove-user` | `user.created`, `user.banned`, `user.unbanned`, `user.deleted` |
-/// | `/admin/set-role`, `/admin/update-user` | `user.updated` |
-/// | `/admin/impersonate-user`, `/admin/revoke-user-session` | `session.created`, `session.revoked` |
-/// | `/api-key/create`, `/api-key/delete` | `api_key.created`, `api_key.revoked` |
-/// | *with* [`with_sessions`](super::SyncEmitterLayer::with_sessions): `/update-user`, `/delete-user`, `/delete-user/callback` | `user.updated`, `user.deleted`, `user.deleted` |
-/// | *with sessions*: `/sign-out`, `/revoke-session`, `/admin/stop-impersonating` | `session.revoked` |
-/// | *with sessions*: `/two-factor/disable`, `/verify-email` (also 302) | `two_factor.disabled`, `email.verified` |
+/// | a session, and none or another afterwards | `session.revoked` of the one, `session.created` of the other |
+/// | fields of the user | `user.updated` with the whole user; with `emailVerified` also `email.verified` |
+/// | `twoFactorEnabled` | `two_factor.enabled`, `two_factor.disabled` |
+/// | the user's `createdAt` (or `updatedAt`) lies within the call, by the server's clock | `user.created` (or `user.updated`) |
+/// | no session after a deletion; another user after an anonymous one | `user.deleted`, which stands for the sessions too |
 ///
-/// An answer that does not have the expected shape makes no event: a sign-in that asks for the
-/// second factor is a 200 without a session. `email.verified`, `two_factor.enabled` and
-/// `two_factor.disabled` tell the user's `id` and the field that changed, nothing else: the answer
-/// does not show the user after the change, and what was known before it may be old.
+/// `updatedAt` alone is no difference. A session that another one replaced in the browser but that
+/// the server still has, as after a second sign-in, has not ended.
+///
+/// | path below the base path | look-ups: session before + after, other reads |
+/// |---|---|
+/// | `/sign-up/…`, `/sign-in/…`, `/callback/…`, `/magic-link/verify`, `/verify-email`, `/two-factor/verify-…` and the other ways to sign in | 1 + 1, and `list-sessions` if the session was replaced |
+/// | `/update-user`, `/change-email`, `/two-factor/enable`, `/two-factor/disable`, `/delete-user`, `/delete-user/callback`, `/…/reset-password` | 1 + 1 |
+/// | `/revoke-session`, `/revoke-sessions`, `/revoke-other-sessions`, `/change-password` | 1 + 1, and `list-sessions` before: one `session.revoked` each |
+/// | `/sign-out`, `/multi-session/revoke` | 1 + 1, and the sessions of the device, if it has several |
+/// | any path that no rule names, if the response sets or clears a cookie that ends in `session_token` | 0 + 1 (before is the cookie's handle), and `list-sessions` if the session was replaced |
+/// | any other path | none |
+///
+/// A caller without a cookie and a bearer token costs [`GetSession`](super::GetSession) no request.
+///
+/// # What happens to others
+///
+/// | path, answered 2xx | events | reads before |
+/// |---|---|---|
+/// | `/sign-up/email` without a session | none, see [`dangerous_sign_ups_without_session`](Self::dangerous_sign_ups_without_session) | |
+/// | `/organization/create`, `/organization/update`, `/organization/delete` | `organization.created` and `member.added`, `organization.updated`, `organization.deleted` | |
+/// | `/organization/invite-member`, `/organization/accept-invitation` | `invitation.created`; `invitation.accepted` and `member.added` | |
+/// | `/organization/cancel-invitation`, `/organization/reject-invitation` | `invitation.revoked` of a pending one | `organization/list-invitations` (cancel) |
+/// | `/organization/update-member-role`, `/organization/remove-member`, `/organization/leave` | `member.role_updated`, `member.removed`, `member.removed` | |
+/// | `/admin/create-user`, `/admin/remove-user`, `/admin/set-user-password` | `user.created`, `user.deleted`, `password.reset` | |
+/// | `/admin/update-user`, `/admin/set-role`, `/admin/ban-user`, `/admin/unban-user` | the difference: `user.updated`, `user.banned`, `user.unbanned` | `admin/get-user` |
+/// | `/admin/revoke-user-session` | `session.revoked` | the session of the token, at most 2 look-ups |
+/// | `/api-key/create`, `/api-key/delete` | `api_key.created`, `api_key.revoked` | |
+///
+/// A response that cannot be read (compressed, longer than the cap, no JSON) is withheld as
+/// `events-lost`, unless the caller's session tells what happened.
 ///
 /// # What these rules cannot see
 ///
-/// `/reset-password` names no user, and `/revoke-sessions`, `/revoke-other-sessions` and
-/// `/admin/revoke-user-sessions` no session; a sign-in that ends in a redirect (OAuth, a magic link
-/// with `callbackURL`) has no body. A verification link opened in a browser that is not signed in
-/// answers alike the first and every later time. A first sign-in by magic link or one-time code also
-/// makes the user, and a new organization its first member: both go unmentioned. Where you own the server, declare these with
-/// [`Emit`](super::Emit) or [`Emitter`](crate::delivery::Emitter).
+/// `/reset-password` by somebody who is signed out names no user; `/verify-email` by link names only
+/// an address, so that a user who is signed out, or another one, goes untold unless the link signs
+/// in. `/admin/revoke-user-sessions` names no session, nor does a sign-in by link or code that ends
+/// the sessions of an unproven user. SCIM's ids are not the users'. A session older than Better
+/// Auth's `freshAge` (1 day by default) may end others in bulk and not list them: only its own end is
+/// told, and a warning is logged. A session cookie that was given another name than
+/// `…session_token` is not seen. Where you own the server, declare these with [`Emit`](super::Emit) or
+/// [`Emitter`](crate::delivery::Emitter).
 ///
 /// # Paths
 ///

@@ -521,11 +521,11 @@ fn what_a_response_does_to_the_cookie_is_read_as_a_browser_reads_it() {
         (&[], None),
     ] {
         let request = headers(
-            header::COOKIE,
+            &header::COOKIE,
             &["a=1; better-auth.session_token=old.sig", "b=2"],
         );
         assert_eq!(token(&request).as_deref(), Some("old"));
-        let response = headers(header::SET_COOKIE, set);
+        let response = headers(&header::SET_COOKIE, set);
         assert_eq!(change(&request, &response), expected, "{set:?}");
     }
 }
@@ -548,7 +548,7 @@ fn the_next_request_carries_the_cookies_that_the_response_set() {
     );
     let request = request.request_headers();
     let set = headers(
-        header::SET_COOKIE,
+        &header::SET_COOKIE,
         &["better-auth.session_token=new.sig; Path=/", "c=3"],
     );
     let after = credentials_after(request, &set);
@@ -560,12 +560,12 @@ fn the_next_request_carries_the_cookies_that_the_response_set() {
         !after.contains_key(header::AUTHORIZATION),
         "the cookie is newer"
     );
-    let kept = credentials_after(request, &headers(header::SET_COOKIE, &["a=; Max-Age=0"]));
+    let kept = credentials_after(request, &headers(&header::SET_COOKIE, &["a=; Max-Age=0"]));
     assert_eq!(kept[header::COOKIE], "better-auth.session_token=old.sig");
     assert!(kept.contains_key(header::AUTHORIZATION));
 }
 
-fn headers(name: header::HeaderName, values: &[&str]) -> HeaderMap {
+fn headers(name: &header::HeaderName, values: &[&str]) -> HeaderMap {
     let values = values.iter().map(|it| HeaderValue::from_str(it).unwrap());
     values.map(|value| (name.clone(), value)).collect()
 }
