@@ -32,7 +32,7 @@ pub mod signature;
 #[cfg(any(feature = "verify", feature = "emit", feature = "jwt"))]
 pub mod body;
 #[cfg(any(feature = "jwt", feature = "delivery"))]
-mod pem;
+pub mod pem;
 #[cfg(any(feature = "verify", feature = "emit", feature = "mirror"))]
 mod store_error;
 #[cfg(any(feature = "emit", feature = "inbox"))]

@@ -39,6 +39,5 @@ pub use self::signing::{SigningKey, SigningKeyError};
 pub use self::source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
 pub use self::verifier::{TokenType, TokenVerifier, TokenVerifierBuilder, VerifiedToken};
 pub use self::verifying::VerifyingKey;
-pub use crate::pem::{PemError, PemKind};
 
 pub(crate) use self::verifier::{PendingVerdict, Verdict};

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock::{UnixMillis, UnixTime};
+use crate::pem::{PemError, PemKind};
 use crate::testing::{ManualClock, SeededEntropy};
 
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);

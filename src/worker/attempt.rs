@@ -18,7 +18,7 @@ use super::schedule::Schedule;
 use crate::client::{Answer, CallError, HttpClient};
 use crate::clock::UnixMillis;
 use crate::delivery::{AttemptReport, DeliveryStore, FailureReason, Lease, Outcome, Settlement};
-use crate::retry::AttemptNumber;
+use crate::retry::{AttemptNumber, lengthen};
 use crate::signature::ConfigError;
 
 /// Makes attempts.
@@ -92,7 +92,11 @@ impl<S: DeliveryStore> Courier<S> {
         };
         let due_at = self.schedule.after(attempt, wait.delivery);
         let outcome = due_at.map_or(Outcome::Exhausted, |at| Outcome::Retry { at });
-        let not_before = wait.endpoint.map(|rest| self.schedule.rested(rest));
+        let rested = |rest| {
+            let rest = lengthen(rest, self.schedule.jitter());
+            self.schedule.now().saturating_add(rest)
+        };
+        let not_before = wait.endpoint.map(rested);
         (outcome, not_before)
     }
 

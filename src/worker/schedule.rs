@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock, UnixMillis};
 use crate::entropy::{Entropy, SystemEntropy, random};
-use crate::retry::{AttemptNumber, RetryPolicy, lengthen};
+use crate::retry::{AttemptNumber, RetryPolicy};
 
 /// A retry policy with the time and the chance that it needs.
 #[derive(Clone, Debug)]
@@ -42,10 +42,5 @@ impl Schedule {
     ) -> Option<UnixMillis> {
         let (next, now) = (failed.next(), self.now());
         self.retry.due_at(next, now, self.jitter(), asked)
-    }
-
-    /// Returns when an endpoint that asked for `rest` is called again.
-    pub(super) fn rested(&self, rest: Duration) -> UnixMillis {
-        self.now().saturating_add(lengthen(rest, self.jitter()))
     }
 }

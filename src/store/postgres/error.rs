@@ -30,12 +30,7 @@ pub(super) fn connect_error(cause: sqlx::Error) -> StoreError {
     }
 }
 
-/// Returns whether a statement undid itself because another one came between.
-pub(super) fn is_torn(cause: &sqlx::Error) -> bool {
-    code(cause).as_deref() == Some(DIVISION_BY_ZERO)
-}
-
-fn code(cause: &sqlx::Error) -> Option<String> {
+pub(super) fn code(cause: &sqlx::Error) -> Option<String> {
     Some(cause.as_database_error()?.code()?.into_owned())
 }
 
@@ -50,4 +45,3 @@ const AUTHORIZATION: &str = "28";
 const DATABASE: &str = "3D";
 const SCHEMA: &str = "3F";
 const SYNTAX_OR_NAME: &str = "42";
-const DIVISION_BY_ZERO: &str = "22012";

@@ -14,7 +14,7 @@ use sqlx::{Postgres, query::Query};
 
 use super::PostgresStore;
 use super::dedupe::TRIES;
-use super::error::{is_torn, store_error};
+use super::error::{code, store_error};
 use crate::clock::UnixMillis;
 use crate::dedupe::Ticket;
 use crate::id::InboxId;
@@ -401,3 +401,11 @@ const REQUEUE: &str = "
 UPDATE tas_inbox SET state = 'pending', due_at = $3, ended_at = NULL, attempt = 0
 WHERE source = $1 AND id = $2 AND state = 'failed'
     AND EXISTS (SELECT FROM tas_inbox_names WHERE kind = 0 AND message = seq)";
+
+/// Returns whether a statement undid itself because another one came between.
+fn is_torn(cause: &sqlx::Error) -> bool {
+    code(cause).as_deref() == Some(DIVISION_BY_ZERO)
+}
+
+// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+const DIVISION_BY_ZERO: &str = "22012";
