@@ -10,15 +10,21 @@ use bytes::Bytes;
 use http::header::{COOKIE, InvalidHeaderValue};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// One request and the answer that the real server gave.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Exchange {
     /// The events that the exchange means.
     pub(crate) events: Vec<String>,
+    /// Those that it may mean besides.
+    #[serde(default)]
+    pub(crate) also: Vec<String>,
     pub(crate) request: Recorded,
     pub(crate) response: Answered,
+    /// Who was signed in, as `get-session` answered.
+    session_before: Value,
+    session_after: Value,
 }
 
 #[derive(Clone, Deserialize)]
@@ -74,6 +80,12 @@ impl Exchange {
         body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()))
     }
 
+    /// The cookie that the request came with.
+    pub(crate) fn cookie(&self) -> Result<HeaderValue, InvalidHeaderValue> {
+        let token = token(&self.session_before).unwrap_or_default();
+        HeaderValue::try_from(format!("{SESSION_COOKIE}={token}.signature"))
+    }
+
     pub(crate) fn answer_body(&self) -> Bytes {
         let body = self.response.body.as_ref();
         body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()))
@@ -86,29 +98,28 @@ impl Exchange {
             // The recording's framing is not ours.
             if name != "transfer-encoding" && name != "content-length" {
                 let name = HeaderName::from_bytes(name.as_bytes())?;
+                let token = token(&self.session_after).unwrap_or_default();
+                let value = value.replace(REDACTED, &format!("{token}.signature"));
                 response
                     .headers_mut()
-                    .append(name, HeaderValue::from_str(value)?);
+                    .append(name, HeaderValue::try_from(value)?);
             }
         }
         Ok(response)
     }
 }
 
-/// The cookie that the sign-up set; recordings hold the token in the body only.
-pub(crate) fn session_cookie(day: &[Exchange]) -> Result<HeaderValue, InvalidHeaderValue> {
-    let sign_up = day
-        .iter()
-        .find_map(|exchange| exchange.response.body.as_ref());
-    let token = sign_up
-        .and_then(|body| body["token"].as_str())
-        .unwrap_or_default();
-    HeaderValue::try_from(format!("{SESSION_COOKIE}={token}.signature"))
+const SESSION_COOKIE: &str = "better-auth.session_token";
+/// What stands in a recording for a cookie's value.
+const REDACTED: &str = "REDACTED";
+
+/// The token of a session as `get-session` shows it.
+fn token(session: &Value) -> Option<&str> {
+    session["session"]["token"].as_str()
 }
 
-const SESSION_COOKIE: &str = "better-auth.session_token";
-
-/// The auth service: answers what was recorded for the same method, path and body.
+/// The auth service: answers what was recorded for the same method, path and body, and who is signed
+/// in as the real server did.
 pub(crate) fn auth_service(day: &[Exchange]) -> Router {
     let mut service = Service::default();
     for exchange in day {
@@ -117,6 +128,7 @@ pub(crate) fn auth_service(day: &[Exchange]) -> Router {
             exchange.request.path.clone(),
             exchange.body(),
         );
+        service.met(&exchange.session_before);
         service
             .answers
             .entry(key)
@@ -124,9 +136,12 @@ pub(crate) fn auth_service(day: &[Exchange]) -> Router {
             .push_back(exchange.clone());
     }
     let service = Arc::new(Mutex::new(service));
-    Router::new().fallback(move |method, uri, headers, body| async move {
+    Router::new().fallback(move |method, uri: Uri, headers, body| async move {
         let mut service = service.lock().unwrap_or_else(PoisonError::into_inner);
-        let exchange = service.answer(method, &uri, &headers, body);
+        if uri.path() == "/api/auth/get-session" && uri.query().is_some() {
+            return axum::Json(service.signed_in(&headers)).into_response();
+        }
+        let exchange = service.answer(method, &uri, body);
         let answer = exchange.and_then(|exchange| exchange.answer().ok());
         answer.unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
     })
@@ -136,41 +151,44 @@ pub(crate) fn auth_service(day: &[Exchange]) -> Router {
 struct Service {
     /// Answers to the same request, in the order in which they were recorded; the last one stays.
     answers: HashMap<(Method, String, Bytes), VecDeque<Exchange>>,
-    /// What `update-user` changed since the session was recorded.
-    updated: Map<String, Value>,
+    /// Who is signed in, by the session's token.
+    sessions: HashMap<String, Value>,
 }
 
 impl Service {
-    fn answer(
-        &mut self,
-        method: Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Option<Exchange> {
-        let update = serde_json::from_slice(&body).unwrap_or_default();
+    /// Takes over a session that was opened before the day began.
+    fn met(&mut self, session: &Value) {
+        if let Some(token) = token(session) {
+            let session = session.clone();
+            self.sessions.entry(token.to_owned()).or_insert(session);
+        }
+    }
+
+    fn signed_in(&self, headers: &HeaderMap) -> Value {
+        let cookie = headers.get(COOKIE).and_then(|it| it.to_str().ok());
+        let session = cookie
+            .and_then(|it| it.strip_prefix(SESSION_COOKIE)?.strip_prefix('='))
+            .and_then(|it| self.sessions.get(it.split('.').next()?));
+        session.cloned().unwrap_or_default()
+    }
+
+    fn answer(&mut self, method: Method, uri: &Uri, body: Bytes) -> Option<Exchange> {
         let queue = self
             .answers
             .get_mut(&(method, uri.path().to_owned(), body))?;
-        let mut exchange = if queue.len() > 1 {
+        let exchange = if queue.len() > 1 {
             queue.pop_front()?
         } else {
             queue.front()?.clone()
         };
-        match uri.path() {
-            "/api/auth/update-user" => self.updated = update,
-            "/api/auth/get-session" if headers.contains_key(COOKIE) => self.patch(&mut exchange),
-            // Nobody is signed in without the cookie.
-            "/api/auth/get-session" => exchange.response.body = Some(Value::Null),
-            _ => {}
+        let after = token(&exchange.session_after);
+        if let Some(ended) = token(&exchange.session_before).filter(|it| Some(*it) != after) {
+            self.sessions.remove(ended);
+        }
+        if let Some(token) = after {
+            let session = exchange.session_after.clone();
+            self.sessions.insert(token.to_owned(), session);
         }
         Some(exchange)
-    }
-
-    fn patch(&self, session: &mut Exchange) {
-        let body = session.response.body.as_mut();
-        if let Some(Value::Object(user)) = body.and_then(|body| body.get_mut("user")) {
-            user.extend(self.updated.clone());
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use axum::Router;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::{HeaderMap, Method, Uri};
 use sqlx::SqlitePool;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -37,7 +37,6 @@ pub(crate) struct Stage {
     pub(crate) receiver_url: String,
     pub(crate) store: AnyStore,
     /// Of the session that the sign-up made.
-    pub(crate) cookie: HeaderValue,
     pub(crate) receiver: Receiver,
     pub(crate) signer: Signer,
     pub(crate) signing_key_pem: Zeroizing<String>,
@@ -69,7 +68,6 @@ impl Stage {
 
         // The auth service behind the layer, and beside it the issuer's keys.
         let day = recorded::day()?;
-        let cookie = recorded::session_cookie(&day)?;
         let signing_key = SigningKey::generate(Algorithm::Es256)?;
         let signing_key_pem = signing_key.to_pem()?;
         let issuer = JwtIssuer::builder(&auth_url, AUDIENCE)
@@ -87,7 +85,6 @@ impl Stage {
             auth_url,
             receiver_url,
             store,
-            cookie,
             receiver,
             signer: Signer::new(Scheme::banata(), [secret])?,
             signing_key_pem,
