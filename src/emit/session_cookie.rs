@@ -2,11 +2,11 @@
 //! `__Secure-` before it or another prefix.
 
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
 use super::redact::decode;
 
-const SESSION_COOKIE: &str = "session_token";
+const SESSION_COOKIE: &[u8] = b"session_token";
 
 /// How a response changes the session that its caller has.
 #[derive(Debug, Eq, PartialEq)]
@@ -41,12 +41,13 @@ pub(super) fn change(request: &HeaderMap, response: &HeaderMap) -> Option<Change
 /// Returns whether the caller has sessions besides the one of the cookie, as Better Auth's plugin for
 /// several sessions keeps them.
 pub(super) fn has_several(request: &HeaderMap) -> bool {
-    cookies(request).any(|(name, _)| name.contains("session_token_multi-"))
+    let is_of_several = |part: &[u8]| part == b"session_token_multi-";
+    cookies(request).any(|(name, _)| name.windows(20).any(is_of_several))
 }
 
 /// Returns the token that Better Auth's plugin for bearer tokens gives.
 pub(super) fn bearer_given(response: &HeaderMap) -> Option<String> {
-    unsigned(response.get("set-auth-token")?.to_str().ok()?)
+    unsigned(response.get("set-auth-token")?.as_bytes())
 }
 
 /// Returns the credentials that the caller has after the response.
@@ -56,17 +57,20 @@ pub(super) fn credentials_after(request: &HeaderMap, response: &HeaderMap) -> He
     if !sets_session && let Some(authorization) = request.get(AUTHORIZATION) {
         after.insert(AUTHORIZATION, authorization.clone());
     }
-    let mut jar: Vec<(&str, &str)> = cookies(request).collect();
+    let mut jar: Vec<(&[u8], &[u8])> = cookies(request).collect();
     for (name, value) in set_cookies(response) {
         jar.retain(|(known, _)| *known != name);
         jar.extend(value.map(|value| (name, value)));
     }
     let jar: Vec<_> = jar
         .iter()
-        .map(|(name, value)| format!("{name}={value}"))
+        .map(|(name, value)| [*name, *value].join(&b'='))
         .collect();
     // What came in headers fits into one.
-    if let (false, Ok(cookies)) = (jar.is_empty(), HeaderValue::try_from(jar.join("; "))) {
+    if let (false, Ok(cookies)) = (
+        jar.is_empty(),
+        HeaderValue::from_bytes(&jar.join(&b"; "[..])),
+    ) {
         after.insert(COOKIE, cookies);
     }
     after
@@ -81,13 +85,13 @@ pub(super) fn bearing(token: &str) -> HeaderMap {
     )
 }
 
-fn is_session(name: &str) -> bool {
+fn is_session(name: &[u8]) -> bool {
     name.ends_with(SESSION_COOKIE)
 }
 
 /// The token of a signed cookie: what stands before the last full stop.
-fn unsigned(cookie: &str) -> Option<String> {
-    let decoded = decode(cookie.trim_matches('"'));
+fn unsigned(cookie: &[u8]) -> Option<String> {
+    let decoded = decode(String::from_utf8_lossy(cookie).trim_matches('"'));
     let token = decoded
         .rsplit_once('.')
         .map_or(&*decoded, |(token, _)| token);
@@ -95,42 +99,43 @@ fn unsigned(cookie: &str) -> Option<String> {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<String> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let (scheme, token) = split_once(headers.get(AUTHORIZATION)?.as_bytes(), b' ')?;
     scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| unsigned(token.trim()))?
+        .eq_ignore_ascii_case(b"bearer")
+        .then(|| unsigned(token.trim_ascii()))?
 }
 
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    texts(headers, &COOKIE)
-        .flat_map(|cookies| cookies.split(';'))
-        .filter_map(|cookie| cookie.trim().split_once('='))
+/// The cookies of a request. A caller may send any bytes: they are no texts.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let headers = headers.get_all(COOKIE).iter();
+    headers
+        .flat_map(|cookies| cookies.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|cookie| split_once(cookie.trim_ascii(), b'='))
 }
 
 /// The cookies that a response sets, `None` for one that it clears.
-fn set_cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, Option<&str>)> {
-    texts(headers, &SET_COOKIE).filter_map(|cookie| {
-        let (pair, attributes) = cookie.split_once(';').unwrap_or((cookie, ""));
-        let (name, value) = pair.trim().split_once('=')?;
-        let lives = !value.is_empty() && !attributes.split(';').any(ends_it);
+fn set_cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+    headers.get_all(SET_COOKIE).iter().filter_map(|cookie| {
+        let mut parts = cookie.as_bytes().split(|byte| *byte == b';');
+        let (name, value) = split_once(parts.next()?.trim_ascii(), b'=')?;
+        let lives = !value.is_empty() && !parts.any(ends_it);
         Some((name, lives.then_some(value)))
     })
 }
 
 /// Whether an attribute says that the cookie is over: no time to live, or an end in 1970.
-fn ends_it(attribute: &str) -> bool {
-    let (name, value) = attribute.split_once('=').unwrap_or((attribute, ""));
+fn ends_it(attribute: &[u8]) -> bool {
+    let attribute = String::from_utf8_lossy(attribute).to_ascii_lowercase();
+    let (name, value) = attribute.split_once('=').unwrap_or((&attribute, ""));
     let value = value.trim();
-    match name.trim().to_ascii_lowercase().as_str() {
+    match name.trim() {
         "max-age" => value == "0" || value.starts_with('-'),
         "expires" => value.contains(" 1970 ") || value.contains("-70 "),
         _ => false,
     }
 }
 
-fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
+fn split_once(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|byte| *byte == at)?;
+    Some((bytes.get(..at)?, bytes.get(at + 1..)?))
 }

@@ -560,6 +560,10 @@ fn the_next_request_carries_the_cookies_that_the_response_set() {
         !after.contains_key(header::AUTHORIZATION),
         "the cookie is newer"
     );
+    let odd = HeaderValue::from_bytes(b"x=\xff; better-auth.session_token=old.sig").unwrap();
+    let odd = HeaderMap::from_iter([(header::COOKIE, odd)]);
+    assert_eq!(token(&odd).as_deref(), Some("old"));
+    assert_eq!(credentials_after(&odd, &HeaderMap::new()), odd);
     let kept = credentials_after(request, &headers(&header::SET_COOKIE, &["a=; Max-Age=0"]));
     assert_eq!(kept[header::COOKIE], "better-auth.session_token=old.sig");
     assert!(kept.contains_key(header::AUTHORIZATION));
