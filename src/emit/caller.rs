@@ -49,16 +49,13 @@ async fn look(
     sent: &Value,
 ) -> Result<Before, BoxError> {
     let session = match how.session {
-        SessionUse::None => None,
-        SessionUse::CookieAndAfter => {
-            session_cookie::token(headers).map(|token| ActiveSession::of_token(&token))
-        }
+        SessionUse::None | SessionUse::CookieAndAfter => None,
         SessionUse::Before | SessionUse::BeforeAndAfter => sessions.session(headers).await?,
     };
     let listed = match how.listing {
         Listing::None | Listing::IfReplaced(_) => None,
         Listing::Before(path) => match path(headers, sent) {
-            Some(path) => sessions.read(headers, &path).await?,
+            Some(path) => listed_before(sessions, headers, &path).await,
             None => None,
         },
         Listing::SessionOf(key) => match sent.as_object().and_then(|sent| text(sent, key)) {
@@ -66,14 +63,28 @@ async fn look(
             None => None,
         },
     };
-    // Better Auth lists sessions only for one that is younger than its `freshAge`.
-    if let Some(refused) = listed
-        .as_ref()
-        .filter(|it| it.status() == StatusCode::FORBIDDEN)
-    {
-        tracing::warn!(status = %refused.status(), "what a call may end could not be listed before it");
+    let unlisted = listed.as_ref().map(Response::status);
+    if unlisted.is_some_and(|it| !matches!(it, StatusCode::OK | StatusCode::UNAUTHORIZED)) {
+        tracing::warn!(status = ?unlisted, "what a call may end could not be listed before it");
     }
     Ok(Before { session, listed })
+}
+
+/// A listing that fails refuses no call: whoever could make it fail could otherwise keep others from
+/// ending their sessions.
+async fn listed_before(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+    path: &str,
+) -> Option<Response<Value>> {
+    let listed = sessions.read(headers, path).await;
+    listed.unwrap_or_else(|cause| {
+        let error = &*cause as &dyn std::error::Error;
+        tracing::warn!(error, path, "a listing before a call failed");
+        let mut failed = Response::new(Value::Null);
+        *failed.status_mut() = StatusCode::BAD_GATEWAY;
+        Some(failed)
+    })
 }
 
 /// Looks up the session of a token, which shows it where the server takes bearer tokens: whether it
@@ -116,6 +127,11 @@ pub(super) async fn look_again(
     };
     if how.session < SessionUse::BeforeAndAfter {
         return Ok(());
+    }
+    let request = exchange.request_headers();
+    if how.session == SessionUse::CookieAndAfter {
+        let token = session_cookie::replaced_token(request, exchange.response_headers());
+        exchange.session = token.map(|token| ActiveSession::of_token(&token));
     }
     let request = exchange.request_headers();
     let after = sessions.session(&credentials_after(exchange)).await?;

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE};
-use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use super::elide::Elider;
 use super::layer::DEFAULT_BODY_CAP;
 use super::lenient;
 use super::sessions::{ActiveSession, SessionLookup, TIMEOUT};
-use crate::body::{BoxError, Limits, collect};
+use crate::body::{BoxError, CollectError, Limits, collect};
 
 /// Asks Better Auth's `get-session` through a service: the proxy's upstream, or the auth router
 /// itself.
@@ -24,7 +24,9 @@ use crate::body::{BoxError, Limits, collect};
 /// holds the whole user, and HTTP clients limit headers. `list-sessions` needs a session younger
 /// than `freshAge` (1 day by default): what older callers end in bulk is not told one by one.
 ///
-/// Sends the request's `Cookie` and `Authorization` headers, and nothing else of it. The query
+/// Sends the request's `Cookie`, `Authorization` and `X-Forwarded-For` headers, and nothing else of it.
+/// Better Auth's rate limit counts look-ups too: exempt `/get-session` and `/list-sessions` from it
+/// (`customRules`), or callers are refused as `session-unknown` when it is reached. The query
 /// `disableCookieCache=true&disableRefresh=true` is added, so that a look-up changes nothing and is
 /// never stale. A response may take 5 s and have 4 MiB, of each text in it at most its first
 /// 8 KiB counted: a user with a picture of megabytes in a field is still found.
@@ -89,7 +91,7 @@ where
             StatusCode::OK => {}
             status => return Err(GetSessionFailed(status).into()),
         }
-        let response: Value = lenient::read(&body)?;
+        let response: Value = lenient::read(&body?)?;
         match ActiveSession::from_json(&response) {
             None if !response.is_null() => Err(GetSessionFailed(StatusCode::OK).into()),
             session => Ok(session),
@@ -109,15 +111,23 @@ where
         if has_credentials(headers) {
             let (status, body) = get(self.service.clone(), request(uri, headers)).await?;
             *read.status_mut() = status;
-            match status {
-                StatusCode::OK => *read.body_mut() = lenient::read(&body)?,
-                status if status.is_client_error() => {}
-                status => return Err(GetSessionFailed(status).into()),
+            let refused = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
+            match (status, body) {
+                (StatusCode::OK, Ok(body)) => *read.body_mut() = lenient::read(&body)?,
+                (StatusCode::OK, Err(CollectError::TooLarge)) => {
+                    *read.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+                }
+                (_, _) if refused => {}
+                (StatusCode::OK, Err(cause)) => return Err(cause.into()),
+                (status, _) => return Err(GetSessionFailed(status).into()),
             }
         }
         Ok(Some(read))
     }
 }
+
+/// Better Auth counts requests by it; without one, those of all callers together.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 fn has_credentials(headers: &HeaderMap) -> bool {
     headers.contains_key(COOKIE) || headers.contains_key(AUTHORIZATION)
@@ -126,7 +136,7 @@ fn has_credentials(headers: &HeaderMap) -> bool {
 fn request(uri: Uri, headers: &HeaderMap) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::default());
     *request.uri_mut() = uri;
-    for name in [COOKIE, AUTHORIZATION] {
+    for name in [COOKIE, AUTHORIZATION, FORWARDED_FOR] {
         for value in headers.get_all(&name) {
             request.headers_mut().append(&name, value.clone());
         }
@@ -137,7 +147,7 @@ fn request(uri: Uri, headers: &HeaderMap) -> Request<Full<Bytes>> {
 async fn get<S, B>(
     service: S,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), BoxError>
+) -> Result<(StatusCode, Result<Bytes, CollectError>), BoxError>
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>>,
     S::Error: Into<BoxError>,
@@ -150,7 +160,7 @@ where
 async fn send<S, B>(
     mut service: S,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), BoxError>
+) -> Result<(StatusCode, Result<Bytes, CollectError>), BoxError>
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>>,
     S::Error: Into<BoxError>,
@@ -166,7 +176,7 @@ where
     let body = response
         .into_body()
         .map_frame(move |frame| frame.map_data(|data| elider.push(data)));
-    let body = collect(Vec::new(), body, LIMITS, |_piece| {}).await?;
+    let body = collect(Vec::new(), body, LIMITS, |_piece| {}).await;
     Ok((status, body))
 }
 

@@ -26,16 +26,32 @@ pub(super) fn token(request: &HeaderMap) -> Option<String> {
     }
 }
 
+/// Returns the token of the session that `response` replaces: of the cookie that it sets or clears,
+/// else of the bearer token.
+pub(super) fn replaced_token(request: &HeaderMap, response: &HeaderMap) -> Option<String> {
+    let (set, _) = session_set(response)?;
+    let cookie = cookies(request).find(|(name, _)| *name == set);
+    match cookie {
+        Some((_, value)) => unsigned(value),
+        None => bearer(request),
+    }
+}
+
 /// Returns what `response` changes. To set the session that the caller has already is no change.
 pub(super) fn change(request: &HeaderMap, response: &HeaderMap) -> Option<Change> {
-    let (_, set) = set_cookies(response)
-        .filter(|(name, _)| is_session(name))
-        .last()?;
+    let (_, set) = session_set(response)?;
     let Some(token) = set.and_then(unsigned) else {
         return Some(Change::Cleared);
     };
-    let known = [self::token(request), bearer(request)];
+    let known = [replaced_token(request, response), bearer(request)];
     (!known.contains(&Some(token.clone()))).then_some(Change::To(token))
+}
+
+/// The session cookie that a response sets or clears; the last one counts.
+fn session_set(response: &HeaderMap) -> Option<(&[u8], Option<&[u8]>)> {
+    set_cookies(response)
+        .filter(|(name, _)| is_session(name))
+        .last()
 }
 
 /// Returns whether the caller has sessions besides the one of the cookie, as Better Auth's plugin for

@@ -75,7 +75,7 @@ use crate::event::AuthEvent;
 /// the sessions of an unproven user. SCIM's ids are not the users'. A session older than Better
 /// Auth's `freshAge` (1 day by default) may end others in bulk and not list them: only its own end is
 /// told, and a warning is logged. A session cookie that was given another name than
-/// `…session_token` is not seen. Where you own the server, declare these with [`Emit`](super::Emit) or
+/// `…session_token` is not seen, nor who is signed in by an API key alone. Where you own the server, declare these with [`Emit`](super::Emit) or
 /// [`Emitter`](crate::delivery::Emitter).
 ///
 /// # Paths

@@ -145,7 +145,7 @@ impl State<'_> {
     /// Whether the caller has the session still, or the server has it although the browser forgot it.
     fn lives_on(&self, before: &ActiveSession) -> bool {
         // Its own credentials read the list, or would if the session were fresh.
-        let works = |status| [StatusCode::OK, StatusCode::FORBIDDEN].contains(&status);
+        let works = |status| ![StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND].contains(&status);
         let listed = self.facts.exchange.listed.as_ref();
         self.after
             .is_some_and(|after| after.handle() == before.handle())
@@ -182,7 +182,7 @@ impl State<'_> {
         let unlisted = exchange
             .listed
             .as_ref()
-            .filter(|it| it.status() == StatusCode::FORBIDDEN);
+            .filter(|it| ![StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&it.status()));
         let unlisted = unlisted
             .and(named)
             .map(|token| Map::from_iter([("token".into(), token.into())]));

@@ -1,5 +1,7 @@
 //! Which values of an exchange are secrets.
 
+use std::borrow::Cow;
+
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
@@ -119,6 +121,7 @@ impl Values {
 
     fn take_request_headers(&mut self, headers: &HeaderMap) {
         for (name, value) in texts(headers) {
+            let value = &*value;
             if *name == AUTHORIZATION {
                 let credentials = value.split_once(' ').map_or(value, |(_scheme, it)| it);
                 self.add_token(credentials.trim(), Origin::Caller);
@@ -134,6 +137,7 @@ impl Values {
 
     fn take_response_headers(&mut self, headers: &HeaderMap) {
         for (name, value) in texts(headers) {
+            let value = &*value;
             if *name == SET_COOKIE {
                 let cookie = value.split(';').next().unwrap_or_default();
                 self.take_cookie(cookie, Origin::Server);
@@ -171,10 +175,9 @@ impl Values {
     }
 }
 
-fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, &str)> {
-    headers
-        .iter()
-        .filter_map(|(name, value)| Some((name, value.to_str().ok()?)))
+fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, Cow<'_, str>)> {
+    let headers = headers.iter();
+    headers.map(|(name, value)| (name, String::from_utf8_lossy(value.as_bytes())))
 }
 
 /// Decodes `%41`; a `+` stays.

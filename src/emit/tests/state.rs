@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::support::{exchange, exchange_with, routes};
 use crate::clock::UnixMillis;
 use crate::emit::exchange::Exchange;
-use crate::emit::session_cookie::{Change, change, credentials_after, token};
+use crate::emit::session_cookie::{Change, change, credentials_after, replaced_token, token};
 use crate::emit::{ActiveSession, RouteRules as _};
 use crate::event::{AuthEvent, SessionHandle};
 
@@ -151,7 +151,7 @@ fn another_session_is_told_as_one_that_ended_and_one_that_was_opened() {
 fn a_session_that_the_server_still_has_did_not_end() {
     let (one, other) = (user("u1", &json!({})), user("u2", &json!({})));
     for (after, opened) in [(session("token-2", &other), 1), (None, 0)] {
-        for (status, ended) in [(200, 0), (403, 0), (401, 1), (404, 1)] {
+        for (status, ended) in [(200, 0), (403, 0), (413, 0), (401, 1), (404, 1)] {
             let seen = call("/sign-in/email", &json!({}));
             let mut seen = seen.with_sessions(session("token-1", &one), after.clone());
             seen.listed = listed(status, json!([]));
@@ -528,6 +528,27 @@ fn what_a_response_does_to_the_cookie_is_read_as_a_browser_reads_it() {
         let response = headers(&header::SET_COOKIE, set);
         assert_eq!(change(&request, &response), expected, "{set:?}");
     }
+}
+
+#[test]
+fn of_two_session_cookies_the_one_counts_that_the_response_names() {
+    let of_two_apps = headers(
+        &header::COOKIE,
+        &["app2.session_token=zzz.s; better-auth.session_token=old.s"],
+    );
+    let cleared = headers(
+        &header::SET_COOKIE,
+        &["better-auth.session_token=; Max-Age=0"],
+    );
+    assert_eq!(
+        replaced_token(&of_two_apps, &cleared).as_deref(),
+        Some("old")
+    );
+    let same = headers(
+        &header::SET_COOKIE,
+        &["better-auth.session_token=old.s; Path=/"],
+    );
+    assert_eq!(change(&of_two_apps, &same), None);
 }
 
 #[test]
