@@ -65,7 +65,7 @@ pub use self::filter::{EventFilter, InvalidFilter};
 pub(crate) use self::fit::MAX_TEXT;
 #[cfg(feature = "mirror")]
 pub(crate) use self::fit::forget_omitted;
-#[cfg(test)]
+#[cfg(all(test, any(feature = "emit", feature = "mirror")))]
 pub(crate) use self::fit::tests::events as any_events;
 #[cfg(feature = "emit")]
 pub(crate) use self::json::parse as parse_strictly;
