@@ -19,15 +19,16 @@ pub(super) struct Before {
     listed: Option<Response<Value>>,
 }
 
-/// Finds out who is signed in before anything happens, and what else the rule asks for.
+/// Finds out who is signed in before anything happens, and what else the rule asks for. `None` where
+/// that failed and the call is to be made without its events.
 pub(super) async fn before(
     settings: &Settings,
     how: &Capture,
     headers: &HeaderMap,
     sent: &Value,
-) -> Result<Before, Unready> {
+) -> Result<Option<Before>, Unready> {
     let Some(sessions) = settings.rules.sessions() else {
-        return Ok(Before::default());
+        return Ok(Some(Before::default()));
     };
     let looked = look(sessions, how, headers, sent).await;
     match looked {
@@ -36,9 +37,9 @@ pub(super) async fn before(
                 error = &*cause as &dyn std::error::Error,
                 "the session could not be looked up: a call is made without its events"
             );
-            Ok(Before::default())
+            Ok(None)
         }
-        looked => looked.map_err(Unready::Session),
+        looked => looked.map(Some).map_err(Unready::Session),
     }
 }
 

@@ -127,9 +127,12 @@ async fn conclude(
     settings: &Settings,
     how: &Capture,
     mut exchange: Exchange,
-    before: Before,
+    before: Option<Before>,
     unseen: Option<Unseen>,
 ) -> Result<(), EventsLost> {
+    let Some(before) = before else {
+        return Ok(());
+    };
     caller::look_again(settings, how, &mut exchange, before)
         .await
         .map_err(EventsLost::Session)?;

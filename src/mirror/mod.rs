@@ -68,8 +68,8 @@
 //!
 //! A field that an event names in `omitted` was left out by the sender: what was known of it stays.
 //!
-//! The order of arrival counts in one case only, in which a sender contradicts itself: it names two
-//! users of one session.
+//! The order of arrival counts only where a sender contradicts itself: it names two users of one
+//! session, or it tells a session without a user and revokes it as one of a wrong user.
 //!
 //! Tombstones hold an id and nothing of the person. They are kept for good: an id that came back
 //! would otherwise be a hole for old messages. Only those of sessions that were never seen end, after

@@ -777,9 +777,16 @@ async fn a_lookup_that_fails_refuses_the_call_unless_losing_events_was_chosen() 
         let inner =
             Counting::new(|_: Request<TestBody>| async { answer(&json!({"success": true})) });
         let calls = inner.calls();
-        let layer = store
-            .layer_with(|_: HeaderMap| async { Err::<_, BoxError>("no answer".into()) })
-            .on_store_failure(choice);
+        let made = Arc::clone(&calls);
+        // It comes back after the call: what was before is not known all the same.
+        let lookup = move |_: HeaderMap| {
+            let looked = match made.load(Ordering::SeqCst) {
+                0 => Err(BoxError::from("no answer")),
+                _ => Ok(Some(active())),
+            };
+            async { looked }
+        };
+        let layer = store.layer_with(lookup).on_store_failure(choice);
         let response = layer
             .layer(inner)
             .oneshot(post("/api/auth/sign-out", &json!({})));
