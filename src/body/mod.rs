@@ -15,7 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
-#[cfg(feature = "verify")]
+#[cfg(any(feature = "verify", feature = "emit"))]
 pub(crate) use self::collect::CollectError;
 #[cfg(any(feature = "verify", feature = "emit"))]
 pub(crate) use self::collect::{Limits, collect};
