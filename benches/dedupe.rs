@@ -29,7 +29,8 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_auth_sync::StoreError;
 use tower_auth_sync::clock::{Clock, SystemClock, UnixMillis};
 use tower_auth_sync::dedupe::{Claimed, Dedupe, DedupeStore, MemoryDedupe, Ticket};
-use tower_auth_sync::signature::{Scheme, Verifier};
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::verify::VerifyWebhookLayer;
 
 use self::sender::{IdInBody, SECRET, Sender};

@@ -28,7 +28,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_auth_sync::signature::{Scheme, Verifier};
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::verify::VerifyWebhookLayer;
 
 use self::sender::{IdInBody, SECRET, Sender};

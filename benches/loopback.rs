@@ -29,7 +29,8 @@ use axum::Router;
 use axum::routing::post;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use tower_auth_sync::signature::{Scheme, Verifier};
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::verify::VerifyWebhookLayer;
 
 use self::sender::{IdInBody, SECRET, Sender};

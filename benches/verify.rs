@@ -22,7 +22,8 @@ use http::HeaderMap;
 use sha2::Sha256;
 use tower_auth_sync::clock::{Clock, SystemClock, UnixTime};
 use tower_auth_sync::id::MessageId;
-use tower_auth_sync::signature::{Scheme, Signer, Verifier};
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::{Signer, Verifier};
 
 use self::turns::{Contender, Times};
 

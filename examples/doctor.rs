@@ -26,8 +26,10 @@ use base64ct::{Base64, Encoding};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use tower_auth_sync::clock::{Clock, SystemClock, UnixMillis, UnixTime};
+use tower_auth_sync::doctor::Diagnosis;
+use tower_auth_sync::doctor::diagnose;
+use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::{Secret, SecretError};
-use tower_auth_sync::signature::{Diagnosis, Scheme, diagnose};
 
 const SECRETS: &str = "DOCTOR_SECRETS";
 

@@ -19,8 +19,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, service_fn};
 use tower_auth_sync::event::Delivered;
+use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
-use tower_auth_sync::signature::{Scheme, Verifier};
+use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::verify::VerifyWebhookLayer;
 
 #[tokio::main]

@@ -30,7 +30,8 @@ use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 use tower_auth_sync::clock::{Clock as _, SystemClock};
 use tower_auth_sync::event::Delivered;
 use tower_auth_sync::id::MessageId;
-use tower_auth_sync::signature::{Scheme, Signer, Verifier};
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::verify::VerifyWebhookLayer;
 
 // A demonstration key: 24 zero bytes. Read yours from a secret store.

@@ -21,76 +21,52 @@
 //! `postgres`, `redis` and `test-util` are not. `full` is everything but `test-util`. A feature adds names and changes none.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-pub mod clock;
-pub mod entropy;
-pub mod event;
-pub mod id;
-pub mod problem;
-pub mod secret;
-pub mod signature;
-
-#[cfg(any(feature = "verify", feature = "emit", feature = "jwt"))]
-pub mod body;
-#[cfg(any(feature = "jwt", feature = "delivery"))]
-pub mod pem;
-#[cfg(any(feature = "verify", feature = "emit", feature = "mirror"))]
-mod store_error;
-#[cfg(any(feature = "emit", feature = "inbox"))]
-mod work;
-
-#[cfg(feature = "verify")]
-pub mod dedupe;
-#[cfg(feature = "emit")]
-pub mod delivery;
-#[cfg(feature = "emit")]
-pub mod egress;
-#[cfg(feature = "inbox")]
-pub mod inbox;
-#[cfg(feature = "jwt")]
-pub mod jwks;
-#[cfg(feature = "metrics")]
+mod base;
+#[cfg(feature = "_tower")]
+mod http;
+#[cfg(any(feature = "verify", feature = "emit"))]
 pub mod metrics;
-#[cfg(feature = "mirror")]
-pub mod mirror;
-#[cfg(any(feature = "emit", feature = "inbox"))]
-pub mod retry;
-
-#[cfg(feature = "delivery")]
-mod client;
-#[cfg(feature = "emit")]
-pub mod emit;
-#[cfg(feature = "jwt")]
-pub mod jwt;
-#[cfg(any(
-    feature = "emit",
-    feature = "sqlite",
-    feature = "postgres",
-    feature = "redis"
-))]
-pub mod store;
+#[cfg(any(feature = "verify", feature = "emit"))]
+pub mod queue;
 #[cfg(feature = "verify")]
-pub mod verify;
-#[cfg(any(feature = "delivery", feature = "inbox"))]
-pub mod worker;
+mod receive;
+#[cfg(feature = "_outbox")]
+mod send;
+#[cfg(feature = "emit")]
+pub mod session;
+#[cfg(any(feature = "_ports", feature = "redis"))]
+pub mod store;
+#[cfg(feature = "jwt")]
+pub mod token;
+mod wire;
+
+pub mod doctor;
 
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
-#[cfg(all(fuzzing, feature = "inbox", feature = "emit", feature = "jwt"))]
+#[cfg(all(any(test, fuzzing), feature = "full"))]
 #[doc(hidden)]
 pub mod fuzzing;
 
-// The paved path.
-#[cfg(feature = "emit")]
-pub use crate::delivery::Emitter;
-#[cfg(feature = "emit")]
-pub use crate::emit::SyncEmitterLayer;
-#[cfg(feature = "jwt")]
-pub use crate::jwt::JwtAuthLayer;
-#[cfg(any(feature = "verify", feature = "emit", feature = "mirror"))]
-pub use crate::store_error::StoreError;
+#[cfg(feature = "_tower")]
+pub use crate::base::error::{BoxError, StoreError, StoreFailurePolicy};
+#[cfg(any(feature = "emit", feature = "jwt"))]
+pub use crate::base::pem;
+pub use crate::base::{clock, entropy, id, secret};
+#[cfg(feature = "_tower")]
+pub use crate::http::body;
+#[cfg(feature = "_outbox")]
+pub use crate::http::egress;
+#[cfg(feature = "mirror")]
+pub use crate::receive::mirror;
 #[cfg(feature = "verify")]
-pub use crate::verify::VerifyWebhookLayer;
+pub use crate::receive::{dedupe, inbox, verify};
+#[cfg(feature = "_outbox")]
+pub use crate::send::outbox;
+#[cfg(feature = "emit")]
+pub use crate::send::{better_auth, emit, worker};
+pub use crate::wire::{event, problem, scheme, signature};
 
 /// Compiles the README's code.
 #[cfg(all(doctest, feature = "full"))]

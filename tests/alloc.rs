@@ -5,8 +5,9 @@ use http::{HeaderMap, HeaderValue};
 use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::id::MessageId;
+use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
-use tower_auth_sync::signature::{Scheme, Signer, Verifier};
+use tower_auth_sync::signature::{Signer, Verifier};
 
 const SCHEMES: [fn() -> Scheme; 10] = [
     Scheme::banata,

@@ -15,8 +15,9 @@ use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::dedupe::MemoryDedupe;
 use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::id::MessageId;
+use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
-use tower_auth_sync::signature::{Scheme, Signer, Verifier};
+use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::verify::VerifyWebhookLayer;
 
 const CAP: usize = 1024 * 1024;
@@ -205,7 +206,7 @@ fn so_does_one_that_comes_byte_by_byte() {
     let cap = 100_000;
     let body = Bytes::from(vec![b'x'; cap]);
     let mut signed = without_dedupe(signed(&body));
-    signed.layer = signed.layer.body_cap(cap);
+    signed.layer = signed.layer.with_body_limit(cap);
     let sending = Sending {
         left: body,
         frame: 1,
@@ -261,7 +262,7 @@ fn empty_frames_without_end_take_nothing_and_end_at_the_deadline() {
         told: None,
         endless: true,
     };
-    let layer = signed.layer.body_deadline(Duration::from_millis(50));
+    let layer = signed.layer.with_body_timeout(Duration::from_millis(50));
     let cost = cost(&layer, &signed.headers, sending);
     assert_eq!(cost.status, StatusCode::REQUEST_TIMEOUT);
     assert!(cost.most < 8 * 1024, "{}", cost.most);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use serde_json::json;
-use tower_auth_sync::jwks::{Algorithm, JwtIssuer, SigningKey, TokenVerifier};
+use tower_auth_sync::token::{Algorithm, JwtIssuer, SigningKey, TokenVerifier};
 
 const ISSUER: &str = "https://auth.example";
 const AUDIENCE: &str = "https://app.example";

@@ -13,8 +13,9 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::id::MessageId;
+use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
-use tower_auth_sync::signature::{Scheme, Signer, Verifier};
+use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::verify::VerifyWebhookLayer;
 
 /// Of a request of 1 KiB with a new id, and of its way through the whole layer.

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::id::MessageId;
-use tower_auth_sync::signature::{Scheme, Signer};
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::Signer;
 
 /// Banata takes this text as it is, the others and the peers decode it.
 pub(crate) const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";

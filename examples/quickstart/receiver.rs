@@ -10,11 +10,11 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tower_auth_sync::event::{AuthEvent, Delivered};
-use tower_auth_sync::jwks::TokenVerifier;
-use tower_auth_sync::jwt::{Claims, JwtAuthLayer};
 use tower_auth_sync::mirror::{Applied, Mirror};
 use tower_auth_sync::problem::{Problem, ProblemKind};
 use tower_auth_sync::signature::Verifier;
+use tower_auth_sync::token::TokenVerifier;
+use tower_auth_sync::token::{Claims, JwtAuthLayer};
 use tower_auth_sync::verify::{VerifyWebhookLayer, Webhook};
 
 /// An event that reached the handler.

@@ -10,7 +10,7 @@ use tower_auth_sync::clock::{Clock, SystemClock, UnixMillis, UnixTime};
 use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::event::{AuthEvent, User};
 use tower_auth_sync::id::MessageId;
-use tower_auth_sync::jwks::{JwtIssuer, SigningKey};
+use tower_auth_sync::token::{JwtIssuer, SigningKey};
 
 use crate::client::Answer;
 use crate::show;

@@ -10,22 +10,29 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tower_auth_sync::better_auth::BetterAuthRoutes;
 use tower_auth_sync::clock::{Clock, SystemClock};
-use tower_auth_sync::delivery::{Emitter, EndpointStore, NewEndpoint};
 use tower_auth_sync::egress::{EgressPolicy, Network};
-use tower_auth_sync::emit::{BetterAuthRoutes, GetSession, SyncEmitterLayer};
+use tower_auth_sync::emit::SyncEmitterLayer;
 use tower_auth_sync::entropy::SystemEntropy;
-use tower_auth_sync::jwks::{Algorithm, JwtIssuer, KeySet, SigningKey, TokenVerifier, jwks_routes};
 use tower_auth_sync::mirror::TablePrefix;
+use tower_auth_sync::outbox::{Emitter, EndpointStore, NewEndpoint};
+use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
-use tower_auth_sync::signature::{Scheme, Signer, Verifier};
+use tower_auth_sync::session::GetSession;
+use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::store::AnyStore;
+use tower_auth_sync::token::{
+    Algorithm, JwtIssuer, KeySet, SigningKey, TokenVerifier, jwks_routes,
+};
 use tower_auth_sync::worker::Worker;
 use zeroize::Zeroizing;
 
 use crate::client::Http;
-use crate::receiver::{self, Receiver};
-use crate::recorded::{self, Exchange};
+use crate::receiver;
+use crate::receiver::Receiver;
+use crate::recorded;
+use crate::recorded::Exchange;
 use crate::show;
 
 pub(crate) const AUDIENCE: &str = "https://app.example";

@@ -6,9 +6,9 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, COOKIE};
 use tokio_util::sync::CancellationToken;
-use tower_auth_sync::delivery::DeliveryLog;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::mirror::Applied;
+use tower_auth_sync::outbox::DeliveryLog;
 
 use crate::receiver::Arrival;
 use crate::recorded::Exchange;

@@ -9,9 +9,9 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use url::{Host, Url};
 
 use super::first_line;
-use crate::clock::UnixTime;
-use crate::egress::EgressPolicy;
-use crate::retry::parse_retry_after;
+use crate::base::clock::UnixTime;
+use crate::http::egress::EgressPolicy;
+use crate::queue::parse_retry_after;
 
 /// An accepted URL holds no private address, no user name and no port 0, leads another parser to the
 /// same host and port, and stays accepted when it is printed and parsed again. An address is judged

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::first_line;
 use super::json::Members;
-use crate::clock::UnixMillis;
-use crate::event::AuthEvent;
-use crate::id::MessageId;
+use crate::base::clock::UnixMillis;
+use crate::base::id::MessageId;
+use crate::wire::event::AuthEvent;
 
 /// A payload decodes to what a plain JSON parser finds in it, and is written as a payload that decodes
 /// to the same event. One that has nothing but a name and data does decode.
@@ -99,7 +99,7 @@ fn is_plain_event(payload: &[u8]) -> bool {
 ///
 /// The first line is the path, the rest the answer, in which `$` stands for the password.
 pub fn emit_redaction(input: &[u8]) {
-    use crate::emit::fuzz::{is_public, payloads, with_secret};
+    use super::emit::{is_public, payloads, with_secret};
 
     /// As long as a text must be to be looked for inside of others, and not part of any name.
     const SECRET: &str = "S3CR3T-PASSWORD";
@@ -122,5 +122,5 @@ pub fn emit_redaction(input: &[u8]) {
 /// What `serde_json` reads, a captured body is read as, unless it is nested too deep; nothing is
 /// nested deeper afterwards.
 pub fn captured_json(body: &[u8]) {
-    crate::emit::fuzz::lenient(body);
+    super::emit::lenient(body);
 }

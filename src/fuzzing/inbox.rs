@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::event::Delivered;
-use crate::inbox::StoredRequest;
+use crate::receive::inbox::StoredRequest;
+use crate::wire::event::Delivered;
 
 /// A head that is read makes a request from which the same head is made again, once what is never kept
 /// has gone.

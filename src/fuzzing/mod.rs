@@ -3,15 +3,21 @@
 //! Inputs are texts as far as possible, so that seeds can be read and written by hand.
 
 mod delivery;
+mod emit;
 mod events;
 mod inbox;
 mod json;
+mod secret;
+mod signature;
+pub(crate) mod token;
 mod tokens;
 mod webhooks;
 
 pub use self::delivery::{egress_url, retry_after};
 pub use self::events::{captured_json, emit_redaction, event_envelope};
 pub use self::inbox::inbox_head;
+pub(crate) use self::secret::damage_is_undone;
+pub(crate) use self::signature::{content_is_unambiguous, diagnosis_is_true};
 pub use self::tokens::{jwks_document, pem, token, token_parts};
 pub use self::webhooks::{
     body_id, content_template, diagnose, secret, signature_fields, signature_list,

@@ -5,17 +5,17 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 
 use super::json::Members;
-use crate::clock::{Clock as _, UnixMillis};
-use crate::jwks::{JwtIssuer, SigningKey, TokenVerifier};
+use crate::base::clock::{Clock as _, UnixMillis};
 use crate::testing::{ManualClock, SeededEntropy};
+use crate::token::{JwtIssuer, SigningKey, TokenVerifier};
 
 /// Header and claims of a token are read as a plain JSON parser reads them, and nothing is refused but
 /// names that come again, more than 128 of them, header texts that are none, and names that such a
 /// parser takes for its own. Whatever claims are accepted decode as a `Value`.
 pub fn token_parts(json: &str) {
-    crate::jwks::fuzzed::accepted_claims_decode(json);
-    let header = crate::jwks::fuzzed::header_agrees(json);
-    let claims = crate::jwks::fuzzed::claims_agree(json);
+    super::token::accepted_claims_decode(json);
+    let header = super::token::header_agrees(json);
+    let claims = super::token::claims_agree(json);
     if json.contains("serde_json::private") {
         return;
     }
@@ -37,12 +37,12 @@ pub fn token_parts(json: &str) {
 
 /// A JWKS that is read is bounded, publishes nothing private, and reads the same again.
 pub fn jwks_document(json: &[u8]) {
-    crate::jwks::fuzzed::key_set(json);
+    super::token::key_set(json);
 }
 
 /// A PEM text that is read holds whole DER, and reads the same in every spelling.
 pub fn pem(input: &[u8]) {
-    crate::jwks::fuzzed::pem(input);
+    super::token::pem(input);
 }
 
 /// Only the token that the key's holder signed is accepted, and not the least change of it: the input

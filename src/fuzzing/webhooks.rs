@@ -4,8 +4,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::first_line;
 use super::json::Members;
-use crate::secret::damage_is_undone;
-use crate::signature::{Grammar, SignatureEncoding, header_is_read_as_told};
+use super::secret::damage_is_undone;
+use super::signature::header_is_read_as_told;
+use crate::wire::scheme::{Grammar, SignatureEncoding};
 
 /// `t=…,v1=…` is [read as told](header_is_read_as_told), with `v1,…` read as well and not, spaced and
 /// not.
@@ -41,7 +42,7 @@ pub fn signature_single(value: &str) {
 /// The first line is the template, the rest the body.
 pub fn content_template(input: &[u8]) {
     if let Some((template, body)) = first_line(input) {
-        crate::signature::content_is_unambiguous(template, body);
+        super::signature::content_is_unambiguous(template, body);
     }
 }
 
@@ -53,7 +54,7 @@ pub fn content_template(input: &[u8]) {
 pub fn diagnose(input: &[u8]) {
     if let Some((choice, rest)) = input.split_first() {
         let (headers, body) = webhook_headers(rest);
-        crate::signature::diagnosis_is_true(usize::from(*choice), body, &headers);
+        super::signature::diagnosis_is_true(usize::from(*choice), body, &headers);
     }
 }
 
@@ -69,8 +70,8 @@ pub fn secret(text: &str) {
 /// the body.
 pub fn verify_headers(input: &[u8]) {
     let (headers, body) = webhook_headers(input);
-    crate::signature::nothing_unsigned_is_accepted(&headers, body);
-    crate::signature::only_the_signed_body_is_accepted(body, input);
+    super::signature::nothing_unsigned_is_accepted(&headers, body);
+    super::signature::only_the_signed_body_is_accepted(body, input);
 }
 
 /// Puts each of three lines under all names that it can have: those of ids, of timestamps, of
@@ -120,7 +121,7 @@ fn webhook_headers(input: &[u8]) -> (HeaderMap, &[u8]) {
 /// of its name, and a string.
 pub fn body_id(body: &[u8]) {
     for (path, names) in [("/id", &["id"][..]), ("/event/id", &["event", "id"])] {
-        let found = crate::verify::string_at(body, path);
+        let found = crate::wire::json::pointer::string_at(body, path);
         // A full decoder refuses what is nested too deep, and numbers that are too large.
         if Members::read(body).is_some() {
             assert_eq!(found.as_deref(), only_at(body, names).as_deref(), "{path}");

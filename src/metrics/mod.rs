@@ -6,7 +6,7 @@
 //! | metric | kind | labels | what it tells |
 //! |---|---|---|---|
 //! | `tower_auth_sync_webhooks_accepted_total` | counter | `source` | requests that verified and were not known, handed on or put into the inbox |
-//! | `tower_auth_sync_webhooks_refused_total` | counter | `source`, `reason` | requests that were refused; `reason` is the slug of the answer ([`ProblemKind`](crate::problem::ProblemKind)) |
+//! | `tower_auth_sync_webhooks_refused_total` | counter | `source`, `reason` | requests that were refused; `reason` is the slug of the answer ([`ProblemKind`](crate::wire::problem::ProblemKind)) |
 //! | `tower_auth_sync_webhooks_duplicates_total` | counter | `source`, `kind` | requests whose message is known: `in_flight` (409), `done` (200) |
 //! | `tower_auth_sync_webhooks_handled_total` | counter | `source`, `outcome` | ends of the handler behind the layer: `success` (2xx), `failure` (another status, or an error), `cancelled` (a panic, or a client that went away) |
 //! | `tower_auth_sync_webhook_store_errors_total` | counter | `source`, `operation` | failed calls of the store that remembers messages: `claim` (also storing in an inbox), `renew`, `commit`, `release` |
@@ -17,7 +17,7 @@
 //! | `tower_auth_sync_inbox_run_duration_seconds` | histogram | `source` | how long such a run took |
 //!
 //! `source` is the receiver's configured name, as in
-//! [`MemoryDedupe::dedupe`](crate::dedupe::MemoryDedupe::dedupe); `memory` for a layer with a store of
+//! [`MemoryDedupe::dedupe`](crate::receive::dedupe::MemoryDedupe::dedupe); `memory` for a layer with a store of
 //! its own, and `none` for one without. No label comes from a request: neither a stranger nor a tenant
 //! makes a new time series.
 //!
@@ -33,7 +33,6 @@ mod instrument;
 pub(crate) use self::catalog::{
     ACCEPTED, AGE, DUPLICATES, DURATION, HANDLED, LAST_VERIFIED, Metric, REFUSED, STORE_ERRORS,
 };
-#[cfg(feature = "inbox")]
 pub(crate) use self::catalog::{INBOX_RUN_DURATION, INBOX_RUNS};
 pub(crate) use self::instrument::{Counter, Gauge, Histogram, Timer};
 

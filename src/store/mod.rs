@@ -3,21 +3,16 @@
 //! `AnyStore` (feature `emit`) opens one by its URL, so that a program can leave the choice to its
 //! configuration.
 
-#[cfg(feature = "emit")]
+#[cfg(feature = "_ports")]
 mod any;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-mod columns;
-#[cfg(feature = "inbox")]
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-mod inbox;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-mod migrate;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-#[cfg(feature = "emit")]
+#[cfg(feature = "_ports")]
 pub use self::any::AnyStore;

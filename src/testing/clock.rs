@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clock::{Clock, UnixMillis};
+use crate::base::clock::{Clock, UnixMillis};
 
 /// A clock that moves only when told. Clones show the same time.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::entropy::Entropy;
+use crate::base::entropy::Entropy;
 
 /// A generator whose bytes follow from its seed: for tests only. Clones share one sequence.
 #[derive(Clone, Debug)]

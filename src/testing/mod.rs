@@ -14,7 +14,6 @@ pub mod dedupe_suite;
 )]
 pub mod delivery_suite;
 mod entropy;
-#[cfg(feature = "inbox")]
 #[doc(hidden)]
 #[allow(
     clippy::missing_panics_doc,
@@ -40,7 +39,6 @@ pub use self::entropy::SeededEntropy;
 pub use self::sender::{Corruption, Expected, FakeSender, FakeSenderBuilder, SameMessage, Sent};
 #[cfg(feature = "verify")]
 pub use crate::__dedupe_store_tests as dedupe_store_tests;
-#[cfg(feature = "inbox")]
 pub use crate::__inbox_store_tests as inbox_store_tests;
 #[cfg(feature = "mirror")]
 pub use crate::__mirror_store_tests as mirror_store_tests;

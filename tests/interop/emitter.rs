@@ -31,18 +31,22 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::{ServiceBuilder, service_fn};
-use tower_auth_sync::body::BoxError;
+use tower_auth_sync::BoxError;
+use tower_auth_sync::better_auth::BetterAuthRoutes;
+use tower_auth_sync::body::BufferedBody;
 use tower_auth_sync::clock::{Clock as _, SystemClock};
-use tower_auth_sync::delivery::{
-    DeliveryStore as _, Emitter, EndpointStore as _, MemoryStore, NewEndpoint,
-};
 use tower_auth_sync::egress::{EgressPolicy, Network};
-use tower_auth_sync::emit::{BetterAuthRoutes, CapturedBody, GetSession, SyncEmitterLayer};
+use tower_auth_sync::emit::SyncEmitterLayer;
 use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::event::{AuthEvent, SessionHandle};
 use tower_auth_sync::mirror::{MemoryMirror, Mirror};
+use tower_auth_sync::outbox::{
+    DeliveryStore as _, Emitter, EndpointStore as _, MemoryStore, NewEndpoint,
+};
+use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
-use tower_auth_sync::signature::{Scheme, Verifier};
+use tower_auth_sync::session::GetSession;
+use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::verify::VerifyWebhookLayer;
 use tower_auth_sync::worker::Worker;
 
@@ -90,7 +94,7 @@ async fn main() -> Result<(), BoxError> {
     let behind = upstream.clone();
     let auth = ServiceBuilder::new()
         .layer(layer(proxy.emitter.clone(), &upstream)?)
-        .service(service_fn(move |request: Request<CapturedBody<Body>>| {
+        .service(service_fn(move |request: Request<BufferedBody<Body>>| {
             let (client, upstream) = (client.clone(), behind.clone());
             async move { Ok(forward(&client, &upstream, request.map(Body::new)).await) }
         }));

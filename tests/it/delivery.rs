@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 use tower_auth_sync::clock::{Clock as _, SystemClock};
-use tower_auth_sync::delivery::{
-    DeliveryLog as _, DeliveryState, DeliveryStore as _, Emitter, EndpointStore as _, LeaseRequest,
-    NewEndpoint,
-};
 use tower_auth_sync::egress::EgressPolicy;
 use tower_auth_sync::event::{AuthEvent, EventType};
 use tower_auth_sync::id::MessageId;
-use tower_auth_sync::retry::AttemptNumber;
-use tower_auth_sync::signature::{Scheme, Verifier};
+use tower_auth_sync::outbox::{
+    DeliveryLog as _, DeliveryState, DeliveryStore as _, Emitter, EndpointStore as _, LeaseRequest,
+    NewEndpoint,
+};
+use tower_auth_sync::queue::AttemptNumber;
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::store::AnyStore;
 
 const SECRET: &str = "whsec_0123456789abcdef0123456789abcdef";

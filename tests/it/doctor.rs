@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use tower_auth_sync::signature::{BodyChange, Diagnosis, SecretForm, SignatureEncoding, TimeUnit};
+use tower_auth_sync::doctor::SecretForm;
+use tower_auth_sync::doctor::{BodyChange, Diagnosis};
+use tower_auth_sync::scheme::{SignatureEncoding, TimeUnit};
 
 #[expect(dead_code, reason = "the example's `main` is not called")]
 #[path = "../../examples/doctor.rs"]

@@ -13,19 +13,19 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
-use tower_auth_sync::body::BoxError;
+use tower_auth_sync::BoxError;
+use tower_auth_sync::better_auth::BetterAuthRoutes;
+use tower_auth_sync::body::BufferedBody;
 use tower_auth_sync::clock::UnixMillis;
-use tower_auth_sync::delivery::{
+use tower_auth_sync::egress::EgressPolicy;
+use tower_auth_sync::emit::{Emit, SyncEmitterLayer};
+use tower_auth_sync::event::{AuthEvent, Resource, SessionHandle, User};
+use tower_auth_sync::outbox::{
     DeliveryStore as _, Emitter, EndpointStore as _, LeaseRequest, MemoryStore, NewEndpoint,
 };
-use tower_auth_sync::egress::EgressPolicy;
-use tower_auth_sync::emit::{
-    ActiveSession, BetterAuthRoutes, CapturedBody, Emit, GetSession, SessionLookup,
-    SyncEmitterLayer,
-};
-use tower_auth_sync::event::{AuthEvent, Resource, SessionHandle, User};
-use tower_auth_sync::retry::AttemptNumber;
-use tower_auth_sync::signature::Scheme;
+use tower_auth_sync::queue::AttemptNumber;
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::session::{ActiveSession, GetSession, SessionLookup};
 use tower_auth_sync::testing::ManualClock;
 
 const NOW: UnixMillis = UnixMillis::from_millis(1_795_308_481_813);
@@ -323,7 +323,7 @@ impl Stage {
         let expected = (parts.headers.clone(), sent.clone());
         let response = Arc::new(Mutex::new(Some(recording.response())));
         let called = Arc::clone(&self.called);
-        let inner = service_fn(move |request: http::Request<CapturedBody<Body>>| {
+        let inner = service_fn(move |request: http::Request<BufferedBody<Body>>| {
             called.store(true, Ordering::SeqCst);
             let expected = expected.clone();
             let response = response.lock().unwrap().take().unwrap();

@@ -8,10 +8,10 @@ use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tower_auth_sync::clock::{Clock as _, SystemClock, UnixTime};
-use tower_auth_sync::jwks::{
+use tower_auth_sync::testing::ManualClock;
+use tower_auth_sync::token::{
     Algorithm, JwtIssuer, KeySet, SigningKey, TokenType, TokenVerifier, VerifiedToken,
 };
-use tower_auth_sync::testing::ManualClock;
 
 #[derive(Deserialize)]
 struct Vector {

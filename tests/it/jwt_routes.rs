@@ -9,8 +9,10 @@ use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
-use tower_auth_sync::jwks::{Algorithm, JwtIssuer, KeySet, SigningKey, TokenVerifier, jwks_routes};
-use tower_auth_sync::jwt::{Claims, JwtAuthLayer};
+use tower_auth_sync::token::{
+    Algorithm, JwtIssuer, KeySet, SigningKey, TokenVerifier, jwks_routes,
+};
+use tower_auth_sync::token::{Claims, JwtAuthLayer};
 
 const ISSUER: &str = "https://auth.example";
 const AUDIENCE: &str = "https://app.example";

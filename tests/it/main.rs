@@ -20,7 +20,6 @@ mod doctor;
 mod emit;
 mod faults;
 #[cfg(all(
-    feature = "inbox",
     feature = "axum",
     feature = "sqlite",
     feature = "postgres",
@@ -49,5 +48,5 @@ mod signature;
 mod stacks;
 #[cfg(all(feature = "verify", feature = "axum", feature = "test-util"))]
 mod verify;
-#[cfg(all(feature = "delivery", feature = "test-util"))]
+#[cfg(all(feature = "emit", feature = "test-util"))]
 mod worker;

@@ -10,8 +10,9 @@ use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::event::{AuthEvent, SessionHandle, User};
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::mirror::{Mirror, TablePrefix};
+use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
-use tower_auth_sync::signature::{Scheme, Signer, Verifier};
+use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::store::sqlite::SqliteStore;
 use tower_auth_sync::verify::VerifyWebhookLayer;
 

@@ -13,9 +13,9 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_auth_sync::clock::UnixTime;
 use tower_auth_sync::event::Delivered;
 use tower_auth_sync::id::MessageId;
-use tower_auth_sync::signature::{
-    ConfigError, KeyForm, Scheme, SignatureEncoding, TimeUnit, Verifier,
-};
+use tower_auth_sync::scheme::KeyForm;
+use tower_auth_sync::scheme::{Scheme, SignatureEncoding, TimeUnit};
+use tower_auth_sync::signature::{ConfigError, Verifier};
 use tower_auth_sync::testing::{
     Corruption, Expected, FakeSender, ManualClock, SameMessage, SeededEntropy,
 };

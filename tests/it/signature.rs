@@ -7,7 +7,8 @@ use base64ct::{Base64, Encoding};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use tower_auth_sync::clock::UnixTime;
-use tower_auth_sync::signature::{Scheme, Verifier};
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::testing::ManualClock;
 
 #[derive(Deserialize)]

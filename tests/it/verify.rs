@@ -23,7 +23,8 @@ use tower_auth_sync::clock::{Clock as _, SystemClock, UnixTime};
 use tower_auth_sync::dedupe::MemoryDedupe;
 use tower_auth_sync::event::Delivered;
 use tower_auth_sync::id::MessageId;
-use tower_auth_sync::signature::{Scheme, Signer, Verifier};
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::testing::ManualClock;
 use tower_auth_sync::verify::{TenantKeys, VerifyWebhookLayer};
 
@@ -106,7 +107,7 @@ async fn every_recorded_request_of_the_presets_gets_the_right_answer() {
             assert_eq!((&got, delivered.body()), (&body, &body));
             StatusCode::NO_CONTENT
         };
-        let layer = VerifyWebhookLayer::new(verifier).body_cap(usize::MAX);
+        let layer = VerifyWebhookLayer::new(verifier).with_body_limit(usize::MAX);
         let app = Router::new().route("/", post(handler).layer(layer));
         let app = app.layer(axum::extract::DefaultBodyLimit::disable());
         let status = app.oneshot(request).await.unwrap().status();
@@ -317,7 +318,7 @@ async fn tenants_are_told_by_the_path_and_each_has_its_own_secret_and_ids() {
 
 #[tokio::test]
 async fn a_body_that_stalls_is_408_at_the_deadline() {
-    let (addr, handled) = serve(layer().body_deadline(Duration::from_millis(100))).await;
+    let (addr, handled) = serve(layer().with_body_timeout(Duration::from_millis(100))).await;
     let started = head("msg_1", b"{}", "content-length: 2") + "{";
     let answer = ask(addr, &started).await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
@@ -367,5 +368,5 @@ async fn a_connection_that_is_closed_while_the_handler_works_frees_the_message()
 mod memory_store {
     use super::MemoryDedupe;
 
-    tower_auth_sync::testing::dedupe_store_tests!(async || MemoryDedupe::new());
+    tower_auth_sync::__dedupe_store_tests!(async || MemoryDedupe::new());
 }

@@ -3,27 +3,23 @@
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "mirror")]
 use std::collections::HashMap;
 use std::num::NonZeroU16;
-#[cfg(feature = "mirror")]
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::clock::UnixMillis;
-#[cfg(feature = "verify")]
-use crate::dedupe::{Dedupe, InvalidSource, MemoryDedupe};
-use crate::delivery::{
-    Attempt, Delivery, DeliveryLog, DeliveryStore, Endpoint, EndpointStore, Inserted, Lease,
-    LeaseRequest, MemoryStore, NewEndpoint, NewEvent, Settled, Settlement, WorkListener,
-};
-use crate::id::{DeliveryId, EndpointId, MessageId};
-#[cfg(feature = "inbox")]
-use crate::inbox::{Inbox, MemoryInbox};
-#[cfg(feature = "mirror")]
-use crate::mirror::{MemoryMirror, Mirror, TablePrefix};
 #[cfg(feature = "sqlite")]
-use crate::store::sqlite::SqliteStore;
-use crate::store_error::StoreError;
+use super::sqlite::SqliteStore;
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::base::id::{DeliveryId, EndpointId, MessageId};
+use crate::queue::WorkListener;
+use crate::receive::dedupe::{Dedupe, InvalidSource, MemoryDedupe};
+use crate::receive::inbox::{Inbox, MemoryInbox};
+use crate::receive::mirror::{MemoryMirror, Mirror, TablePrefix};
+use crate::send::outbox::{
+    Attempt, Delivery, DeliveryLog, DeliveryStore, Endpoint, EndpointStore, Inserted, Lease,
+    LeaseRequest, MemoryStore, NewEndpoint, NewEvent, Settled, Settlement,
+};
 
 /// A store chosen by its URL. Copies are cheap and share what is stored.
 ///
@@ -36,7 +32,7 @@ use crate::store_error::StoreError;
 /// ```
 /// # #[cfg(feature = "sqlite")]
 /// # async fn example() -> Result<(), tower_auth_sync::StoreError> {
-/// use tower_auth_sync::delivery::Emitter;
+/// use tower_auth_sync::outbox::Emitter;
 /// use tower_auth_sync::store::AnyStore;
 ///
 /// let store = AnyStore::connect("sqlite://auth-sync.db").await?;
@@ -51,18 +47,14 @@ pub struct AnyStore(Kind);
 enum Kind {
     Memory {
         store: MemoryStore,
-        #[cfg(feature = "verify")]
         dedupe: MemoryDedupe,
-        #[cfg(feature = "inbox")]
         inbox: MemoryInbox,
-        #[cfg(feature = "mirror")]
         mirrors: MemoryMirrors,
     },
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteStore),
 }
 
-#[cfg(feature = "mirror")]
 type MemoryMirrors = Arc<Mutex<HashMap<TablePrefix, MemoryMirror>>>;
 
 impl AnyStore {
@@ -97,12 +89,11 @@ impl AnyStore {
     /// Creates the handle that [`VerifyWebhookLayer::with_dedupe`] takes, for the receiver named
     /// `source`.
     ///
-    /// [`VerifyWebhookLayer::with_dedupe`]: crate::verify::VerifyWebhookLayer::with_dedupe
+    /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
     ///
     /// # Errors
     ///
     /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
-    #[cfg(feature = "verify")]
     pub fn dedupe(&self, source: &str) -> Result<Dedupe, InvalidSource> {
         match &self.0 {
             Kind::Memory { dedupe, .. } => dedupe.dedupe(source),
@@ -116,12 +107,11 @@ impl AnyStore {
     ///
     /// `memory:` keeps the messages in this process's memory.
     ///
-    /// [`VerifyWebhookLayer::with_inbox`]: crate::verify::VerifyWebhookLayer::with_inbox
+    /// [`VerifyWebhookLayer::with_inbox`]: crate::receive::verify::VerifyWebhookLayer::with_inbox
     ///
     /// # Errors
     ///
     /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
-    #[cfg(feature = "inbox")]
     pub fn inbox(&self, source: &str) -> Result<Inbox, InvalidSource> {
         match &self.0 {
             Kind::Memory { inbox, .. } => inbox.inbox(source),
@@ -139,7 +129,6 @@ impl AnyStore {
     /// # Errors
     ///
     /// What the store's own `mirror` says; `memory:` has none.
-    #[cfg(feature = "mirror")]
     pub async fn mirror(&self, prefix: TablePrefix) -> Result<Mirror, StoreError> {
         match &self.0 {
             Kind::Memory { mirrors, .. } => {
@@ -156,11 +145,8 @@ impl From<MemoryStore> for AnyStore {
     fn from(store: MemoryStore) -> Self {
         Self(Kind::Memory {
             store,
-            #[cfg(feature = "verify")]
             dedupe: MemoryDedupe::new(),
-            #[cfg(feature = "inbox")]
             inbox: MemoryInbox::new(),
-            #[cfg(feature = "mirror")]
             mirrors: MemoryMirrors::default(),
         })
     }

@@ -34,7 +34,7 @@ mod sqlite {
     #[tokio::test]
     async fn one_prefix_is_one_mirror_in_every_store() {
         let created = br#"{"event":"user.created","timestamp":1700000000,"data":{"id":"u"}}"#;
-        let created = crate::event::AuthEvent::from_slice(created).unwrap();
+        let created = crate::wire::event::AuthEvent::from_slice(created).unwrap();
         for url in ["memory:", "sqlite::memory:"] {
             let store = AnyStore::connect(url).await.unwrap();
             let mirror = store.mirror(TablePrefix::default()).await.unwrap();
@@ -50,7 +50,7 @@ mod sqlite {
     mod delivery_contract {
         use super::AnyStore;
 
-        crate::testing::delivery_store_tests!(async || {
+        crate::__delivery_store_tests!(async || {
             (AnyStore::connect("sqlite::memory:").await.unwrap(), ())
         });
     }
@@ -58,7 +58,7 @@ mod sqlite {
     mod endpoint_contract {
         use super::AnyStore;
 
-        crate::testing::endpoint_store_tests!(async || {
+        crate::__endpoint_store_tests!(async || {
             (AnyStore::connect("sqlite::memory:").await.unwrap(), ())
         });
     }

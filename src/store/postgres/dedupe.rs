@@ -8,11 +8,11 @@ use sqlx::query::Query;
 
 use super::PostgresStore;
 use super::error::store_error;
-use crate::clock::UnixMillis;
-use crate::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket, latest_end};
-use crate::store::columns::{time, to_column};
-use crate::store::migrate::Port;
-use crate::store_error::StoreError;
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::receive::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket, latest_end};
+use crate::store::sql::columns::{time, to_column};
+use crate::store::sql::migrate::Port;
 
 pub(super) const DEDUPE: Port = Port {
     name: "dedupe",
@@ -29,7 +29,7 @@ impl PostgresStore {
     ///
     /// Expired rows leave 256 at a time, at every 64th claim.
     ///
-    /// [`VerifyWebhookLayer::with_dedupe`]: crate::verify::VerifyWebhookLayer::with_dedupe
+    /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
     ///
     /// # Errors
     ///

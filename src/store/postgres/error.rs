@@ -1,6 +1,6 @@
 //! What a failure of the driver means for the caller.
 
-use crate::store_error::StoreError;
+use crate::base::error::StoreError;
 
 /// Sorts a failure of the driver by what can be done about it.
 pub(super) fn store_error(cause: sqlx::Error) -> StoreError {

@@ -15,18 +15,19 @@ use sqlx::{Postgres, query::Query};
 use super::PostgresStore;
 use super::dedupe::TRIES;
 use super::error::{code, store_error};
-use crate::clock::UnixMillis;
-use crate::dedupe::Ticket;
-use crate::id::InboxId;
-use crate::inbox::{
-    Inbox, InboxLog, InboxStore, InvalidSource, LONGEST_LEASE, Lease, LeaseRequest, NewMessage,
-    Outcome, Received, Record, WorkListener,
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::base::id::InboxId;
+use crate::queue::RetryPolicy;
+use crate::queue::{LONGEST_LEASE, WorkListener};
+use crate::receive::dedupe::InvalidSource;
+use crate::receive::dedupe::Ticket;
+use crate::receive::inbox::{
+    Inbox, InboxLog, InboxStore, Lease, LeaseRequest, NewMessage, Outcome, Received, Record,
 };
-use crate::retry::RetryPolicy;
-use crate::store::columns::{latest, optional_time, to_column};
-use crate::store::inbox::{LeasedRow, RecordRow, Settlement, fence, millis, readable};
-use crate::store::migrate::Port;
-use crate::store_error::StoreError;
+use crate::store::sql::columns::{latest, optional_time, to_column};
+use crate::store::sql::inbox::{LeasedRow, RecordRow, Settlement, fence, millis, readable};
+use crate::store::sql::migrate::Port;
 
 pub(super) const INBOX: Port = Port {
     name: "inbox",
@@ -43,7 +44,7 @@ impl PostgresStore {
     ///
     /// Storing a message is one statement.
     ///
-    /// [`VerifyWebhookLayer::with_inbox`]: crate::verify::VerifyWebhookLayer::with_inbox
+    /// [`VerifyWebhookLayer::with_inbox`]: crate::receive::verify::VerifyWebhookLayer::with_inbox
     ///
     /// # Errors
     ///

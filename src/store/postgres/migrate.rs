@@ -2,8 +2,8 @@
 
 use super::PostgresStore;
 use super::error::store_error;
-use crate::store::migrate::Port;
-use crate::store_error::StoreError;
+use crate::base::error::StoreError;
+use crate::store::sql::migrate::Port;
 
 impl PostgresStore {
     /// Brings one port's tables up to date, each version in a transaction of its own.

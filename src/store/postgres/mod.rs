@@ -9,7 +9,6 @@
 
 mod dedupe;
 mod error;
-#[cfg(feature = "inbox")]
 mod inbox;
 mod migrate;
 #[cfg(test)]
@@ -22,16 +21,14 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use self::error::connect_error;
-use crate::store_error::StoreError;
-#[cfg(feature = "inbox")]
-use crate::work::WorkSignal;
+use crate::base::error::StoreError;
+use crate::queue::WorkSignal;
 
 /// The dedupe port and the inbox on one PostgreSQL database, version 12 or later. Copies are cheap and share the
 /// connections.
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: PgPool,
-    #[cfg(feature = "inbox")]
     inbox_signal: WorkSignal,
 }
 
@@ -70,7 +67,6 @@ impl PostgresStore {
     pub fn from_pool(pool: PgPool) -> Self {
         Self {
             pool,
-            #[cfg(feature = "inbox")]
             inbox_signal: WorkSignal::new(),
         }
     }
@@ -85,7 +81,6 @@ impl PostgresStore {
     /// changed, [`StoreError::is_unavailable`] if the server does not answer.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.migrate_port(&dedupe::DEDUPE).await?;
-        #[cfg(feature = "inbox")]
         self.migrate_port(&inbox::INBOX).await?;
         Ok(())
     }

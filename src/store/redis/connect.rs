@@ -7,7 +7,7 @@ use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{Client, IntoConnectionInfo as _};
 
 use super::error::store_error;
-use crate::store_error::StoreError;
+use crate::base::error::StoreError;
 
 /// Makes the connection that all copies of a store share; it is opened at its first use, and again
 /// after it broke.

@@ -7,9 +7,9 @@ use tokio::time::timeout;
 
 use super::RedisStore;
 use super::error::store_error;
-use crate::clock::UnixMillis;
-use crate::dedupe::{Claimed, DedupeStore, Ticket, latest_end};
-use crate::store_error::StoreError;
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::receive::dedupe::{Claimed, DedupeStore, Ticket, latest_end};
 
 /// The server runs each as a whole, and knows it by its hash.
 pub(super) struct Scripts {

@@ -2,7 +2,7 @@
 
 use redis::{ErrorKind, RedisError};
 
-use crate::store_error::StoreError;
+use crate::base::error::StoreError;
 
 /// Sorts a failure of the driver by what can be done about it.
 pub(super) fn store_error(cause: RedisError) -> StoreError {

@@ -21,8 +21,8 @@ use std::sync::Arc;
 use redis::aio::ConnectionManager;
 
 use self::dedupe::Scripts;
-use crate::dedupe::{Dedupe, InvalidSource};
-use crate::store_error::StoreError;
+use crate::base::error::StoreError;
+use crate::receive::dedupe::{Dedupe, InvalidSource};
 
 /// The dedupe port on one Redis server. Copies are cheap and share one connection.
 #[derive(Clone)]
@@ -57,7 +57,7 @@ impl RedisStore {
     /// Creates the handle that [`VerifyWebhookLayer::with_dedupe`] takes, for the receiver named
     /// `source`.
     ///
-    /// [`VerifyWebhookLayer::with_dedupe`]: crate::verify::VerifyWebhookLayer::with_dedupe
+    /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
     ///
     /// # Errors
     ///

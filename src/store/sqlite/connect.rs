@@ -10,7 +10,7 @@ use sqlx::sqlite::{
 
 use super::error::{is_busy, is_damage, is_unopenable, store_error};
 use super::{BUSY_TIMEOUT, in_time};
-use crate::store_error::StoreError;
+use crate::base::error::StoreError;
 
 /// A database that is to be opened.
 pub(super) struct Target {

@@ -9,16 +9,16 @@ use url::Url;
 
 use super::SqliteStore;
 use super::error::store_error;
-use crate::clock::UnixMillis;
-use crate::delivery::{
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::base::id::EndpointId;
+use crate::base::secret::Secret;
+use crate::send::outbox::{
     DisabledBecause, Endpoint, EndpointSecrets, EndpointStatus, EndpointStore, Health, NewEndpoint,
     PreviousSecret,
 };
-use crate::id::EndpointId;
-use crate::secret::Secret;
-use crate::signature::Scheme;
-use crate::store::columns::{optional_time, time, to_column, unreadable};
-use crate::store_error::StoreError;
+use crate::store::sql::columns::{optional_time, time, to_column, unreadable};
+use crate::wire::scheme::Scheme;
 
 impl EndpointStore for SqliteStore {
     async fn create(&self, endpoint: NewEndpoint, now: UnixMillis) -> Result<Endpoint, StoreError> {

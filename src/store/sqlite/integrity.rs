@@ -9,7 +9,7 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 
 use super::error::is_damage;
-use crate::store_error::StoreError;
+use crate::base::error::StoreError;
 
 /// What is known of the database. Damage is remembered until the store is opened again.
 #[derive(Clone, Default)]

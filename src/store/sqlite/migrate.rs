@@ -2,8 +2,8 @@
 
 use super::SqliteStore;
 use super::error::store_error;
-use crate::store::migrate::Port;
-use crate::store_error::StoreError;
+use crate::base::error::StoreError;
+use crate::store::sql::migrate::Port;
 
 impl SqliteStore {
     /// Brings one port's tables up to date, in one transaction.

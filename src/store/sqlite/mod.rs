@@ -22,12 +22,12 @@
 //! * The first call of a store that emits, pings or leases looks through the tables named `tas_…`
 //!   for damaged pages. It waits 1 s for that at most; a large file is looked through beside the
 //!   work. Damage that this look or a worker's statement meets is logged as an error, once; from then
-//!   on [`ping`](crate::delivery::DeliveryStore::ping) says so and no event is taken
+//!   on [`ping`](crate::send::outbox::DeliveryStore::ping) says so and no event is taken
 //!   ([`StoreError::is_corrupt`]) until the store is opened again.
-//!   [`emit_in`](crate::delivery::Emitter::emit_in) writes to a connection of the caller's and does
+//!   [`emit_in`](crate::send::outbox::Emitter::emit_in) writes to a connection of the caller's and does
 //!   not know of it.
 //!
-//! The file does not shrink when old events are [deleted](crate::delivery::DeliveryStore::prune): later
+//! The file does not shrink when old events are [deleted](crate::send::outbox::DeliveryStore::prune): later
 //! ones take their room.
 //!
 //! # Security
@@ -41,16 +41,14 @@
 //! [`from_pool`](SqliteStore::from_pool) opens, is left as it is.
 
 mod connect;
-#[cfg(feature = "verify")]
 mod dedupe;
-mod delivery;
 mod endpoints;
 mod error;
-#[cfg(feature = "inbox")]
 mod inbox;
 mod integrity;
 mod migrate;
 mod mirror;
+mod outbox;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -67,9 +65,9 @@ use self::integrity::Integrity;
 use self::write::Write;
 
 pub use self::mirror::SqliteMirror;
-use crate::delivery::WorkSignal;
-use crate::entropy::{Entropy, SystemEntropy};
-use crate::store_error::StoreError;
+use crate::base::entropy::{Entropy, SystemEntropy};
+use crate::base::error::StoreError;
+use crate::queue::WorkSignal;
 
 /// The ports on one SQLite database. Copies are cheap and share the connections.
 #[derive(Clone)]
@@ -85,8 +83,7 @@ struct Inner {
     turn: Mutex<()>,
     integrity: Integrity,
     signal: WorkSignal,
-    fan_out: delivery::FanOut,
-    #[cfg(feature = "inbox")]
+    fan_out: outbox::FanOut,
     inbox_signal: WorkSignal,
 }
 
@@ -144,8 +141,7 @@ impl SqliteStore {
                 turn: Mutex::new(()),
                 integrity: Integrity::default(),
                 signal: WorkSignal::new(),
-                fan_out: delivery::FanOut::default(),
-                #[cfg(feature = "inbox")]
+                fan_out: outbox::FanOut::default(),
                 inbox_signal: WorkSignal::new(),
             }),
             entropy: Arc::new(SystemEntropy),
@@ -169,10 +165,8 @@ impl SqliteStore {
     /// changed, [`StoreError::is_unavailable`] if the database is locked, full or read-only (the
     /// cause says what to change).
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        self.migrate_port(&delivery::DELIVERY).await?;
-        #[cfg(feature = "verify")]
+        self.migrate_port(&outbox::DELIVERY).await?;
         self.migrate_port(&dedupe::DEDUPE).await?;
-        #[cfg(feature = "inbox")]
         self.migrate_port(&inbox::INBOX).await?;
         // Tables that are there already were only read.
         self.write_nothing().await

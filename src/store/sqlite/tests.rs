@@ -1,5 +1,4 @@
 mod damage;
-#[cfg(feature = "inbox")]
 mod full;
 mod opening;
 

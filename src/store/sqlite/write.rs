@@ -5,7 +5,7 @@ use sqlx::{Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::MutexGuard;
 
 use super::error::{is_without_transaction, store_error};
-use crate::store_error::StoreError;
+use crate::base::error::StoreError;
 
 /// A write transaction; undone when dropped before [`commit`](Self::commit).
 ///

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{DAY, DONE, FRESH, LEASE, NOW, Receiver, after};
-use crate::dedupe::{Claimed, DedupeStore};
+use crate::receive::dedupe::{Claimed, DedupeStore};
 
 pub async fn a_claim_of_a_clock_that_was_ahead_is_over(store: impl DedupeStore) {
     let receiver = Receiver::new(store);

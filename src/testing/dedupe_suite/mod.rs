@@ -8,20 +8,20 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::clock::UnixMillis;
-use crate::dedupe::{Claimed, Dedupe, DedupeStore, Identity, Message, Ticket};
+use crate::base::clock::UnixMillis;
+use crate::receive::dedupe::{Claimed, Dedupe, DedupeStore, Identity, Message, Ticket};
 
 pub use self::clocks::*;
 pub use self::replays::*;
 
-/// Makes one test for each point of the contract of [`DedupeStore`](crate::dedupe::DedupeStore).
+/// Makes one test for each point of the contract of [`DedupeStore`](crate::receive::dedupe::DedupeStore).
 ///
 /// Takes a path or closure that makes an empty store each time: `async || -> impl DedupeStore`. Put
 /// it in a module of its own. Needs `tokio` with `macros` and `rt` beside it.
 ///
 /// ```
 /// mod memory {
-///     tower_auth_sync::testing::dedupe_store_tests!(async || {
+///     tower_auth_sync::__dedupe_store_tests!(async || {
 ///         tower_auth_sync::dedupe::MemoryDedupe::new()
 ///     });
 /// }
@@ -299,19 +299,27 @@ impl<S: DedupeStore> DedupeStore for Shared<S> {
         ticket: &Ticket,
         now: UnixMillis,
         until: UnixMillis,
-    ) -> Result<Claimed, crate::StoreError> {
+    ) -> Result<Claimed, crate::base::error::StoreError> {
         self.0.claim(ticket, now, until).await
     }
 
-    async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), crate::StoreError> {
+    async fn renew(
+        &self,
+        ticket: &Ticket,
+        until: UnixMillis,
+    ) -> Result<(), crate::base::error::StoreError> {
         self.0.renew(ticket, until).await
     }
 
-    async fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), crate::StoreError> {
+    async fn commit(
+        &self,
+        ticket: &Ticket,
+        now: UnixMillis,
+    ) -> Result<(), crate::base::error::StoreError> {
         self.0.commit(ticket, now).await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<(), crate::StoreError> {
+    async fn release(&self, ticket: &Ticket) -> Result<(), crate::base::error::StoreError> {
         self.0.release(ticket).await
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::{DONE, FRESH, LEASE, NOW, Receiver, WEEK, WINDOW, after};
-use crate::clock::UnixMillis;
-use crate::dedupe::{Claimed, DedupeStore, Identity};
+use crate::base::clock::UnixMillis;
+use crate::receive::dedupe::{Claimed, DedupeStore, Identity};
 
 pub async fn one_of_many_concurrent_claims_of_one_request_is_fresh(store: impl DedupeStore) {
     let receiver = Receiver::new(store);

@@ -3,10 +3,10 @@
 use super::{
     START, Store, at, endpoint, enqueue, event, events_of, exhaust, lease, message, new_endpoint,
 };
-use crate::delivery::{Delivery, DeliveryState, DisabledBecause, EndpointStatus, Health};
-use crate::event::EventFilter;
-use crate::id::EndpointId;
-use crate::signature::Scheme;
+use crate::base::id::EndpointId;
+use crate::send::outbox::{Delivery, DeliveryState, DisabledBecause, EndpointStatus, Health};
+use crate::wire::event::EventFilter;
+use crate::wire::scheme::Scheme;
 
 /// Endpoint contract 1 and 5.
 pub async fn endpoints_are_found_by_id_and_listed_oldest_first(store: impl Store) {

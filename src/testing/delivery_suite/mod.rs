@@ -1,10 +1,10 @@
 //! The conformance suites of [`DeliveryStore`] and [`EndpointStore`].
 
 pub mod endpoints;
-pub mod enqueue;
-pub mod lease;
-pub mod prune;
-pub mod settle;
+pub mod enqueueing;
+pub mod leasing;
+pub mod pruning;
+pub mod settling;
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -12,22 +12,22 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::clock::UnixMillis;
-use crate::delivery::{
+use crate::base::clock::UnixMillis;
+use crate::base::id::MessageId;
+use crate::http::egress::EgressPolicy;
+use crate::queue::AttemptNumber;
+use crate::send::outbox::{
     AttemptReport, Delivery, DeliveryLog, DeliveryState, DeliveryStore, Endpoint, EndpointStore,
     FailureReason, IdempotencyKey, Inserted, Lease, LeaseRequest, NewEndpoint, NewEvent, Outcome,
     Settled, Settlement,
 };
-use crate::egress::EgressPolicy;
-use crate::event::EventType;
-use crate::id::MessageId;
-use crate::retry::AttemptNumber;
-use crate::signature::Scheme;
+use crate::wire::event::EventType;
+use crate::wire::scheme::Scheme;
 
 /// Makes one test for each point of the contract of
-/// [`DeliveryStore`](crate::delivery::DeliveryStore); the store must also be an
-/// [`EndpointStore`](crate::delivery::EndpointStore) and a
-/// [`DeliveryLog`](crate::delivery::DeliveryLog).
+/// [`DeliveryStore`](crate::send::outbox::DeliveryStore); the store must also be an
+/// [`EndpointStore`](crate::send::outbox::EndpointStore) and a
+/// [`DeliveryLog`](crate::send::outbox::DeliveryLog).
 ///
 /// Takes a closure that makes, each time, an empty store and whatever has to outlive it, such as its
 /// directory: `async || -> (impl DeliveryStore + EndpointStore + DeliveryLog, Guard)`. Put it in a
@@ -35,8 +35,8 @@ use crate::signature::Scheme;
 ///
 /// ```
 /// mod memory {
-///     tower_auth_sync::testing::delivery_store_tests!(async || {
-///         (tower_auth_sync::delivery::MemoryStore::new(), ())
+///     tower_auth_sync::__delivery_store_tests!(async || {
+///         (tower_auth_sync::outbox::MemoryStore::new(), ())
 ///     });
 /// }
 /// ```
@@ -44,7 +44,7 @@ use crate::signature::Scheme;
 #[macro_export]
 macro_rules! __delivery_store_tests {
     ($make:expr) => {
-        $crate::__delivery_store_tests! { @cases $make, enqueue;
+        $crate::__delivery_store_tests! { @cases $make, enqueueing;
             a_store_that_works_answers_a_ping
             an_event_goes_to_each_endpoint_whose_filter_it_passes
             an_event_that_nobody_wants_is_stored_all_the_same
@@ -54,7 +54,7 @@ macro_rules! __delivery_store_tests {
             storing_and_releasing_are_heard
             emitters_that_store_one_key_at_once_store_one_event
         }
-        $crate::__delivery_store_tests! { @cases $make, lease;
+        $crate::__delivery_store_tests! { @cases $make, leasing;
             a_lease_carries_event_and_endpoint_as_they_were_stored
             a_delivery_is_not_leased_twice_while_the_lease_lives
             a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token
@@ -74,7 +74,7 @@ macro_rules! __delivery_store_tests {
             a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time
             a_clock_that_is_set_back_runs_nothing_twice
         }
-        $crate::__delivery_store_tests! { @cases $make, settle;
+        $crate::__delivery_store_tests! { @cases $make, settling;
             attempts_are_logged_and_a_retry_is_due_at_its_time
             an_attempt_that_was_never_answered_keeps_its_reason
             of_a_long_answer_only_the_beginning_is_kept
@@ -89,7 +89,7 @@ macro_rules! __delivery_store_tests {
             a_success_ends_a_pause
             a_pause_of_a_clock_that_was_ahead_is_over
         }
-        $crate::__delivery_store_tests! { @cases $make, prune;
+        $crate::__delivery_store_tests! { @cases $make, pruning;
             what_is_over_is_deleted_with_its_deliveries_attempts_and_key
             what_ended_lately_is_kept_however_old_the_event
             what_is_still_to_be_delivered_is_kept_however_old
@@ -109,8 +109,8 @@ macro_rules! __delivery_store_tests {
 }
 
 /// Makes one test for each point of the contract of
-/// [`EndpointStore`](crate::delivery::EndpointStore), as
-/// [`delivery_store_tests!`](crate::testing::delivery_store_tests) does for the deliveries.
+/// [`EndpointStore`](crate::send::outbox::EndpointStore), as
+/// [`delivery_store_tests!`](crate::__delivery_store_tests) does for the deliveries.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __endpoint_store_tests {

@@ -6,10 +6,10 @@ use super::{
     KEEP, KNOWN, LEASE, SOURCE, Store, at, end, lease_one, receive, record, settle, signed,
     store_new,
 };
-use crate::entropy::SystemEntropy;
-use crate::id::InboxId;
-use crate::inbox::{Failure, MessageState, Outcome};
-use crate::retry::AttemptNumber;
+use crate::base::entropy::SystemEntropy;
+use crate::base::id::InboxId;
+use crate::queue::AttemptNumber;
+use crate::receive::inbox::{Failure, MessageState, Outcome};
 
 const FAILED: Outcome = Outcome::Failed {
     failure: Failure::Error,

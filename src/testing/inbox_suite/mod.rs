@@ -1,28 +1,28 @@
 //! The conformance suite of [`InboxStore`] and [`InboxLog`].
 
-pub mod lease;
+pub mod leasing;
 pub mod log;
-pub mod prune;
-pub mod receive;
-pub mod settle;
+pub mod pruning;
+pub mod receiving;
+pub mod settling;
 
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::clock::UnixMillis;
-use crate::dedupe::{Identity, Message, Namer, Ticket};
-use crate::entropy::SystemEntropy;
-use crate::id::InboxId;
-use crate::inbox::{
+use crate::base::clock::UnixMillis;
+use crate::base::entropy::SystemEntropy;
+use crate::base::id::InboxId;
+use crate::queue::AttemptNumber;
+use crate::receive::dedupe::{Identity, Message, Namer, Ticket};
+use crate::receive::inbox::{
     InboxLog, InboxStore, Lease, LeaseRequest, MessageState, NewMessage, Outcome, Received, Record,
     StoredRequest,
 };
-use crate::retry::AttemptNumber;
 
-/// Makes one test for each point of the contracts of [`InboxStore`](crate::inbox::InboxStore) and
-/// [`InboxLog`](crate::inbox::InboxLog).
+/// Makes one test for each point of the contracts of [`InboxStore`](crate::receive::inbox::InboxStore) and
+/// [`InboxLog`](crate::receive::inbox::InboxLog).
 ///
 /// Takes a closure that makes, each time, an empty store and whatever has to outlive it, such as its
 /// directory: `async || -> (impl InboxStore + InboxLog + Clone, Guard)`. Put it in a module of its own.
@@ -30,7 +30,7 @@ use crate::retry::AttemptNumber;
 ///
 /// ```
 /// mod memory {
-///     tower_auth_sync::testing::inbox_store_tests!(async || {
+///     tower_auth_sync::__inbox_store_tests!(async || {
 ///         (tower_auth_sync::inbox::MemoryInbox::new(), ())
 ///     });
 /// }
@@ -48,7 +48,7 @@ macro_rules! __inbox_store_tests {
         $crate::__inbox_store_tests! { @all async || Some(($make)().await) }
     };
     (@all $make:expr) => {
-        $crate::__inbox_store_tests! { @cases $make, receive;
+        $crate::__inbox_store_tests! { @cases $make, receiving;
             a_message_is_stored_with_its_names_and_due_at_once
             one_of_many_concurrent_messages_with_a_common_name_is_new
             a_message_is_known_while_it_waits_is_handled_and_is_over
@@ -62,7 +62,7 @@ macro_rules! __inbox_store_tests {
             names_are_free_when_their_time_is_over_and_not_before
             receiving_releasing_and_requeueing_are_heard
         }
-        $crate::__inbox_store_tests! { @cases $make, lease;
+        $crate::__inbox_store_tests! { @cases $make, leasing;
             a_lease_carries_the_request_as_it_was_stored
             a_message_is_not_leased_twice_while_the_lease_lives
             a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token
@@ -80,7 +80,7 @@ macro_rules! __inbox_store_tests {
             a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time
             a_clock_that_is_set_back_runs_nothing_twice
         }
-        $crate::__inbox_store_tests! { @cases $make, settle;
+        $crate::__inbox_store_tests! { @cases $make, settling;
             a_message_that_was_handled_is_over_and_its_request_erased
             a_retry_is_due_at_its_time_and_its_failure_is_recorded
             a_message_that_failed_is_over_and_its_request_kept
@@ -93,7 +93,7 @@ macro_rules! __inbox_store_tests {
             a_failed_message_whose_names_another_has_is_not_requeued
             only_failed_messages_of_the_source_are_requeued
         }
-        $crate::__inbox_store_tests! { @cases $make, prune;
+        $crate::__inbox_store_tests! { @cases $make, pruning;
             what_has_been_over_for_long_is_deleted_with_its_names
             what_is_over_is_kept_while_its_names_are_taken
             what_waits_or_ended_lately_is_kept_however_old

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{alive, apply, apply_all, event};
-use crate::event::{AuthEvent, SessionHandle, User};
-use crate::mirror::{Mirror, MirrorStore};
+use crate::receive::mirror::{Mirror, MirrorStore};
+use crate::wire::event::{AuthEvent, SessionHandle, User};
 
 /// What each order of events leaves of a user, whose id begins with `who`.
 async fn in_orders(mirror: &Mirror, who: &str, events: &[(&str, u64, Value)]) -> Vec<User> {

@@ -1,4 +1,4 @@
-//! The conformance suite of [`MirrorStore`](crate::mirror::MirrorStore).
+//! The conformance suite of [`MirrorStore`](crate::receive::mirror::MirrorStore).
 
 pub mod clocks;
 pub mod revocations;
@@ -6,10 +6,10 @@ pub mod rules;
 
 use serde_json::{Value, json};
 
-use crate::event::{AuthEvent, SessionHandle};
-use crate::mirror::{Applied, Mirror};
+use crate::receive::mirror::{Applied, Mirror};
+use crate::wire::event::{AuthEvent, SessionHandle};
 
-/// Makes one test for each point of the contract of [`MirrorStore`](crate::mirror::MirrorStore).
+/// Makes one test for each point of the contract of [`MirrorStore`](crate::receive::mirror::MirrorStore).
 ///
 /// Takes a closure that makes, each time, an empty store and whatever has to outlive it, such as its
 /// directory: `async || -> (impl MirrorStore, Guard)`. Put it in a module of its own. Needs `tokio`
@@ -17,7 +17,7 @@ use crate::mirror::{Applied, Mirror};
 ///
 /// ```
 /// mod memory {
-///     tower_auth_sync::testing::mirror_store_tests!(async || {
+///     tower_auth_sync::__mirror_store_tests!(async || {
 ///         (tower_auth_sync::mirror::MemoryMirror::new(), ())
 ///     });
 /// }

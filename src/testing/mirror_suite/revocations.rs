@@ -6,10 +6,10 @@ use serde_json::json;
 
 use super::rules::{opened, revoked};
 use super::{START, alive, apply, apply_all, event};
-use crate::clock::UnixMillis;
-use crate::event::{AuthEvent, SessionHandle};
-use crate::mirror::{Applied, Mirror, MirrorStore};
-use crate::testing::ManualClock;
+use crate::base::clock::UnixMillis;
+use crate::receive::mirror::{Applied, Mirror, MirrorStore};
+use crate::testing::clock::ManualClock;
+use crate::wire::event::{AuthEvent, SessionHandle};
 
 fn revoked_of(token: &str, user: &str, at: u64) -> AuthEvent {
     let data = json!({ "handle": SessionHandle::of_token(token), "userId": user });

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{START, alive, apply, apply_all, event};
-use crate::clock::UnixMillis;
-use crate::event::{AuthEvent, SessionHandle};
-use crate::mirror::{Applied, Mirror, MirrorStore};
+use crate::base::clock::UnixMillis;
+use crate::receive::mirror::{Applied, Mirror, MirrorStore};
+use crate::wire::event::{AuthEvent, SessionHandle};
 
 pub(super) fn opened(token: &str, user: &str, at: u64) -> AuthEvent {
     let handle = SessionHandle::of_token(token);

@@ -6,10 +6,10 @@ use http_body_util::Full;
 use serde_json::Value;
 
 use super::FakeSender;
-use crate::clock::UnixTime;
-use crate::id::MessageId;
-use crate::problem::ProblemKind;
-use crate::signature::{IdSource, Scheme};
+use crate::base::clock::UnixTime;
+use crate::base::id::MessageId;
+use crate::wire::problem::ProblemKind;
+use crate::wire::scheme::{IdSource, Scheme};
 
 /// One thing that is wrong with a request, on which it must be refused.
 #[non_exhaustive]
@@ -65,7 +65,7 @@ impl Corruption {
     ];
 
     /// Returns the problem that a receiver must answer with, by the order of checks of
-    /// [`verify`](crate::verify).
+    /// [`verify`](crate::receive::verify).
     #[must_use]
     pub const fn refusal(self) -> ProblemKind {
         match self {

@@ -13,12 +13,13 @@ use http_body_util::Full;
 
 pub use self::corruption::Corruption;
 pub use self::storm::{Expected, SameMessage, Sent};
-use super::SeededEntropy;
-use crate::clock::{Clock, SystemClock, UnixTime};
-use crate::entropy::random;
-use crate::id::MessageId;
-use crate::secret::{Secret, SecretError};
-use crate::signature::{ConfigError, Scheme, Signer, SignerBuilder};
+use super::entropy::SeededEntropy;
+use crate::base::clock::{Clock, SystemClock, UnixTime};
+use crate::base::entropy::random;
+use crate::base::id::MessageId;
+use crate::base::secret::{Secret, SecretError};
+use crate::wire::scheme::Scheme;
+use crate::wire::signature::{ConfigError, Signer, SignerBuilder};
 
 /// Sends what a provider would send, and what a bad network or a forger makes of it.
 ///
@@ -35,7 +36,8 @@ use crate::signature::{ConfigError, Scheme, Signer, SignerBuilder};
 /// use tower_auth_sync::entropy::SystemEntropy;
 /// use tower_auth_sync::id::MessageId;
 /// use tower_auth_sync::secret::Secret;
-/// use tower_auth_sync::signature::{Scheme, Verifier};
+/// use tower_auth_sync::scheme::Scheme;
+/// use tower_auth_sync::signature::Verifier;
 /// use tower_auth_sync::testing::{Corruption, FakeSender, SeededEntropy};
 /// use tower_auth_sync::verify::VerifyWebhookLayer;
 ///
@@ -74,7 +76,7 @@ use crate::signature::{ConfigError, Scheme, Signer, SignerBuilder};
 /// # Ids
 ///
 /// The message's id goes into the scheme's id header, if it has one. Where the scheme takes the id
-/// from the body ([`IdSource::SignedBody`](crate::signature::IdSource::SignedBody): Stripe's and
+/// from the body ([`IdSource::SignedBody`](crate::wire::scheme::IdSource::SignedBody): Stripe's and
 /// WorkOS' `/id`, Slack's `/event_id`, `/id` of `banata_sdk`), it must be in the body already: bodies
 /// are sent as they are given.
 #[must_use = "a sender does nothing until it makes a request"]

@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::FakeSender;
 use super::corruption::{Corruption, before};
-use crate::entropy::{Entropy, random};
-use crate::id::MessageId;
-use crate::signature::IdSource;
+use crate::base::entropy::{Entropy, random};
+use crate::base::id::MessageId;
+use crate::wire::scheme::IdSource;
 
 /// A request of a [storm](FakeSender::storm).
 #[non_exhaustive]
@@ -72,10 +72,10 @@ impl FakeSender {
     /// Every message arrives one to three times, late by up to a tenth of the scheme's tolerance: as a
     /// copy of the same request, or as the sender's retry with a new time. With it comes a forgery, of
     /// a [`Corruption`] that chance picks. All that is shuffled, and the same for the same `entropy`:
-    /// give it a [`SeededEntropy`](super::SeededEntropy).
+    /// give it a [`SeededEntropy`](crate::testing::entropy::SeededEntropy).
     ///
     /// A request with a time but without an id can only be known again by its time: of such messages
-    /// there are copies and no retries (see [`dedupe`](crate::dedupe)).
+    /// there are copies and no retries (see [`dedupe`](crate::receive::dedupe)).
     ///
     /// # Errors
     ///

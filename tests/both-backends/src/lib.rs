@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tower_auth_sync::jwks::{Algorithm, JwtIssuer, KeySet, SigningKey, TokenVerifier};
+    use tower_auth_sync::token::{Algorithm, JwtIssuer, KeySet, SigningKey, TokenVerifier};
 
     const ISSUER: &str = "https://auth.example";
     const AUDIENCE: &str = "https://app.example";

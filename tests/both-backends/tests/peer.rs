@@ -5,7 +5,7 @@ use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, Validation, decode};
 use serde_json::{Value, json};
-use tower_auth_sync::jwks::{Algorithm, JwtIssuer, SigningKey};
+use tower_auth_sync::token::{Algorithm, JwtIssuer, SigningKey};
 
 const ISSUER: &str = "https://auth.example";
 const AUDIENCE: &str = "https://app.example";

@@ -8,7 +8,7 @@ use crate::servers;
 mod contract {
     use super::{PostgresStore, servers};
 
-    tower_auth_sync::testing::dedupe_store_tests!(optional async || {
+    tower_auth_sync::__dedupe_store_tests!(optional async || {
         let url = servers::postgres().await?;
         Some(PostgresStore::connect(&url).await.unwrap())
     });

@@ -4,12 +4,13 @@ use tower_auth_sync::clock::{Clock as _, SystemClock};
 use tower_auth_sync::store::redis::RedisStore;
 
 use super::{kill, open, race, send};
-use crate::servers::{self, Server};
+use crate::servers;
+use crate::servers::Server;
 
 mod contract {
     use super::{RedisStore, servers};
 
-    tower_auth_sync::testing::dedupe_store_tests!(optional async || {
+    tower_auth_sync::__dedupe_store_tests!(optional async || {
         let url = servers::redis()?;
         Some(RedisStore::connect(&url).await.unwrap())
     });

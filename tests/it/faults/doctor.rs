@@ -5,10 +5,14 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde::Deserialize;
 use tower_auth_sync::clock::{UnixMillis, UnixTime};
+use tower_auth_sync::doctor::BodyChange;
+use tower_auth_sync::doctor::BodyChange::*;
+use tower_auth_sync::doctor::Diagnosis;
+use tower_auth_sync::doctor::diagnose;
 use tower_auth_sync::id::MessageId;
+use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
-use tower_auth_sync::signature::BodyChange::{self, *};
-use tower_auth_sync::signature::{Diagnosis, Scheme, Signer, Verifier, diagnose};
+use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::testing::ManualClock;
 
 const NOW: UnixTime = UnixTime::from_secs(1_750_000_000);

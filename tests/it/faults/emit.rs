@@ -10,17 +10,20 @@ use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, Response, header};
 use serde_json::{Value, json};
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
-use tower_auth_sync::body::BoxError;
+use tower_auth_sync::BoxError;
+use tower_auth_sync::better_auth::BetterAuthRoutes;
+use tower_auth_sync::body::BufferedBody;
 use tower_auth_sync::clock::{Clock as _, SystemClock};
-use tower_auth_sync::delivery::{
-    DeliveryStore as _, Emitter, EndpointStore as _, LeaseRequest, MemoryStore, NewEndpoint,
-};
 use tower_auth_sync::egress::EgressPolicy;
-use tower_auth_sync::emit::{ActiveSession, BetterAuthRoutes, CapturedBody, SyncEmitterLayer};
+use tower_auth_sync::emit::SyncEmitterLayer;
 use tower_auth_sync::event::AuthEvent;
 use tower_auth_sync::mirror::{MemoryMirror, Mirror};
-use tower_auth_sync::retry::AttemptNumber;
-use tower_auth_sync::signature::Scheme;
+use tower_auth_sync::outbox::{
+    DeliveryStore as _, Emitter, EndpointStore as _, LeaseRequest, MemoryStore, NewEndpoint,
+};
+use tower_auth_sync::queue::AttemptNumber;
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::session::ActiveSession;
 
 fn fault(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/faults");
@@ -53,7 +56,7 @@ async fn run(fault: &Value) -> (u16, Vec<AuthEvent>) {
         async { Ok::<_, BoxError>(session) }
     };
     let answer = fault["answer"].clone();
-    let inner = service_fn(move |_: Request<CapturedBody<Body>>| {
+    let inner = service_fn(move |_: Request<BufferedBody<Body>>| {
         called.store(true, Ordering::SeqCst);
         let status = answer["status"].as_u64().unwrap();
         let mut response = Response::builder().status(u16::try_from(status).unwrap());

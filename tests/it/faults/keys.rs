@@ -17,10 +17,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_auth_sync::clock::{Clock as _, SystemClock};
-use tower_auth_sync::jwks::{
+use tower_auth_sync::token::{
     Algorithm, JwtIssuer, KeySet, SigningKey, TokenError, TokenVerifier, VerifyingKey,
 };
-use tower_auth_sync::jwt::{Claims, JwtAuthLayer};
+use tower_auth_sync::token::{Claims, JwtAuthLayer};
 
 const ISSUER: &str = "https://auth.example";
 const AUDIENCE: &str = "app";

@@ -5,11 +5,15 @@ use std::error::Error;
 use http::HeaderMap;
 use serde::Deserialize;
 use tower_auth_sync::clock::UnixTime;
+use tower_auth_sync::doctor::Diagnosis;
+use tower_auth_sync::doctor::diagnose;
 use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::id::MessageId;
-use tower_auth_sync::secret::SecretDamage::{self, *};
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::secret::SecretDamage;
+use tower_auth_sync::secret::SecretDamage::*;
 use tower_auth_sync::secret::{Secret, SecretError};
-use tower_auth_sync::signature::{ConfigError, Diagnosis, Scheme, Signer, Verifier, diagnose};
+use tower_auth_sync::signature::{ConfigError, Signer, Verifier};
 use tower_auth_sync::testing::FakeSender;
 
 const NOW: UnixTime = UnixTime::from_secs(1_750_000_000);
@@ -153,8 +157,8 @@ fn a_damaged_secret_is_refused_by_every_scheme_and_the_text_shows_nothing_of_it(
 #[cfg(feature = "emit")]
 #[test]
 fn an_endpoint_is_not_made_with_a_damaged_secret() {
-    use tower_auth_sync::delivery::{EndpointError, NewEndpoint};
     use tower_auth_sync::egress::EgressPolicy;
+    use tower_auth_sync::outbox::{EndpointError, NewEndpoint};
 
     let url = "https://crm.example.com/webhooks";
     for (damage, text) in damaged(WHSEC) {

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use tower_auth_sync::clock::{Clock as _, SystemClock};
 use tower_auth_sync::event::{AuthEvent, Delivered};
 use tower_auth_sync::inbox::Inbox;
+use tower_auth_sync::inbox::InboxWorker;
 use tower_auth_sync::store::AnyStore;
 use tower_auth_sync::store::postgres::PostgresStore;
 use tower_auth_sync::testing::ManualClock;
 use tower_auth_sync::verify::Webhook;
-use tower_auth_sync::worker::InboxWorker;
 
 use super::{app, post_to, send_for_status, serve};
 use crate::servers;

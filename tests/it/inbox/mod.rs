@@ -24,13 +24,14 @@ use tower::ServiceExt as _;
 use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::event::{AuthEvent, Delivered};
 use tower_auth_sync::id::MessageId;
+use tower_auth_sync::inbox::InboxWorker;
 use tower_auth_sync::inbox::{Failure, Inbox, MessageState};
-use tower_auth_sync::retry::RetryPolicy;
-use tower_auth_sync::signature::{Scheme, Signer, Verifier};
+use tower_auth_sync::queue::RetryPolicy;
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::store::AnyStore;
 use tower_auth_sync::testing::ManualClock;
-use tower_auth_sync::verify::{OnStoreFailure, RefusalReason, VerifyWebhookLayer, Webhook};
-use tower_auth_sync::worker::InboxWorker;
+use tower_auth_sync::verify::{RefusalReason, StoreFailurePolicy, VerifyWebhookLayer, Webhook};
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
 
@@ -315,7 +316,7 @@ async fn while_the_store_fails_the_sender_is_asked_to_come_again_and_nothing_is_
     let rename = "ALTER TABLE tas_inbox_names RENAME TO tas_inbox_gone";
     sqlx::query(rename).execute(&pool).await.unwrap();
 
-    let open = layer(&inbox, SystemClock).on_store_failure(OnStoreFailure::FailOpen);
+    let open = layer(&inbox, SystemClock).with_store_failure_policy(StoreFailurePolicy::FailOpen);
     let app = Router::new().route("/webhooks/auth", nobody().layer(open));
     let response = app.oneshot(message("msg_1", &SystemClock)).await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

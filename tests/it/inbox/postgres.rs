@@ -9,9 +9,9 @@ use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tower_auth_sync::clock::{Clock as _, SystemClock};
 use tower_auth_sync::event::Delivered;
+use tower_auth_sync::inbox::InboxWorker;
 use tower_auth_sync::store::postgres::PostgresStore;
 use tower_auth_sync::testing::ManualClock;
-use tower_auth_sync::worker::InboxWorker;
 
 use super::{failed, race, send_for_status};
 use crate::servers;
@@ -19,7 +19,7 @@ use crate::servers;
 mod contract {
     use super::{PostgresStore, servers};
 
-    tower_auth_sync::testing::inbox_store_tests!(optional async || {
+    tower_auth_sync::__inbox_store_tests!(optional async || {
         let url = servers::postgres().await?;
         Some((PostgresStore::connect(&url).await.unwrap(), ()))
     });

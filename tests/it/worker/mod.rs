@@ -16,11 +16,11 @@ use tokio::net::TcpSocket;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_auth_sync::clock::Clock;
-use tower_auth_sync::delivery::{
+use tower_auth_sync::egress::EgressPolicy;
+use tower_auth_sync::outbox::{
     DeliveryState, DisabledBecause, EndpointStatus, EndpointStore, FailureReason,
     MAX_SUCCESS_RESPONSE,
 };
-use tower_auth_sync::egress::EgressPolicy;
 
 use self::receiver::{Receiver, Reply};
 use self::world::World;

@@ -1,7 +1,7 @@
 //! The worker over a store that outlives its process.
 
 use tokio_util::sync::CancellationToken;
-use tower_auth_sync::delivery::DeliveryState;
+use tower_auth_sync::outbox::DeliveryState;
 use tower_auth_sync::store::sqlite::SqliteStore;
 
 use super::LEASE;

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
-use tower_auth_sync::delivery::FailureReason;
+use tower_auth_sync::outbox::FailureReason;
 
 use super::world::World;
 

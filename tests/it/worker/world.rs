@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use tower_auth_sync::clock::{Clock, UnixTime};
-use tower_auth_sync::delivery::{
-    Attempt, Delivery, DeliveryLog, DeliveryStore, Emitter, EndpointStore, MemoryStore, NewEndpoint,
-};
 use tower_auth_sync::egress::{EgressPolicy, Network};
 use tower_auth_sync::event::{AuthEvent, EventType};
 use tower_auth_sync::id::{EndpointId, MessageId};
-use tower_auth_sync::signature::{Scheme, Verifier};
+use tower_auth_sync::outbox::{
+    Attempt, Delivery, DeliveryLog, DeliveryStore, Emitter, EndpointStore, MemoryStore, NewEndpoint,
+};
+use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::testing::{ManualClock, SeededEntropy};
 use tower_auth_sync::worker::{Summary, Worker, WorkerBuilder};
 

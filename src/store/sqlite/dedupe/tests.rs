@@ -3,10 +3,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
-use crate::dedupe::{Identity, Message};
+use crate::receive::dedupe::{Identity, Message};
 
 mod contract_in_memory {
-    crate::testing::dedupe_store_tests!(async || {
+    crate::__dedupe_store_tests!(async || {
         super::SqliteStore::connect("sqlite::memory:")
             .await
             .unwrap()
@@ -16,7 +16,7 @@ mod contract_in_memory {
 mod contract_on_disk {
     use super::{OnDisk, SqliteStore, TempDir};
 
-    crate::testing::dedupe_store_tests!(async || {
+    crate::__dedupe_store_tests!(async || {
         let dir = TempDir::new().unwrap();
         let store = SqliteStore::open(dir.path().join("a.db")).await.unwrap();
         OnDisk { store, _dir: dir }

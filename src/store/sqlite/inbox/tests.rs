@@ -1,13 +1,13 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::retry::AttemptNumber;
+use crate::queue::AttemptNumber;
 use crate::testing::inbox_suite::at;
 
 mod conformance {
     use super::{SqliteStore, TempDir};
 
-    crate::testing::inbox_store_tests!(async || {
+    crate::__inbox_store_tests!(async || {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("auth-sync.db");
         (SqliteStore::open(path).await.unwrap(), dir)

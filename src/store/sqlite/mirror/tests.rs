@@ -2,16 +2,16 @@ use sqlx::Row;
 use tempfile::TempDir;
 
 use super::*;
-use crate::event::AuthEvent;
-use crate::mirror::Mirror;
+use crate::receive::mirror::Mirror;
+use crate::wire::event::AuthEvent;
 
 mod conformance {
     use tempfile::TempDir;
 
-    use super::super::SqliteStore;
-    use crate::mirror::TablePrefix;
+    use crate::receive::mirror::TablePrefix;
+    use crate::store::sqlite::mirror::SqliteStore;
 
-    crate::testing::mirror_store_tests!(async || {
+    crate::__mirror_store_tests!(async || {
         let dir = TempDir::new().unwrap();
         let store = SqliteStore::open(dir.path().join("mirror.db")).await;
         let mirror = store.unwrap().mirror(TablePrefix::default()).await;

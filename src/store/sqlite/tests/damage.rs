@@ -6,10 +6,10 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use bytes::Bytes;
 
 use super::*;
-use crate::delivery::{DeliveryStore as _, NewEvent, Outcome, Settlement};
-use crate::event::EventType;
-use crate::id::MessageId;
+use crate::base::id::MessageId;
+use crate::send::outbox::{DeliveryStore as _, NewEvent, Outcome, Settlement};
 use crate::testing::delivery_suite::{at, endpoint, report, request};
+use crate::wire::event::EventType;
 
 const PAGE: usize = 4096;
 

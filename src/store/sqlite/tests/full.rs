@@ -6,15 +6,15 @@ use std::process::{Command, Stdio};
 use bytes::Bytes;
 
 use super::*;
-use crate::dedupe::{Claimed, Identity, Message};
-use crate::delivery::{DeliveryStore, NewEvent, Outcome, Settlement};
-use crate::event::{AuthEvent, EventType};
-use crate::id::MessageId;
-use crate::inbox::{InboxStore, Outcome as RunOutcome};
-use crate::mirror::{Mirror, TablePrefix};
-use crate::retry::AttemptNumber;
+use crate::base::id::MessageId;
+use crate::queue::AttemptNumber;
+use crate::receive::dedupe::{Claimed, Identity, Message};
+use crate::receive::inbox::{InboxStore, Outcome as RunOutcome};
+use crate::receive::mirror::{Mirror, TablePrefix};
+use crate::send::outbox::{DeliveryStore, NewEvent, Outcome, Settlement};
 use crate::testing::delivery_suite::{at, endpoint, report, request};
 use crate::testing::inbox_suite::store_new;
+use crate::wire::event::{AuthEvent, EventType};
 
 fn big(number: usize) -> Vec<NewEvent> {
     vec![NewEvent {
@@ -41,7 +41,7 @@ async fn use_every_port(store: &SqliteStore, mirror: &Mirror, round: usize) {
     store.ping().await.unwrap();
 
     store_new(store, &format!("in_{round}"), 0).await;
-    let lease = crate::inbox::LeaseRequest {
+    let lease = crate::receive::inbox::LeaseRequest {
         max: 1.try_into().unwrap(),
         max_attempts: AttemptNumber::FIRST,
         now: at(0),

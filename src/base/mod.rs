@@ -1,0 +1,10 @@
+//! What every room stands on.
+
+pub mod clock;
+pub mod entropy;
+#[cfg(feature = "_tower")]
+pub(crate) mod error;
+pub mod id;
+#[cfg(any(feature = "emit", feature = "jwt"))]
+pub mod pem;
+pub mod secret;

@@ -1,0 +1,203 @@
+//! Secrets as a type that cannot be printed, logged, serialized or left in memory.
+
+mod damage;
+mod forms;
+mod undo;
+
+use std::convert::Infallible;
+use std::env;
+use std::fmt;
+use std::sync::Arc;
+
+use base64ct::{Base64, Encoding};
+use zeroize::Zeroizing;
+
+pub use self::damage::SecretDamage;
+use super::entropy::{Entropy, random};
+
+/// The text of a secret, as it was handed out: `whsec_…`, or whatever the sender shows.
+///
+/// Prints as `Secret(..)`, is zeroed when the last copy goes, and copies share one allocation.
+/// It has no `Serialize` and no `PartialEq`.
+#[derive(Clone)]
+pub struct Secret(Arc<Zeroizing<String>>);
+
+impl Secret {
+    /// Takes the secret's text.
+    ///
+    /// Its strength is judged where the scheme is known, in
+    /// [`Verifier::new`](crate::wire::signature::Verifier::new).
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::Empty`], and [`SecretError::Damaged`] for a text that its file, its variable or
+    /// a clipboard has damaged, as [`SecretDamage`] lists it: quotes around it, a line end behind it,
+    /// the name of its variable in front of it. The same characters in its middle, such as spaces
+    /// between words, are part of a secret. One that only looks damaged is taken by
+    /// [`verbatim`](Self::verbatim).
+    pub fn new(text: impl Into<String>) -> Result<Self, SecretError> {
+        let secret = Self::verbatim(text)?;
+        match secret.damage() {
+            Some(damage) => Err(SecretError::Damaged(damage)),
+            None => Ok(secret),
+        }
+    }
+
+    /// Takes the secret's text as it is, also if it looks damaged: for senders whose secret has quotes
+    /// of its own, for stores, and to ask [`diagnose`](crate::doctor::diagnose) about it.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::Empty`].
+    pub fn verbatim(text: impl Into<String>) -> Result<Self, SecretError> {
+        let text = Zeroizing::new(text.into());
+        if text.is_empty() {
+            return Err(SecretError::Empty);
+        }
+        Ok(Self(Arc::new(text)))
+    }
+
+    /// Returns what its file, its variable or a clipboard has done to the text: the outermost damage.
+    #[must_use]
+    pub fn damage(&self) -> Option<SecretDamage> {
+        SecretDamage::find(&self.0).map(|(damage, _)| damage)
+    }
+
+    /// Reads the secret from the environment variable `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretError::NotSet`] or [`SecretError::NotUnicode`], which name the variable, and
+    /// [`SecretError::InVariable`] around what [`new`](Self::new) refuses.
+    pub fn from_env(name: &str) -> Result<Self, SecretError> {
+        let text = env::var(name).map_err(|err| match err {
+            env::VarError::NotPresent => SecretError::NotSet { name: name.into() },
+            env::VarError::NotUnicode(_) => SecretError::NotUnicode { name: name.into() },
+        })?;
+        Self::new(text).map_err(|source| SecretError::InVariable {
+            name: name.into(),
+            source: Box::new(source),
+        })
+    }
+
+    /// Makes a new secret: `whsec_` and the base64 of 32 random bytes, which every scheme that reads
+    /// `whsec_` secrets takes.
+    #[must_use]
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let key = Zeroizing::new(random::<32>(entropy));
+        let encoded = Zeroizing::new(Base64::encode_string(key.as_slice()));
+        let mut text = Zeroizing::new(String::with_capacity(6 + encoded.len()));
+        text.push_str("whsec_");
+        text.push_str(&encoded);
+        Self(Arc::new(text))
+    }
+
+    /// Returns the text; only code that signs, verifies or encrypts may ask.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl TryFrom<&str> for Secret {
+    type Error = SecretError;
+
+    fn try_from(text: &str) -> Result<Self, SecretError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for Secret {
+    type Error = SecretError;
+
+    fn try_from(text: String) -> Result<Self, SecretError> {
+        Self::new(text)
+    }
+}
+
+/// Why a text cannot be a secret.
+#[non_exhaustive]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SecretError {
+    /// There is no text.
+    #[error("the secret is empty")]
+    Empty,
+    /// Its file, its variable or a clipboard has damaged it.
+    #[error("the secret is damaged: {0}")]
+    Damaged(SecretDamage),
+    /// The environment variable does not exist.
+    #[error("{name} is not set")]
+    NotSet {
+        /// The variable.
+        name: Box<str>,
+    },
+    /// The environment variable is not Unicode.
+    #[error("{name} is not valid Unicode")]
+    NotUnicode {
+        /// The variable.
+        name: Box<str>,
+    },
+    /// The environment variable holds a text that is no secret.
+    #[error("{name} holds no usable secret: {source}")]
+    InVariable {
+        /// The variable.
+        name: Box<str>,
+        /// What is wrong with its text.
+        source: Box<Self>,
+    },
+}
+
+impl From<Infallible> for SecretError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_prints_nothing_of_itself() {
+        let secret = Secret::new("whsec_super-secret-text").unwrap();
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+    }
+
+    #[test]
+    fn an_empty_text_is_refused_and_a_damaged_one_is_taken_as_it_is_if_so_asked() {
+        assert_eq!(Secret::new("").unwrap_err(), SecretError::Empty);
+        assert_eq!(Secret::verbatim("").unwrap_err(), SecretError::Empty);
+        let quoted = Secret::verbatim("'abc'").unwrap();
+        assert_eq!(quoted.expose(), "'abc'");
+        assert_eq!(quoted.damage(), Some(SecretDamage::Quoted));
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        let err = Secret::from_env("TAS_NO_SUCH_VARIABLE").unwrap_err();
+        assert_eq!(err.to_string(), "TAS_NO_SUCH_VARIABLE is not set");
+    }
+
+    proptest! {
+        #[test]
+        fn damage_is_found_and_undone(
+            text in "(\\PC|[\"'`$%{}<>=:;, \\\\nr\r\n\u{feff}]|whsec_|SECRET=|%3D){0,16}",
+        ) {
+            crate::fuzzing::damage_is_undone(&text);
+        }
+
+        #[test]
+        fn what_providers_hand_out_is_intact(
+            text in "(whsec_|shpss_)?([0-9a-f]{32,64}|[A-Za-z0-9]{24,48}|([A-Za-z0-9+/]{4}){6,16}(==)?)",
+        ) {
+            prop_assert!(Secret::new(text).is_ok());
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Joins the chunks of a body.
+
+use std::mem;
+
+use bytes::Bytes;
+
+/// Joins chunks, up to a limit.
+///
+/// A single chunk is kept as it is; from the second on there is one buffer. All the buffers that it
+/// outgrows are small, so that no more than the limit and a little is held while it grows, whatever
+/// the allocator does.
+pub(super) struct BodyBuffer {
+    limit: usize,
+    /// The length that the body itself announces, at most the limit.
+    expected: usize,
+    first: Bytes,
+    joined: Vec<u8>,
+}
+
+impl BodyBuffer {
+    /// Holds at most `limit` bytes; the body announces no more than `expected`.
+    pub(super) fn new(limit: usize, expected: Option<u64>) -> Self {
+        let expected = expected.and_then(|length| usize::try_from(length).ok());
+        Self {
+            limit,
+            expected: expected.map_or(limit, |length| length.min(limit)),
+            first: Bytes::new(),
+            joined: Vec::new(),
+        }
+    }
+
+    /// Returns how many more bytes it may hold.
+    pub(super) fn room(&self) -> usize {
+        let held = self.first.len() + self.joined.len();
+        self.limit.saturating_sub(held)
+    }
+
+    /// Adds a chunk that [has room](Self::room).
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        if self.first.is_empty() && self.joined.is_empty() {
+            self.first = chunk;
+            return;
+        }
+        let first = mem::take(&mut self.first);
+        self.make_room(first.len() + chunk.len());
+        self.joined.extend_from_slice(&first);
+        drop(first);
+        self.joined.extend_from_slice(&chunk);
+    }
+
+    /// Returns all bytes.
+    pub(super) fn finish(self) -> Bytes {
+        if self.joined.is_empty() {
+            self.first
+        } else {
+            Bytes::from(self.joined)
+        }
+    }
+
+    fn make_room(&mut self, more: usize) {
+        let needed = self.joined.len() + more;
+        if needed <= self.joined.capacity() {
+            return;
+        }
+        // A body may announce less than it has: a mistake of whoever made it, and no reason to fail.
+        let most = if needed <= self.expected {
+            self.expected
+        } else {
+            self.limit
+        };
+        let wanted = if needed <= SMALL {
+            needed.saturating_mul(2).min(SMALL)
+        } else {
+            needed.saturating_mul(2).max(LEAP)
+        };
+        self.joined
+            .reserve_exact(wanted.min(most) - self.joined.len());
+    }
+}
+
+/// Up to here the buffer grows with the body. An old buffer of this size and a frame as large fit in
+/// the 64 KiB that a request may take beside the limit.
+const SMALL: usize = 24 * 1024;
+
+/// The next size, or the limit if that is less. Memory that was never written to costs no page.
+const LEAP: usize = 16 * 1024 * 1024;

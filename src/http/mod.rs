@@ -1,0 +1,7 @@
+//! Bodies, the HTTP client, and the rules for where it may go.
+
+pub mod body;
+#[cfg(feature = "emit")]
+pub(crate) mod client;
+#[cfg(feature = "_outbox")]
+pub mod egress;

@@ -1,0 +1,49 @@
+//! Why a worker cannot be made.
+
+use std::time::Duration;
+
+use crate::base::error::BoxError;
+
+/// Why a worker cannot be made.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The lease could end while its attempt still runs.
+    #[error(
+        "the lease of {lease:?} is too short: it must exceed the timeout by 10 s, so be {least:?} or \
+         more"
+    )]
+    LeaseTooShort {
+        /// The lease.
+        lease: Duration,
+        /// The shortest lease for the timeout.
+        least: Duration,
+    },
+    /// The lease could end before it is renewed.
+    #[error(
+        "the lease of {lease:?} is too short to be renewed in time: it must be {least:?} or more"
+    )]
+    LeaseTooShortToRenew {
+        /// The lease.
+        lease: Duration,
+        /// The shortest lease.
+        least: Duration,
+    },
+    /// The lease is longer than any may be.
+    #[error("the lease of {lease:?} is too long: it must be {most:?} or less")]
+    LeaseTooLong {
+        /// The lease.
+        lease: Duration,
+        /// The longest lease: [`LONGEST_LEASE`](super::LONGEST_LEASE).
+        most: Duration,
+    },
+    /// Every attempt would fail.
+    #[error("the timeout of an attempt is zero")]
+    ZeroTimeout,
+    /// The worker would ask the store without a pause.
+    #[error("the pause between two polls of the store is zero")]
+    ZeroPoll,
+    /// The extra root certificates cannot be used.
+    #[error("the extra root certificates cannot be used")]
+    ExtraRoots(#[source] BoxError),
+}

@@ -1,0 +1,290 @@
+//! The loop of every worker: lease, begin, wait.
+
+use std::error::Error;
+use std::future::{Future, ready};
+use std::num::NonZeroU16;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::LONGEST_LEASE;
+use super::config_error::ConfigError;
+use super::notify::WorkListener;
+use super::schedule::Schedule;
+use super::shutdown::{drain, finished, overdue};
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+
+/// What differs between workers: where the work comes from, and how it is done.
+pub(crate) trait Job: Send + Sync + 'static {
+    /// The hold on one piece of work.
+    type Lease: Send + 'static;
+
+    fn schedule(&self) -> &Schedule;
+
+    fn listen(&self) -> WorkListener;
+
+    /// Leases up to `max` pieces that are due at `now`, until `until`.
+    fn lease(
+        &self,
+        max: NonZeroU16,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> impl Future<Output = Result<Vec<Self::Lease>, StoreError>> + Send;
+
+    /// Does the work and records how it went.
+    fn perform(self: Arc<Self>, lease: Self::Lease) -> impl Future<Output = Ended> + Send;
+
+    /// Gives a lease back without an attempt; a failure is logged.
+    fn release(&self, lease: Self::Lease) -> impl Future<Output = ()> + Send;
+
+    /// Returns when there will be something to lease, if nothing happens.
+    fn next_due(
+        &self,
+        now: UnixMillis,
+    ) -> impl Future<Output = Result<Option<UnixMillis>, StoreError>> + Send;
+
+    /// Deletes up to `max` of what has been over since before `before`, and returns how many.
+    fn prune(
+        &self,
+        before: UnixMillis,
+        max: NonZeroU16,
+    ) -> impl Future<Output = Result<usize, StoreError>> + Send;
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ended {
+    /// It succeeded.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// Its outcome could not be recorded.
+    Unrecorded,
+}
+
+/// How much a worker takes on, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) concurrency: NonZeroU16,
+    pub(crate) lease: Duration,
+    pub(crate) poll: Duration,
+    pub(crate) drain: Duration,
+    pub(crate) retention: Duration,
+}
+
+impl Limits {
+    /// Refuses what no worker could run with, or what would make it ask without a pause.
+    pub(crate) fn check(&self, timeout: Duration) -> Result<(), ConfigError> {
+        if timeout.is_zero() {
+            return Err(ConfigError::ZeroTimeout);
+        }
+        if self.poll.is_zero() {
+            return Err(ConfigError::ZeroPoll);
+        }
+        if self.lease > LONGEST_LEASE {
+            return Err(ConfigError::LeaseTooLong {
+                lease: self.lease,
+                most: LONGEST_LEASE,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Runs a job.
+#[derive(Debug)]
+pub(crate) struct Engine<J> {
+    pub(crate) job: Arc<J>,
+    pub(crate) limits: Limits,
+}
+
+impl<J: Job> Engine<J> {
+    pub(crate) fn new(job: J, limits: Limits) -> Self {
+        Self {
+            job: Arc::new(job),
+            limits,
+        }
+    }
+
+    /// Works until `stop` is cancelled, then drains.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        tokio::select! {
+            biased;
+            () = self.keep_working(&stop) => {}
+            () = self.keep_pruning() => {}
+        }
+    }
+
+    async fn keep_working(&self, stop: &CancellationToken) {
+        let mut listener = self.job.listen();
+        let mut running = JoinSet::new();
+        let mut failures = 0;
+        let mut overdue = pin!(overdue(stop, self.limits.drain));
+        while !stop.is_cancelled() {
+            let filled = tokio::select! {
+                biased;
+                filled = self.fill(&mut running, stop) => filled,
+                () = &mut overdue => return drain(running, ready(())).await,
+            };
+            let wait = match filled {
+                Ok(pause) => {
+                    failures = 0;
+                    Wait::For(pause)
+                }
+                Err(error) => {
+                    let cause = &error as &(dyn Error + 'static);
+                    tracing::warn!(error = cause, "cannot lease what is due");
+                    failures += 1;
+                    Wait::BackOff(self.back_off(failures))
+                }
+            };
+            wait.out(&mut running, &mut listener, stop).await;
+        }
+        drain(running, overdue).await;
+    }
+
+    /// Makes one attempt at everything that is due now, and waits for their ends.
+    pub(crate) async fn run_due(&self) -> Result<Tally, StoreError> {
+        let due = self.job.schedule().now();
+        let mut running = JoinSet::new();
+        let mut tally = Tally::default();
+        let mut leased = Ok(());
+        loop {
+            if let (Ok(()), Some(room)) = (&leased, self.room(&running)) {
+                let leases = self.lease(room, due).await;
+                leased = leases.map(|leases| self.begin(leases, &mut running));
+            }
+            match running.join_next().await {
+                Some(ended) => tally.count(finished(ended)),
+                None => return leased.map(|()| tally),
+            }
+        }
+    }
+
+    /// Leases as much as there is room for and begins it. Returns after what time there may be
+    /// more, unless an attempt ends or the store rings before.
+    async fn fill(
+        &self,
+        running: &mut JoinSet<Ended>,
+        stop: &CancellationToken,
+    ) -> Result<Duration, StoreError> {
+        let poll = self.limits.poll;
+        let Some(room) = self.room(running) else {
+            return Ok(poll);
+        };
+        let now = self.job.schedule().now();
+        let leases = self.lease(room, now).await?;
+        if stop.is_cancelled() {
+            for lease in leases {
+                self.job.release(lease).await;
+            }
+            return Ok(poll);
+        }
+        let is_full = leases.len() >= usize::from(room.get());
+        self.begin(leases, running);
+        if is_full {
+            return Ok(poll);
+        }
+        let next = self.job.next_due(now).await?;
+        let pause = next.map_or(poll, |at| at.saturating_since(now));
+        Ok(pause.max(SHORTEST_PAUSE).min(poll))
+    }
+
+    fn room(&self, running: &JoinSet<Ended>) -> Option<NonZeroU16> {
+        let running = u16::try_from(running.len()).unwrap_or(u16::MAX);
+        NonZeroU16::new(self.limits.concurrency.get().saturating_sub(running))
+    }
+
+    async fn lease(&self, max: NonZeroU16, due: UnixMillis) -> Result<Vec<J::Lease>, StoreError> {
+        let until = self.job.schedule().now().saturating_add(self.limits.lease);
+        self.job.lease(max, due, until).await
+    }
+
+    fn begin(&self, leases: Vec<J::Lease>, running: &mut JoinSet<Ended>) {
+        for lease in leases {
+            let job = Arc::clone(&self.job);
+            running.spawn(async move { job.perform(lease).await });
+        }
+    }
+
+    fn back_off(&self, failures: u32) -> Duration {
+        let doubled = FIRST_BACK_OFF.saturating_mul(1 << failures.saturating_sub(1).min(16));
+        let jitter = 1.0 + MAX_JITTER * self.job.schedule().jitter();
+        doubled.min(LONGEST_BACK_OFF).mul_f64(jitter)
+    }
+}
+
+/// What a worker waits for.
+enum Wait {
+    /// This long, or less if an attempt ends or the store rings.
+    For(Duration),
+    /// This long, whatever happens.
+    BackOff(Duration),
+}
+
+impl Wait {
+    /// Waits; also ends when the worker is told to stop.
+    async fn out(
+        self,
+        running: &mut JoinSet<Ended>,
+        listener: &mut WorkListener,
+        stop: &CancellationToken,
+    ) {
+        let (pause, is_back_off) = match self {
+            Self::For(pause) => (pause, false),
+            Self::BackOff(pause) => (pause, true),
+        };
+        let mut timer = pin!(tokio::time::sleep(pause));
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Some(ended) = running.join_next() => {
+                    finished(ended);
+                    // What ended at the same time needs no lease call of its own.
+                    while let Some(ended) = running.try_join_next() {
+                        finished(ended);
+                    }
+                    if !is_back_off {
+                        return;
+                    }
+                }
+                () = listener.heard(), if !is_back_off => return,
+                () = &mut timer => return,
+            }
+        }
+    }
+}
+
+/// What a round of attempts came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) succeeded: usize,
+    pub(crate) failed: usize,
+    pub(crate) unrecorded: usize,
+}
+
+impl Tally {
+    const fn count(&mut self, ended: Ended) {
+        let counter = match ended {
+            Ended::Succeeded => &mut self.succeeded,
+            Ended::Failed => &mut self.failed,
+            Ended::Unrecorded => &mut self.unrecorded,
+        };
+        *counter += 1;
+    }
+}
+
+/// Keeps a store that names a past time, without handing anything out, from being asked without a
+/// pause.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+
+const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
+
+/// Spreads workers that lost the same store.
+const MAX_JITTER: f64 = 0.2;

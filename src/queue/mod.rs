@@ -1,0 +1,34 @@
+//! Work that is leased, tried again and settled: what deliveries and messages in the inbox share.
+
+mod config_error;
+mod engine;
+mod http_date;
+mod notify;
+mod record;
+mod retention;
+mod retry;
+mod retry_after;
+mod schedule;
+mod shutdown;
+mod text_enum;
+mod token;
+
+use std::time::Duration;
+
+pub use self::config_error::ConfigError;
+pub(crate) use self::engine::{Ended, Engine, Job, Limits, Tally};
+pub(crate) use self::http_date::parse as parse_http_date;
+pub use self::notify::{WorkListener, WorkSignal};
+pub(crate) use self::record::{MARGIN, record};
+pub(crate) use self::retry::lengthen;
+pub use self::retry::{AttemptNumber, RetryPolicy, ScheduleError};
+pub use self::retry_after::parse_retry_after;
+pub(crate) use self::schedule::Schedule;
+pub(crate) use self::text_enum::text_enum;
+pub use self::token::LeaseToken;
+
+/// Longest lease that a worker may ask for: 1 h. Leases of deliveries outlast one request, and those
+/// of messages are renewed: both need minutes.
+///
+/// A lease that ends later than this from now was dated by a clock that was ahead.
+pub const LONGEST_LEASE: Duration = Duration::from_hours(1);

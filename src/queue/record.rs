@@ -1,0 +1,64 @@
+//! Recording how an attempt went.
+
+use std::error::Error;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::base::error::StoreError;
+
+/// Records an outcome by `settle`; while the store cannot be reached, again and again for as long as
+/// `limit`, since otherwise the work is done once more. Returns `None` if it was not recorded.
+pub(crate) async fn record<T, F>(limit: Duration, mut settle: impl FnMut() -> F) -> Option<T>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let begun = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match settle().await {
+            Ok(settled) => return Some(settled),
+            Err(error) => error,
+        };
+        if error.is_lease_lost() {
+            tracing::warn!("another worker has taken over; the outcome is discarded");
+            return None;
+        }
+        if !error.is_unavailable() || begun.elapsed().saturating_add(pause) > limit {
+            let cause = &error as &(dyn Error + 'static);
+            tracing::error!(error = cause, "the outcome could not be recorded");
+            return None;
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What a lease has to allow for beside the attempt: the tries to record the outcome.
+pub(crate) const MARGIN: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outcome_is_recorded_as_soon_as_the_store_is_back_within_the_limit() {
+        async fn after(outage: u64) -> Option<u64> {
+            let begun = Instant::now();
+            let settle = || async move {
+                let at = begun.elapsed().as_secs();
+                let back = at >= outage;
+                back.then_some(at)
+                    .ok_or_else(|| StoreError::unavailable("away"))
+            };
+            record(Duration::from_mins(1), settle).await
+        }
+        assert_eq!(after(0).await, Some(0));
+        assert!(after(50).await.is_some_and(|at| (50..=52).contains(&at)));
+        assert_eq!(after(61).await, None);
+    }
+}

@@ -1,0 +1,103 @@
+//! `Retry-After` of RFC 9110 §10.2.3.
+
+use std::time::Duration;
+
+use super::http_date;
+use crate::base::clock::UnixTime;
+
+/// Reads a `Retry-After` value: how long after `now` the endpoint wants to be asked again.
+///
+/// Takes whole seconds written in 1 to 15 ASCII digits, and an `HTTP-date` in each of its three
+/// forms. The answer is 24 h at most, and zero for a time that has passed. Anything else is
+/// `None`: a negative, fractional or signed number, a word, an empty or longer text.
+#[must_use]
+pub fn parse_retry_after(value: &[u8], now: UnixTime) -> Option<Duration> {
+    let text = std::str::from_utf8(value).ok()?;
+    let wait = match delta_seconds(text) {
+        Some(seconds) => seconds,
+        None => http_date::parse(text, now)?
+            .as_secs()
+            .saturating_sub(now.as_secs()),
+    };
+    Some(Duration::from_secs(wait).min(MAX_RETRY_AFTER))
+}
+
+fn delta_seconds(text: &str) -> Option<u64> {
+    let legal = (1..=MAX_DIGITS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    legal.then(|| text.parse().ok()).flatten()
+}
+
+/// The most that an endpoint can put an attempt off: Banata's longest wait.
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
+
+const MAX_DIGITS: usize = 15;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    // Tue, 14 Nov 2023 22:13:20 GMT
+    const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+    fn secs(value: &str) -> Option<u64> {
+        parse_retry_after(value.as_bytes(), NOW).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn seconds_and_dates_are_read() {
+        for (value, expected) in [
+            ("0", 0),
+            ("120", 120),
+            ("000120", 120),
+            ("86401", 86_400),
+            ("999999999999999", 86_400),
+            ("Tue, 14 Nov 2023 22:14:20 GMT", 60),
+            ("Tuesday, 14-Nov-23 22:14:20 GMT", 60),
+            ("Tue Nov 14 22:14:20 2023", 60),
+            ("Tue, 14 Nov 2023 22:13:19 GMT", 0),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+        ] {
+            assert_eq!(secs(value), Some(expected), "{value}");
+        }
+    }
+
+    #[test]
+    fn junk_is_ignored() {
+        for value in [
+            "",
+            " ",
+            "-1",
+            "+1",
+            "1.5",
+            "1e3",
+            "0x10",
+            "NaN",
+            "inf",
+            "soon",
+            "1 ",
+            " 1",
+            "1,2",
+            "١٢",
+            "1000000000000000",
+        ] {
+            assert_eq!(secs(value), None, "{value:?}");
+        }
+        assert_eq!(parse_retry_after(b"\xff\xfe", NOW), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_at_most_a_day(value in proptest::collection::vec(any::<u8>(), 0..40), now in any::<u64>()) {
+            if let Some(wait) = parse_retry_after(&value, UnixTime::from_secs(now)) {
+                prop_assert!(wait <= MAX_RETRY_AFTER);
+            }
+        }
+
+        #[test]
+        fn up_to_a_day_every_number_of_seconds_is_kept(wanted in 0..=86_400_u64) {
+            prop_assert_eq!(secs(&wanted.to_string()), Some(wanted));
+        }
+    }
+}

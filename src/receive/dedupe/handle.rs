@@ -1,0 +1,221 @@
+//! The erased handle to a store, bound to one receiver's name.
+
+use std::any::Any;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::memory::MemoryDedupe;
+use super::port::{Claimed, DedupeStore};
+use super::ticket::Namer;
+use super::ticket::{Message, Ticket};
+use crate::base::clock::UnixMillis;
+use crate::base::entropy::{SystemEntropy, random};
+use crate::base::error::StoreError;
+
+/// How long a store may take for one answer.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Longest name of a source in bytes.
+const MAX_SOURCE: usize = 128;
+
+/// A dedupe store as one receiver uses it: the store, whatever its type, and the receiver's name.
+///
+/// Clones share the store. A store that does not answer within 5 s counts as failed.
+#[derive(Clone, Debug)]
+pub struct Dedupe(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Erased,
+    source: Box<str>,
+    namer: Namer,
+    /// Starts anywhere, so that two processes do not issue the same token for the same message.
+    next_token: AtomicU64,
+}
+
+impl Dedupe {
+    /// Creates a handle to `store` for the receiver named `source`.
+    ///
+    /// The name keeps receivers apart that share a store: each handles a message once. Processes
+    /// that serve the same receiver give the same name. It never comes from a request.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    pub fn new(store: impl DedupeStore, source: &str) -> Result<Self, InvalidSource> {
+        check_source(source)?;
+        Ok(Self::unchecked(Erased::new(store), source))
+    }
+
+    /// Creates a handle to a new store in memory, with the default capacity.
+    pub(crate) fn in_memory() -> Self {
+        Self::unchecked(Erased::Memory(MemoryDedupe::new()), "memory")
+    }
+
+    fn unchecked(store: Erased, source: &str) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            source: source.into(),
+            namer: Namer::new(source),
+            next_token: AtomicU64::new(u64::from_be_bytes(random(&SystemEntropy))),
+        }))
+    }
+
+    /// Returns the receiver's name.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// Makes the ticket by which this request may claim `message`.
+    pub(crate) fn ticket(&self, message: &Message<'_>) -> Ticket {
+        let token = self.0.next_token.fetch_add(1, Ordering::Relaxed);
+        self.0.namer.ticket(token, message)
+    }
+
+    pub(crate) fn claim(
+        &self,
+        ticket: &Ticket,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Reply<Claimed> {
+        match &self.0.store {
+            Erased::Memory(store) => Reply::now(store.claim_now(ticket, now, until)),
+            Erased::Other(store) => Arc::clone(store).claim(ticket.clone(), now, until),
+        }
+    }
+
+    pub(crate) fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Reply<()> {
+        match &self.0.store {
+            Erased::Memory(store) => Reply::now(store.renew_now(ticket, until)),
+            Erased::Other(store) => Arc::clone(store).renew(ticket.clone(), until),
+        }
+    }
+
+    pub(crate) fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Reply<()> {
+        match &self.0.store {
+            Erased::Memory(store) => Reply::now(store.commit_now(ticket, now)),
+            Erased::Other(store) => Arc::clone(store).commit(ticket.clone(), now),
+        }
+    }
+
+    pub(crate) fn release(&self, ticket: &Ticket) -> Reply<()> {
+        match &self.0.store {
+            Erased::Memory(store) => Reply::now(store.release_now(ticket)),
+            Erased::Other(store) => Arc::clone(store).release(ticket.clone()),
+        }
+    }
+}
+
+pub(crate) fn check_source(name: &str) -> Result<(), InvalidSource> {
+    if (1..=MAX_SOURCE).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err(InvalidSource)
+    }
+}
+
+/// A name of a receiver that is not 1 to 128 printable ASCII characters without spaces.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a source has 1 to 128 printable ASCII characters and no space")]
+pub struct InvalidSource;
+
+/// The store without its type. The one in memory answers at once and needs no box.
+enum Erased {
+    Memory(MemoryDedupe),
+    Other(Arc<dyn DynStore>),
+}
+
+impl Erased {
+    fn new<S: DedupeStore>(store: S) -> Self {
+        match (&store as &dyn Any).downcast_ref::<MemoryDedupe>() {
+            Some(memory) => Self::Memory(memory.clone()),
+            None => Self::Other(Arc::new(store)),
+        }
+    }
+}
+
+impl fmt::Debug for Erased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory(_) => "Memory",
+            Self::Other(_) => "Other",
+        })
+    }
+}
+
+/// A store's answer, there already or still to come: one box at most.
+pub(crate) enum Reply<T> {
+    Now(Option<Result<T, StoreError>>),
+    Later(Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>),
+}
+
+impl<T> Reply<T> {
+    const fn now(answer: Result<T, StoreError>) -> Self {
+        Self::Now(Some(answer))
+    }
+
+    fn later(answer: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Self {
+        Self::Later(Box::pin(async move {
+            match tokio::time::timeout(DEADLINE, answer).await {
+                Ok(answer) => answer,
+                Err(elapsed) => Err(StoreError::unavailable(elapsed)),
+            }
+        }))
+    }
+}
+
+impl<T> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply(..)")
+    }
+}
+
+impl<T: Unpin> Future for Reply<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            // Polled again after the end, it stays pending, as a future may.
+            Self::Now(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Later(answer) => answer.as_mut().poll(cx),
+        }
+    }
+}
+
+/// [`DedupeStore`] as an object: owned arguments, so that a reply may outlive the request.
+trait DynStore: Send + Sync {
+    fn claim(self: Arc<Self>, ticket: Ticket, now: UnixMillis, until: UnixMillis)
+    -> Reply<Claimed>;
+    fn renew(self: Arc<Self>, ticket: Ticket, until: UnixMillis) -> Reply<()>;
+    fn commit(self: Arc<Self>, ticket: Ticket, now: UnixMillis) -> Reply<()>;
+    fn release(self: Arc<Self>, ticket: Ticket) -> Reply<()>;
+}
+
+impl<S: DedupeStore> DynStore for S {
+    fn claim(
+        self: Arc<Self>,
+        ticket: Ticket,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Reply<Claimed> {
+        Reply::later(async move { DedupeStore::claim(&*self, &ticket, now, until).await })
+    }
+
+    fn renew(self: Arc<Self>, ticket: Ticket, until: UnixMillis) -> Reply<()> {
+        Reply::later(async move { DedupeStore::renew(&*self, &ticket, until).await })
+    }
+
+    fn commit(self: Arc<Self>, ticket: Ticket, now: UnixMillis) -> Reply<()> {
+        Reply::later(async move { DedupeStore::commit(&*self, &ticket, now).await })
+    }
+
+    fn release(self: Arc<Self>, ticket: Ticket) -> Reply<()> {
+        Reply::later(async move { DedupeStore::release(&*self, &ticket).await })
+    }
+}

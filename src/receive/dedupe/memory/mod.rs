@@ -1,0 +1,197 @@
+//! The store in memory.
+
+mod lane;
+mod multilinear;
+mod replays;
+mod shard;
+mod witness;
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::multilinear::Multilinear;
+use self::replays::Full;
+use self::shard::{Shard, Taken};
+use self::witness::Witness;
+use super::handle::{Dedupe, InvalidSource};
+use super::port::{Claimed, DedupeStore};
+use super::ticket::Ticket;
+use crate::base::clock::UnixMillis;
+use crate::base::entropy::SystemEntropy;
+use crate::base::error::StoreError;
+
+/// How many messages are remembered unless told otherwise.
+const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(500_000).unwrap();
+
+/// Below this many messages a shard is not worth its lock.
+const LEAST_PER_SHARD: usize = 4_096;
+
+/// Most shards, a power of two. A claim holds its lock for a fraction of a microsecond; with more shards
+/// than this their heads and tails would not stay in a core's cache.
+const MOST_SHARDS: usize = 8;
+
+/// A dedupe store in this process's memory: for one process, forgotten when it ends.
+///
+/// Clones share the memory. It is bounded by a number of messages; when that many are remembered,
+/// the one that was handled first is forgotten, with a warning, unless the request that brought it
+/// could still be replayed. Claims in flight are never forgotten before they lapse. If nothing may
+/// be forgotten, a claim fails as [unavailable](StoreError::is_unavailable), and the sender is asked
+/// to come again. Beside the messages twice as many requests with unsigned ids are remembered, each for
+/// [`Ticket::hold`].
+///
+/// A message costs about 200 bytes, taken when it arrives: at most 125 MB with the default capacity.
+/// With that capacity 500 messages a second can arrive for 15 minutes before the first is put off.
+#[derive(Clone, Debug)]
+pub struct MemoryDedupe(Arc<Inner>);
+
+struct Inner {
+    shards: Box<[Mutex<Shard>]>,
+    witness: Witness,
+    evicted: AtomicU64,
+}
+
+impl MemoryDedupe {
+    /// Creates an empty store for 500 000 messages.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_capacity(DEFAULT_CAPACITY)
+    }
+
+    /// Creates an empty store for at most `messages` messages, those in flight included.
+    ///
+    /// From 8 192 on the number is divided among shards, and one shard may be full a little before
+    /// the others.
+    #[must_use]
+    pub fn with_capacity(messages: NonZeroUsize) -> Self {
+        let messages = messages.get();
+        let most = (messages / LEAST_PER_SHARD).clamp(1, MOST_SHARDS);
+        let count = 1 << most.ilog2();
+        let hash = Multilinear::random(&SystemEntropy);
+        let shard = || Shard::new(messages.div_ceil(count), hash.clone());
+        let shards = (0..count).map(|_| Mutex::new(shard()));
+        Self(Arc::new(Inner {
+            shards: shards.collect(),
+            witness: Witness::new(),
+            evicted: AtomicU64::new(0),
+        }))
+    }
+
+    /// Creates the handle that [`VerifyWebhookLayer::with_dedupe`] takes, for the receiver named
+    /// `source`.
+    ///
+    /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    pub fn dedupe(&self, source: &str) -> Result<Dedupe, InvalidSource> {
+        Dedupe::new(self.clone(), source)
+    }
+
+    /// Returns how many messages were forgotten before their time because the store was full.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.0.evicted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn claim_now(
+        &self,
+        ticket: &Ticket,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Claimed, StoreError> {
+        let taken = self.shard(ticket).claim(ticket, now, until);
+        match taken {
+            Ok(Taken::WithRoom) => {}
+            Ok(Taken::Evicting) => self.count_eviction(),
+            Ok(Taken::Not(held)) => return Ok(held),
+            Err(Full) => return Err(StoreError::unavailable(FULL)),
+        }
+        let other_body = match ticket.id_key() {
+            Some(id) => self.0.witness.saw_other_body(id, ticket.body()),
+            None => false,
+        };
+        Ok(Claimed::Fresh { other_body })
+    }
+
+    pub(super) fn renew_now(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+        self.shard(ticket).renew(ticket, until)
+    }
+
+    pub(super) fn commit_now(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
+        self.shard(ticket).commit(ticket, now)
+    }
+
+    pub(super) fn release_now(&self, ticket: &Ticket) -> Result<(), StoreError> {
+        self.shard(ticket).release(ticket)
+    }
+
+    fn shard(&self, ticket: &Ticket) -> MutexGuard<'_, Shard> {
+        // The low bits: their number is a power of two.
+        let mask = self.0.shards.len() as u64 - 1;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the mask leaves fewer than 8"
+        )]
+        let at = (ticket.affinity() & mask) as usize;
+        // Nothing under the lock panics half-way, so a poisoned shard is whole.
+        self.0.shards[at]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_eviction(&self) {
+        let evicted = self.0.evicted.fetch_add(1, Ordering::Relaxed) + 1;
+        // Once full it evicts at every message: the log gets the 1st, 2nd, 4th, 8th, …
+        if evicted.is_power_of_two() {
+            tracing::warn!(
+                evicted,
+                "the dedupe store in memory is full and forgets messages early"
+            );
+        }
+    }
+}
+
+const FULL: &str = "the dedupe store in memory is full of messages that may not be forgotten yet";
+
+impl Default for MemoryDedupe {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner")
+            .field("shards", &self.shards.len())
+            .field("evicted", &self.evicted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DedupeStore for MemoryDedupe {
+    async fn claim(
+        &self,
+        ticket: &Ticket,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Claimed, StoreError> {
+        self.claim_now(ticket, now, until)
+    }
+
+    async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+        self.renew_now(ticket, until)
+    }
+
+    async fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
+        self.commit_now(ticket, now)
+    }
+
+    async fn release(&self, ticket: &Ticket) -> Result<(), StoreError> {
+        self.release_now(ticket)
+    }
+}

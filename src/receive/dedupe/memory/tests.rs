@@ -1,0 +1,570 @@
+mod conformance {
+    crate::__dedupe_store_tests!(async || super::super::MemoryDedupe::new());
+}
+
+mod bounds {
+    use std::num::NonZeroUsize;
+    use std::time::Duration;
+
+    use crate::base::clock::UnixMillis;
+    use crate::base::error::StoreError;
+    use crate::receive::dedupe::handle::Dedupe;
+    use crate::receive::dedupe::memory::MemoryDedupe;
+    use crate::receive::dedupe::port::Claimed;
+    use crate::receive::dedupe::ticket::{Identity, Message, Ticket};
+
+    const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
+    const LEASE: Duration = Duration::from_secs(60);
+    const WINDOW: Duration = Duration::from_secs(900);
+    const FRESH: Claimed = Claimed::Fresh { other_body: false };
+    const DONE: Claimed = Claimed::Done;
+
+    struct Bounded {
+        store: MemoryDedupe,
+        dedupe: Dedupe,
+    }
+
+    impl Bounded {
+        fn new(capacity: usize) -> Self {
+            let store = MemoryDedupe::with_capacity(NonZeroUsize::new(capacity).unwrap());
+            let dedupe = store.dedupe("test").unwrap();
+            Self { store, dedupe }
+        }
+
+        fn ticket(&self, n: usize) -> Ticket {
+            self.ticket_for(n, WINDOW)
+        }
+
+        fn ticket_for(&self, n: usize, replayable: Duration) -> Ticket {
+            let body = n.to_string();
+            self.named(Some(&body), NOW, &body, replayable)
+        }
+
+        /// Is kept no longer than it must be held.
+        fn nameless(&self, n: usize) -> Ticket {
+            self.named(None, NOW, &n.to_string(), WINDOW)
+        }
+
+        fn named(
+            &self,
+            id: Option<&str>,
+            sent_at: UnixMillis,
+            body: &str,
+            replayable: Duration,
+        ) -> Ticket {
+            self.dedupe.ticket(&Message {
+                tenant: None,
+                identity: Identity::Unsigned(id),
+                sent_at: Some(sent_at),
+                body: body.as_bytes(),
+                replayable,
+            })
+        }
+
+        fn claim(&self, n: usize, at: UnixMillis) -> Result<Claimed, StoreError> {
+            let until = at.saturating_add(LEASE);
+            self.store.claim_now(&self.ticket(n), at, until)
+        }
+
+        fn handle(&self, n: usize, at: UnixMillis) {
+            self.handle_as(&self.ticket(n), at);
+        }
+
+        fn handle_as(&self, ticket: &Ticket, at: UnixMillis) {
+            let until = at.saturating_add(LEASE);
+            assert_eq!(self.store.claim_now(ticket, at, until).unwrap(), FRESH);
+            self.store.commit_now(ticket, at).unwrap();
+        }
+    }
+
+    fn after(duration: Duration) -> UnixMillis {
+        NOW.saturating_add(duration)
+    }
+
+    #[test]
+    fn when_full_nothing_that_could_be_replayed_is_forgotten() {
+        let bounded = Bounded::new(3);
+        for n in 0..3 {
+            bounded.handle(n, NOW);
+        }
+        let just_before = UnixMillis::from_millis(after(WINDOW).as_millis() - 1);
+        assert!(bounded.claim(3, just_before).unwrap_err().is_unavailable());
+        for n in 0..3 {
+            assert_eq!(bounded.claim(n, just_before).unwrap(), DONE);
+        }
+        assert_eq!(bounded.store.evicted(), 0);
+    }
+
+    #[test]
+    fn when_full_the_messages_handled_first_leave_first() {
+        let bounded = Bounded::new(3);
+        for n in 0..3 {
+            bounded.handle(n, after(Duration::from_secs(n as u64)));
+        }
+        let later = after(2 * WINDOW);
+        bounded.handle(3, later);
+        assert_eq!(bounded.store.evicted(), 1);
+        for n in [1, 2, 3] {
+            assert_eq!(bounded.claim(n, later).unwrap(), DONE);
+        }
+        bounded.handle(0, later);
+        assert_eq!(bounded.store.evicted(), 2);
+        assert_eq!(bounded.claim(2, later).unwrap(), DONE);
+    }
+
+    #[test]
+    fn a_message_held_for_longer_does_not_keep_later_ones_from_making_room() {
+        let bounded = Bounded::new(3);
+        let tolerant = bounded.ticket_for(0, 9 * WINDOW);
+        let until = after(LEASE);
+        assert_eq!(
+            bounded.store.claim_now(&tolerant, NOW, until).unwrap(),
+            FRESH
+        );
+        bounded.store.commit_now(&tolerant, NOW).unwrap();
+        bounded.handle(1, NOW);
+        bounded.handle(2, after(Duration::from_secs(1)));
+
+        for n in [3, 4] {
+            bounded.handle(n, after(2 * WINDOW));
+        }
+        assert_eq!(bounded.store.evicted(), 2);
+        let later = after(2 * WINDOW);
+        for n in [0, 3, 4] {
+            assert_eq!(bounded.claim(n, later).unwrap(), DONE, "{n}");
+        }
+        assert!(bounded.claim(5, later).unwrap_err().is_unavailable());
+    }
+
+    #[test]
+    fn claims_in_flight_are_never_forgotten_before_they_lapse() {
+        let bounded = Bounded::new(2);
+        let slow = bounded.ticket(0);
+        let later = after(2 * WINDOW);
+        let far = later.saturating_add(LEASE);
+        assert_eq!(bounded.store.claim_now(&slow, NOW, far).unwrap(), FRESH);
+        bounded.handle(1, NOW);
+        bounded.handle(2, later);
+        assert!(bounded.claim(3, later).unwrap_err().is_unavailable());
+        let claimed = bounded.claim(0, later).unwrap();
+        assert_eq!(claimed, Claimed::InFlight { until: far });
+        bounded.store.commit_now(&slow, later).unwrap();
+    }
+
+    #[test]
+    fn claims_that_lapsed_make_room_even_behind_ones_that_live() {
+        let bounded = Bounded::new(100);
+        let far = after(3 * WINDOW);
+        for n in 0..99 {
+            let living = bounded.ticket(n);
+            assert_eq!(bounded.store.claim_now(&living, NOW, far).unwrap(), FRESH);
+        }
+        assert_eq!(bounded.claim(99, NOW).unwrap(), FRESH);
+        assert!(bounded.claim(100, NOW).unwrap_err().is_unavailable());
+        assert_eq!(bounded.claim(100, after(LEASE)).unwrap(), FRESH);
+        let full = bounded.claim(101, after(LEASE));
+        assert!(full.unwrap_err().is_unavailable());
+        assert_eq!(bounded.store.evicted(), 0);
+    }
+
+    #[test]
+    fn many_messages_held_for_longer_do_not_keep_later_ones_from_making_room() {
+        let bounded = Bounded::new(100);
+        for n in 0..50 {
+            bounded.handle_as(&bounded.ticket_for(n, 9 * WINDOW), NOW);
+        }
+        for n in 50..100 {
+            bounded.handle(n, NOW);
+        }
+        let later = after(WINDOW);
+        for n in 100..150 {
+            bounded.handle(n, later);
+        }
+        assert_eq!(bounded.store.evicted(), 50);
+        for n in (0..50).chain(100..150) {
+            assert_eq!(bounded.claim(n, later).unwrap(), DONE, "{n}");
+        }
+        assert!(bounded.claim(150, later).unwrap_err().is_unavailable());
+    }
+
+    #[test]
+    fn of_all_that_may_be_forgotten_the_message_handled_first_leaves_first() {
+        let bounded = Bounded::new(4);
+        for (n, window) in [(0, 2 * WINDOW), (1, WINDOW), (2, 2 * WINDOW), (3, WINDOW)] {
+            let at = after(Duration::from_secs(n as u64));
+            bounded.handle_as(&bounded.ticket_for(n, window), at);
+        }
+        let later = after(3 * WINDOW);
+        for n in 0..4 {
+            bounded.handle(n + 4, later);
+            for left in n + 1..n + 5 {
+                assert_eq!(bounded.claim(left, later).unwrap(), DONE, "{left} at {n}");
+            }
+        }
+        assert_eq!(bounded.store.evicted(), 4);
+    }
+
+    #[test]
+    fn nothing_that_lasts_is_forgotten_while_something_has_expired() {
+        let bounded = Bounded::new(100);
+        for n in 0..50 {
+            bounded.handle(n, NOW);
+        }
+        for n in 50..100 {
+            bounded.handle_as(&bounded.nameless(n), NOW);
+        }
+        let later = after(2 * WINDOW);
+        for n in 100..150 {
+            bounded.handle(n, later);
+        }
+        assert_eq!(bounded.store.evicted(), 0);
+        for n in (0..50).chain(100..150) {
+            assert_eq!(bounded.claim(n, later).unwrap(), DONE, "{n}");
+        }
+    }
+
+    #[test]
+    fn a_late_commit_counts_whatever_else_was_claimed_since() {
+        let bounded = Bounded::new(100);
+        let slow = bounded.ticket(0);
+        let until = after(LEASE);
+        assert_eq!(bounded.store.claim_now(&slow, NOW, until).unwrap(), FRESH);
+        let just_in_time = UnixMillis::from_millis(after(LEASE * 2).as_millis() - 1);
+        for n in 1..100 {
+            bounded.handle(n, just_in_time);
+        }
+        bounded.store.commit_now(&slow, just_in_time).unwrap();
+        assert_eq!(bounded.claim(0, just_in_time).unwrap(), DONE);
+    }
+
+    #[test]
+    fn a_late_commit_counts_after_a_claim_that_was_not_fresh() {
+        let bounded = Bounded::new(100);
+        let ticket = |id, sent_at| bounded.named(Some(id), sent_at, "body", WINDOW);
+        let (slow, in_flight) = (ticket("a", NOW), ticket("b", after(LEASE)));
+        let both = ticket("a", after(LEASE));
+        let far = after(2 * LEASE);
+        assert_eq!(
+            bounded.store.claim_now(&in_flight, NOW, far).unwrap(),
+            FRESH
+        );
+        let until = after(LEASE);
+        assert_eq!(bounded.store.claim_now(&slow, NOW, until).unwrap(), FRESH);
+        let claimed = bounded.store.claim_now(&both, until, far).unwrap();
+        assert_eq!(claimed, Claimed::InFlight { until: far });
+        bounded.store.commit_now(&slow, until).unwrap();
+    }
+
+    #[test]
+    fn requests_that_may_be_replayed_are_not_forgotten_and_others_make_room() {
+        let bounded = Bounded::new(3);
+        let sent =
+            |id, n: u64| bounded.named(Some(id), after(Duration::from_secs(n)), "body", WINDOW);
+        let claim = |ticket: &Ticket, at: UnixMillis| {
+            let until = at.saturating_add(LEASE);
+            bounded.store.claim_now(ticket, at, until)
+        };
+        bounded.handle_as(&sent("a", 0), NOW);
+        for n in 1..6 {
+            assert_eq!(claim(&sent("a", n), NOW).unwrap(), DONE);
+        }
+        let just_before = UnixMillis::from_millis(after(WINDOW).as_millis() - 1);
+        let full = claim(&sent("a", 6), just_before);
+        assert!(full.unwrap_err().is_unavailable());
+        assert_eq!(claim(&sent("b", 5), just_before).unwrap(), DONE);
+        for n in 6..12 {
+            assert_eq!(claim(&sent("a", n), after(WINDOW)).unwrap(), DONE);
+        }
+        assert_eq!(bounded.store.evicted(), 0);
+    }
+
+    #[test]
+    fn requests_of_a_clock_that_was_ahead_do_not_keep_later_ones_from_making_room() {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let bounded = Bounded::new(10);
+        let sent =
+            |id, n: u64| bounded.named(Some(id), after(Duration::from_secs(n)), "body", WINDOW);
+        let claim = |ticket: &Ticket, at: UnixMillis| {
+            let until = at.saturating_add(LEASE);
+            bounded.store.claim_now(ticket, at, until)
+        };
+        bounded.handle_as(&sent("a", 0), after(DAY));
+        for n in 1..10 {
+            assert_eq!(claim(&sent("a", n), after(DAY)).unwrap(), DONE);
+        }
+        for n in 10..200 {
+            let at = after(Duration::from_secs(90 * n));
+            assert_eq!(claim(&sent("a", n), at).unwrap(), DONE, "{n}");
+            assert_eq!(claim(&sent("b", n), at).unwrap(), DONE, "{n}");
+        }
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_handled_does_not_keep_later_ones_from_making_room() {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let bounded = Bounded::new(10);
+        for n in 0..5 {
+            bounded.handle(n, after(DAY));
+        }
+        for n in 5..10 {
+            bounded.handle(n, NOW);
+        }
+        assert!(bounded.claim(10, NOW).unwrap_err().is_unavailable());
+        for n in 0..5 {
+            assert_eq!(bounded.claim(n, NOW).unwrap(), DONE, "{n}");
+        }
+        for n in 10..30 {
+            bounded.handle(n, after(WINDOW * u32::try_from(n / 5).unwrap()));
+        }
+        assert_eq!(bounded.store.evicted(), 20);
+    }
+
+    #[test]
+    fn a_claim_that_lapsed_is_forgotten_after_a_minute() {
+        let bounded = Bounded::new(100);
+        let slow = bounded.ticket(0);
+        let until = after(LEASE);
+        assert_eq!(bounded.store.claim_now(&slow, NOW, until).unwrap(), FRESH);
+        let later = after(LEASE * 2);
+        bounded.handle(1, later);
+        let committed = bounded.store.commit_now(&slow, later);
+        assert!(committed.unwrap_err().is_lease_lost());
+    }
+
+    #[test]
+    fn what_has_expired_leaves_by_itself() {
+        let bounded = Bounded::new(10);
+        for n in 0..10 {
+            bounded.handle(n, NOW);
+        }
+        let week_after = after(Duration::from_secs(7 * 24 * 60 * 60));
+        for n in 10..20 {
+            bounded.handle(n, week_after);
+        }
+        assert_eq!(bounded.store.evicted(), 0);
+    }
+
+    #[test]
+    fn a_message_claimed_again_after_its_time_is_not_forgotten_with_its_past() {
+        let bounded = Bounded::new(2);
+        bounded.handle(0, NOW);
+        let week_after = after(Duration::from_secs(7 * 24 * 60 * 60));
+        bounded.handle(0, week_after);
+        bounded.handle(1, week_after);
+        assert!(bounded.claim(2, week_after).unwrap_err().is_unavailable());
+        assert_eq!(bounded.claim(0, week_after).unwrap(), DONE);
+    }
+
+    #[test]
+    fn a_million_messages_of_two_names_take_at_most_256_mib() {
+        const MESSAGES: usize = 1_000_000;
+        const SHARDS: usize = 8;
+
+        let store = MemoryDedupe::with_capacity(NonZeroUsize::new(MESSAGES).unwrap());
+        let per_shard = MESSAGES.div_ceil(SHARDS) as u128;
+        // All of one shard; the names grow towards each other.
+        let ticket = |n| Ticket::of_two_names([n, !n], 0);
+        let used = allocation_counter::measure(|| {
+            for n in 0..per_shard {
+                let claimed = store.claim_now(&ticket(n), NOW, after(LEASE)).unwrap();
+                assert_eq!(claimed, FRESH);
+            }
+            let full = store.claim_now(&ticket(per_shard), NOW, after(LEASE));
+            assert!(full.unwrap_err().is_unavailable());
+            for n in 0..per_shard {
+                store.commit_now(&ticket(n), NOW).unwrap();
+            }
+        });
+        // As if all shards grew in the same moment, when what was and what will be are both there.
+        let most = used.bytes_max * SHARDS as u64;
+        assert!(
+            most <= 256 * 1024 * 1024,
+            "{most} at most, {} at the end",
+            used.bytes_current
+        );
+    }
+
+    #[test]
+    fn many_shards_hold_as_many_messages_as_asked() {
+        let capacity = 8 * 4096;
+        let bounded = Bounded::new(capacity);
+        let kept = (0..capacity)
+            .filter(|&n| bounded.claim(n, NOW).is_ok())
+            .count();
+        assert!(kept > capacity * 97 / 100, "{kept}");
+        for n in (0..capacity).step_by(97) {
+            assert_ne!(bounded.claim(n, NOW).ok(), Some(FRESH));
+        }
+    }
+}
+
+mod model {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use crate::base::clock::UnixMillis;
+    use crate::receive::dedupe::memory::MemoryDedupe;
+    use crate::receive::dedupe::port::Claimed;
+    use crate::receive::dedupe::ticket::{Identity, Key, Message, Ticket};
+
+    /// How long a lapsed claim may still be committed if nobody has taken it over.
+    const LATE: Duration = Duration::from_secs(60);
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Claim {
+            id: u8,
+            body: u8,
+            time: u8,
+            lease: u64,
+        },
+        Renew(usize, u64),
+        Commit(usize),
+        Release(usize),
+        Wait(u64),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        let claim = (0..3_u8, 0..2_u8, 0..3_u8, 1..200_u64);
+        prop_oneof![
+            4 => claim.prop_map(|(id, body, time, lease)| Op::Claim { id, body, time, lease }),
+            1 => (0..20_usize, 1..200_u64).prop_map(|(n, by)| Op::Renew(n, by)),
+            2 => (0..20_usize).prop_map(Op::Commit),
+            2 => (0..20_usize).prop_map(Op::Release),
+            2 => (1..100_u64).prop_map(Op::Wait),
+        ]
+    }
+
+    /// The slow obvious version: what holds each message, and which message each request was first.
+    #[derive(Default)]
+    struct Naive {
+        held: HashMap<Key, Held>,
+        owners: HashMap<Key, (Key, UnixMillis)>,
+    }
+
+    #[derive(Clone, Copy)]
+    struct Held {
+        token: u64,
+        is_done: bool,
+        until: UnixMillis,
+    }
+
+    impl Held {
+        fn is_known(&self, now: UnixMillis) -> bool {
+            let late = if self.is_done { Duration::ZERO } else { LATE };
+            self.until.saturating_add(late) > now
+        }
+
+        fn lives(&self, now: UnixMillis, lease: u64) -> bool {
+            let is_ahead = self.until > now.saturating_add(Duration::from_secs(2 * lease));
+            self.until > now && (self.is_done || !is_ahead)
+        }
+    }
+
+    impl Naive {
+        fn claim(&mut self, ticket: &Ticket, now: UnixMillis, lease: u64) -> &'static str {
+            let replay_key = ticket.replay_key().unwrap();
+            let hold = now.saturating_add(ticket.hold());
+            self.owners.retain(|_, (_, until)| *until > now);
+            let owner = self
+                .owners
+                .entry(replay_key)
+                .or_insert((ticket.key(), hold));
+            let is_other = owner.0 != ticket.key();
+            let held = [ticket.key(), owner.0].map(|key| self.held.get(&key));
+            let held = held.into_iter().flatten();
+            let held: Vec<_> = held.filter(|held| held.lives(now, lease)).collect();
+            if held.iter().any(|held| held.is_done) {
+                return "done";
+            }
+            if !held.is_empty() {
+                return "in flight";
+            }
+            if is_other {
+                return "done";
+            }
+            let until = now.saturating_add(Duration::from_secs(lease));
+            self.set(ticket, false, until);
+            "fresh"
+        }
+
+        /// Whether the ticket holds its key; one that lapsed long ago may be either.
+        fn holds(&self, ticket: &Ticket) -> Option<Held> {
+            let held = self.held.get(&ticket.key()).copied();
+            held.filter(|held| held.token == ticket.token())
+        }
+
+        fn set(&mut self, ticket: &Ticket, is_done: bool, until: UnixMillis) {
+            let token = ticket.token();
+            let held = Held {
+                token,
+                is_done,
+                until,
+            };
+            self.held.insert(ticket.key(), held);
+        }
+    }
+
+    fn name(claimed: Claimed) -> &'static str {
+        match claimed {
+            Claimed::Fresh { .. } => "fresh",
+            Claimed::InFlight { .. } => "in flight",
+            Claimed::Done => "done",
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_a_naive_store(ops in proptest::collection::vec(op(), 1..120)) {
+            let store = MemoryDedupe::new();
+            let dedupe = store.dedupe("model").unwrap();
+            let mut naive = Naive::default();
+            let mut now = UnixMillis::from_millis(1_700_000_000_000);
+            let mut tickets: Vec<Ticket> = Vec::new();
+            let later = |now: UnixMillis, secs| now.saturating_add(Duration::from_secs(secs));
+            for op in ops {
+                naive.held.retain(|_, held| held.is_known(now));
+                match op {
+                    Op::Wait(secs) => now = later(now, secs),
+                    Op::Claim { id, body, time, lease } => {
+                        let id = id.to_string();
+                        let ticket = dedupe.ticket(&Message {
+                            tenant: None,
+                            identity: Identity::Unsigned(Some(&id)),
+                            sent_at: Some(UnixMillis::from_millis(time.into())),
+                            body: &[body],
+                            replayable: Duration::from_secs(900),
+                        });
+                        let claimed = store.claim_now(&ticket, now, later(now, lease)).unwrap();
+                        prop_assert_eq!(name(claimed), naive.claim(&ticket, now, lease));
+                        tickets.push(ticket);
+                    }
+                    Op::Renew(n, secs) => if let Some(ticket) = tickets.get(n) {
+                        let held = naive.holds(ticket);
+                        let renewed = store.renew_now(ticket, later(now, secs)).is_ok();
+                        prop_assert!(renewed || held.is_none_or(|held| held.is_done));
+                        if renewed {
+                            naive.set(ticket, false, later(now, secs));
+                        }
+                    },
+                    Op::Commit(n) => if let Some(ticket) = tickets.get(n) {
+                        let held = naive.holds(ticket);
+                        let committed = store.commit_now(ticket, now).is_ok();
+                        prop_assert!(committed || held.is_none());
+                        if committed && held.is_none_or(|held| !held.is_done) {
+                            naive.set(ticket, true, now.saturating_add(ticket.keep()));
+                        }
+                    },
+                    Op::Release(n) => {
+                        let ticket = tickets.get(n);
+                        if let Some(ticket) = ticket.filter(|ticket| store.release_now(ticket).is_ok()) {
+                            naive.held.remove(&ticket.key());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

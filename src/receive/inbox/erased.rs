@@ -1,0 +1,52 @@
+//! The store without its type.
+
+use std::future::Future;
+use std::num::NonZeroU16;
+use std::pin::Pin;
+
+use super::message::{Lease, LeaseRequest, NewMessage, Outcome, Received};
+use super::port::{InboxLog, InboxStore};
+use super::record::Record;
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::base::id::InboxId;
+use crate::queue::WorkListener;
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Declares [`Object`] with the asynchronous functions of both ports, each in a box.
+macro_rules! object {
+    ($($port:ident::$name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+        /// [`InboxStore`] and [`InboxLog`] as an object.
+        pub(super) trait Object: Send + Sync {
+            $(fn $name<'a>(&'a self, $($arg: $type),*) -> Answer<'a, $answer>;)*
+
+            fn listen(&self) -> WorkListener;
+        }
+
+        impl<S: InboxStore + InboxLog> Object for S {
+            $(
+                fn $name<'a>(&'a self, $($arg: $type),*) -> Answer<'a, $answer> {
+                    Box::pin($port::$name(self, $($arg),*))
+                }
+            )*
+
+            fn listen(&self) -> WorkListener {
+                InboxStore::listen(self)
+            }
+        }
+    };
+}
+
+object! {
+    InboxStore::receive(message: NewMessage, now: UnixMillis) -> Received;
+    InboxStore::lease(source: &'a str, request: LeaseRequest) -> Vec<Lease>;
+    InboxStore::settle(lease: &'a Lease, outcome: Outcome, now: UnixMillis) -> ();
+    InboxStore::extend(lease: &'a Lease, until: UnixMillis) -> ();
+    InboxStore::release(lease: &'a Lease, now: UnixMillis) -> ();
+    InboxStore::next_due(source: &'a str, now: UnixMillis) -> Option<UnixMillis>;
+    InboxStore::prune(source: &'a str, before: UnixMillis, now: UnixMillis, max: NonZeroU16) -> usize;
+    InboxLog::find(source: &'a str, id: &'a InboxId) -> Option<Record>;
+    InboxLog::failed(source: &'a str, after: Option<&'a InboxId>, max: NonZeroU16) -> Vec<Record>;
+    InboxLog::requeue(source: &'a str, id: &'a InboxId, now: UnixMillis) -> bool;
+}

@@ -1,0 +1,185 @@
+//! A store for tests, demonstrations and messages that may be lost with the process.
+
+mod due;
+mod over;
+mod row;
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use self::state::{Bounds, State};
+use super::handle::Inbox;
+use super::message::{Lease, LeaseRequest, NewMessage, Outcome, Received};
+use super::port::{InboxLog, InboxStore};
+use super::record::Record;
+use super::request::StoredRequest;
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::base::id::InboxId;
+use crate::queue::{WorkListener, WorkSignal};
+use crate::receive::dedupe::InvalidSource;
+
+/// Keeps everything in memory: nothing survives the process, also of what was answered 202. Copies
+/// share what is stored.
+///
+/// Keeps 100 000 messages, with requests of 256 MiB together. Beyond that those that are over and
+/// whose names are free again make room, the oldest first. Where there are none, the number of
+/// messages is kept by forgetting those that were handled and can no longer be replayed
+/// ([`Ticket::hold`]), sooner than after their seven days. Otherwise new messages are refused as
+/// [`unavailable`](StoreError::is_unavailable): a handler that fails does not exhaust the memory.
+///
+/// [`Ticket::hold`]: crate::receive::dedupe::Ticket::hold
+#[derive(Clone)]
+pub struct MemoryInbox {
+    state: Arc<Mutex<State>>,
+    signal: WorkSignal,
+}
+
+impl MemoryInbox {
+    /// Makes an empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::within(Bounds {
+            messages: MAX_MESSAGES,
+            bytes: MAX_BYTES,
+        })
+    }
+
+    fn within(bounds: Bounds) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(State::new(bounds))),
+            signal: WorkSignal::new(),
+        }
+    }
+
+    /// Creates the handle that [`VerifyWebhookLayer::with_inbox`] and the worker take, for the
+    /// receiver named `source`.
+    ///
+    /// [`VerifyWebhookLayer::with_inbox`]: crate::receive::verify::VerifyWebhookLayer::with_inbox
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    pub fn inbox(&self, source: &str) -> Result<Inbox, InvalidSource> {
+        Inbox::new(self.clone(), source)
+    }
+
+    /// A panic while the lock was held left no change half made that could do more harm than
+    /// refusing everything from then on.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryInbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryInbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryInbox").finish_non_exhaustive()
+    }
+}
+
+impl InboxStore for MemoryInbox {
+    async fn receive(
+        &self,
+        mut message: NewMessage,
+        now: UnixMillis,
+    ) -> Result<Received, StoreError> {
+        // What is shared could keep a larger buffer alive than is counted.
+        let [head, body] = [message.request.head(), message.request.body()]
+            .map(|bytes| Bytes::copy_from_slice(bytes));
+        message.request = StoredRequest::from_stored(head, body);
+        let received = self.state().receive(message, now)?;
+        if matches!(received, Received::New { .. }) {
+            self.signal.ring();
+        }
+        Ok(received)
+    }
+
+    async fn lease(&self, source: &str, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+        Ok(self.state().lease(source, request))
+    }
+
+    async fn settle(
+        &self,
+        lease: &Lease,
+        outcome: Outcome,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        self.state().settle(lease, outcome, now)
+    }
+
+    async fn extend(&self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+        self.state().extend(lease, until)
+    }
+
+    async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+        self.state().release(lease, now)?;
+        self.signal.ring();
+        Ok(())
+    }
+
+    async fn next_due(
+        &self,
+        source: &str,
+        now: UnixMillis,
+    ) -> Result<Option<UnixMillis>, StoreError> {
+        Ok(self.state().next_due(source, now))
+    }
+
+    async fn prune(
+        &self,
+        source: &str,
+        before: UnixMillis,
+        now: UnixMillis,
+        max: NonZeroU16,
+    ) -> Result<usize, StoreError> {
+        Ok(self.state().prune(source, before, now, max.get().into()))
+    }
+
+    fn listen(&self) -> WorkListener {
+        self.signal.listen()
+    }
+}
+
+impl InboxLog for MemoryInbox {
+    async fn find(&self, source: &str, id: &InboxId) -> Result<Option<Record>, StoreError> {
+        Ok(self.state().find(source, id))
+    }
+
+    async fn failed(
+        &self,
+        source: &str,
+        after: Option<&InboxId>,
+        max: NonZeroU16,
+    ) -> Result<Vec<Record>, StoreError> {
+        Ok(self.state().failed(source, after, max.get().into()))
+    }
+
+    async fn requeue(
+        &self,
+        source: &str,
+        id: &InboxId,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let requeued = self.state().requeue(source, id, now);
+        self.signal.ring();
+        Ok(requeued)
+    }
+}
+
+/// Without their requests, some 50 MiB.
+const MAX_MESSAGES: usize = 100_000;
+
+const MAX_BYTES: usize = 256 * 1024 * 1024;

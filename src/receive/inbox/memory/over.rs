@@ -1,0 +1,55 @@
+//! What is over, in the order in which it may be forgotten.
+
+use std::collections::BTreeSet;
+
+use super::row::Row;
+use crate::base::clock::UnixMillis;
+use crate::receive::inbox::record::MessageState;
+
+#[derive(Default)]
+pub(super) struct Over {
+    /// By when its names are free.
+    forgotten: BTreeSet<(UnixMillis, u64)>,
+    /// What was handled: by when it can no longer be replayed.
+    spare: BTreeSet<(UnixMillis, u64)>,
+}
+
+impl Over {
+    pub(super) fn insert(&mut self, number: u64, row: &Row) {
+        let Some(ended_at) = row.ended_at else {
+            return;
+        };
+        let ticket = &row.ticket;
+        self.forgotten
+            .insert((ended_at.saturating_add(ticket.keep()), number));
+        if row.state == MessageState::Done {
+            self.spare
+                .insert((ended_at.saturating_add(ticket.hold()), number));
+        }
+    }
+
+    pub(super) fn remove(&mut self, number: u64, row: &Row) {
+        if let Some(ended_at) = row.ended_at {
+            let ticket = &row.ticket;
+            self.forgotten
+                .remove(&(ended_at.saturating_add(ticket.keep()), number));
+            self.spare
+                .remove(&(ended_at.saturating_add(ticket.hold()), number));
+        }
+    }
+
+    /// Returns one whose names are free.
+    pub(super) fn forgotten(&self, now: UnixMillis) -> Option<u64> {
+        first_by(&self.forgotten, now)
+    }
+
+    /// Returns one that was handled and that no one can replay any more.
+    pub(super) fn spare(&self, now: UnixMillis) -> Option<u64> {
+        first_by(&self.spare, now)
+    }
+}
+
+fn first_by(times: &BTreeSet<(UnixMillis, u64)>, now: UnixMillis) -> Option<u64> {
+    let (at, number) = times.first()?;
+    (*at <= now).then_some(*number)
+}

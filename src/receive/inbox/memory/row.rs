@@ -1,0 +1,47 @@
+//! One message as the memory store keeps it.
+
+use crate::base::clock::UnixMillis;
+use crate::base::id::InboxId;
+use crate::receive::dedupe::{Key, Ticket};
+use crate::receive::inbox::record::{Failure, MessageState, Record};
+use crate::receive::inbox::request::StoredRequest;
+
+pub(super) struct Row {
+    pub(super) id: InboxId,
+    pub(super) source: Box<str>,
+    pub(super) ticket: Ticket,
+    /// Of later requests with it.
+    pub(super) replay_keys: Vec<Key>,
+    /// Gone once it is done.
+    pub(super) request: Option<StoredRequest>,
+    pub(super) state: MessageState,
+    pub(super) due_at: Option<UnixMillis>,
+    pub(super) attempts: u32,
+    pub(super) token: u64,
+    pub(super) received_at: UnixMillis,
+    pub(super) ended_at: Option<UnixMillis>,
+    pub(super) failure: Option<Failure>,
+}
+
+impl Row {
+    /// Returns whether it is over for so long that its names are free.
+    pub(super) fn is_forgotten(&self, now: UnixMillis) -> bool {
+        let keep = self.ticket.keep();
+        self.ended_at
+            .is_some_and(|at| at.saturating_add(keep) <= now)
+    }
+
+    pub(super) fn record(&self) -> Record {
+        let request = self.request.as_ref();
+        Record {
+            id: self.id.clone(),
+            message_id: request.and_then(StoredRequest::message_id),
+            state: self.state,
+            attempts: self.attempts,
+            due_at: self.due_at,
+            received_at: self.received_at,
+            ended_at: self.ended_at,
+            failure: self.failure,
+        }
+    }
+}

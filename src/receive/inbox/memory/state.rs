@@ -1,0 +1,391 @@
+//! What is stored, and how it is found again.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::due::Due;
+use super::over::Over;
+use super::row::Row;
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::base::id::InboxId;
+use crate::queue::AttemptNumber;
+use crate::queue::LeaseToken;
+use crate::receive::dedupe::{Key, Ticket};
+use crate::receive::inbox::message::{Lease, LeaseRequest, NewMessage, Outcome, Received};
+use crate::receive::inbox::record::{Failure, MessageState, Record};
+use crate::receive::inbox::request::StoredRequest;
+
+/// How much is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) messages: usize,
+    /// Of requests, and of the names of those that were known.
+    pub(super) bytes: usize,
+}
+
+pub(super) struct State {
+    bounds: Bounds,
+    /// By a number that grows, so that the oldest is the first.
+    messages: BTreeMap<u64, Row>,
+    next: u64,
+    ids: BTreeMap<InboxId, u64>,
+    names: HashMap<Key, u64>,
+    /// By ids that are not authentic.
+    by_id: HashMap<Key, u64>,
+    /// What is not over, of each source: by when a worker may take it.
+    due: HashMap<Box<str>, Due>,
+    over: Over,
+    bytes: usize,
+}
+
+impl State {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            messages: BTreeMap::new(),
+            next: 0,
+            ids: BTreeMap::new(),
+            names: HashMap::new(),
+            by_id: HashMap::new(),
+            due: HashMap::new(),
+            over: Over::default(),
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn receive(
+        &mut self,
+        message: NewMessage,
+        now: UnixMillis,
+    ) -> Result<Received, StoreError> {
+        let NewMessage {
+            id,
+            source,
+            ticket,
+            request,
+        } = message;
+        if let Some(known) = self.taken(names(&ticket), now) {
+            self.leave_replay_key(known, &ticket, now)?;
+            return Ok(Received::Known);
+        }
+        self.make_room(size(&request), now)?;
+        let number = self.next;
+        self.next += 1;
+        for key in names(&ticket) {
+            self.names.insert(key, number);
+        }
+        let before = ticket
+            .id_key()
+            .and_then(|key| self.by_id.insert(key, number))
+            .and_then(|number| self.messages.get(&number));
+        let other_body = before.is_some_and(|row| row.ticket.body() != ticket.body());
+        self.bytes += size(&request);
+        self.ids.insert(id.clone(), number);
+        let row = Row {
+            id,
+            source,
+            ticket,
+            replay_keys: Vec::new(),
+            request: Some(request),
+            state: MessageState::Pending,
+            due_at: None,
+            attempts: 0,
+            token: 0,
+            received_at: now,
+            ended_at: None,
+            failure: None,
+        };
+        self.messages.insert(number, row);
+        self.place(number, MessageState::Pending, now);
+        Ok(Received::New { other_body })
+    }
+
+    /// Returns the number of the message that has taken the first of `names` that is taken.
+    fn taken(&self, names: impl IntoIterator<Item = Key>, now: UnixMillis) -> Option<u64> {
+        names.into_iter().find_map(|key| {
+            let number = *self.names.get(&key)?;
+            let row = self.messages.get(&number)?;
+            (!row.is_forgotten(now)).then_some(number)
+        })
+    }
+
+    /// Gives the request's name to the message that was stored.
+    fn leave_replay_key(
+        &mut self,
+        number: u64,
+        ticket: &Ticket,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let replay_key = ticket.replay_key();
+        let Some(key) = replay_key.filter(|key| self.taken([*key], now).is_none()) else {
+            return Ok(());
+        };
+        if self.bytes + size_of::<Key>() > self.bounds.bytes {
+            return Err(StoreError::unavailable(Full));
+        }
+        if let Some(row) = self.messages.get_mut(&number) {
+            row.replay_keys.push(key);
+            self.names.insert(key, number);
+            self.bytes += size_of::<Key>();
+        }
+        Ok(())
+    }
+
+    /// Takes out what is over and no longer known by its names, the oldest first; then what was
+    /// handled and need not be known. That has no request, so it frees no bytes.
+    fn make_room(&mut self, bytes: usize, now: UnixMillis) -> Result<(), StoreError> {
+        let Bounds {
+            messages: most,
+            bytes: most_bytes,
+        } = self.bounds;
+        while self.messages.len() >= most || self.bytes + bytes > most_bytes {
+            let is_crowded = self.messages.len() >= most;
+            let spare = || self.over.spare(now).filter(|_| is_crowded);
+            let Some(oldest) = self.over.forgotten(now).or_else(spare) else {
+                return Err(StoreError::unavailable(Full));
+            };
+            self.remove(oldest);
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, number: u64) {
+        let Some(row) = self.messages.remove(&number) else {
+            return;
+        };
+        self.over.remove(number, &row);
+        self.ids.remove(&row.id);
+        self.bytes -= row.request.as_ref().map_or(0, size);
+        self.bytes -= row.replay_keys.len() * size_of::<Key>();
+        for key in names(&row.ticket).chain(row.replay_keys) {
+            // A later message may have it by now.
+            if self.names.get(&key) == Some(&number) {
+                self.names.remove(&key);
+            }
+        }
+        let by_id = row.ticket.id_key();
+        if let Some(key) = by_id.filter(|key| self.by_id.get(key) == Some(&number)) {
+            self.by_id.remove(&key);
+        }
+    }
+
+    pub(super) fn lease(&mut self, source: &str, request: LeaseRequest) -> Vec<Lease> {
+        self.redate(source, request.now, request.until);
+        let most = usize::from(request.max.get());
+        let mut leases = Vec::new();
+        // What has failed for good makes room for another look, at no more than is asked for.
+        loop {
+            let due = self.due.get(source);
+            let due = due.map(|due| due.until(request.now, most - leases.len()));
+            let due = due.unwrap_or_default();
+            let mut failed = false;
+            for number in due {
+                if self.kills_workers(number, request.max_attempts) {
+                    self.fail(number, Failure::Lapsed, request.now);
+                    failed = true;
+                } else {
+                    leases.extend(self.lease_one(number, request.until));
+                }
+            }
+            if !failed || request.until <= request.now {
+                return leases;
+            }
+        }
+    }
+
+    /// Dates anew what a clock that was ahead has dated.
+    fn redate(&mut self, source: &str, now: UnixMillis, until: UnixMillis) {
+        let Some(due) = self.due.get(source) else {
+            return;
+        };
+        let (pending, leased) = (due.pending_ahead(now), due.leased_ahead(now));
+        for number in pending {
+            self.place(number, MessageState::Pending, now);
+        }
+        for number in leased {
+            self.place(number, MessageState::Leased, until);
+        }
+    }
+
+    /// Of a message that is due: whether its last lease has lapsed.
+    fn kills_workers(&self, number: u64, max_attempts: AttemptNumber) -> bool {
+        self.messages.get(&number).is_some_and(|row| {
+            row.state == MessageState::Leased && row.attempts >= max_attempts.get()
+        })
+    }
+
+    fn lease_one(&mut self, number: u64, until: UnixMillis) -> Option<Lease> {
+        self.place(number, MessageState::Leased, until);
+        let row = self.messages.get_mut(&number)?;
+        row.attempts = row.attempts.saturating_add(1);
+        row.token += 1;
+        Some(Lease {
+            id: row.id.clone(),
+            token: LeaseToken::new(row.token),
+            attempt: AttemptNumber::new(row.attempts)?,
+            request: row.request.clone()?,
+        })
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        lease: &Lease,
+        outcome: Outcome,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let number = self.held(lease)?;
+        match outcome {
+            Outcome::Done => {
+                self.end(number, MessageState::Done, now);
+                if let Some(row) = self.messages.get_mut(&number) {
+                    let erased = row.request.take();
+                    row.failure = None;
+                    self.bytes -= erased.as_ref().map_or(0, size);
+                }
+            }
+            Outcome::Retry { at, failure } => {
+                self.place(number, MessageState::Pending, at);
+                if let Some(row) = self.messages.get_mut(&number) {
+                    row.failure = Some(failure);
+                }
+            }
+            Outcome::Failed { failure } => self.fail(number, failure, now),
+        }
+        Ok(())
+    }
+
+    pub(super) fn extend(&mut self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+        let number = self.held(lease)?;
+        self.place(number, MessageState::Leased, until);
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+        let number = self.held(lease)?;
+        if let Some(row) = self.messages.get_mut(&number) {
+            row.attempts = row.attempts.saturating_sub(1);
+        }
+        self.place(number, MessageState::Pending, now);
+        Ok(())
+    }
+
+    /// The message's number, if `lease` is its newest and it is still leased.
+    fn held(&self, lease: &Lease) -> Result<u64, StoreError> {
+        let number = self.ids.get(&lease.id).copied();
+        let held = |number: &u64| {
+            let row = self.messages.get(number);
+            row.is_some_and(|row| {
+                row.state == MessageState::Leased && row.token == lease.token.get()
+            })
+        };
+        number.filter(held).ok_or_else(StoreError::lease_lost)
+    }
+
+    fn fail(&mut self, number: u64, failure: Failure, now: UnixMillis) {
+        self.end(number, MessageState::Failed, now);
+        if let Some(row) = self.messages.get_mut(&number) {
+            row.failure = Some(failure);
+        }
+    }
+
+    /// Puts a message that is not over into the queue, in place of where it was.
+    fn place(&mut self, number: u64, state: MessageState, due_at: UnixMillis) {
+        self.unplace(number);
+        if let Some(row) = self.messages.get_mut(&number) {
+            (row.state, row.due_at, row.ended_at) = (state, Some(due_at), None);
+            let due = self.due.entry(row.source.clone()).or_default();
+            due.insert((due_at, number), state, row.attempts);
+        }
+    }
+
+    fn end(&mut self, number: u64, state: MessageState, now: UnixMillis) {
+        self.unplace(number);
+        if let Some(row) = self.messages.get_mut(&number) {
+            (row.state, row.due_at, row.ended_at) = (state, None, Some(now));
+            self.over.insert(number, row);
+        }
+    }
+
+    fn unplace(&mut self, number: u64) {
+        let Some(row) = self.messages.get(&number) else {
+            return;
+        };
+        self.over.remove(number, row);
+        if let Some(due_at) = row.due_at
+            && let Some(due) = self.due.get_mut(&row.source)
+        {
+            due.remove((due_at, number));
+        }
+    }
+
+    pub(super) fn next_due(&self, source: &str, now: UnixMillis) -> Option<UnixMillis> {
+        let due = self.due.get(source)?;
+        let is_ahead = !due.pending_ahead(now).is_empty() || !due.leased_ahead(now).is_empty();
+        if is_ahead { Some(now) } else { due.first() }
+    }
+
+    pub(super) fn prune(
+        &mut self,
+        source: &str,
+        before: UnixMillis,
+        now: UnixMillis,
+        max: usize,
+    ) -> usize {
+        let is_over = |row: &Row| {
+            let ended = row.ended_at.is_some_and(|at| at < before);
+            ended && *row.source == *source && row.is_forgotten(now)
+        };
+        let over = self.messages.iter().filter(|(_, row)| is_over(row));
+        let numbers: Vec<u64> = over.map(|(number, _)| *number).take(max).collect();
+        for number in &numbers {
+            self.remove(*number);
+        }
+        numbers.len()
+    }
+
+    pub(super) fn find(&self, source: &str, id: &InboxId) -> Option<Record> {
+        let row = self.messages.get(self.ids.get(id)?)?;
+        (*row.source == *source).then(|| row.record())
+    }
+
+    pub(super) fn failed(&self, source: &str, after: Option<&InboxId>, max: usize) -> Vec<Record> {
+        let is_after = |id: &InboxId| after.is_none_or(|after| id > after);
+        let rows = self.ids.iter().filter(|(id, _)| is_after(id));
+        rows.filter_map(|(_, number)| self.messages.get(number))
+            .filter(|row| row.state == MessageState::Failed && *row.source == *source)
+            .take(max)
+            .map(Row::record)
+            .collect()
+    }
+
+    pub(super) fn requeue(&mut self, source: &str, id: &InboxId, now: UnixMillis) -> bool {
+        let Some(&number) = self.ids.get(id) else {
+            return false;
+        };
+        let failed = |row: &&mut Row| row.state == MessageState::Failed && *row.source == *source;
+        let Some(row) = self.messages.get_mut(&number).filter(failed) else {
+            return false;
+        };
+        if !names(&row.ticket).any(|key| self.names.get(&key) == Some(&number)) {
+            return false;
+        }
+        row.attempts = 0;
+        self.place(number, MessageState::Pending, now);
+        true
+    }
+}
+
+fn names(ticket: &Ticket) -> impl Iterator<Item = Key> {
+    [Some(ticket.key()), ticket.replay_key()]
+        .into_iter()
+        .flatten()
+}
+
+fn size(request: &StoredRequest) -> usize {
+    request.head().len() + request.body().len()
+}
+
+/// The bounds are reached, and nothing that is stored is over and forgotten.
+#[derive(Debug, thiserror::Error)]
+#[error("the memory inbox is full of messages that are not over, or still have to be remembered")]
+struct Full;

@@ -1,0 +1,149 @@
+//! What a store tells about messages.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::base::clock::UnixMillis;
+use crate::base::id::InboxId;
+use crate::queue::text_enum;
+
+text_enum! {
+    /// Where a stored message stands.
+    #[expect(clippy::exhaustive_enums, reason = "the states of the module's diagram")]
+    MessageState {
+        /// Waits for its next run.
+        Pending = "pending",
+        /// A worker has it.
+        Leased = "leased",
+        /// The handler answered 2xx.
+        Done = "done",
+        /// No run is left, or the stored request cannot be read.
+        Failed = "failed",
+    }
+}
+
+impl MessageState {
+    /// Returns whether nothing more will happen by itself.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed)
+    }
+}
+
+/// Why a run failed. Holds nothing of the request and nothing that the handler said.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Failure {
+    /// The handler answered with a status that is not 2xx.
+    Status(StatusCode),
+    /// The handler returned an error instead of an answer.
+    Error,
+    /// The handler panicked.
+    Panic,
+    /// The handler did not answer before the deadline of a run.
+    Timeout,
+    /// The worker died, or was stopped, while the handler ran.
+    Lapsed,
+    /// The stored request cannot be read; it is not tried again.
+    Unreadable,
+}
+
+impl Failure {
+    /// Returns the name under which it is stored; the [status](Self::status) is stored beside it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::Lapsed => "lapsed",
+            Self::Unreadable => "unreadable",
+        }
+    }
+
+    /// Returns the status of the handler's answer, if there was one.
+    #[must_use]
+    pub const fn status(self) -> Option<StatusCode> {
+        match self {
+            Self::Status(status) => Some(status),
+            Self::Error | Self::Panic | Self::Timeout | Self::Lapsed | Self::Unreadable => None,
+        }
+    }
+
+    /// Returns the failure with this [name](Self::as_str) and [status](Self::status).
+    #[must_use]
+    pub fn from_stored(name: &str, status: Option<u16>) -> Option<Self> {
+        match (name, status) {
+            ("status", Some(status)) => Some(Self::Status(StatusCode::from_u16(status).ok()?)),
+            ("error", None) => Some(Self::Error),
+            ("panic", None) => Some(Self::Panic),
+            ("timeout", None) => Some(Self::Timeout),
+            ("lapsed", None) => Some(Self::Lapsed),
+            ("unreadable", None) => Some(Self::Unreadable),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "status {}", status.as_u16()),
+            other => f.write_str(other.as_str()),
+        }
+    }
+}
+
+/// A stored message, as it stands.
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "stores outside this crate make it"
+)]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Record {
+    /// Its id in this inbox.
+    pub id: InboxId,
+    /// The [sender's id](crate::wire::event::Delivered::id) of it; `None` also once it is done, when the
+    /// request is no longer kept.
+    pub message_id: Option<Box<str>>,
+    /// Where it stands.
+    pub state: MessageState,
+    /// How many runs were begun since it was stored, or requeued.
+    pub attempts: u32,
+    /// When a worker may take it: while pending the next run's time, while leased the lease's end,
+    /// afterwards nothing.
+    pub due_at: Option<UnixMillis>,
+    /// When it was stored.
+    pub received_at: UnixMillis,
+    /// When it was done, or failed for good.
+    pub ended_at: Option<UnixMillis>,
+    /// How the last run that failed did.
+    pub failure: Option<Failure>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_failures_read_back() {
+        for failure in [
+            Failure::Status(StatusCode::IM_A_TEAPOT),
+            Failure::Error,
+            Failure::Panic,
+            Failure::Timeout,
+            Failure::Lapsed,
+            Failure::Unreadable,
+        ] {
+            let status = failure.status().map(|status| status.as_u16());
+            let read = Failure::from_stored(failure.as_str(), status);
+            assert_eq!(read, Some(failure));
+        }
+        assert_eq!(Failure::from_stored("status", None), None);
+        assert_eq!(Failure::from_stored("status", Some(99)), None);
+        assert_eq!(Failure::from_stored("panic", Some(500)), None);
+        assert_eq!(Failure::from_stored("", None), None);
+    }
+}

@@ -1,0 +1,228 @@
+//! The request as it is kept: everything the handler needs, and nothing that opens other doors.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request};
+use http_body_util::Full;
+use serde::{Deserialize, Serialize};
+
+use crate::base::clock::UnixMillis;
+use crate::wire::event::Delivered;
+
+/// A verified request, as it is stored: two strings of bytes.
+///
+/// The head is text in lines that end with `\n`: the proof of the verification as a JSON object, the
+/// method and the target (`POST /webhooks/auth?a=b`), and each header as `name:value`. Left out are
+/// `authorization`, `proxy-authorization`, `cookie`, headers whose value was marked
+/// [sensitive](HeaderValue::is_sensitive), and those that belong to the connection (RFC 9110 §7.6.1).
+///
+/// # Security
+///
+/// Whoever can write what is stored can call the handler: the signature is not checked again. The
+/// body is stored as it is.
+#[derive(Clone, Eq, PartialEq)]
+pub struct StoredRequest {
+    head: Bytes,
+    body: Bytes,
+}
+
+impl StoredRequest {
+    /// Takes what [`head`](Self::head) and [`body`](Self::body) gave. Whether it can be read shows
+    /// when the handler is to run.
+    #[must_use]
+    pub const fn from_stored(head: Bytes, body: Bytes) -> Self {
+        Self { head, body }
+    }
+
+    /// Returns the head as it is to be stored.
+    #[must_use]
+    pub const fn head(&self) -> &Bytes {
+        &self.head
+    }
+
+    /// Returns the body: the very bytes that were signed.
+    #[must_use]
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Returns the [sender's id](Delivered::id) of the message, if it has one and the head can be
+    /// read.
+    #[must_use]
+    pub fn message_id(&self) -> Option<Box<str>> {
+        let (proof, _) = Proof::split(&self.head).ok()?;
+        proof.id.map(|id| id.into())
+    }
+
+    /// Keeps what `parts` and the body of a verified request hold.
+    pub(crate) fn keep(parts: &Parts, delivered: &Delivered) -> Self {
+        let mut head = Proof::of(delivered).to_line();
+        let target = parts.uri.path_and_query();
+        head.extend_from_slice(parts.method.as_str().as_bytes());
+        head.push(b' ');
+        head.extend_from_slice(target.map_or("/", |target| target.as_str()).as_bytes());
+        head.push(b'\n');
+        for (name, value) in &parts.headers {
+            if is_kept(name, value, &parts.headers) {
+                head.extend_from_slice(name.as_str().as_bytes());
+                head.push(b':');
+                head.extend_from_slice(value.as_bytes());
+                head.push(b'\n');
+            }
+        }
+        Self {
+            head: head.into(),
+            body: delivered.body().clone(),
+        }
+    }
+
+    /// Makes the request again, with [`Delivered`] in its extensions.
+    pub(crate) fn into_request(self) -> Result<Request<Full<Bytes>>, UnreadableRequest> {
+        let (proof, rest) = Proof::split(&self.head)?;
+        let mut lines = Lines(rest);
+        let target = lines.next().ok_or(UnreadableRequest)??;
+        let (method, target) = split_at(target, b' ').ok_or(UnreadableRequest)?;
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = Method::from_bytes(method).map_err(|_| UnreadableRequest)?;
+        let target = PathAndQuery::try_from(target).map_err(|_| UnreadableRequest)?;
+        *request.uri_mut() = target.into();
+        for line in lines {
+            let (name, value) = split_at(line?, b':').ok_or(UnreadableRequest)?;
+            let name = HeaderName::from_bytes(name).map_err(|_| UnreadableRequest)?;
+            let value = HeaderValue::from_bytes(value).map_err(|_| UnreadableRequest)?;
+            let headers = request.headers_mut();
+            headers
+                .try_append(name, value)
+                .map_err(|_| UnreadableRequest)?;
+        }
+        let delivered = proof.into_delivered(self.body);
+        request.extensions_mut().insert(delivered);
+        Ok(request)
+    }
+}
+
+/// Shows no more than how long it is.
+impl fmt::Debug for StoredRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredRequest")
+            .field("head_bytes", &self.head.len())
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
+}
+
+/// What the store gave back is not what was stored.
+#[derive(Debug, thiserror::Error)]
+#[error("the stored request cannot be read")]
+pub(crate) struct UnreadableRequest;
+
+/// What [`Delivered`] says, beside the body.
+#[derive(Serialize, Deserialize)]
+struct Proof<'a> {
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    id_is_authentic: bool,
+    sent_at: Option<UnixMillis>,
+    #[serde(borrow)]
+    scheme: Cow<'a, str>,
+    key: usize,
+    #[serde(borrow)]
+    tenant: Option<Cow<'a, str>>,
+}
+
+impl<'a> Proof<'a> {
+    fn of(delivered: &'a Delivered) -> Self {
+        Self {
+            id: delivered.id().map(Cow::Borrowed),
+            id_is_authentic: delivered.id_is_authentic(),
+            sent_at: delivered.sent_at(),
+            scheme: Cow::Borrowed(delivered.scheme()),
+            key: delivered.key(),
+            tenant: delivered.tenant().map(Cow::Borrowed),
+        }
+    }
+
+    fn to_line(&self) -> Vec<u8> {
+        // Strings and numbers cannot fail to serialize; line breaks in strings are escaped.
+        let mut line = serde_json::to_vec(self).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+
+    /// Reads the first line of a head, and returns the others.
+    fn split(head: &'a [u8]) -> Result<(Self, &'a [u8]), UnreadableRequest> {
+        let (line, rest) = split_at(head, b'\n').ok_or(UnreadableRequest)?;
+        let proof = serde_json::from_slice(line).map_err(|_| UnreadableRequest)?;
+        Ok((proof, rest))
+    }
+
+    fn into_delivered(self, body: Bytes) -> Delivered {
+        Delivered::new(
+            self.id.as_deref(),
+            self.id_is_authentic,
+            self.sent_at,
+            self.scheme.into_owned(),
+            self.key,
+            self.tenant.as_deref().map(Into::into),
+            body,
+        )
+    }
+}
+
+/// Lines that each end with a line feed.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Result<&'a [u8], UnreadableRequest>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let split = split_at(self.0, b'\n');
+        let (line, rest) = split.unwrap_or_default();
+        self.0 = rest;
+        Some(split.map(|_| line).ok_or(UnreadableRequest))
+    }
+}
+
+fn split_at(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|byte| *byte == separator)?;
+    Some((&text[..at], &text[at + 1..]))
+}
+
+fn is_kept(name: &HeaderName, value: &HeaderValue, all: &HeaderMap) -> bool {
+    !value.is_sensitive()
+        && !CREDENTIALS.contains(&name.as_str())
+        && !OF_THE_CONNECTION.contains(&name.as_str())
+        && !is_named_by_connection(name, all)
+}
+
+/// Whether `Connection` says that the header is meant for the next hop alone.
+fn is_named_by_connection(name: &HeaderName, all: &HeaderMap) -> bool {
+    let options = all.get_all(CONNECTION).iter();
+    options
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|option| {
+            option
+                .trim_ascii()
+                .eq_ignore_ascii_case(name.as_str().as_bytes())
+        })
+}
+
+const CREDENTIALS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+const OF_THE_CONNECTION: [&str; 7] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];

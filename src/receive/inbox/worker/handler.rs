@@ -1,0 +1,64 @@
+//! The service without its type.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use tower_service::Service;
+
+use crate::base::error::BoxError;
+
+/// What the service answered.
+pub(super) type Answer = Result<StatusCode, BoxError>;
+
+/// A [`Service`] of which only the status counts, as an object.
+pub(super) trait Handler: Send + Sync {
+    /// Calls a clone of the service once that is ready. Does nothing before it is polled.
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Full<Bytes>>,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
+}
+
+pub(super) fn erase<S, B>(service: S) -> Arc<dyn Handler>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+{
+    Arc::new(Original(Mutex::new(service)))
+}
+
+/// What the clones are made from. Not every service may be shared between threads, hence the lock.
+struct Original<S>(Mutex<S>);
+
+impl<S: Clone> Original<S> {
+    fn copy(&self) -> S {
+        let original = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        original.clone()
+    }
+}
+
+impl<S, B> Handler for Original<S>
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+{
+    fn handle(
+        self: Arc<Self>,
+        request: Request<Full<Bytes>>,
+    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+        Box::pin(async move {
+            let mut service = self.copy();
+            poll_fn(|cx| service.poll_ready(cx))
+                .await
+                .map_err(Into::into)?;
+            let response = service.call(request).await.map_err(Into::into)?;
+            Ok(response.status())
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! What is counted: for any recorder of the crate `metrics`, and nothing without one.
+
+use std::time::Duration;
+
+use crate::metrics::{Counter, Histogram, INBOX_RUN_DURATION, INBOX_RUNS};
+use crate::receive::inbox::message::Outcome;
+
+/// The instruments of one worker.
+#[derive(Debug)]
+pub(crate) struct Meters {
+    done: Counter,
+    retry: Counter,
+    failed: Counter,
+    lost: Counter,
+    duration: Histogram,
+}
+
+impl Meters {
+    /// Makes the instruments of a worker for the receiver named `source`.
+    pub(crate) fn new(source: &str) -> Self {
+        let runs = |outcome| Counter::new(&INBOX_RUNS, &[("source", source), ("outcome", outcome)]);
+        Self {
+            done: runs("done"),
+            retry: runs("retry"),
+            failed: runs("failed"),
+            lost: runs("lost"),
+            duration: Histogram::new(&INBOX_RUN_DURATION, &[("source", source)]),
+        }
+    }
+
+    /// A run ended; `None`: another worker has the message.
+    pub(crate) fn ended(&self, outcome: Option<Outcome>, duration: Duration) {
+        let counter = match outcome {
+            Some(Outcome::Done) => &self.done,
+            Some(Outcome::Retry { .. }) => &self.retry,
+            Some(Outcome::Failed { .. }) => &self.failed,
+            None => &self.lost,
+        };
+        counter.add_one();
+        self.duration.record(duration.as_secs_f64());
+    }
+}

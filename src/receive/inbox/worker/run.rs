@@ -1,0 +1,220 @@
+//! One run: call the handler, hold the lease meanwhile, record the outcome.
+
+use std::error::Error;
+use std::fmt;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
+
+use super::handler::{Answer, Handler};
+use super::meters::Meters;
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::queue::Schedule;
+use crate::queue::WorkListener;
+use crate::queue::record;
+use crate::queue::{Ended, Job};
+use crate::receive::inbox::handle::Inbox;
+use crate::receive::inbox::message::{Lease, LeaseRequest, Outcome};
+use crate::receive::inbox::record::Failure;
+
+/// Makes runs.
+pub(super) struct Runner {
+    pub(super) inbox: Inbox,
+    pub(super) handler: Arc<dyn Handler>,
+    pub(super) schedule: Schedule,
+    pub(super) timeout: Duration,
+    pub(super) lease: Duration,
+    pub(super) meters: Meters,
+}
+
+/// How a run ended.
+enum Run {
+    Handled,
+    Failed(Failure),
+    /// Another worker has the message, or the runtime ends.
+    Lost,
+}
+
+impl Runner {
+    async fn run(&self, lease: &Lease) -> Run {
+        let request = match lease.request.clone().into_request() {
+            Ok(request) => request,
+            Err(error) => {
+                let cause = &error as &(dyn Error + 'static);
+                tracing::error!(error = cause, "a message is given up");
+                return Run::Failed(Failure::Unreadable);
+            }
+        };
+        // A task of its own keeps a panic, and a handler that does not yield, away from the lease.
+        // It ends when the set is dropped.
+        let mut running = JoinSet::new();
+        let handling = Arc::clone(&self.handler).handle(request);
+        running.spawn(handling.in_current_span());
+        tokio::select! {
+            biased;
+            Some(ended) = running.join_next() => judge(ended),
+            () = sleep(self.timeout) => Run::Failed(Failure::Timeout),
+            () = self.keep(lease) => Run::Lost,
+        }
+    }
+
+    /// Renews the lease at half time; returns when it is lost.
+    async fn keep(&self, lease: &Lease) {
+        let mut pause = self.lease / 2;
+        loop {
+            sleep(pause).await;
+            let until = self.schedule.now().saturating_add(self.lease);
+            pause = match self.inbox.extend(lease, until).await {
+                Ok(()) => self.lease / 2,
+                Err(error) if error.is_lease_lost() => {
+                    tracing::warn!("another worker has taken over; the handler is stopped");
+                    return;
+                }
+                Err(error) => {
+                    let cause = &error as &(dyn Error + 'static);
+                    tracing::warn!(error = cause, "a lease could not be renewed; trying again");
+                    self.lease / 12
+                }
+            };
+        }
+    }
+
+    async fn settle(&self, lease: &Lease, run: Run, duration: Duration) -> Ended {
+        let (outcome, ended) = match run {
+            Run::Handled => (Outcome::Done, Ended::Succeeded),
+            Run::Failed(failure) => (self.after(lease, failure), Ended::Failed),
+            Run::Lost => {
+                self.meters.ended(None, duration);
+                return Ended::Unrecorded;
+            }
+        };
+        self.meters.ended(Some(outcome), duration);
+        log(outcome);
+        let settle = || {
+            let now = self.schedule.now();
+            self.inbox.settle(lease, outcome, now)
+        };
+        // The lease ends within this time, and then another worker may have the message.
+        let recorded = record(self.lease, settle).await;
+        recorded.map_or(Ended::Unrecorded, |()| ended)
+    }
+
+    fn after(&self, lease: &Lease, failure: Failure) -> Outcome {
+        let next = match failure {
+            Failure::Unreadable => None,
+            _ => self.schedule.after(lease.attempt, None),
+        };
+        next.map_or(Outcome::Failed { failure }, |at| Outcome::Retry {
+            at,
+            failure,
+        })
+    }
+}
+
+impl Job for Runner {
+    type Lease = Lease;
+
+    fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    fn listen(&self) -> WorkListener {
+        self.inbox.listen()
+    }
+
+    async fn lease(
+        &self,
+        max: NonZeroU16,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Vec<Lease>, StoreError> {
+        let request = LeaseRequest {
+            max,
+            max_attempts: self.schedule.retry.max_attempts(),
+            now,
+            until,
+        };
+        self.inbox.lease(request).await
+    }
+
+    async fn perform(self: Arc<Self>, lease: Lease) -> Ended {
+        let span = tracing::info_span!(
+            "inbox_run",
+            source = self.inbox.source(),
+            message = %lease.id,
+            attempt = %lease.attempt,
+        );
+        async {
+            let begun = Instant::now();
+            let run = self.run(&lease).await;
+            self.settle(&lease, run, begun.elapsed()).await
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn release(&self, lease: Lease) {
+        if let Err(error) = self.inbox.release(&lease, self.schedule.now()).await {
+            let cause = &error as &(dyn Error + 'static);
+            let message = &lease.id;
+            tracing::warn!(error = cause, %message, "a lease was not released; it will lapse");
+        }
+    }
+
+    async fn next_due(&self, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
+        self.inbox.next_due(now).await
+    }
+
+    async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
+        let now = self.schedule.now();
+        // What ended later is known by its names: the store would look at it in vain.
+        let before = before.min(now.saturating_sub(KNOWN));
+        self.inbox.prune(before, now, max).await
+    }
+}
+
+fn judge(ended: Result<Answer, JoinError>) -> Run {
+    match ended {
+        Ok(Ok(status)) if status.is_success() => Run::Handled,
+        Ok(Ok(status)) => Run::Failed(Failure::Status(status)),
+        Ok(Err(error)) => {
+            tracing::warn!(
+                error = &*error as &(dyn Error + 'static),
+                "the handler failed"
+            );
+            Run::Failed(Failure::Error)
+        }
+        Err(ended) if ended.is_panic() => Run::Failed(Failure::Panic),
+        Err(_cancelled) => Run::Lost,
+    }
+}
+
+fn log(outcome: Outcome) {
+    match outcome {
+        Outcome::Done => tracing::info!("handled"),
+        Outcome::Retry { at, failure } => {
+            tracing::warn!(%failure, next = at.as_millis(), "a run failed; another one follows");
+        }
+        Outcome::Failed { failure } => {
+            tracing::error!(%failure, "a message failed; it is kept and can be requeued");
+        }
+    }
+}
+
+/// For how long a message is known after its end.
+const KNOWN: Duration = Duration::from_hours(7 * 24);
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner")
+            .field("inbox", &self.inbox)
+            .field("schedule", &self.schedule)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,196 @@
+//! What an event means for the mirror. Pure.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::times::Times;
+use crate::wire::event::{
+    AuthEvent, DecodeError, EventType, Resource, Session, SessionHandle, User, forget_omitted,
+};
+
+/// What an event means for the mirror; the rules are in the [module docs](super).
+///
+/// Made by [`Change::of`]. `Debug` shows nothing but ids.
+#[non_exhaustive]
+#[derive(Clone, PartialEq)]
+pub enum Change {
+    /// Something was told about a user.
+    User {
+        /// Whom.
+        id: String,
+        /// What.
+        told: Told,
+        /// The sessions that were opened until then are over.
+        sessions_ended: Option<Times>,
+    },
+    /// A user was deleted.
+    UserDeleted {
+        /// Whom.
+        id: String,
+    },
+    /// Something was told about a session.
+    Session {
+        /// Which.
+        handle: SessionHandle,
+        /// Whose, if the event says so.
+        user_id: Option<String>,
+        /// When it was opened: its `createdAt`, and when the event happened.
+        opened: Times,
+        /// What.
+        told: Told,
+    },
+    /// A session was revoked.
+    SessionRevoked {
+        /// Which.
+        handle: SessionHandle,
+        /// Whose, if the event says so.
+        user_id: Option<String>,
+    },
+}
+
+/// Fields of a user or session, and how new they are.
+#[derive(Clone, PartialEq)]
+pub struct Told {
+    pub(super) fields: Map<String, Value>,
+    pub(super) times: Times,
+    /// The ULID of the message's id, which orders events of one time.
+    pub(super) ulid: Option<String>,
+    /// The field whose value the event's name states.
+    pub(super) stated: Option<&'static str>,
+}
+
+impl Change {
+    /// Returns what `event` means; `None` if that is nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Resource`] if the event is about a user or session and its data is neither.
+    pub fn of(event: &AuthEvent) -> Result<Option<Self>, DecodeError> {
+        if !is_mirrored(event.event_type()) {
+            return Ok(None);
+        }
+        Ok(match event.resource()? {
+            Resource::User(user) => Some(Self::of_user(event, user)),
+            Resource::Session(session) => Self::of_session(event, session),
+            _ => None,
+        })
+    }
+
+    fn of_user(event: &AuthEvent, user: User) -> Self {
+        let event_type = event.event_type();
+        if *event_type == EventType::UserDeleted {
+            return Self::UserDeleted { id: user.id };
+        }
+        let times = Times::of(event, user.updated_at);
+        let mut told = Told::of(event, AuthEvent::user_updated(&user).data(), times);
+        if let Some((field, value)) = stated(event_type) {
+            told.fields.insert(field.into(), value.into());
+            told.stated = Some(field);
+        }
+        let banned = *event_type == EventType::UserBanned;
+        Self::User {
+            id: user.id,
+            told,
+            sessions_ended: banned.then_some(times),
+        }
+    }
+
+    fn of_session(event: &AuthEvent, session: Session) -> Option<Self> {
+        let Some(handle) = session.handle.clone() else {
+            tracing::warn!(
+                event = event.event_type().as_str(),
+                "a session event without a handle is not mirrored"
+            );
+            return None;
+        };
+        if *event.event_type() == EventType::SessionRevoked {
+            return Some(Self::SessionRevoked {
+                handle,
+                user_id: session.user_id,
+            });
+        }
+        let times = Times::of(event, session.updated_at);
+        Some(Self::Session {
+            handle,
+            told: Told::of(event, AuthEvent::session_created(&session).data(), times),
+            opened: Times::of(event, session.created_at),
+            user_id: session.user_id,
+        })
+    }
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, id): (_, &dyn fmt::Debug) = match self {
+            Self::User { id, .. } => ("User", id),
+            Self::UserDeleted { id } => ("UserDeleted", id),
+            Self::Session { handle, .. } => ("Session", handle),
+            Self::SessionRevoked { handle, .. } => ("SessionRevoked", handle),
+        };
+        f.debug_tuple(name).field(id).finish_non_exhaustive()
+    }
+}
+
+impl Told {
+    /// Takes what may be kept, which lacks secrets, and the `null`s that were sent; nothing of what
+    /// the event says that it leaves out.
+    fn of(event: &AuthEvent, kept: &Map<String, Value>, times: Times) -> Self {
+        let mut fields = kept.clone();
+        for (name, value) in event.data() {
+            if value.is_null() && !fields.contains_key(name) {
+                fields.insert(name.clone(), Value::Null);
+            }
+        }
+        forget_omitted(&mut fields);
+        Self {
+            fields,
+            times,
+            ulid: event.id().and_then(ulid_of),
+            stated: None,
+        }
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Told")
+            .field("times", &self.times)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The ULID in the id of a message, as this crate's emitter makes it: `msg_` and 26 characters.
+fn ulid_of(id: &str) -> Option<String> {
+    let ulid = ulid::Ulid::from_string(id.strip_prefix("msg_")?);
+    Some(ulid.ok()?.to_string())
+}
+
+fn is_mirrored(event_type: &EventType) -> bool {
+    matches!(
+        event_type,
+        EventType::UserCreated
+            | EventType::UserUpdated
+            | EventType::UserDeleted
+            | EventType::UserBanned
+            | EventType::UserUnbanned
+            | EventType::EmailVerified
+            | EventType::PasswordReset
+            | EventType::TwoFactorEnabled
+            | EventType::TwoFactorDisabled
+            | EventType::SessionCreated
+            | EventType::SessionRevoked
+    )
+}
+
+/// What an event's name says about a user, whatever its data says.
+fn stated(event_type: &EventType) -> Option<(&'static str, bool)> {
+    match event_type {
+        EventType::UserBanned => Some(("banned", true)),
+        EventType::UserUnbanned => Some(("banned", false)),
+        EventType::EmailVerified => Some(("emailVerified", true)),
+        EventType::TwoFactorEnabled => Some(("twoFactorEnabled", true)),
+        EventType::TwoFactorDisabled => Some(("twoFactorEnabled", false)),
+        _ => None,
+    }
+}

@@ -1,0 +1,159 @@
+//! The mirror whatever its store.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::change::Change;
+use super::port::{Applied, MirrorStore};
+use super::service::MirrorService;
+use crate::base::clock::{Clock, SystemClock, UnixMillis};
+use crate::base::error::StoreError;
+use crate::wire::event::{AuthEvent, DecodeError, Session, SessionHandle, User};
+
+/// A copy of users and sessions, kept up to date by events. Cheap to clone.
+#[derive(Clone)]
+pub struct Mirror {
+    store: Arc<dyn Erased>,
+    clock: Arc<dyn Clock>,
+    longest_session: Duration,
+}
+
+impl Mirror {
+    /// Creates a mirror that keeps its copy in `store`.
+    pub fn new(store: impl MirrorStore) -> Self {
+        Self {
+            store: Arc::new(store),
+            clock: Arc::new(SystemClock),
+            longest_session: LONGEST_SESSION,
+        }
+    }
+
+    /// Sets the clock, by which tombstones of sessions that were never seen end. Default:
+    /// [`SystemClock`].
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets how long the auth server's longest session lives: so long the revocation of a session
+    /// that was never seen is remembered. Default: 90 days; a session of Better Auth lives 7.
+    #[must_use]
+    pub const fn with_longest_session(mut self, longest: Duration) -> Self {
+        self.longest_session = longest;
+        self
+    }
+
+    /// Applies an event that was verified.
+    ///
+    /// # Errors
+    ///
+    /// [`MirrorError::Decode`] if the event is about a user or session and its data is neither,
+    /// [`MirrorError::Store`] if the store failed and nothing was applied.
+    pub async fn apply(&self, event: &AuthEvent) -> Result<Applied, MirrorError> {
+        match Change::of(event)? {
+            Some(change) => {
+                let now = self.clock.now();
+                Ok(self.store.apply(&change, now, self.longest_session).await?)
+            }
+            None => Ok(Applied::NotMirrored),
+        }
+    }
+
+    /// Returns a handler that applies the events it receives; it belongs behind
+    /// `VerifyWebhookLayer`.
+    #[must_use]
+    pub fn service(&self) -> MirrorService {
+        MirrorService::new(self.clone())
+    }
+
+    /// Returns a user; `None` if there is none with this id, or none any more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store fails.
+    pub async fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
+        self.store.user(id).await
+    }
+
+    /// Returns a session, expired or not; `None` if there is none with this handle, or none any
+    /// more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store fails.
+    pub async fn session(&self, handle: &SessionHandle) -> Result<Option<Session>, StoreError> {
+        self.store.session(handle).await
+    }
+
+    /// Returns a user's sessions, expired ones too, in the order of their handles.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the store fails.
+    pub async fn sessions_of(&self, user_id: &str) -> Result<Vec<Session>, StoreError> {
+        self.store.sessions_of(user_id).await
+    }
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mirror").finish_non_exhaustive()
+    }
+}
+
+/// Longer than the sessions of most servers: those of Better Auth live 7 days by default.
+const LONGEST_SESSION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// Why an event was not applied.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum MirrorError {
+    /// The event is about a user or session, and its data is neither.
+    #[error("the event does not decode")]
+    Decode(#[from] DecodeError),
+    /// The store failed; nothing was applied.
+    #[error("the mirror's store failed")]
+    Store(#[from] StoreError),
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// [`MirrorStore`] as an object.
+trait Erased: Send + Sync {
+    fn apply<'a>(
+        &'a self,
+        change: &'a Change,
+        now: UnixMillis,
+        longest_session: Duration,
+    ) -> Answer<'a, Applied>;
+    fn user<'a>(&'a self, id: &'a str) -> Answer<'a, Option<User>>;
+    fn session<'a>(&'a self, handle: &'a SessionHandle) -> Answer<'a, Option<Session>>;
+    fn sessions_of<'a>(&'a self, user_id: &'a str) -> Answer<'a, Vec<Session>>;
+}
+
+impl<S: MirrorStore> Erased for S {
+    fn apply<'a>(
+        &'a self,
+        change: &'a Change,
+        now: UnixMillis,
+        longest_session: Duration,
+    ) -> Answer<'a, Applied> {
+        Box::pin(MirrorStore::apply(self, change, now, longest_session))
+    }
+
+    fn user<'a>(&'a self, id: &'a str) -> Answer<'a, Option<User>> {
+        Box::pin(MirrorStore::user(self, id))
+    }
+
+    fn session<'a>(&'a self, handle: &'a SessionHandle) -> Answer<'a, Option<Session>> {
+        Box::pin(MirrorStore::session(self, handle))
+    }
+
+    fn sessions_of<'a>(&'a self, user_id: &'a str) -> Answer<'a, Vec<Session>> {
+        Box::pin(MirrorStore::sessions_of(self, user_id))
+    }
+}

@@ -1,0 +1,220 @@
+//! The mirror in memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::change::{Change, Told};
+use super::port::{Applied, MirrorStore};
+use super::record::Record;
+use super::row::{SessionRow, UserRow};
+use super::times::Times;
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::wire::event::{Session, SessionHandle, User};
+
+/// A mirror in this process's memory: for tests and development, forgotten when the process ends.
+///
+/// Clones share the memory, which grows with the number of users and sessions ever seen.
+#[derive(Clone, Default)]
+pub struct MemoryMirror(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    users: HashMap<String, UserRow>,
+    deleted: HashSet<String>,
+    sessions: BTreeMap<SessionHandle, SessionRow>,
+    revoked: HashSet<SessionHandle>,
+    /// Of sessions that were not there: whose, if that was said, and until when they count.
+    unseen: BTreeMap<SessionHandle, BTreeMap<Option<String>, UnixMillis>>,
+    /// The same, the first to end first.
+    endings: BTreeSet<(UnixMillis, SessionHandle, Option<String>)>,
+}
+
+impl MemoryMirror {
+    /// Creates an empty mirror.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing below leaves the state half changed when it panics.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryMirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("MemoryMirror")
+            .field("users", &state.users.len())
+            .field("sessions", &state.sessions.len())
+            .finish()
+    }
+}
+
+impl MirrorStore for MemoryMirror {
+    async fn apply(
+        &self,
+        change: &Change,
+        now: UnixMillis,
+        longest_session: Duration,
+    ) -> Result<Applied, StoreError> {
+        let mut state = self.state();
+        state.forget_ended(now);
+        let changed = match change {
+            Change::User {
+                id,
+                told,
+                sessions_ended,
+            } => state.tell_user(id, told, *sessions_ended),
+            Change::UserDeleted { id } => state.delete_user(id),
+            Change::Session {
+                handle,
+                user_id,
+                opened,
+                told,
+            } => state.tell_session(handle, user_id.as_deref(), *opened, told),
+            Change::SessionRevoked { handle, user_id } => state.revoke(
+                handle,
+                user_id.as_deref(),
+                now.saturating_add(longest_session),
+            ),
+        };
+        Ok(Applied::changed(changed))
+    }
+
+    async fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
+        let state = self.state();
+        state
+            .users
+            .get(id)
+            .map(|row| decode(&row.record))
+            .transpose()
+    }
+
+    async fn session(&self, handle: &SessionHandle) -> Result<Option<Session>, StoreError> {
+        let state = self.state();
+        let row = state.sessions.get(handle);
+        row.map(|row| decode(&row.record)).transpose()
+    }
+
+    async fn sessions_of(&self, user_id: &str) -> Result<Vec<Session>, StoreError> {
+        let state = self.state();
+        let rows = state.sessions.values();
+        rows.filter(|row| row.user_id.as_deref() == Some(user_id))
+            .map(|row| decode(&row.record))
+            .collect()
+    }
+}
+
+impl State {
+    fn tell_user(&mut self, id: &str, told: &Told, sessions_ended: Option<Times>) -> bool {
+        if self.deleted.contains(id) {
+            return false;
+        }
+        let user = self.users.entry(id.to_owned()).or_default();
+        let changed = user.tell(told, sessions_ended);
+        let user = user.clone();
+        self.end_sessions(id, |session| session.is_over(Some(&user)));
+        changed
+    }
+
+    fn delete_user(&mut self, id: &str) -> bool {
+        self.users.remove(id);
+        self.end_sessions(id, |_session| true);
+        self.deleted.insert(id.to_owned())
+    }
+
+    fn end_sessions(&mut self, user_id: &str, is_over: impl Fn(&SessionRow) -> bool) {
+        let over = self.sessions.extract_if(.., |_handle, session| {
+            session.user_id.as_deref() == Some(user_id) && is_over(session)
+        });
+        self.revoked.extend(over.map(|(handle, _session)| handle));
+    }
+
+    fn revoke(&mut self, handle: &SessionHandle, user_id: Option<&str>, until: UnixMillis) -> bool {
+        if self.revoked.contains(handle) {
+            return false;
+        }
+        let session = self.sessions.get(handle);
+        if session.is_some_and(|it| it.is_of_another(user_id)) {
+            return false;
+        }
+        if session.is_some_and(|it| it.user_id.is_some() || user_id.is_none()) {
+            self.sessions.remove(handle);
+            return self.revoked.insert(handle.clone());
+        }
+        let removed = self.sessions.remove(handle).is_some();
+        let user_id = user_id.map(Into::into);
+        let unseen = self.unseen.entry(handle.clone()).or_default();
+        if unseen.contains_key(&user_id) {
+            return removed;
+        }
+        unseen.insert(user_id.clone(), until);
+        self.endings.insert((until, handle.clone(), user_id))
+    }
+
+    fn forget_ended(&mut self, now: UnixMillis) {
+        while self
+            .endings
+            .first()
+            .is_some_and(|(until, ..)| *until <= now)
+            && let Some((_, handle, user_id)) = self.endings.pop_first()
+            && let Some(unseen) = self.unseen.get_mut(&handle)
+        {
+            unseen.remove(&user_id);
+            if unseen.is_empty() {
+                self.unseen.remove(&handle);
+            }
+        }
+    }
+
+    fn tell_session(
+        &mut self,
+        handle: &SessionHandle,
+        user_id: Option<&str>,
+        opened: Times,
+        told: &Told,
+    ) -> bool {
+        if self.revoked.contains(handle) {
+            return false;
+        }
+        let known = self.sessions.get(handle).cloned();
+        let is_new = known.is_none();
+        let mut session = known.unwrap_or_else(|| SessionRow::new(Record::default(), None, opened));
+        let changed = session.tell(user_id, opened, told);
+        if self.was_revoked(handle, &session) {
+            return self.sessions.remove(handle).is_some();
+        }
+        if self.is_dead(&session) {
+            self.revoked.insert(handle.clone());
+            return self.sessions.remove(handle).is_some();
+        }
+        self.sessions.insert(handle.clone(), session);
+        changed || is_new
+    }
+
+    /// Whether it was revoked before it was seen.
+    fn was_revoked(&self, handle: &SessionHandle, session: &SessionRow) -> bool {
+        let of_it = |user_id: &Option<String>| {
+            user_id.is_none() || session.user_id.is_none() || *user_id == session.user_id
+        };
+        let unseen = self.unseen.get(handle);
+        unseen.is_some_and(|unseen| unseen.keys().any(of_it))
+    }
+
+    fn is_dead(&self, session: &SessionRow) -> bool {
+        session.user_id.as_ref().is_some_and(|user_id| {
+            self.deleted.contains(user_id) || session.is_over(self.users.get(user_id))
+        })
+    }
+}
+
+fn decode<T: DeserializeOwned>(record: &Record) -> Result<T, StoreError> {
+    record.decode().map_err(StoreError::corrupt)
+}

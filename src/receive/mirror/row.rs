@@ -1,0 +1,91 @@
+//! What a store keeps of one user and one session, and the rules between them. Pure.
+
+use super::change::Told;
+use super::record::Record;
+use super::times::Times;
+
+/// What a store keeps of a user.
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UserRow {
+    /// What was told about the user.
+    pub record: Record,
+    /// The user's sessions that were opened until then are over.
+    pub sessions_ended: Option<Times>,
+}
+
+/// What a store keeps of a session.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionRow {
+    /// What was told about the session.
+    pub record: Record,
+    /// Whose it is.
+    pub user_id: Option<String>,
+    /// When it was opened.
+    pub opened: Times,
+}
+
+impl UserRow {
+    /// Makes the row that a store has kept.
+    #[must_use]
+    pub const fn new(record: Record, sessions_ended: Option<Times>) -> Self {
+        Self {
+            record,
+            sessions_ended,
+        }
+    }
+
+    /// Takes over what is new in a [`Change::User`](super::change::Change::User); returns whether anything
+    /// is.
+    pub fn tell(&mut self, told: &Told, sessions_ended: Option<Times>) -> bool {
+        let ended_before = self.sessions_ended;
+        if let Some(ended) = sessions_ended {
+            self.sessions_ended = Some(ended_before.map_or(ended, |it| it.latest(ended)));
+        }
+        self.record.absorb(told) || self.sessions_ended != ended_before
+    }
+}
+
+impl SessionRow {
+    /// Makes the row that a store has kept, or the first one with an empty record.
+    #[must_use]
+    pub const fn new(record: Record, user_id: Option<String>, opened: Times) -> Self {
+        Self {
+            record,
+            user_id,
+            opened,
+        }
+    }
+
+    /// Takes over what is new in a [`Change::Session`](super::change::Change::Session); returns whether
+    /// anything is. What is told of another user's session is not.
+    pub fn tell(&mut self, user_id: Option<&str>, opened: Times, told: &Told) -> bool {
+        if self.is_of_another(user_id) {
+            return false;
+        }
+        let mut changed = self.record.absorb(told);
+        if self.user_id.is_none() && user_id.is_some() {
+            self.user_id = user_id.map(Into::into);
+            changed = true;
+        }
+        let opened_before = self.opened;
+        self.opened = opened_before.earliest(opened);
+        changed || self.opened != opened_before
+    }
+
+    /// Returns whether the session is known to be of another user than `user_id`.
+    #[must_use]
+    pub fn is_of_another(&self, user_id: Option<&str>) -> bool {
+        let both = self.user_id.as_deref().zip(user_id);
+        both.is_some_and(|(known, told)| known != told)
+    }
+
+    /// Returns whether the session ended with the others of its user: by either clock it was not
+    /// opened after that.
+    #[must_use]
+    pub fn is_over(&self, user: Option<&UserRow>) -> bool {
+        let ended = user.and_then(|user| user.sessions_ended);
+        ended.is_some_and(|ended| self.opened.is_until(ended))
+    }
+}

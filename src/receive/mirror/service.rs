@@ -1,0 +1,118 @@
+//! The mirror as a handler of webhooks.
+
+use std::convert::Infallible;
+use std::error::Error as _;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use tower_service::Service;
+
+use super::handle::{Mirror, MirrorError};
+use crate::wire::event::{AuthEvent, Delivered};
+use crate::wire::problem::{Problem, ProblemKind};
+
+/// Applies the events it receives to a [`Mirror`]; made by [`Mirror::service`].
+///
+/// Reads the event from [`Delivered`], which `VerifyWebhookLayer` leaves in the request's
+/// extensions, and never the request's body. Answers
+///
+/// * 204 when the event is applied, also if that changes nothing or the mirror does not keep what
+///   it is about,
+/// * 400 `body-malformed` when the signed body is not an event,
+/// * 503 with `Retry-After` when the store fails: the sender's retry applies it,
+/// * 500 when there is no `Delivered`: the route is not behind the layer.
+#[derive(Clone, Debug)]
+pub struct MirrorService {
+    mirror: Mirror,
+}
+
+impl MirrorService {
+    pub(super) const fn new(mirror: Mirror) -> Self {
+        Self { mirror }
+    }
+}
+
+impl<B> Service<Request<B>> for MirrorService {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        let delivered = request.extensions().get::<Delivered>().cloned();
+        let mirror = self.mirror.clone();
+        ResponseFuture(Box::pin(async move {
+            match delivered {
+                Some(delivered) => receive(&mirror, &delivered).await,
+                None => misplaced(),
+            }
+        }))
+    }
+}
+
+/// Response future of [`MirrorService`].
+#[must_use = "futures do nothing unless polled"]
+pub struct ResponseFuture(Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>);
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<Full<Bytes>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+async fn receive(mirror: &Mirror, delivered: &Delivered) -> Response<Full<Bytes>> {
+    let applied = match AuthEvent::from_slice(delivered.body()) {
+        Ok(event) => mirror.apply(&event).await,
+        Err(error) => Err(MirrorError::from(error)),
+    };
+    match applied {
+        Ok(applied) => {
+            tracing::debug!(id = delivered.id(), ?applied, "mirrored an event");
+            let mut response = Response::new(Full::default());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            response
+        }
+        Err(error) => refuse(&error, delivered),
+    }
+}
+
+fn refuse(error: &MirrorError, delivered: &Delivered) -> Response<Full<Bytes>> {
+    let id = delivered.id();
+    let problem = match error {
+        MirrorError::Decode(cause) => {
+            tracing::warn!(id, error = %cause, "a signed event does not decode");
+            Problem::new(ProblemKind::BODY_MALFORMED).with_detail(cause.to_string())
+        }
+        MirrorError::Store(cause) => {
+            tracing::error!(id, error = %cause, cause = cause.source(), "cannot mirror an event");
+            Problem::new(ProblemKind::STORE_UNAVAILABLE).with_retry_after(RETRY_AFTER_SECS)
+        }
+    };
+    problem.to_response().map(Full::new)
+}
+
+fn misplaced() -> Response<Full<Bytes>> {
+    const WHY: &str = "the mirror's service is not behind `VerifyWebhookLayer`";
+    tracing::error!(WHY);
+    let problem = Problem::new(ProblemKind::INTERNAL).with_detail(WHY);
+    problem.to_response().map(Full::new)
+}
+
+/// A store that restarts is back by then.
+const RETRY_AFTER_SECS: u32 = 5;

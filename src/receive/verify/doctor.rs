@@ -1,0 +1,164 @@
+//! Telling operators now and then why requests are refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use tokio::runtime::Handle;
+use tracing::{Span, dispatcher};
+
+use super::keys::Keys;
+use crate::base::clock::UnixMillis;
+
+/// A diagnosis may hash 64 MiB, and strangers can ask for it.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+
+const NEVER: u64 = u64::MAX;
+
+/// Looks at one refused request per interval, and at one at a time. Clones share both.
+#[derive(Clone, Debug)]
+pub(super) struct Doctor {
+    interval: Duration,
+    /// When the last request was taken, in milliseconds of the verifier's clock.
+    last: Arc<AtomicU64>,
+    is_running: Arc<AtomicBool>,
+}
+
+/// A diagnosis that runs, until it is dropped.
+struct Running(Arc<AtomicBool>);
+
+impl Doctor {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self {
+            interval: interval.max(LEAST_INTERVAL),
+            last: Arc::new(AtomicU64::new(NEVER)),
+            is_running: Arc::default(),
+        }
+    }
+
+    /// Takes this interval's turn; `false` if another request has it, or a diagnosis still runs.
+    pub(super) fn takes(&self, now: UnixMillis) -> bool {
+        if self.is_running.load(Ordering::Relaxed) {
+            return false;
+        }
+        let now = now.as_millis();
+        let last = self.last.load(Ordering::Relaxed);
+        // A clock that was set back does not silence the doctor for longer than the interval.
+        let passed = Duration::from_millis(now.abs_diff(last));
+        let is_due = last == NEVER || passed >= self.interval;
+        let take = || {
+            let taken = self
+                .last
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed);
+            taken.is_ok()
+        };
+        is_due && take()
+    }
+
+    /// Diagnoses the request in the background: the answer does not wait, and no task is held up.
+    ///
+    /// Does nothing if another diagnosis still runs, as it may where this body was long in coming.
+    pub(super) fn examine(&self, keys: &Keys, headers: &HeaderMap, body: Bytes) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let Some(running) = self.begin() else {
+            return;
+        };
+        let (keys, headers, span) = (keys.clone(), headers.clone(), Span::current());
+        let log = dispatcher::get_default(Clone::clone);
+        runtime.spawn_blocking(move || {
+            let _running = running;
+            dispatcher::with_default(&log, || span.in_scope(|| tell(&keys, &headers, &body)));
+        });
+    }
+
+    fn begin(&self) -> Option<Running> {
+        let was_running = self.is_running.swap(true, Ordering::Acquire);
+        (!was_running).then(|| Running(Arc::clone(&self.is_running)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+fn tell(keys: &Keys, headers: &HeaderMap, body: &[u8]) {
+    let scheme = keys.verifier.scheme().name();
+    let tenant = keys.tenant.as_deref();
+    for diagnosis in keys.verifier.diagnose(headers, body) {
+        tracing::warn!(scheme, tenant, %diagnosis, "why a webhook was refused");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> UnixMillis {
+        UnixMillis::from_millis(secs * 1000)
+    }
+
+    #[test]
+    fn one_request_per_interval_is_taken_also_by_clones_and_after_the_clock_was_set_back() {
+        let doctor = Doctor::new(Duration::from_secs(60));
+        let clone = doctor.clone();
+        let taken = [1000, 1059, 1060, 1061, 1000, 941, 1000, 1001].map(|secs| {
+            let one = doctor.takes(at(secs));
+            assert!(!clone.takes(at(secs)), "{secs}");
+            one
+        });
+        let expected = [true, false, true, false, true, false, false, false];
+        assert_eq!(taken, expected);
+    }
+
+    #[test]
+    fn an_interval_is_a_second_at_least() {
+        let doctor = Doctor::new(Duration::ZERO);
+        assert!(doctor.takes(at(1)));
+        assert!(!doctor.takes(UnixMillis::from_millis(1999)));
+        assert!(doctor.takes(at(2)));
+    }
+
+    #[test]
+    fn while_one_runs_no_turn_is_taken_and_no_other_begins() {
+        let doctor = Doctor::new(Duration::from_secs(1));
+        let clone = doctor.clone();
+        let running = doctor.begin().unwrap();
+        assert!(!clone.takes(at(1)));
+        assert!(clone.begin().is_none());
+        assert!(clone.begin().is_none());
+        drop(running);
+        assert!(clone.takes(at(1)));
+    }
+
+    #[test]
+    fn a_diagnosis_that_panics_has_ended() {
+        let doctor = Doctor::new(Duration::from_secs(1));
+        let running = doctor.begin().unwrap();
+        let thread = std::thread::spawn(move || {
+            let _running = running;
+            panic!("as a test");
+        });
+        assert!(thread.join().is_err());
+        assert!(doctor.takes(at(1)));
+        assert!(doctor.begin().is_some());
+    }
+
+    #[test]
+    fn of_many_at_once_one_is_taken() {
+        let doctor = Doctor::new(Duration::from_secs(60));
+        let taken = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| doctor.takes(at(1))))
+                .collect();
+            let taken = threads.into_iter().map(|thread| thread.join().unwrap());
+            taken.filter(|taken| *taken).count()
+        });
+        assert_eq!(taken, 1);
+    }
+}

@@ -1,0 +1,356 @@
+//! The decision: everything between the request and the inner service.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http::request::Parts;
+use http_body::Body;
+use http_body_util::Full;
+use tracing::Span;
+
+use super::claim::{Asked, Claim};
+use super::doctor::Doctor;
+use super::handled;
+use super::handled::Handled;
+use super::identity::{id_in_body, identity, is_vouched_for};
+use super::inbox::{Intake, Stored};
+use super::keys::{KeySource, Keys};
+use super::meters::{Meters, Operation, Timer};
+use super::reading::{check_head, read, read_unjudged};
+use super::rejection::RefusalReason;
+use crate::base::error::{BoxError, StoreError, StoreFailurePolicy};
+use crate::http::body::BodyLimits;
+use crate::receive::dedupe::{Dedupe, Message};
+use crate::wire::event::Delivered;
+use crate::wire::problem::ProblemKind;
+use crate::wire::signature::{SignedHeaders, Verified, Verifier, VerifyError};
+
+const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
+const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A replay is recognised for this long at least.
+const LEAST_REPLAYABLE: Duration = Duration::from_secs(15 * 60);
+
+/// How far the clocks of two receivers may differ; with the default deadline of a body 5 minutes.
+const SKEW: Duration = Duration::from_secs(5 * 60 - 10);
+
+/// The settings of a layer, and the checks in their order.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    pub(super) keys: KeySource,
+    pub(super) intake: Intake,
+    pub(super) dedupe: Option<Dedupe>,
+    pub(super) store_failure_policy: StoreFailurePolicy,
+    pub(super) require_signed_id: bool,
+    pub(super) limits: BodyLimits,
+    pub(super) doctor: Option<Doctor>,
+    meters: Meters,
+}
+
+/// What becomes of a request that is not refused.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "where there is no inbox every request is handed on"
+)]
+pub(super) enum Admitted {
+    /// It may be handled, under the claim on its message; and who sees how that ends.
+    HandOn {
+        request: Request<Full<Bytes>>,
+        claim: Option<Claim>,
+        handled: Handled,
+    },
+    /// It is in the inbox.
+    Stored(Stored),
+}
+
+/// What remembers a message.
+enum Taken {
+    Claimed(Option<Claim>),
+    Stored(Stored),
+}
+
+/// What the log may say of a request: of its own content nothing but an id whose signature was right.
+#[derive(Default)]
+struct Known {
+    scheme: Option<&'static str>,
+    tenant: Option<Arc<str>>,
+    id: Option<Box<str>>,
+}
+
+impl Gate {
+    pub(super) fn new(keys: KeySource) -> Self {
+        let dedupe = Dedupe::in_memory();
+        Self {
+            keys,
+            intake: Intake::none(),
+            meters: Meters::new(dedupe.source()),
+            dedupe: Some(dedupe),
+            store_failure_policy: StoreFailurePolicy::default(),
+            require_signed_id: false,
+            limits: BodyLimits {
+                limit: DEFAULT_BODY_LIMIT,
+                timeout: DEFAULT_BODY_TIMEOUT,
+            },
+            doctor: None,
+        }
+    }
+
+    /// Sets what remembers messages; `None`: nothing.
+    pub(super) fn remember_in(&mut self, dedupe: Option<Dedupe>) {
+        self.dedupe = dedupe;
+        self.renamed();
+    }
+
+    /// To be called when the receiver's name may be another one.
+    pub(super) fn renamed(&mut self) {
+        self.meters = Meters::new(self.source());
+    }
+
+    /// Returns the receiver's name.
+    fn source(&self) -> &str {
+        let dedupe = || self.dedupe.as_ref().map(Dedupe::source);
+        self.intake.source().or_else(dedupe).unwrap_or("none")
+    }
+
+    /// How long after its first arrival a request could still pass the check of its time: the claim is
+    /// made when its body has come.
+    fn replayable(&self, verifier: &Verifier) -> Duration {
+        let window = verifier.tolerance().saturating_mul(2);
+        let late = window
+            .saturating_add(SKEW)
+            .saturating_add(self.limits.timeout);
+        LEAST_REPLAYABLE.max(late)
+    }
+
+    /// Makes the span of a request.
+    pub(super) fn span(&self) -> Span {
+        handled::span(self.source())
+    }
+
+    pub(super) async fn judge<B>(
+        self: Arc<Self>,
+        request: Request<B>,
+        span: Span,
+    ) -> Result<Admitted, RefusalReason>
+    where
+        B: Body,
+        B::Error: Into<BoxError>,
+    {
+        let timer = Timer::start();
+        let (mut parts, body) = request.into_parts();
+        let mut known = Known {
+            scheme: self.keys.scheme(),
+            ..Known::default()
+        };
+        let admitted = self.admit(&parts, body, &mut known).await;
+        known.record(&span);
+        let (delivered, taken) = admitted.inspect_err(|reason| {
+            self.meters.refused(reason);
+            refused(reason, &known, &span);
+        })?;
+        if let Some(id) = delivered.id() {
+            span.record("id", id);
+        }
+        let claim = match taken {
+            Taken::Claimed(claim) => claim,
+            Taken::Stored(stored) => {
+                self.meters.accepted();
+                span.record("outcome", "stored");
+                return Ok(Admitted::Stored(stored));
+            }
+        };
+        let handled = Handled::begin(&self.meters, timer, span);
+        let body = Full::new(delivered.body().clone());
+        parts.extensions.insert(delivered);
+        let request = Request::from_parts(parts, body);
+        Ok(Admitted::HandOn {
+            request,
+            claim,
+            handled,
+        })
+    }
+
+    async fn admit<B>(
+        &self,
+        parts: &Parts,
+        body: B,
+        known: &mut Known,
+    ) -> Result<(Delivered, Taken), RefusalReason>
+    where
+        B: Body,
+        B::Error: Into<BoxError>,
+    {
+        check_head(parts, body.size_hint().lower(), self.limits.limit)?;
+        let keys = self.keys.of(parts).await?;
+        let scheme = keys.verifier.scheme();
+        known.scheme = Some(scheme.name());
+        known.tenant.clone_from(&keys.tenant);
+        let (signed, verified, body) = self.verify(&keys, parts, body).await?;
+        self.meters.verified(verified, &keys.verifier);
+
+        let in_body = id_in_body(scheme, &body);
+        let identity = identity(scheme, signed.id(), in_body.as_deref());
+        if self.require_signed_id && !is_vouched_for(identity, signed.id()) {
+            known.id = signed.id().map(Into::into);
+            return Err(RefusalReason::IdMismatch);
+        }
+        let message = Message {
+            tenant: keys.tenant.as_deref(),
+            identity,
+            sent_at: verified.sent_at(),
+            body: &body,
+            replayable: self.replayable(&keys.verifier),
+        };
+        let delivered = Delivered::new(
+            identity.id(),
+            identity.is_authentic(),
+            verified.sent_at(),
+            scheme.name(),
+            verified.key(),
+            keys.tenant.clone(),
+            body.clone(),
+        );
+        let taken = self.take(&keys, parts, &message, &delivered).await;
+        let taken = taken.inspect_err(|_| known.id = identity.id().map(Into::into))?;
+        Ok((delivered, taken))
+    }
+
+    /// Points 5 to 8 of the order of checks.
+    async fn verify<'h, B>(
+        &self,
+        keys: &Keys,
+        parts: &'h Parts,
+        body: B,
+    ) -> Result<(SignedHeaders<'h>, Verified, Bytes), RefusalReason>
+    where
+        B: Body,
+        B::Error: Into<BoxError>,
+    {
+        let doctor = || {
+            let doctor = self.doctor.as_ref();
+            doctor.filter(|doctor| doctor.takes(keys.verifier.now()))
+        };
+        let signed = match keys.verifier.check_headers(&parts.headers) {
+            Ok(signed) => signed,
+            Err(err) => {
+                if let Some(doctor) = doctor()
+                    && let Ok(body) = read_unjudged(body, self.limits).await
+                {
+                    doctor.examine(keys, &parts.headers, body);
+                }
+                return Err(err.into());
+            }
+        };
+        let (verdict, body) = read(&keys.verifier, &signed, body, self.limits).await?;
+        match verdict {
+            Ok(verified) => Ok((signed, verified, body)),
+            Err(err) => {
+                if let Some(doctor) = doctor() {
+                    doctor.examine(keys, &parts.headers, body);
+                }
+                Err(err.into())
+            }
+        }
+    }
+
+    /// Point 10 of the order of checks.
+    async fn take(
+        &self,
+        keys: &Keys,
+        parts: &Parts,
+        message: &Message<'_>,
+        delivered: &Delivered,
+    ) -> Result<Taken, RefusalReason> {
+        let intake = &self.intake;
+        let stored = intake.store(keys, parts, message, delivered, &self.meters);
+        match stored.await? {
+            Some(stored) => Ok(Taken::Stored(stored)),
+            None => self.claim(keys, message).await.map(Taken::Claimed),
+        }
+    }
+
+    async fn claim(
+        &self,
+        keys: &Keys,
+        message: &Message<'_>,
+    ) -> Result<Option<Claim>, RefusalReason> {
+        let Some(dedupe) = &self.dedupe else {
+            return Ok(None);
+        };
+        match Claim::ask(dedupe, &keys.verifier, message, &self.meters).await {
+            Ok(Asked::Granted { claim, other_body }) => {
+                if other_body {
+                    warn_of_reuse(keys, message.identity.id());
+                }
+                Ok(Some(claim))
+            }
+            Ok(Asked::InFlight { until }) => Err(RefusalReason::InFlight {
+                lapses_in: until.saturating_since(keys.verifier.now()),
+            }),
+            Ok(Asked::Done) => Err(RefusalReason::Duplicate),
+            Err(err) => self.store_failed(&err),
+        }
+    }
+
+    fn store_failed(&self, err: &StoreError) -> Result<Option<Claim>, RefusalReason> {
+        self.meters.store_failed(Operation::Claim);
+        let cause = err.source();
+        match self.store_failure_policy {
+            StoreFailurePolicy::FailClosed => {
+                tracing::error!(error = %err, cause, "the dedupe store failed");
+                Err(RefusalReason::StoreFailed)
+            }
+            StoreFailurePolicy::FailOpen => {
+                tracing::warn!(error = %err, cause, "the dedupe store failed: handled unclaimed");
+                Ok(None)
+            }
+        }
+    }
+}
+
+pub(super) fn warn_of_reuse(keys: &Keys, id: Option<&str>) {
+    let scheme = keys.verifier.scheme().name();
+    let tenant = keys.tenant.as_deref();
+    tracing::warn!(
+        scheme,
+        tenant,
+        id,
+        "an unsigned id came with another body than before"
+    );
+}
+
+impl Known {
+    fn record(&self, span: &Span) {
+        let fields = [
+            ("scheme", self.scheme),
+            ("tenant", self.tenant.as_deref()),
+            ("id", self.id.as_deref()),
+        ];
+        for (name, value) in fields {
+            if let Some(value) = value {
+                span.record(name, value);
+            }
+        }
+    }
+}
+
+/// Sees every request that is not handed on.
+fn refused(reason: &RefusalReason, known: &Known, span: &Span) {
+    let (scheme, tenant, id) = (known.scheme, known.tenant.as_deref(), known.id.as_deref());
+    let problem = reason.kind().map(ProblemKind::slug);
+    span.record("outcome", problem.unwrap_or("duplicate"));
+    match reason {
+        RefusalReason::Signature(VerifyError::ClockNotSet)
+        | RefusalReason::KeysUnavailable
+        | RefusalReason::StoreFailed => {
+            tracing::error!(scheme, tenant, problem, id, %reason, "webhook refused");
+        }
+        RefusalReason::Duplicate | RefusalReason::InFlight { .. } => {
+            tracing::info!(scheme, tenant, problem, id, %reason, "webhook not handled twice");
+        }
+        _ => tracing::info!(scheme, tenant, problem, id, %reason, "webhook refused"),
+    }
+}

@@ -1,0 +1,77 @@
+//! Storing a message instead of handing it on.
+
+use std::error::Error;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Response, StatusCode};
+
+use super::gate::warn_of_reuse;
+use super::keys::Keys;
+use super::meters::{Meters, Operation};
+use super::rejection::RefusalReason;
+use crate::http::body::ResponseBody;
+use crate::receive::dedupe::Message;
+use crate::receive::inbox::{Inbox, Received, StoredRequest};
+use crate::wire::event::Delivered;
+
+/// Where messages are stored, if that is wanted.
+#[derive(Clone, Debug)]
+pub(super) struct Intake(Option<Inbox>);
+
+/// The message is stored.
+pub(super) struct Stored;
+
+impl Intake {
+    pub(super) const fn new(inbox: Inbox) -> Self {
+        Self(Some(inbox))
+    }
+
+    pub(super) const fn none() -> Self {
+        Self(None)
+    }
+
+    /// Returns the inbox's name.
+    pub(super) fn source(&self) -> Option<&str> {
+        self.0.as_ref().map(Inbox::source)
+    }
+
+    /// Stores the message; `None` if it is to be handed on.
+    pub(super) async fn store(
+        &self,
+        keys: &Keys,
+        parts: &Parts,
+        message: &Message<'_>,
+        delivered: &Delivered,
+        meters: &Meters,
+    ) -> Result<Option<Stored>, RefusalReason> {
+        let Some(inbox) = &self.0 else {
+            return Ok(None);
+        };
+        let request = StoredRequest::keep(parts, delivered);
+        // In a box of its own: most layers have no inbox.
+        let received = Box::pin(inbox.receive(message, request, keys.verifier.now())).await;
+        match received {
+            Ok(Received::New { other_body }) => {
+                if other_body {
+                    warn_of_reuse(keys, delivered.id());
+                }
+                Ok(Some(Stored))
+            }
+            Ok(Received::Known) => Err(RefusalReason::Duplicate),
+            Err(err) => {
+                meters.store_failed(Operation::Claim);
+                tracing::error!(error = %err, cause = err.source(), "the inbox failed");
+                Err(RefusalReason::StoreFailed)
+            }
+        }
+    }
+}
+
+impl Stored {
+    pub(super) fn to_response<B>(&self) -> Response<ResponseBody<B>> {
+        let mut response = Response::new(ResponseBody::own(Bytes::new()));
+        *response.status_mut() = StatusCode::ACCEPTED;
+        response
+    }
+}

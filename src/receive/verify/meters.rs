@@ -1,0 +1,139 @@
+//! What is counted: for any recorder of the crate `metrics`, and nothing without one.
+
+use std::sync::Arc;
+
+use super::rejection::RefusalReason;
+use crate::metrics::{
+    ACCEPTED, AGE, Counter, DUPLICATES, DURATION, Gauge, HANDLED, Histogram, LAST_VERIFIED, Metric,
+    REFUSED, STORE_ERRORS,
+};
+use crate::wire::signature::{Verified, Verifier};
+
+pub(crate) use crate::metrics::Timer;
+
+/// The instruments of one receiver. Copies are cheap and count together.
+#[derive(Clone, Debug)]
+pub(crate) struct Meters(Arc<Instruments>);
+
+#[derive(Debug)]
+struct Instruments {
+    source: Box<str>,
+    accepted: Counter,
+    last_verified: Gauge,
+    age: Histogram,
+    duration: Histogram,
+    in_flight: Counter,
+    done: Counter,
+    success: Counter,
+    failure: Counter,
+    cancelled: Counter,
+}
+
+impl Meters {
+    /// Makes the instruments of the receiver named `source`.
+    pub(crate) fn new(source: &str) -> Self {
+        let own = &[("source", source)];
+        let duplicate = |kind| Counter::new(&DUPLICATES, &[("source", source), ("kind", kind)]);
+        let handled = |outcome: Outcome| {
+            Counter::new(&HANDLED, &[("source", source), ("outcome", outcome.name())])
+        };
+        Self(Arc::new(Instruments {
+            source: source.into(),
+            accepted: Counter::new(&ACCEPTED, own),
+            last_verified: Gauge::new(&LAST_VERIFIED, own),
+            age: Histogram::new(&AGE, own),
+            duration: Histogram::new(&DURATION, own),
+            in_flight: duplicate("in_flight"),
+            done: duplicate("done"),
+            success: handled(Outcome::Success),
+            failure: handled(Outcome::Failure),
+            cancelled: handled(Outcome::Cancelled),
+        }))
+    }
+
+    /// A signature was right.
+    pub(crate) fn verified(&self, verified: Verified, by: &Verifier) {
+        let now = by.now();
+        self.0.last_verified.set(seconds(now.as_millis()));
+        if let Some(sent_at) = verified.sent_at() {
+            let age = now.saturating_since(sent_at);
+            self.0.age.record(age.as_secs_f64());
+        }
+    }
+
+    /// A message is to be handled.
+    pub(crate) fn accepted(&self) {
+        self.0.accepted.add_one();
+    }
+
+    /// A request does not reach the handler.
+    pub(crate) fn refused(&self, reason: &RefusalReason) {
+        match reason {
+            RefusalReason::InFlight { .. } => self.0.in_flight.add_one(),
+            RefusalReason::Duplicate => self.0.done.add_one(),
+            _ => {
+                let slug = reason.kind().map_or("none", |kind| kind.slug());
+                self.labelled(&REFUSED, "reason", slug).add_one();
+            }
+        }
+    }
+
+    /// The store that remembers messages failed.
+    pub(crate) fn store_failed(&self, operation: Operation) {
+        let operation = match operation {
+            Operation::Claim => "claim",
+            Operation::Renew => "renew",
+            Operation::Commit => "commit",
+            Operation::Release => "release",
+        };
+        self.labelled(&STORE_ERRORS, "operation", operation)
+            .add_one();
+    }
+
+    /// The handler behind the layer ended.
+    pub(crate) fn handled(&self, outcome: Outcome, timer: Timer) {
+        match outcome {
+            Outcome::Success => self.0.success.add_one(),
+            Outcome::Failure => self.0.failure.add_one(),
+            Outcome::Cancelled => self.0.cancelled.add_one(),
+        }
+        self.0.duration.record(timer.seconds());
+    }
+
+    fn labelled(&self, metric: &Metric, name: &'static str, value: &str) -> Counter {
+        Counter::new(metric, &[("source", &self.0.source), (name, value)])
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact until the year 287396")]
+const fn seconds(millis: u64) -> f64 {
+    millis as f64 / 1000.0
+}
+
+/// How the handler ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Outcome {
+    Success,
+    Failure,
+    /// The response future was dropped: a panic, or a client that went away.
+    Cancelled,
+}
+
+impl Outcome {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What the store that remembers messages was asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Operation {
+    Claim,
+    Renew,
+    Commit,
+    Release,
+}

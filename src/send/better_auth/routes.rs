@@ -1,0 +1,285 @@
+//! The table of routes.
+
+use http::{HeaderMap, Method};
+use serde_json::Value;
+
+use super::rule;
+use super::rule::Facts;
+use crate::send::emit::{BodyUse, Capture, Listing, Responses, SessionUse};
+use crate::session::cookie;
+use crate::wire::event::AuthEvent;
+use crate::wire::json::text;
+
+/// One route: exact method, path below the base path, and what may happen there.
+pub(super) struct Route {
+    pub(super) method: Method,
+    /// `*` stands for one part of a path.
+    pub(super) path: &'static str,
+    /// What may happen to the caller's session and user; `None` where nothing does.
+    pub(super) caller: Option<Caller>,
+    /// Whether the rule looks at the request's body.
+    pub(super) reads_request: bool,
+    pub(super) body: BodyUse,
+    pub(super) listing: Listing,
+    /// What the response says of others.
+    pub(super) others: fn(&Facts<'_>) -> Vec<AuthEvent>,
+}
+
+/// What may happen to the caller.
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    pub(super) opens: Opens,
+    pub(super) ends: Ends,
+}
+
+/// What it means that the caller has another session afterwards.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Opens {
+    /// That session was there before.
+    Nothing,
+    /// It is a new one, and the user is a new one if the server made it during the call.
+    Session,
+    /// The same, and a user whom the call changed has proved to own the address.
+    SessionByProof,
+    /// Both are new.
+    SessionOfNewUser,
+}
+
+/// What ends besides a session that another one replaces.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Ends {
+    Nothing,
+    /// The user, if the session is gone.
+    User,
+    /// The session whose token is in the request under this key, if it is listed.
+    Named(&'static str),
+    /// All sessions that are listed but the one that the caller has afterwards.
+    Others,
+    /// The same, if the caller has another one afterwards.
+    OthersIfReplaced,
+}
+
+const LIST_SESSIONS: &str = "/list-sessions";
+
+const fn route(method: Method, path: &'static str) -> Route {
+    Route {
+        method,
+        path,
+        caller: None,
+        reads_request: false,
+        body: BodyUse::None,
+        listing: Listing::None,
+        others: |_facts| Vec::new(),
+    }
+}
+
+/// A route whose response tells of others.
+const fn others(path: &'static str, others: fn(&Facts<'_>) -> Vec<AuthEvent>) -> Route {
+    let mut route = route(Method::POST, path);
+    route.body = BodyUse::Json;
+    route.others = others;
+    route
+}
+
+/// A route that changes the caller, which only the session tells.
+const fn changes(method: Method, path: &'static str, ends: Ends) -> Route {
+    let mut route = route(method, path);
+    let opens = Opens::Session;
+    route.caller = Some(Caller { opens, ends });
+    route
+}
+
+/// A route that gives the caller a session; one who is not sent cookies finds its token in the body.
+const fn opens(method: Method, path: &'static str, opens: Opens) -> Route {
+    let mut route = route(method, path);
+    let ends = Ends::Nothing;
+    route.caller = Some(Caller { opens, ends });
+    route.body = BodyUse::JsonOrSession;
+    route.listing = Listing::IfReplaced(LIST_SESSIONS);
+    route
+}
+
+const fn signs_in(method: Method, path: &'static str) -> Route {
+    opens(method, path, Opens::Session)
+}
+
+impl Route {
+    const fn reading_request(mut self) -> Self {
+        self.reads_request = true;
+        self
+    }
+
+    const fn listing(mut self, path: fn(&HeaderMap, &Value) -> Option<String>) -> Self {
+        self.listing = Listing::Before(path);
+        self
+    }
+
+    const fn looking_at_user(self) -> Self {
+        self.listing(user).reading_request()
+    }
+
+    const fn looking_at_session(mut self, key: &'static str) -> Self {
+        self.listing = Listing::SessionOf(key);
+        self.reading_request()
+    }
+
+    const fn ending(mut self, ends: Ends) -> Self {
+        if let Some(caller) = &mut self.caller {
+            caller.ends = ends;
+        }
+        self
+    }
+
+    const fn with_others(mut self, others: fn(&Facts<'_>) -> Vec<AuthEvent>) -> Self {
+        self.others = others;
+        self
+    }
+
+    pub(super) fn capture(&self) -> Capture {
+        Capture {
+            responses: Responses::ThatMayChangeSomething,
+            session: self
+                .caller
+                .map_or(SessionUse::None, |_| SessionUse::BeforeAndAfter),
+            reads_request: self.reads_request,
+            body: self.body,
+            listing: self.listing,
+        }
+    }
+
+    pub(super) fn matches(&self, method: &Method, path: &str) -> bool {
+        *method == self.method
+            && self.path.split('/').count() == path.split('/').count()
+            && self
+                .path
+                .split('/')
+                .zip(path.split('/'))
+                .all(|(wanted, part)| wanted == part || (wanted == "*" && !part.is_empty()))
+    }
+}
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+
+fn sessions(_headers: &HeaderMap, _sent: &Value) -> Option<String> {
+    Some(LIST_SESSIONS.to_owned())
+}
+
+/// The sessions of one browser, which may be those of several users.
+fn device_sessions(headers: &HeaderMap, _sent: &Value) -> Option<String> {
+    let several = cookie::has_several(headers);
+    several.then(|| "/multi-session/list-device-sessions".to_owned())
+}
+
+fn user(_headers: &HeaderMap, sent: &Value) -> Option<String> {
+    let id = text(sent.as_object()?, "userId")?;
+    let mut query = url::form_urlencoded::Serializer::new("/admin/get-user?".to_owned());
+    Some(query.append_pair("id", id).finish())
+}
+
+/// Those of the organization that the caller works in.
+fn invitations(_headers: &HeaderMap, _sent: &Value) -> Option<String> {
+    Some("/organization/list-invitations".to_owned())
+}
+
+/// What may happen on a path that no rule names.
+pub(super) const ANYTHING: Caller = Caller {
+    opens: Opens::Session,
+    ends: Ends::Nothing,
+};
+
+/// How such a path is looked at.
+pub(super) const WATCHED: Capture = Capture {
+    responses: Responses::ThatChangeTheCookie,
+    session: SessionUse::CookieAndAfter,
+    reads_request: false,
+    body: BodyUse::None,
+    listing: Listing::IfReplaced(LIST_SESSIONS),
+};
+
+/// What reads the session, and clears the cookie of one that had ended before.
+pub(super) const READ_ONLY: [&str; 1] = ["/get-session"];
+
+/// Every route that a rule names.
+pub(super) static ROUTES: &[Route] = &[
+    opens(POST, "/sign-up/email", Opens::SessionOfNewUser).with_others(rule::signed_up),
+    opens(POST, "/sign-in/anonymous", Opens::SessionOfNewUser),
+    signs_in(POST, "/sign-in/email"),
+    signs_in(POST, "/sign-in/username"),
+    signs_in(POST, "/sign-in/phone-number"),
+    signs_in(POST, "/sign-in/email-otp"),
+    signs_in(POST, "/sign-in/social"),
+    signs_in(GET, "/magic-link/verify"),
+    opens(GET, "/verify-email", Opens::SessionByProof),
+    opens(POST, "/email-otp/verify-email", Opens::SessionByProof),
+    signs_in(POST, "/phone-number/verify"),
+    signs_in(POST, "/siwe/verify"),
+    signs_in(POST, "/one-tap/callback"),
+    signs_in(POST, "/passkey/verify-authentication"),
+    signs_in(POST, "/passkey/verify-registration"),
+    signs_in(POST, "/device/token"),
+    signs_in(POST, "/electron/token"),
+    signs_in(GET, "/callback/*"),
+    signs_in(POST, "/callback/*"),
+    signs_in(GET, "/callback/*/oauth-proxy"),
+    signs_in(GET, "/oauth-proxy-callback"),
+    signs_in(GET, "/oauth2/callback/*"),
+    signs_in(GET, "/sso/callback"),
+    signs_in(GET, "/sso/callback/*"),
+    signs_in(POST, "/sso/saml2/callback/*"),
+    signs_in(GET, "/sso/saml2/sp/acs/*"),
+    signs_in(POST, "/sso/saml2/sp/acs/*"),
+    signs_in(POST, "/two-factor/verify-totp"),
+    signs_in(POST, "/two-factor/verify-otp"),
+    signs_in(POST, "/two-factor/verify-backup-code"),
+    signs_in(POST, "/admin/impersonate-user"),
+    opens(POST, "/admin/stop-impersonating", Opens::Nothing),
+    opens(POST, "/multi-session/set-active", Opens::Nothing),
+    opens(POST, "/one-time-token/verify", Opens::Nothing),
+    opens(POST, "/multi-session/revoke", Opens::Nothing)
+        .ending(Ends::Named("sessionToken"))
+        .listing(device_sessions)
+        .reading_request(),
+    changes(POST, "/two-factor/enable", Ends::Nothing),
+    changes(POST, "/two-factor/disable", Ends::Nothing),
+    changes(POST, "/update-user", Ends::Nothing),
+    changes(POST, "/change-email", Ends::Nothing),
+    changes(POST, "/email-otp/change-email", Ends::Nothing),
+    changes(POST, "/reset-password", Ends::Nothing),
+    changes(POST, "/email-otp/reset-password", Ends::Nothing),
+    changes(POST, "/phone-number/reset-password", Ends::Nothing),
+    changes(POST, "/sign-out", Ends::Others).listing(device_sessions),
+    changes(POST, "/delete-user", Ends::User),
+    changes(GET, "/delete-user/callback", Ends::User),
+    changes(POST, "/delete-anonymous-user", Ends::User),
+    changes(POST, "/revoke-session", Ends::Named("token"))
+        .listing(sessions)
+        .reading_request(),
+    changes(POST, "/revoke-sessions", Ends::Others).listing(sessions),
+    changes(POST, "/revoke-other-sessions", Ends::Others).listing(sessions),
+    changes(POST, "/change-password", Ends::OthersIfReplaced).listing(sessions),
+    others("/organization/create", rule::organization_created),
+    others("/organization/update", rule::organization_updated),
+    others("/organization/delete", rule::organization_deleted),
+    others("/organization/invite-member", rule::invited),
+    others("/organization/cancel-invitation", rule::invitation_revoked).listing(invitations),
+    others("/organization/reject-invitation", rule::invitation_revoked),
+    others("/organization/accept-invitation", rule::invitation_accepted),
+    others(
+        "/organization/update-member-role",
+        rule::member_role_updated,
+    ),
+    others("/organization/remove-member", rule::member_removed),
+    others("/organization/leave", rule::member_removed),
+    others("/admin/create-user", rule::admin_created_user),
+    others("/admin/update-user", rule::admin_updated_user).looking_at_user(),
+    others("/admin/set-role", rule::admin_updated_user).looking_at_user(),
+    others("/admin/ban-user", rule::user_banned).looking_at_user(),
+    others("/admin/unban-user", rule::user_unbanned).looking_at_user(),
+    others("/admin/remove-user", rule::admin_removed_user).reading_request(),
+    others("/admin/revoke-user-session", rule::admin_revoked_session)
+        .looking_at_session("sessionToken"),
+    others("/admin/set-user-password", rule::admin_set_password).reading_request(),
+    others("/api-key/create", rule::api_key_created),
+    others("/api-key/delete", rule::api_key_revoked).reading_request(),
+];

@@ -1,0 +1,37 @@
+//! JSON that is packed in a text.
+
+use serde_json::Value;
+
+use crate::wire::json::lenient;
+use crate::wire::json::strict;
+
+/// How often JSON may be packed in a text within a text. Each level costs a parse of what the last
+/// one left.
+pub(super) const MAX_PACKED: usize = 4;
+
+/// What a text holds.
+pub(super) struct Packed {
+    /// An object, an array or another text.
+    pub(super) value: Value,
+    /// Whether every reader finds this value and nothing else in the text. It is not so where an
+    /// object has a name twice, or [`lenient`] left something out or replaced it.
+    pub(super) exact: bool,
+}
+
+impl Packed {
+    /// Reads a text that is an object, an array or a text in JSON; `None` for any other.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let blank = [' ', '\t', '\n', '\r', '\u{feff}'];
+        if !text.trim_start_matches(blank).starts_with(['{', '[', '"']) {
+            return None;
+        }
+        if let Ok(value) = strict::parse(text.as_bytes()) {
+            return Some(Self { value, exact: true });
+        }
+        let value = lenient::read(text.as_bytes()).ok()?;
+        Some(Self {
+            value,
+            exact: false,
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! A store for tests, demonstrations and events that may be lost with the process.
+
+mod lease;
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::state::State;
+use super::endpoint::{DisabledBecause, Endpoint, NewEndpoint};
+use super::lease::{Lease, LeaseRequest, Settled, Settlement};
+use super::message::{Inserted, NewEvent};
+use super::port::{DeliveryLog, DeliveryStore, EndpointStore};
+use super::record::{Attempt, Delivery};
+use crate::base::clock::UnixMillis;
+use crate::base::entropy::{Entropy, SystemEntropy};
+use crate::base::error::StoreError;
+use crate::base::id::{DeliveryId, EndpointId, MessageId};
+use crate::queue::{WorkListener, WorkSignal};
+
+/// Keeps everything in memory: nothing survives the process. Copies share what is stored.
+///
+/// Keeps 100 000 events; then the oldest makes room if all its deliveries have ended, with its
+/// idempotency key and its log. If it has not ended, new events are refused as
+/// [`unavailable`](StoreError::is_unavailable): a dead endpoint does not exhaust the memory.
+#[derive(Clone)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+    signal: WorkSignal,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl MemoryStore {
+    /// Makes an empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_capacity(MAX_EVENTS)
+    }
+
+    fn with_capacity(events: usize) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(State::new(events))),
+            signal: WorkSignal::new(),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+
+    /// Sets where the randomness of ids comes from. Default: [`SystemEntropy`].
+    #[must_use]
+    pub fn with_entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// A panic while the lock was held left no change half made that could do more harm than
+    /// refusing everything from then on.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl DeliveryStore for MemoryStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn enqueue(
+        &self,
+        events: Vec<NewEvent>,
+        now: UnixMillis,
+    ) -> Result<Vec<Inserted>, StoreError> {
+        let inserted = self.state().enqueue(events, now, &*self.entropy)?;
+        self.signal.ring();
+        Ok(inserted)
+    }
+
+    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+        Ok(self.state().lease(&request))
+    }
+
+    async fn settle(
+        &self,
+        lease: &Lease,
+        settlement: Settlement,
+        now: UnixMillis,
+    ) -> Result<Settled, StoreError> {
+        self.state().settle(lease, settlement, now)
+    }
+
+    async fn extend(&self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+        self.state().extend(lease, until)
+    }
+
+    async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+        self.state().release(lease, now)?;
+        self.signal.ring();
+        Ok(())
+    }
+
+    async fn next_due(
+        &self,
+        per_endpoint: NonZeroU16,
+        now: UnixMillis,
+    ) -> Result<Option<UnixMillis>, StoreError> {
+        Ok(self.state().next_due(per_endpoint, now))
+    }
+
+    async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
+        Ok(self.state().prune(before, max.get().into()))
+    }
+
+    fn listen(&self) -> WorkListener {
+        self.signal.listen()
+    }
+}
+
+impl EndpointStore for MemoryStore {
+    async fn create(&self, endpoint: NewEndpoint, now: UnixMillis) -> Result<Endpoint, StoreError> {
+        let id = EndpointId::generate(now, &*self.entropy);
+        Ok(self.state().create(endpoint.into_endpoint(id, now)))
+    }
+
+    async fn get(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
+        Ok(self.state().endpoint(id))
+    }
+
+    async fn list(&self) -> Result<Vec<Endpoint>, StoreError> {
+        Ok(self.state().endpoints())
+    }
+
+    async fn disable(
+        &self,
+        id: &EndpointId,
+        now: UnixMillis,
+    ) -> Result<Option<Endpoint>, StoreError> {
+        let mut state = self.state();
+        if let Some(index) = state.index_of(id) {
+            state.disable(index, DisabledBecause::Operator, now);
+        }
+        Ok(state.endpoint(id))
+    }
+
+    async fn enable(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
+        let mut state = self.state();
+        if let Some(index) = state.index_of(id) {
+            state.enable(index);
+        }
+        Ok(state.endpoint(id))
+    }
+}
+
+impl DeliveryLog for MemoryStore {
+    async fn deliveries(&self, event: &MessageId) -> Result<Vec<Delivery>, StoreError> {
+        Ok(self.state().deliveries(event))
+    }
+
+    async fn attempts(&self, delivery: &DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+        Ok(self.state().attempts(delivery))
+    }
+}
+
+/// With the payloads of 1 KiB that auth events have, some 150 MiB.
+const MAX_EVENTS: usize = 100_000;

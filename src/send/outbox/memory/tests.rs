@@ -1,0 +1,91 @@
+use bytes::Bytes;
+
+use super::*;
+use crate::http::egress::EgressPolicy;
+use crate::queue::AttemptNumber;
+use crate::send::outbox::lease::Outcome;
+use crate::send::outbox::record::DeliveryState;
+use crate::testing::delivery_suite::{at, report};
+use crate::wire::event::EventType;
+use crate::wire::scheme::Scheme;
+
+mod delivery_contract {
+    use crate::send::outbox::memory::MemoryStore;
+
+    crate::__delivery_store_tests!(async || (MemoryStore::new(), ()));
+}
+
+mod endpoint_contract {
+    use crate::send::outbox::memory::MemoryStore;
+
+    crate::__endpoint_store_tests!(async || (MemoryStore::new(), ()));
+}
+
+fn event(id: &str) -> NewEvent {
+    NewEvent {
+        id: MessageId::new(id).unwrap(),
+        event_type: EventType::UserCreated,
+        payload: Bytes::new(),
+        idempotency_key: None,
+    }
+}
+
+async fn with_endpoint(events: usize) -> MemoryStore {
+    let store = MemoryStore::with_capacity(events);
+    let endpoint = NewEndpoint::new(
+        "https://example.com/",
+        Scheme::banata(),
+        "whsec_0123456789abcdef0123456789abcdef",
+        &EgressPolicy::public(),
+    );
+    store.create(endpoint.unwrap(), at(0)).await.unwrap();
+    store
+}
+
+fn all_at(secs: u64) -> LeaseRequest {
+    LeaseRequest {
+        max: NonZeroU16::MAX,
+        per_endpoint: NonZeroU16::MAX,
+        max_attempts: AttemptNumber::FIRST,
+        now: at(secs),
+        until: at(secs + 60),
+    }
+}
+
+#[tokio::test]
+async fn a_full_store_refuses_events_until_its_oldest_has_ended() {
+    let store = with_endpoint(2).await;
+    let two = vec![event("msg_1"), event("msg_2")];
+    store.enqueue(two, at(0)).await.unwrap();
+    let refused = store.enqueue(vec![event("msg_3")], at(1)).await;
+    assert!(refused.unwrap_err().is_unavailable());
+
+    let oldest = store.lease(all_at(1)).await.unwrap().remove(0);
+    let settlement = Settlement {
+        report: report(1, 200),
+        outcome: Outcome::Delivered,
+        not_before: None,
+    };
+    store.settle(&oldest, settlement, at(1)).await.unwrap();
+    store.enqueue(vec![event("msg_3")], at(1)).await.unwrap();
+
+    assert_eq!(store.deliveries(&oldest.event).await.unwrap(), []);
+    let third = MessageId::new("msg_3").unwrap();
+    let found = store.deliveries(&third).await.unwrap();
+    assert_eq!(found[0].state, DeliveryState::Pending);
+}
+
+#[tokio::test]
+async fn a_batch_that_can_never_fit_removes_nothing() {
+    let store = with_endpoint(1).await;
+    store.enqueue(vec![event("msg_1")], at(0)).await.unwrap();
+    let batch = vec![event("msg_2"), event("msg_3")];
+    assert!(
+        store
+            .enqueue(batch, at(0))
+            .await
+            .unwrap_err()
+            .is_unavailable()
+    );
+    assert_eq!(store.lease(all_at(1)).await.unwrap().len(), 1);
+}

@@ -1,0 +1,58 @@
+//! Endpoints, events and deliveries: the model, the ports, the emitter and the memory store.
+//!
+//! An **event** is stored once, together with one **delivery** for each **endpoint** that wants it.
+//! A worker **leases** deliveries, makes an **attempt** and **settles** the lease with the outcome.
+//!
+//! ```text
+//!            ┌──────────── retry, release, lapse ────────────┐
+//!            ▼                                               │
+//! enqueue ─▶ pending ──────────────── lease ──────────────▶ leased ──▶ delivered   answered 2xx
+//!     │      │                                               ├───────▶ failed      410, or no attempt left
+//!     │      └─ endpoint disabled ─▶ cancelled ◀─ endpoint disabled ─┘
+//!     └─ endpoint is disabled ─▶ skipped
+//! ```
+//!
+//! # What is promised
+//!
+//! * **At least once.** A delivery ends only when its outcome is recorded. A worker that dies after
+//!   the endpoint acted and before that is recorded causes a second request, with the same id and
+//!   the same bytes and a fresh signature: receivers tell it by the id.
+//! * **No order.** A retried event arrives after later ones.
+//! * **Nothing half stored.** An event and all its deliveries are one transaction, and so are an
+//!   outcome, the next attempt's time and the endpoint's health.
+//!
+//! # When an endpoint is disabled
+//!
+//! Its pending deliveries are cancelled and new events are kept for it as skipped. Besides the
+//! operator, two things disable it:
+//!
+//! 1. it answers 410;
+//! 2. a delivery runs out of attempts, the endpoint has accepted nothing for 5 days since its first
+//!    failure, and at least 5 attempts failed in that time. Svix, too, takes five days; the count
+//!    keeps one unlucky event a week from disabling an endpoint.
+
+mod emitter;
+mod endpoint;
+mod erased;
+mod health;
+mod lease;
+mod memory;
+mod message;
+mod port;
+mod record;
+
+pub use self::emitter::{EmitError, Emitter, MAX_DEPTH, MAX_PAYLOAD};
+pub use self::endpoint::{
+    DisabledBecause, Endpoint, EndpointError, EndpointSecrets, EndpointStatus, NewEndpoint,
+    PreviousSecret,
+};
+pub use self::health::Health;
+pub use self::lease::{Lease, LeaseRequest, Outcome, Settled, Settlement};
+pub use self::memory::MemoryStore;
+pub use self::message::{IdempotencyKey, Inserted, InvalidIdempotencyKey, NewEvent};
+pub use self::port::{DeliveryLog, DeliveryStore, EndpointStore, OutboxConnection};
+pub use self::record::{
+    Attempt, AttemptReport, Delivery, DeliveryState, FailureReason, MAX_RESPONSE,
+    MAX_SUCCESS_RESPONSE,
+};
+pub use crate::queue::{LONGEST_LEASE, LeaseToken, WorkListener, WorkSignal};

@@ -1,0 +1,214 @@
+//! Settings of a worker.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+
+use super::Worker;
+use super::attempt::Courier;
+use crate::base::clock::Clock;
+use crate::base::entropy::Entropy;
+use crate::http::client::{HttpClient, Settings, SystemResolver};
+use crate::http::egress::EgressPolicy;
+use crate::queue::ConfigError;
+use crate::queue::MARGIN;
+use crate::queue::RetryPolicy;
+use crate::queue::Schedule;
+use crate::queue::{Engine, Limits};
+use crate::send::outbox::{DeliveryStore, MAX_RESPONSE};
+
+/// Settings of a [`Worker`]; made by [`Worker::builder`].
+#[must_use = "call `build` to get the worker"]
+#[derive(Clone, Debug)]
+pub struct WorkerBuilder<S> {
+    store: S,
+    schedule: Schedule,
+    egress: EgressPolicy,
+    limits: Limits,
+    per_endpoint: NonZeroU16,
+    timeout: Duration,
+    extra_roots: Vec<Vec<u8>>,
+    user_agent: HeaderValue,
+}
+
+impl<S> WorkerBuilder<S> {
+    pub(super) fn new(store: S) -> Self {
+        Self {
+            store,
+            schedule: Schedule::new(RetryPolicy::banata()),
+            egress: EgressPolicy::default(),
+            limits: Limits {
+                concurrency: DEFAULT_CONCURRENCY,
+                lease: DEFAULT_LEASE,
+                poll: DEFAULT_POLL,
+                drain: DEFAULT_DRAIN,
+                retention: DEFAULT_RETENTION,
+            },
+            per_endpoint: DEFAULT_PER_ENDPOINT,
+            timeout: DEFAULT_TIMEOUT,
+            extra_roots: Vec::new(),
+            user_agent: HeaderValue::from_static(DEFAULT_USER_AGENT),
+        }
+    }
+
+    /// Sets how often a delivery is tried and when. Default: [`RetryPolicy::banata`].
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.schedule.retry = policy;
+        self
+    }
+
+    /// Sets who may be called. Default: [`EgressPolicy::public`].
+    ///
+    /// The policy is asked again before every attempt: an endpoint that was created under a wider
+    /// one is not called.
+    pub fn egress(mut self, policy: EgressPolicy) -> Self {
+        self.egress = policy;
+        self
+    }
+
+    /// Sets the clock that dates signatures and decides what is due. Default: the system's.
+    ///
+    /// Timeouts, pauses and the drain limit run on tokio's timer.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.schedule.clock = Arc::new(clock);
+        self
+    }
+
+    /// Sets where the jitter of retries comes from. Default: the system's generator.
+    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
+        self.schedule.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// Sets how many attempts run at once. Default: 16.
+    pub fn concurrency(mut self, attempts: NonZeroU16) -> Self {
+        self.limits.concurrency = attempts;
+        self
+    }
+
+    /// Sets how many deliveries to one endpoint are leased at once, by all workers of the store
+    /// together. Default: 4.
+    pub fn per_endpoint(mut self, attempts: NonZeroU16) -> Self {
+        self.per_endpoint = attempts;
+        self
+    }
+
+    /// Sets how long a worker may hold a delivery before another may take it. Default: 60 s; 1 h at
+    /// most.
+    ///
+    /// Must exceed the [timeout](Self::timeout) by 10 s or more, the time it may take to record the
+    /// outcome; otherwise a slow endpoint gets the same message from two workers at once.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.limits.lease = lease;
+        self
+    }
+
+    /// Sets the deadline of one attempt, from name look-up to the end of the response body.
+    /// Default: 15 s. Must not be zero.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets the longest pause before the store is asked again. Default: 1 s. Must not be zero.
+    ///
+    /// Only what another process stores, or [`emit_in`](crate::send::outbox::Emitter::emit_in), waits
+    /// so long: of the rest the worker hears at once, and it knows when a retry is due.
+    pub fn poll(mut self, pause: Duration) -> Self {
+        self.limits.poll = pause;
+        self
+    }
+
+    /// Sets how long running attempts may go on after the worker was told to stop. Default: 20 s.
+    ///
+    /// Below the [timeout](Self::timeout), a stop may cut attempts off; another worker repeats
+    /// them once their lease has ended.
+    pub fn drain(mut self, limit: Duration) -> Self {
+        self.limits.drain = limit;
+        self
+    }
+
+    /// Sets how long an event is kept once it and all its deliveries are over; then it is deleted
+    /// with its deliveries, the log of their attempts and its idempotency key. Default: 30 days.
+    /// [`Duration::MAX`] keeps everything.
+    ///
+    /// Skipped, cancelled and failed deliveries are deleted too: until then they can be looked at
+    /// and sent again. Of several workers on a store the shortest retention counts.
+    ///
+    /// [`run`](Worker::run) deletes beside its deliveries, 100 events at a time, and looks once a
+    /// minute; [`deliver_due`](Worker::deliver_due) deletes nothing, see [`prune`](Worker::prune).
+    pub fn retention(mut self, kept: Duration) -> Self {
+        self.limits.retention = kept;
+        self
+    }
+
+    /// Trusts the certificates in `pem` as roots, besides Mozilla's. May be called repeatedly.
+    ///
+    /// # Security
+    ///
+    /// Whoever holds a key of these can pose as any endpoint.
+    pub fn extra_roots_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.extra_roots.push(pem.into());
+        self
+    }
+
+    /// Sets the `User-Agent` header. Default: the name and version of this crate.
+    pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
+        self.user_agent = user_agent;
+        self
+    }
+
+    /// Makes the worker.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if the lease does not exceed the timeout by 10 s or is longer than 1 h, if the
+    /// timeout or the poll pause is zero, or if the extra roots hold no usable certificate.
+    pub fn build(self) -> Result<Worker<S>, ConfigError>
+    where
+        S: DeliveryStore,
+    {
+        check(&self.limits, self.timeout)?;
+        let client = HttpClient::new(Settings {
+            policy: self.egress,
+            timeout: self.timeout,
+            max_body: MAX_RESPONSE,
+            extra_roots: self.extra_roots,
+            user_agent: self.user_agent,
+            resolver: Arc::new(SystemResolver),
+        })
+        .map_err(|err| ConfigError::ExtraRoots(err.into()))?;
+        let courier = Courier {
+            store: self.store,
+            client,
+            schedule: self.schedule,
+            per_endpoint: self.per_endpoint,
+        };
+        Ok(Worker {
+            engine: Engine::new(courier, self.limits),
+        })
+    }
+}
+
+fn check(limits: &Limits, timeout: Duration) -> Result<(), ConfigError> {
+    limits.check(timeout)?;
+    let least = timeout.saturating_add(MARGIN);
+    if limits.lease < least {
+        return Err(ConfigError::LeaseTooShort {
+            lease: limits.lease,
+            least,
+        });
+    }
+    Ok(())
+}
+
+const DEFAULT_CONCURRENCY: NonZeroU16 = NonZeroU16::new(16).unwrap();
+const DEFAULT_PER_ENDPOINT: NonZeroU16 = NonZeroU16::new(4).unwrap();
+const DEFAULT_LEASE: Duration = Duration::from_secs(60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
+const DEFAULT_POLL: Duration = Duration::from_secs(1);
+const DEFAULT_DRAIN: Duration = Duration::from_secs(20);
+const DEFAULT_RETENTION: Duration = Duration::from_hours(30 * 24);
+const DEFAULT_USER_AGENT: &str = concat!("tower-auth-sync/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,184 @@
+//! Who is signed in: the port, and the erased handle that the layer holds.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Response};
+use serde_json::{Map, Value};
+
+use crate::base::error::BoxError;
+use crate::wire::event::{AuthEvent, Session, User};
+use crate::wire::event::{handle, handle_of};
+use crate::wire::json::text;
+
+/// Finds the session of a request by its cookie or bearer token.
+///
+/// Many responses do not say whom they are about: a sign-out answers `{"success":true}` with and
+/// without a session. So the layer looks the session up before the call and after it, and the
+/// difference makes the events.
+///
+/// # Contract
+///
+/// 1. `Ok(None)` says that nobody is signed in.
+/// 2. `Err` says that it could not be found out. Before the call, the layer answers 503
+///    `session-unknown` and does not make it; after the call, the events are lost.
+/// 3. A look-up has no effect on the session, and its result is never from a cache.
+/// 4. It is given 5 s; then it is dropped and counts as failed.
+///
+/// A closure `Fn(HeaderMap) -> impl Future` is a lookup too.
+pub trait SessionLookup: Send + Sync + 'static {
+    /// Returns the session that `headers` belong to.
+    fn session(
+        &self,
+        headers: &HeaderMap,
+    ) -> impl Future<Output = Result<Option<ActiveSession>, BoxError>> + Send;
+
+    /// Reads `path` (below the auth server's base path, such as `/list-sessions`) with the
+    /// credentials in `headers`, and returns its status and, if that is 200, its JSON.
+    ///
+    /// `Ok(None)`, the default, says that this lookup cannot read. Sessions that end in bulk are
+    /// then not told one by one, and a session that another replaced counts as ended.
+    fn read(
+        &self,
+        headers: &HeaderMap,
+        path: &str,
+    ) -> impl Future<Output = Result<Option<Response<Value>>, BoxError>> + Send {
+        let _ = (headers, path);
+        std::future::ready(Ok(None))
+    }
+}
+
+impl<F, Fut> SessionLookup for F
+where
+    F: Fn(HeaderMap) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Option<ActiveSession>, BoxError>> + Send,
+{
+    fn session(
+        &self,
+        headers: &HeaderMap,
+    ) -> impl Future<Output = Result<Option<ActiveSession>, BoxError>> + Send {
+        self(headers.clone())
+    }
+}
+
+/// A session and its user.
+#[derive(Clone)]
+pub struct ActiveSession {
+    user: Map<String, Value>,
+    session: Map<String, Value>,
+}
+
+impl ActiveSession {
+    /// Makes one of typed resources.
+    #[must_use]
+    pub fn new(user: &User, session: &Session) -> Self {
+        Self {
+            user: AuthEvent::user_updated(user).data().clone(),
+            session: AuthEvent::session_created(session).data().clone(),
+        }
+    }
+
+    /// Takes the response of Better Auth's `get-session`: `{"session":{…},"user":{…}}`, or `null`
+    /// where nobody is signed in. The session's `token` becomes its handle and does not travel.
+    #[must_use]
+    pub fn from_json(response: &Value) -> Option<Self> {
+        let user = response.get("user")?.as_object()?;
+        let session = response.get("session")?.as_object()?;
+        Some(Self {
+            user: user.clone(),
+            session: session.clone(),
+        })
+    }
+
+    /// A session of which only the token is known.
+    pub(crate) fn of_token(token: &str) -> Self {
+        let handle = ("handle".to_owned(), handle(token));
+        Self {
+            user: Map::new(),
+            session: Map::from_iter([handle]),
+        }
+    }
+
+    /// Returns the user as the auth server shows it.
+    #[must_use]
+    pub const fn user(&self) -> &Map<String, Value> {
+        &self.user
+    }
+
+    /// Returns the session as the auth server shows it.
+    #[must_use]
+    pub const fn session(&self) -> &Map<String, Value> {
+        &self.session
+    }
+
+    pub(crate) fn user_id(&self) -> Option<&str> {
+        text(&self.user, "id").or_else(|| text(&self.session, "userId"))
+    }
+
+    pub(crate) fn handle(&self) -> Option<Value> {
+        handle_of(&self.session)
+    }
+}
+
+/// Shows nothing of either.
+impl fmt::Debug for ActiveSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActiveSession").finish_non_exhaustive()
+    }
+}
+
+/// How long a look-up may take.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The dyn twin of [`SessionLookup`].
+trait DynLookup: Send + Sync {
+    fn session<'a>(&'a self, headers: &'a HeaderMap) -> Looking<'a, ActiveSession>;
+    fn read<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> Looking<'a, Response<Value>>;
+}
+
+type Looking<'a, T> = Pin<Box<dyn Future<Output = Result<Option<T>, BoxError>> + Send + 'a>>;
+
+impl<L: SessionLookup> DynLookup for L {
+    fn session<'a>(&'a self, headers: &'a HeaderMap) -> Looking<'a, ActiveSession> {
+        Box::pin(SessionLookup::session(self, headers))
+    }
+
+    fn read<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> Looking<'a, Response<Value>> {
+        Box::pin(SessionLookup::read(self, headers, path))
+    }
+}
+
+/// A [`SessionLookup`] of any type. Copies are cheap and share it; a look-up takes 5 s at most.
+#[derive(Clone)]
+pub struct Sessions(Arc<dyn DynLookup>);
+
+impl Sessions {
+    /// Wraps `lookup`.
+    #[must_use]
+    pub fn new(lookup: impl SessionLookup) -> Self {
+        Self(Arc::new(lookup))
+    }
+
+    pub(crate) async fn session(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<ActiveSession>, BoxError> {
+        tokio::time::timeout(TIMEOUT, self.0.session(headers)).await?
+    }
+
+    pub(crate) async fn read(
+        &self,
+        headers: &HeaderMap,
+        path: &str,
+    ) -> Result<Option<Response<Value>>, BoxError> {
+        tokio::time::timeout(TIMEOUT, self.0.read(headers, path)).await?
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").finish_non_exhaustive()
+    }
+}

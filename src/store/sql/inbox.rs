@@ -1,0 +1,152 @@
+//! What the inboxes in SQL have in common: their rows, and what a settlement writes.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::columns::{optional_time, time, to_column, unreadable};
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::base::id::InboxId;
+use crate::queue::AttemptNumber;
+use crate::queue::LeaseToken;
+use crate::receive::inbox::{Failure, Lease, MessageState, Outcome, Record, StoredRequest};
+
+/// Returns what can be read of `rows`. A message that cannot is told of and left out: the others of
+/// its batch are in order, and if it was leased, the lease lapses until the message has failed.
+pub(crate) fn readable<R, T>(rows: Vec<R>) -> Vec<T>
+where
+    R: AsRef<str>,
+    T: TryFrom<R, Error = StoreError>,
+{
+    let read = |row: R| {
+        let message = row.as_ref().to_owned();
+        T::try_from(row).map_err(|error| {
+            let cause = &error as &(dyn Error + 'static);
+            tracing::error!(error = cause, message, "a stored message cannot be read");
+        })
+    };
+    rows.into_iter().filter_map(|row| read(row).ok()).collect()
+}
+
+/// A message that was just leased.
+#[derive(sqlx::FromRow)]
+pub(crate) struct LeasedRow {
+    pub(crate) id: String,
+    attempt: i64,
+    fence: i64,
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl TryFrom<LeasedRow> for Lease {
+    type Error = StoreError;
+
+    fn try_from(row: LeasedRow) -> Result<Self, StoreError> {
+        let token = u64::try_from(row.fence).map_err(|_| unreadable("tas_inbox.fence"))?;
+        let attempt = AttemptNumber::new(attempts(row.attempt)?);
+        Ok(Self {
+            id: id(row.id)?,
+            token: LeaseToken::new(token),
+            attempt: attempt.ok_or_else(|| unreadable("tas_inbox.attempt"))?,
+            request: StoredRequest::from_stored(Bytes::from(row.head), Bytes::from(row.body)),
+        })
+    }
+}
+
+/// A message as it stands.
+#[derive(sqlx::FromRow)]
+pub(crate) struct RecordRow {
+    id: String,
+    state: String,
+    attempt: i64,
+    due_at: Option<i64>,
+    received_at: i64,
+    ended_at: Option<i64>,
+    failure: Option<String>,
+    status: Option<i32>,
+    head: Option<Vec<u8>>,
+}
+
+impl TryFrom<RecordRow> for Record {
+    type Error = StoreError;
+
+    fn try_from(row: RecordRow) -> Result<Self, StoreError> {
+        let state = MessageState::by_name(&row.state);
+        let head = row.head.map(Bytes::from);
+        let request = head.map(|head| StoredRequest::from_stored(head, Bytes::new()));
+        // What a later version knows and this one does not makes no message unreadable.
+        let status = row.status.and_then(|status| u16::try_from(status).ok());
+        let failure = row.failure.as_deref();
+        let failure = failure.and_then(|name| Failure::from_stored(name, status));
+        Ok(Self {
+            id: id(row.id)?,
+            message_id: request.and_then(|request| request.message_id()),
+            state: state.ok_or_else(|| unreadable("tas_inbox.state"))?,
+            attempts: attempts(row.attempt)?,
+            due_at: optional_time("tas_inbox.due_at", row.due_at)?,
+            received_at: time("tas_inbox.received_at", row.received_at)?,
+            ended_at: optional_time("tas_inbox.ended_at", row.ended_at)?,
+            failure,
+        })
+    }
+}
+
+impl AsRef<str> for LeasedRow {
+    fn as_ref(&self) -> &str {
+        &self.id
+    }
+}
+
+impl AsRef<str> for RecordRow {
+    fn as_ref(&self) -> &str {
+        &self.id
+    }
+}
+
+fn id(text: String) -> Result<InboxId, StoreError> {
+    InboxId::new(text).map_err(|_invalid| unreadable("tas_inbox.id"))
+}
+
+fn attempts(column: i64) -> Result<u32, StoreError> {
+    u32::try_from(column).map_err(|_| unreadable("tas_inbox.attempt"))
+}
+
+/// The columns that an outcome changes.
+pub(crate) struct Settlement {
+    pub(crate) state: &'static str,
+    pub(crate) due_at: Option<i64>,
+    pub(crate) ended_at: Option<i64>,
+    pub(crate) failure: Option<&'static str>,
+    pub(crate) status: Option<i32>,
+}
+
+impl Settlement {
+    pub(crate) fn of(outcome: Outcome, now: UnixMillis) -> Self {
+        let (state, due_at, failure) = match outcome {
+            Outcome::Done => (MessageState::Done, None, None),
+            Outcome::Retry { at, failure } => (MessageState::Pending, Some(at), Some(failure)),
+            Outcome::Failed { failure } => (MessageState::Failed, None, Some(failure)),
+        };
+        let ended_at = due_at.is_none().then_some(now);
+        let status = failure.and_then(Failure::status);
+        Self {
+            state: state.as_str(),
+            due_at: due_at.map(to_column),
+            ended_at: ended_at.map(to_column),
+            failure: failure.map(Failure::as_str),
+            status: status.map(|status| status.as_u16().into()),
+        }
+    }
+}
+
+/// Returns a ticket's time in whole milliseconds.
+pub(crate) fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// No store ever gave out a token that does not fit.
+pub(crate) fn fence(lease: &Lease) -> i64 {
+    i64::try_from(lease.token.get()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,200 @@
+//! The dedupe port: a row per name of a message.
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Sqlite, SqliteConnection, query::Query};
+
+use super::SqliteStore;
+use super::error::store_error;
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::receive::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket, latest_end};
+use crate::store::sql::columns::{time, to_column};
+use crate::store::sql::migrate::Port;
+
+pub(super) const DEDUPE: Port = Port {
+    name: "dedupe",
+    version_table: Cow::Borrowed("tas_migrations_dedupe"),
+    scripts: Cow::Borrowed(&[(
+        "claims",
+        Cow::Borrowed(include_str!("../migrations/dedupe/0001_tables.sql")),
+    )]),
+};
+
+impl SqliteStore {
+    /// Creates the handle that [`VerifyWebhookLayer::with_dedupe`] takes, for the receiver named
+    /// `source`.
+    ///
+    /// Processes that open the same file share what was handled. A claim and a commit are one
+    /// durable write each, and so is a duplicate with an unsigned id and a new time. Expired rows leave 256 at a time, at every 64th claim.
+    ///
+    /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    pub fn dedupe(&self, source: &str) -> Result<Dedupe, InvalidSource> {
+        Dedupe::new(self.clone(), source)
+    }
+}
+
+impl DedupeStore for SqliteStore {
+    async fn claim(
+        &self,
+        ticket: &Ticket,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Claimed, StoreError> {
+        let mut write = self.write().await?;
+        if ticket.token().is_multiple_of(SWEEP_EVERY) {
+            sweep(write.conn(), now).await?;
+        }
+        let claimed = match take(write.conn(), ticket, now, until).await? {
+            Some(fresh) => fresh,
+            None => held(write.conn(), ticket, now, until).await?,
+        };
+        write.commit().await?;
+        Ok(claimed)
+    }
+
+    async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+        let renew = of_claim(RENEW, ticket).bind(to_column(until));
+        self.change_claim(renew).await
+    }
+
+    async fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
+        let until = now.saturating_add(ticket.keep());
+        let commit = of_claim(COMMIT, ticket).bind(to_column(until));
+        self.change_claim(commit).await
+    }
+
+    async fn release(&self, ticket: &Ticket) -> Result<(), StoreError> {
+        self.change_claim(of_claim(RELEASE, ticket)).await
+    }
+}
+
+impl SqliteStore {
+    async fn change_claim(&self, change: Statement<'_>) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        let changed = change.execute(write.conn()).await.map_err(store_error)?;
+        if changed.rows_affected() == 0 {
+            return Err(StoreError::lease_lost());
+        }
+        write.commit().await
+    }
+}
+
+type Statement<'a> = Query<'a, Sqlite, SqliteArguments>;
+
+/// Binds what names a claim and fences it: the first two parameters.
+fn of_claim<'a>(sql: &'static str, ticket: &'a Ticket) -> Statement<'a> {
+    sqlx::query(sql)
+        .bind(ticket.key().as_bytes().to_vec())
+        .bind(ticket.token().cast_signed())
+}
+
+/// Leaves the request's name, and claims the message or finds that it is not free.
+async fn take(
+    conn: &mut SqliteConnection,
+    ticket: &Ticket,
+    now: UnixMillis,
+    until: UnixMillis,
+) -> Result<Option<Claimed>, StoreError> {
+    let rows: Vec<(i64, bool)> = sqlx::query_as(CLAIM)
+        .bind(ticket.key().as_bytes().to_vec())
+        .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
+        .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
+        .bind(to_column(now))
+        .bind(to_column(latest_end(now, until)))
+        .bind(ticket.token().cast_signed())
+        .bind(ticket.body().cast_signed())
+        .bind(to_column(until))
+        .bind(to_column(now.saturating_add(ticket.keep())))
+        .bind(to_column(now.saturating_add(ticket.hold())))
+        .fetch_all(conn)
+        .await
+        .map_err(store_error)?;
+    let is_taken = rows.iter().any(|(kind, _)| *kind == 0);
+    let other_body = rows.iter().any(|(_, other_body)| *other_body);
+    Ok(is_taken.then_some(Claimed::Fresh { other_body }))
+}
+
+/// Tells what holds the message: where nothing does, the request came under another id.
+async fn held(
+    conn: &mut SqliteConnection,
+    ticket: &Ticket,
+    now: UnixMillis,
+    until: UnixMillis,
+) -> Result<Claimed, StoreError> {
+    let held: Option<(bool, i64)> = sqlx::query_as(HELD)
+        .bind(ticket.key().as_bytes().to_vec())
+        .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
+        .bind(to_column(now))
+        .bind(to_column(latest_end(now, until)))
+        .fetch_optional(conn)
+        .await
+        .map_err(store_error)?;
+    match held {
+        Some((false, until)) => Ok(Claimed::InFlight {
+            until: time("tas_dedupe.until", until)?,
+        }),
+        Some((true, _)) | None => Ok(Claimed::Done),
+    }
+}
+
+async fn sweep(conn: &mut SqliteConnection, now: UnixMillis) -> Result<(), StoreError> {
+    sqlx::query(SWEEP)
+        .bind(to_column(now))
+        .execute(conn)
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
+/// A handle's tokens follow one another, so every 64th ticket of each handle sweeps. That many
+/// claims leave at most 192 rows, fewer than one sweep takes away.
+const SWEEP_EVERY: u64 = 64;
+
+const SWEEP: &str = "
+DELETE FROM tas_dedupe WHERE (key, kind) IN (
+    SELECT key, kind FROM tas_dedupe WHERE until <= ?1 ORDER BY until LIMIT 256)";
+
+/// The request's name stays with the message that had it first, the message's with who holds it; the
+/// id is noted beside them.
+const CLAIM: &str = "
+INSERT INTO tas_dedupe (kind, key, owner, until, token, body, flag)
+SELECT name.column1, name.column2, name.column3, name.column4, ?6, ?7, 0
+FROM (VALUES (0, ?1, NULL, ?8), (1, ?3, NULL, ?9), (2, ?2, ?1, ?10)) AS name
+WHERE name.column2 IS NOT NULL AND (name.column1 = 2 OR NOT EXISTS (
+    SELECT 1 FROM tas_dedupe
+    WHERE kind = 0 AND key = ?1 AND until > ?4 AND (flag = 1 OR until <= ?5)
+) AND NOT EXISTS (
+    SELECT 1 FROM tas_dedupe WHERE kind = 2 AND key = ?2 AND until > ?4 AND owner <> ?1))
+ON CONFLICT (key, kind) DO UPDATE SET
+    owner = excluded.owner,
+    until = excluded.until,
+    token = excluded.token,
+    body = excluded.body,
+    flag = (kind = 1 AND body <> excluded.body)
+    WHERE kind < 2 OR until <= ?4
+RETURNING kind, flag";
+
+const HELD: &str = "
+SELECT flag, until FROM tas_dedupe
+WHERE kind = 0 AND key IN (?1, (SELECT owner FROM tas_dedupe WHERE kind = 2 AND key = ?2))
+    AND until > ?3 AND (flag = 1 OR until <= ?4)
+ORDER BY flag DESC, key = ?1 DESC LIMIT 1";
+
+const RENEW: &str = "
+UPDATE tas_dedupe SET until = ?3 WHERE kind = 0 AND key = ?1 AND token = ?2 AND flag = 0";
+
+const COMMIT: &str = "
+UPDATE tas_dedupe SET until = iif(flag = 1, until, ?3), flag = 1
+WHERE kind = 0 AND key = ?1 AND token = ?2";
+
+const RELEASE: &str = "
+DELETE FROM tas_dedupe WHERE kind = 0 AND key = ?1 AND token = ?2 AND flag = 0";

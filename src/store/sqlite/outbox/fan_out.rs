@@ -1,0 +1,270 @@
+//! Who gets an event.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sqlx::SqliteConnection;
+
+use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
+use crate::store::sql::columns::unreadable;
+use crate::store::sqlite::endpoints::disable_unreadable;
+use crate::store::sqlite::error::store_error;
+use crate::wire::event::{EventFilter, EventType};
+
+/// The subscribers that were read last, and the generation under which they were read.
+///
+/// The generation changes with every change of what decides who gets an event, in the transaction
+/// of the change and whoever makes it (triggers of `tas_endpoints`). It is read in the transaction
+/// that uses the subscribers: they are never older than that transaction.
+#[derive(Default)]
+pub(crate) struct FanOut(Mutex<Option<(i64, Arc<Subscribers>)>>);
+
+impl FanOut {
+    /// Returns the subscribers as the transaction on `conn` sees them.
+    pub(super) async fn subscribers(
+        &self,
+        conn: &mut SqliteConnection,
+        now: UnixMillis,
+    ) -> Result<Arc<Subscribers>, StoreError> {
+        let generation: i64 = sqlx::query_scalar(SELECT_GENERATION)
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(store_error)?;
+        if let Some((read, subscribers)) = &*self.last()
+            && *read == generation
+        {
+            return Ok(Arc::clone(subscribers));
+        }
+        let subscribers = Arc::new(Subscribers::select(conn, now).await?);
+        // What this transaction has changed itself may be undone.
+        if !subscribers.changed {
+            *self.last() = Some((generation, Arc::clone(&subscribers)));
+        }
+        Ok(subscribers)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(i64, Arc<Subscribers>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All endpoints, as far as it decides who gets an event.
+pub(super) struct Subscribers {
+    groups: Vec<Group>,
+    /// Whether one was disabled when they were read.
+    changed: bool,
+}
+
+/// The endpoints with one filter that are enabled, or those that are not.
+struct Group {
+    /// `None` if it cannot be read.
+    filter: Option<EventFilter>,
+    enabled: bool,
+    endpoints: Vec<i64>,
+}
+
+impl Subscribers {
+    /// Reads the endpoints and disables those whose filter cannot be read.
+    pub(super) async fn select(
+        conn: &mut SqliteConnection,
+        now: UnixMillis,
+    ) -> Result<Self, StoreError> {
+        let rows: Vec<(Vec<u8>, bool, String)> = sqlx::query_as(SELECT_GROUPS)
+            .fetch_all(&mut *conn)
+            .await
+            .map_err(store_error)?;
+        let mut groups = Vec::with_capacity(rows.len());
+        let mut changed = false;
+        for (filter, mut enabled, endpoints) in rows {
+            let endpoints: Vec<i64> = serde_json::from_str(&endpoints)
+                .map_err(|_invalid| unreadable("tas_endpoints.seq"))?;
+            let filter = str::from_utf8(&filter).ok();
+            let filter = filter.and_then(|text| text.parse().ok());
+            if filter.is_none() && enabled {
+                enabled = false;
+                changed = true;
+                let error = unreadable("tas_endpoints.filter");
+                for endpoint in &endpoints {
+                    disable_unreadable(conn, *endpoint, &error, now).await?;
+                }
+            }
+            groups.push(Group {
+                filter,
+                enabled,
+                endpoints,
+            });
+        }
+        Ok(Self { groups, changed })
+    }
+
+    /// Returns the endpoints that want an event of this type, and whether each is enabled.
+    ///
+    /// What an endpoint whose filter cannot be read would want is not known: everything is kept
+    /// for it, as skipped.
+    pub(super) fn of(&self, event_type: &EventType) -> impl Iterator<Item = (i64, bool)> {
+        self.groups
+            .iter()
+            .filter(|group| {
+                let filter = group.filter.as_ref();
+                filter.is_none_or(|filter| filter.matches(event_type))
+            })
+            .flat_map(|group| group.endpoints.iter().map(|seq| (*seq, group.enabled)))
+    }
+}
+
+const SELECT_GENERATION: &str = "SELECT generation FROM tas_fan_out";
+
+const SELECT_GROUPS: &str = "
+SELECT CAST(filter AS BLOB), disabled_at IS NULL, json_group_array(seq)
+FROM tas_endpoints GROUP BY filter, disabled_at IS NULL";
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::base::entropy::SystemEntropy;
+    use crate::base::id::MessageId;
+    use crate::send::outbox::{
+        DeliveryLog as _, DeliveryState, DeliveryStore as _, EndpointStore as _, Inserted,
+        NewEvent, OutboxConnection as _, Outcome, Settlement,
+    };
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::sqlite::outbox::enqueue;
+    use crate::testing::delivery_suite::{at, endpoint, report, request};
+
+    async fn open(dir: &TempDir) -> SqliteStore {
+        SqliteStore::open(dir.path().join("a.db")).await.unwrap()
+    }
+
+    fn event(number: u32) -> NewEvent {
+        NewEvent {
+            id: MessageId::new(format!("msg_{number}")).unwrap(),
+            event_type: EventType::UserCreated,
+            payload: Bytes::from_static(b"{}"),
+            idempotency_key: None,
+        }
+    }
+
+    /// Stores an event and returns how many deliveries wait, and how many were skipped.
+    async fn emit(store: &SqliteStore, number: u32) -> (usize, usize) {
+        store.enqueue(vec![event(number)], at(0)).await.unwrap();
+        states(store, number).await
+    }
+
+    async fn states(store: &SqliteStore, number: u32) -> (usize, usize) {
+        let deliveries = store.deliveries(&event(number).id).await.unwrap();
+        let count = |state| deliveries.iter().filter(|one| one.state == state).count();
+        (count(DeliveryState::Pending), count(DeliveryState::Skipped))
+    }
+
+    async fn run(store: &SqliteStore, sql: &'static str) {
+        let mut write = store.write().await.unwrap();
+        sqlx::raw_sql(sql).execute(write.conn()).await.unwrap();
+        write.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_change_by_another_process_counts_for_the_next_event() {
+        let dir = TempDir::new().unwrap();
+        let (emitter, admin) = (open(&dir).await, open(&dir).await);
+        assert_eq!(emit(&emitter, 1).await, (0, 0));
+        let one = endpoint(&admin, "one").await;
+        assert_eq!(emit(&emitter, 2).await, (1, 0));
+        endpoint(&admin, "two").await;
+        assert_eq!(emit(&emitter, 3).await, (2, 0));
+        admin.disable(&one.id, at(1)).await.unwrap();
+        assert_eq!(emit(&emitter, 4).await, (1, 1));
+        admin.enable(&one.id).await.unwrap();
+        assert_eq!(emit(&emitter, 5).await, (2, 0));
+        run(
+            &admin,
+            "UPDATE tas_endpoints SET filter = 'session.*' WHERE seq = 1",
+        )
+        .await;
+        assert_eq!(emit(&emitter, 6).await, (1, 0));
+        run(
+            &admin,
+            "UPDATE tas_endpoints SET filter = '*' WHERE seq = 1",
+        )
+        .await;
+        assert_eq!(emit(&emitter, 7).await, (2, 0));
+        run(&admin, "INSERT INTO tas_endpoints (id, url, scheme, filter, secret, created_at)
+            SELECT 'we_3', url, scheme, filter, secret, created_at FROM tas_endpoints WHERE seq = 1").await;
+        assert_eq!(emit(&emitter, 8).await, (3, 0));
+        run(&admin, "DELETE FROM tas_deliveries WHERE endpoint = 3; DELETE FROM tas_endpoints WHERE seq = 3").await;
+        assert_eq!(emit(&emitter, 9).await, (2, 0));
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_a_worker_elsewhere_disables_gets_no_further_event() {
+        let dir = TempDir::new().unwrap();
+        let (emitter, worker) = (open(&dir).await, open(&dir).await);
+        endpoint(&worker, "one").await;
+        assert_eq!(emit(&emitter, 1).await, (1, 0));
+        let lease = worker.lease(request(1, 1, 1)).await.unwrap().remove(0);
+        let gone = Settlement {
+            report: report(1, 410),
+            outcome: Outcome::Gone,
+            not_before: None,
+        };
+        worker.settle(&lease, gone, at(2)).await.unwrap();
+        assert_eq!(emit(&emitter, 2).await, (0, 1));
+    }
+
+    #[tokio::test]
+    async fn a_change_that_is_undone_leaves_nothing_behind() {
+        let dir = TempDir::new().unwrap();
+        let store = open(&dir).await;
+        endpoint(&store, "one").await;
+        assert_eq!(emit(&store, 1).await, (1, 0));
+        for number in 2..5 {
+            let writer = &store.inner.writer;
+            let mut undone = writer.begin_with("BEGIN IMMEDIATE").await.unwrap();
+            let change = "UPDATE tas_endpoints SET filter = 'session.*'";
+            sqlx::raw_sql(change).execute(&mut *undone).await.unwrap();
+            let inserted = undone.enqueue(vec![event(number + 10)], at(0), &SystemEntropy);
+            let inserted = inserted.await.unwrap();
+            assert!(matches!(inserted[0], Inserted::New { deliveries: 0, .. }));
+            let events = [event(number + 20)];
+            let shared = enqueue::enqueue(
+                &mut undone,
+                Some(&store.inner.fan_out),
+                &events,
+                at(0),
+                &SystemEntropy,
+            );
+            shared.await.unwrap();
+            undone.rollback().await.unwrap();
+            assert_eq!(emit(&store, number).await, (1, 0));
+            // The next change is not taken for the one that was undone.
+            let change = "UPDATE tas_endpoints SET filter = iif(filter = '*', 'user.*', '*')";
+            run(&store, change).await;
+            assert_eq!(emit(&store, number + 30).await, (1, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_disabled_also_after_a_first_try_was_undone() {
+        let dir = TempDir::new().unwrap();
+        let store = open(&dir).await;
+        endpoint(&store, "one").await;
+        run(&store, "UPDATE tas_endpoints SET filter = 'no filter'").await;
+        let mut write = store.write().await.unwrap();
+        store
+            .inner
+            .fan_out
+            .subscribers(write.conn(), at(0))
+            .await
+            .unwrap();
+        drop(write);
+        assert_eq!(emit(&store, 1).await, (0, 1));
+        let disabled = "SELECT count(*) FROM tas_endpoints WHERE disabled_because = 'unreadable'";
+        let disabled: i64 = sqlx::query_scalar(disabled)
+            .fetch_one(store.reader())
+            .await
+            .unwrap();
+        assert_eq!(disabled, 1);
+    }
+}

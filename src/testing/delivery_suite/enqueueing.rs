@@ -1,0 +1,143 @@
+//! Storing events.
+
+use std::collections::HashSet;
+
+use super::enqueue;
+use super::{
+    START, Store, at, delivery, endpoint, event, keyed, lease, lease_one, message, new_endpoint,
+};
+use crate::send::outbox::{DeliveryState, Inserted};
+
+/// The store answers.
+pub async fn a_store_that_works_answers_a_ping(store: impl Store) {
+    store.ping().await.unwrap();
+    assert_eq!(enqueue(&store, Vec::new(), 0).await, []);
+}
+
+/// Contract 1.
+pub async fn an_event_goes_to_each_endpoint_whose_filter_it_passes(store: impl Store) {
+    let users = new_endpoint("users").with_filter("user.*".parse().unwrap());
+    let sessions = new_endpoint("sessions").with_filter("session.created".parse().unwrap());
+    let users = store.create(users, START).await.unwrap();
+    store.create(sessions, START).await.unwrap();
+    let all = endpoint(&store, "all").await;
+
+    let inserted = enqueue(&store, vec![event("msg_1")], 0).await;
+
+    let expected = Inserted::New {
+        id: message("msg_1"),
+        deliveries: 2,
+    };
+    assert_eq!(inserted, [expected]);
+    let deliveries = store.deliveries(&message("msg_1")).await.unwrap();
+    let to: HashSet<_> = deliveries.iter().map(|one| one.endpoint.clone()).collect();
+    assert_eq!(to, HashSet::from([users.id, all.id]));
+    for one in deliveries {
+        assert_eq!((one.state, one.attempts), (DeliveryState::Pending, 0));
+        assert_eq!((one.due_at, one.ended_at), (Some(at(0)), None));
+    }
+}
+
+/// Contract 1.
+pub async fn an_event_that_nobody_wants_is_stored_all_the_same(store: impl Store) {
+    enqueue(&store, vec![event("msg_1")], 0).await;
+    let again = enqueue(&store, vec![event("msg_1")], 1).await;
+    assert!(matches!(again[..], [Inserted::Duplicate { .. }]));
+    assert_eq!(store.deliveries(&message("msg_1")).await.unwrap(), []);
+}
+
+/// Contract 1.
+pub async fn a_disabled_endpoint_gets_a_skipped_delivery(store: impl Store) {
+    let one = endpoint(&store, "one").await;
+    store.disable(&one.id, at(1)).await.unwrap();
+    let inserted = enqueue(&store, vec![event("msg_1")], 2).await;
+    let expected = Inserted::New {
+        id: message("msg_1"),
+        deliveries: 0,
+    };
+    assert_eq!(inserted, [expected]);
+    let skipped = delivery(&store, "msg_1").await;
+    assert_eq!(skipped.state, DeliveryState::Skipped);
+    assert_eq!((skipped.due_at, skipped.ended_at), (None, Some(at(2))));
+
+    store.enable(&one.id).await.unwrap();
+    assert!(lease(&store, 3).await.is_empty());
+}
+
+/// Contract 2.
+pub async fn storing_an_id_or_a_key_again_changes_nothing(store: impl Store) {
+    endpoint(&store, "one").await;
+    enqueue(&store, vec![keyed("msg_1", "sign-up 17")], 0).await;
+
+    let same_id = enqueue(&store, vec![event("msg_1")], 1).await;
+    let same_key = enqueue(&store, vec![keyed("msg_2", "sign-up 17")], 1).await;
+
+    for inserted in [same_id, same_key] {
+        let id = message("msg_1");
+        assert_eq!(inserted, [Inserted::Duplicate { id }]);
+    }
+    assert_eq!(lease(&store, 2).await.len(), 1);
+    assert_eq!(store.deliveries(&message("msg_2")).await.unwrap(), []);
+}
+
+/// Contract 2.
+pub async fn duplicates_within_one_call_are_found_and_answers_keep_the_order(store: impl Store) {
+    endpoint(&store, "one").await;
+    enqueue(&store, vec![keyed("msg_0", "zero")], 0).await;
+    let events = vec![
+        keyed("msg_1", "one"),
+        keyed("msg_2", "zero"),
+        event("msg_3"),
+        keyed("msg_4", "one"),
+        event("msg_3"),
+    ];
+    let inserted = enqueue(&store, events, 1).await;
+    let new = |id| Inserted::New {
+        id: message(id),
+        deliveries: 1,
+    };
+    let duplicate = |id| Inserted::Duplicate { id: message(id) };
+    assert_eq!(
+        inserted,
+        [
+            new("msg_1"),
+            duplicate("msg_0"),
+            new("msg_3"),
+            duplicate("msg_1"),
+            duplicate("msg_3"),
+        ]
+    );
+    assert_eq!(lease(&store, 2).await.len(), 3);
+}
+
+/// The listener.
+pub async fn storing_and_releasing_are_heard(store: impl Store) {
+    endpoint(&store, "one").await;
+    let mut listener = store.listen();
+    enqueue(&store, vec![event("msg_1")], 0).await;
+    listener.heard().await;
+    let held = lease_one(&store, 0).await;
+    store.release(&held, at(1)).await.unwrap();
+    listener.heard().await;
+}
+
+/// Contract 1 and 2, all at once.
+pub async fn emitters_that_store_one_key_at_once_store_one_event(store: impl Store) {
+    endpoint(&store, "one").await;
+    let tasks: Vec<_> = (0..8)
+        .map(|n| {
+            let store = store.clone();
+            let event = keyed(&format!("msg_{n}"), "same");
+            tokio::spawn(async move { store.enqueue(vec![event], at(0)).await.unwrap() })
+        })
+        .collect();
+    let mut ids = HashSet::new();
+    let mut new = 0;
+    for task in tasks {
+        let inserted = task.await.unwrap().remove(0);
+        new += usize::from(matches!(inserted, Inserted::New { .. }));
+        ids.insert(inserted.id().clone());
+    }
+    assert_eq!((new, ids.len()), (1, 1));
+    assert_eq!(lease(&store, 0).await.len(), 1);
+}

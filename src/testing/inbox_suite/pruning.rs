@@ -1,0 +1,89 @@
+//! Deleting what has been over for long.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use super::{
+    DAY, KEEP, SOURCE, START, Store, WINDOW, at, end, lease_one, message, receive, record, settle,
+    store_new, ticket,
+};
+use crate::receive::dedupe::Identity;
+use crate::receive::inbox::{Failure, Outcome};
+
+const FAILED: Outcome = Outcome::Failed {
+    failure: Failure::Error,
+};
+
+async fn prune(store: &impl Store, before: u64, now: u64) -> usize {
+    let max = NonZeroU16::new(100).unwrap();
+    let pruned = store.prune(SOURCE, at(before), at(now), max).await;
+    pruned.unwrap()
+}
+
+/// Contract 11.
+pub async fn what_has_been_over_for_long_is_deleted_with_its_names(store: impl Store) {
+    let done = end(&store, "done", Outcome::Done, 10).await;
+    let failed = end(&store, "failed", FAILED, 10).await;
+    assert_eq!(prune(&store, 10, 90 * DAY).await, 0);
+    assert_eq!(prune(&store, 11, 90 * DAY).await, 2);
+    for id in [done, failed] {
+        assert_eq!(store.find(SOURCE, &id).await.unwrap(), None);
+        assert!(!store.requeue(SOURCE, &id, at(11)).await.unwrap());
+    }
+    // By a clock that is behind nothing would be over yet: only without a name is it new.
+    store_new(&store, "done", 11).await;
+    store_new(&store, "failed", 11).await;
+}
+
+/// Contract 2 and 11.
+pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl Store) {
+    let id = end(&store, "a", Outcome::Done, 0).await;
+    let last = at(KEEP).saturating_sub(Duration::from_millis(1));
+    let max = NonZeroU16::MAX;
+    let pruned = store.prune(SOURCE, at(KEEP), last, max).await;
+    assert_eq!(pruned.unwrap(), 0);
+    record(&store, &id).await;
+    assert_eq!(prune(&store, KEEP, KEEP).await, 1);
+
+    // Known by its time alone, for as long as it could be replayed.
+    let unnamed = Identity::Unsigned(None);
+    let short = message(ticket(unnamed, Some(START), "b"), "b");
+    receive(&store, short, 0).await;
+    settle(&store, &lease_one(&store, 0).await, Outcome::Done, 0).await;
+    assert_eq!(prune(&store, KEEP, WINDOW - 1).await, 0);
+    assert_eq!(prune(&store, KEEP, WINDOW).await, 1);
+}
+
+/// Contract 11.
+pub async fn what_waits_or_ended_lately_is_kept_however_old(store: impl Store) {
+    let id = store_new(&store, "a", 0).await;
+    assert_eq!(prune(&store, 90 * DAY, 90 * DAY).await, 0);
+    let lease = lease_one(&store, 90 * DAY).await;
+    assert_eq!(prune(&store, 90 * DAY, 90 * DAY).await, 0);
+    settle(&store, &lease, Outcome::Done, 90 * DAY).await;
+    assert_eq!(prune(&store, 90 * DAY, 99 * DAY).await, 0);
+    record(&store, &id).await;
+}
+
+/// Contract 11.
+pub async fn of_another_source_nothing_is_deleted(store: impl Store) {
+    end(&store, "a", Outcome::Done, 0).await;
+    let far = at(90 * DAY);
+    let pruned = store.prune("other", far, far, NonZeroU16::MAX).await;
+    assert_eq!(pruned.unwrap(), 0);
+    assert_eq!(prune(&store, 90 * DAY, 90 * DAY).await, 1);
+}
+
+/// Contract 11.
+pub async fn no_more_is_deleted_at_once_than_asked_for(store: impl Store) {
+    for number in 0..5 {
+        end(&store, &number.to_string(), Outcome::Done, 0).await;
+    }
+    let far = at(90 * DAY);
+    let two = NonZeroU16::new(2).unwrap();
+    let mut batches = Vec::new();
+    for _ in 0..4 {
+        batches.push(store.prune(SOURCE, far, far, two).await.unwrap());
+    }
+    assert_eq!(batches, [2, 2, 1, 0]);
+}

@@ -1,0 +1,193 @@
+//! Storing: what is new, and what is known.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::receive;
+use super::{
+    KEEP, KNOWN, LEASE, NEW, SOURCE, START, Store, at, bodies, end, lease, lease_one, message,
+    record, request, settle, signed, state, store_new, ticket, ticket_of, unsigned,
+};
+use crate::receive::dedupe::Identity;
+use crate::receive::inbox::{Failure, MessageState, Outcome, Received, Record};
+
+/// Contract 1 and 3.
+pub async fn a_message_is_stored_with_its_names_and_due_at_once(store: impl Store) {
+    let id = store_new(&store, "a", 7).await;
+    let expected = Record {
+        id: id.clone(),
+        message_id: None,
+        state: MessageState::Pending,
+        attempts: 0,
+        due_at: Some(at(7)),
+        received_at: at(7),
+        ended_at: None,
+        failure: None,
+    };
+    assert_eq!(record(&store, &id).await, expected);
+    assert_eq!(store.find("other", &id).await.unwrap(), None);
+    assert_eq!(bodies(&lease(&store, 7).await), ["a"]);
+}
+
+/// Contract 2: all share the name of the request's time and body, some also that of the id.
+pub async fn one_of_many_concurrent_messages_with_a_common_name_is_new(store: impl Store) {
+    let mut storing = JoinSet::new();
+    for number in 0..32 {
+        let store = store.clone();
+        let id = format!("id_{}", number % 4);
+        let ticket = ticket(unsigned(&id), Some(START), "body");
+        storing.spawn(async move { store.receive(message(ticket, "body"), START).await });
+    }
+    let received = storing.join_all().await;
+    let received: Vec<_> = received.into_iter().map(Result::unwrap).collect();
+    let new = received.iter().filter(|one| **one == NEW).count();
+    let known = received.iter().filter(|one| **one == KNOWN).count();
+    assert_eq!((new, known), (1, 31), "{received:?}");
+    assert_eq!(lease(&store, 0).await.len(), 1);
+}
+
+/// Contract 2.
+pub async fn a_message_is_known_while_it_waits_is_handled_and_is_over(store: impl Store) {
+    let failure = Failure::Error;
+    for (id, outcome) in [("a", Outcome::Done), ("b", Outcome::Failed { failure })] {
+        assert_eq!(receive(&store, signed(id), 0).await, NEW);
+        assert_eq!(receive(&store, signed(id), 1).await, KNOWN);
+        let lease = lease_one(&store, 1).await;
+        assert_eq!(receive(&store, signed(id), 2).await, KNOWN);
+        settle(&store, &lease, outcome, 2).await;
+        assert_eq!(receive(&store, signed(id), 3).await, KNOWN);
+    }
+    assert!(lease(&store, 3 + LEASE).await.is_empty());
+}
+
+/// Contract 2.
+pub async fn the_same_request_under_another_id_is_known(store: impl Store) {
+    let sent = |id| message(ticket(unsigned(id), Some(START), "body"), "body");
+    assert_eq!(receive(&store, sent("a"), 0).await, NEW);
+    assert_eq!(receive(&store, sent("b"), 0).await, KNOWN);
+    let later = message(ticket(unsigned("a"), Some(at(9)), "body"), "body");
+    assert_eq!(receive(&store, later, 9).await, KNOWN);
+}
+
+/// Contract 2.
+pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl Store) {
+    for (id, outcome) in [
+        ("a", None),
+        ("b", Some(Outcome::Done)),
+        (
+            "c",
+            Some(Outcome::Failed {
+                failure: Failure::Error,
+            }),
+        ),
+    ] {
+        let body = format!("body of {id}");
+        let sent = |id, secs| message(ticket(unsigned(id), Some(at(secs)), &body), &body);
+        assert_eq!(receive(&store, sent(id, 0), 0).await, NEW);
+        let lease = lease_one(&store, 0).await;
+        if let Some(outcome) = outcome {
+            settle(&store, &lease, outcome, 1).await;
+        }
+        for secs in [300, 1800] {
+            assert_eq!(receive(&store, sent(id, secs), secs).await, KNOWN);
+            for other in ["x", "y"] {
+                let replay = sent(other, secs);
+                assert_eq!(receive(&store, replay, secs + 300).await, KNOWN, "{id}");
+            }
+        }
+        if outcome.is_none() {
+            settle(&store, &lease, Outcome::Done, 1800).await;
+        }
+    }
+}
+
+/// Contract 2 and 10.
+pub async fn the_names_of_known_requests_are_free_when_their_message_is_forgotten(
+    store: impl Store,
+) {
+    let sent = |id, secs| message(ticket(unsigned(id), Some(at(secs)), "body"), "body");
+    assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
+    assert_eq!(receive(&store, sent("a", 300), 300).await, KNOWN);
+    let lease = lease_one(&store, 300).await;
+    settle(&store, &lease, Outcome::Done, 300).await;
+    let forgotten = 300 + KEEP;
+    // What is over makes no difference, whether it is still there or was deleted.
+    assert_eq!(receive(&store, sent("b", 300), forgotten).await, NEW);
+    let over = at(forgotten);
+    let max = NonZeroU16::new(100).unwrap();
+    assert_eq!(store.prune(SOURCE, over, over, max).await.unwrap(), 1);
+    assert_eq!(receive(&store, sent("a", 0), forgotten).await, NEW);
+    assert_eq!(receive(&store, sent("c", 300), forgotten).await, KNOWN);
+}
+
+/// Contract 1 and 2: what was refused by its second name has not taken its first.
+pub async fn a_known_message_does_not_take_the_name_that_it_alone_has(store: impl Store) {
+    let sent = |id, secs| message(ticket(unsigned(id), Some(at(secs)), "body"), "body");
+    assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
+    assert_eq!(receive(&store, sent("b", 0), 0).await, KNOWN);
+    assert_eq!(receive(&store, sent("b", 1), 1).await, NEW);
+}
+
+/// Contract 2.
+pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: impl Store) {
+    let sent = |body| message(ticket(unsigned("a"), Some(START), body), body);
+    assert_eq!(receive(&store, sent("one"), 0).await, NEW);
+    let other = receive(&store, sent("other"), 0).await;
+    assert_eq!(other, Received::New { other_body: true });
+    assert_eq!(bodies(&lease(&store, 0).await), ["one", "other"]);
+}
+
+/// Contract 2.
+pub async fn another_body_under_a_signed_id_is_known(store: impl Store) {
+    let sent = |body| message(ticket(Identity::Signed("a"), Some(START), body), body);
+    assert_eq!(receive(&store, sent("one"), 0).await, NEW);
+    assert_eq!(receive(&store, sent("other"), 0).await, KNOWN);
+    assert_eq!(receive(&store, sent("one"), 0).await, KNOWN);
+    assert_eq!(bodies(&lease(&store, 0).await), ["one"]);
+}
+
+/// Contract 2 and 4.
+pub async fn two_sources_share_neither_names_nor_work(store: impl Store) {
+    assert_eq!(receive(&store, signed("a"), 0).await, NEW);
+    let ticket = ticket_of("other", Identity::Signed("a"), Some(START), "a");
+    let mut other = message(ticket, "of the other");
+    other.source = "other".into();
+    assert_eq!(receive(&store, other, 0).await, NEW);
+
+    assert_eq!(bodies(&lease(&store, 0).await), ["a"]);
+    assert_eq!(store.next_due("other", START).await.unwrap(), Some(START));
+    let leases = store.lease("other", request(100, 0)).await.unwrap();
+    assert_eq!(bodies(&leases), ["of the other"]);
+}
+
+/// Contract 2.
+pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl Store) {
+    let first = end(&store, "a", Outcome::Done, 100).await;
+    let just_before = signed("a");
+    let received = store.receive(
+        just_before,
+        at(100 + KEEP).saturating_sub(Duration::from_millis(1)),
+    );
+    assert_eq!(received.await.unwrap(), KNOWN);
+    let again = store_new(&store, "a", 100 + KEEP).await;
+    assert_eq!(receive(&store, signed("a"), 100 + KEEP).await, KNOWN);
+    assert_eq!(state(&store, &first).await, MessageState::Done);
+    assert_eq!(state(&store, &again).await, MessageState::Pending);
+}
+
+/// What a worker of the same process need not look for.
+pub async fn receiving_releasing_and_requeueing_are_heard(store: impl Store) {
+    let mut listener = store.listen();
+    let id = store_new(&store, "a", 0).await;
+    listener.heard().await;
+    let lease = lease_one(&store, 0).await;
+    store.release(&lease, START).await.unwrap();
+    listener.heard().await;
+    let lease = lease_one(&store, 0).await;
+    let failure = Failure::Error;
+    settle(&store, &lease, Outcome::Failed { failure }, 0).await;
+    assert!(store.requeue(SOURCE, &id, START).await.unwrap());
+    listener.heard().await;
+}

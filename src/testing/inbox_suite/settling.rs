@@ -1,0 +1,99 @@
+//! The end of a lease.
+
+use http::StatusCode;
+
+use super::settle;
+use super::{
+    LEASE, SOURCE, Store, assert_lost, at, end, lease, lease_one, record, signed, store_new,
+};
+use crate::queue::AttemptNumber;
+use crate::queue::LeaseToken;
+use crate::receive::inbox::{Failure, Lease, MessageState, Outcome};
+
+const TEAPOT: Failure = Failure::Status(StatusCode::IM_A_TEAPOT);
+
+/// Contract 7.
+pub async fn a_message_that_was_handled_is_over_and_its_request_erased(store: impl Store) {
+    let id = store_new(&store, "a", 0).await;
+    let first = lease_one(&store, 0).await;
+    let retry = Outcome::Retry {
+        at: at(5),
+        failure: TEAPOT,
+    };
+    settle(&store, &first, retry, 1).await;
+    settle(&store, &lease_one(&store, 5).await, Outcome::Done, 6).await;
+    let found = record(&store, &id).await;
+    assert_eq!((found.state, found.attempts), (MessageState::Done, 2));
+    assert_eq!((found.due_at, found.ended_at), (None, Some(at(6))));
+    assert_eq!(found.failure, None);
+    assert!(lease(&store, 9 * LEASE).await.is_empty());
+    assert!(!store.requeue(SOURCE, &id, at(7)).await.unwrap());
+}
+
+/// Contract 4 and 5.
+pub async fn a_retry_is_due_at_its_time_and_its_failure_is_recorded(store: impl Store) {
+    let id = store_new(&store, "a", 0).await;
+    let first = lease_one(&store, 0).await;
+    let retry = Outcome::Retry {
+        at: at(30),
+        failure: TEAPOT,
+    };
+    settle(&store, &first, retry, 1).await;
+    let found = record(&store, &id).await;
+    assert_eq!((found.state, found.attempts), (MessageState::Pending, 1));
+    assert_eq!(found.failure, Some(TEAPOT));
+    assert_eq!(found.due_at, Some(at(30)));
+    assert!(lease(&store, 29).await.is_empty());
+    let second = lease_one(&store, 30).await;
+    assert_eq!(second.attempt, AttemptNumber::FIRST.next());
+    assert_eq!(second.request, first.request);
+}
+
+/// Contract 7.
+pub async fn a_message_that_failed_is_over_and_its_request_kept(store: impl Store) {
+    for failure in [TEAPOT, Failure::Error, Failure::Panic, Failure::Timeout] {
+        let id = end(&store, &failure.to_string(), Outcome::Failed { failure }, 0).await;
+        let found = record(&store, &id).await;
+        assert_eq!(found.state, MessageState::Failed);
+        assert_eq!(found.failure, Some(failure));
+        assert_eq!((found.due_at, found.ended_at), (None, Some(at(0))));
+        assert!(store.requeue(SOURCE, &id, at(1)).await.unwrap());
+        let lease = lease_one(&store, 1).await;
+        assert_eq!(lease.request.head(), signed("a").request.head());
+        settle(&store, &lease, Outcome::Done, 1).await;
+    }
+}
+
+/// Contract 6.
+pub async fn a_lease_that_was_given_up_is_lost(store: impl Store) {
+    for outcome in [
+        Outcome::Done,
+        Outcome::Failed { failure: TEAPOT },
+        Outcome::Retry {
+            at: at(9),
+            failure: TEAPOT,
+        },
+    ] {
+        store_new(&store, &format!("{outcome:?}"), 0).await;
+        let lease = lease_one(&store, 0).await;
+        settle(&store, &lease, outcome, 1).await;
+        assert_lost(&store, &lease, 2).await;
+    }
+}
+
+/// Contract 6.
+pub async fn a_lease_of_a_message_that_is_not_there_is_lost(store: impl Store) {
+    let never_stored = signed("a");
+    let lease = Lease {
+        id: never_stored.id,
+        token: LeaseToken::new(1),
+        attempt: AttemptNumber::FIRST,
+        request: never_stored.request,
+    };
+    assert_lost(&store, &lease, 0).await;
+    let unreal = Lease {
+        token: LeaseToken::new(u64::MAX),
+        ..lease
+    };
+    assert_lost(&store, &unreal, 0).await;
+}

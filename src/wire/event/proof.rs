@@ -1,0 +1,34 @@
+//! Making the proof; for the `verify` layer, and for what it stored in an inbox.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::delivered::{Delivered, Parts};
+use crate::base::clock::UnixMillis;
+
+impl Delivered {
+    /// States that `body` was verified.
+    pub(crate) fn new(
+        id: Option<&str>,
+        id_is_authentic: bool,
+        sent_at: Option<UnixMillis>,
+        scheme: impl Into<Cow<'static, str>>,
+        key: usize,
+        tenant: Option<Arc<str>>,
+        body: Bytes,
+    ) -> Self {
+        Self {
+            parts: Arc::new(Parts {
+                id: id.map(Into::into),
+                id_is_authentic,
+                sent_at,
+                scheme: scheme.into(),
+                key,
+                tenant,
+                body,
+            }),
+        }
+    }
+}

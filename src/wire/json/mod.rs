@@ -1,0 +1,21 @@
+//! JSON as this crate reads it: strictly what others sent to it, leniently what a server answered.
+
+#[cfg(feature = "_outbox")]
+pub(crate) mod depth;
+#[cfg(feature = "emit")]
+pub(crate) mod elide;
+#[cfg(feature = "emit")]
+pub(crate) mod lenient;
+#[cfg(feature = "jwt")]
+pub(crate) mod members;
+#[cfg(feature = "verify")]
+pub(crate) mod pointer;
+pub(crate) mod strict;
+
+use serde_json::{Map, Value};
+
+/// Returns a member that is a text of at least one character.
+#[cfg(feature = "emit")]
+pub(crate) fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    members.get(name)?.as_str().filter(|text| !text.is_empty())
+}

@@ -1,0 +1,177 @@
+//! Ed25519: the receiver has only the public key, and can forge nothing.
+
+use std::sync::Arc;
+
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKey};
+use base64ct::{Base64, Encoding as _};
+use zeroize::Zeroizing;
+
+use crate::wire::scheme::{Filling, Parsed, SignatureEncoding};
+use crate::wire::signature::config_error::ConfigError;
+
+/// A public key, parsed once.
+pub(crate) struct PublicKey(Arc<ParsedPublicKey>);
+
+/// A public key, and as much of the message as has come: the library takes it in one piece.
+pub(crate) struct Running {
+    key: Arc<ParsedPublicKey>,
+    message: Vec<u8>,
+}
+
+/// A private key.
+pub(crate) struct PrivateKey(Ed25519KeyPair);
+
+impl PublicKey {
+    /// Reads `whpk_` and the base64 of 32 bytes.
+    pub(crate) fn read(index: usize, text: &str) -> Result<Self, ConfigError> {
+        let key = decode("whpk_", text).filter(|bytes| bytes.len() == PUBLIC_LEN);
+        let key = key.and_then(|bytes| ParsedPublicKey::new(&ED25519, bytes.as_slice()).ok());
+        key.map(|key| Self(Arc::new(key)))
+            .ok_or(ConfigError::NotPublicKey { index })
+    }
+
+    /// Starts with what stands before the body; nothing stands behind it.
+    pub(crate) fn begin(&self, filling: &Filling<'_>) -> Running {
+        Running {
+            key: Arc::clone(&self.0),
+            message: before_body(filling),
+        }
+    }
+}
+
+impl Running {
+    pub(crate) fn update(&mut self, body: &[u8]) {
+        self.message.extend_from_slice(body);
+    }
+
+    /// Returns whether one of the texts is a signature of the message.
+    pub(crate) fn is_signed(self, parsed: &Parsed<'_>, encoding: SignatureEncoding) -> bool {
+        let texts = parsed.signatures().iter();
+        let mut signatures = texts.filter_map(|text| encoding.decode::<SIGNATURE_LEN>(text));
+        signatures.any(|signature| self.key.verify_sig(&self.message, &signature).is_ok())
+    }
+}
+
+impl PrivateKey {
+    /// Reads `whsk_` and the base64 of the 32-byte seed, with the public key behind it or without.
+    pub(crate) fn read(index: usize, text: &str) -> Result<Self, ConfigError> {
+        let read = || {
+            let bytes = decode("whsk_", text)?;
+            let (seed, public) = bytes.split_at_checked(SEED_LEN)?;
+            let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
+            let same = public.is_empty() || public == pair.public_key().as_ref();
+            same.then_some(Self(pair))
+        };
+        read().ok_or(ConfigError::NotPrivateKey { index })
+    }
+
+    pub(crate) fn sign(&self, filling: &Filling<'_>, body: &[u8]) -> Vec<u8> {
+        let mut message = before_body(filling);
+        message.extend_from_slice(body);
+        self.0.sign(&message).as_ref().to_vec()
+    }
+}
+
+fn before_body(filling: &Filling<'_>) -> Vec<u8> {
+    let mut message = Vec::new();
+    filling.before_body(|piece| message.extend_from_slice(piece));
+    message
+}
+
+fn decode(prefix: &str, text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let bytes = Base64::decode_vec(text.strip_prefix(prefix)?).ok()?;
+    Some(Zeroizing::new(bytes))
+}
+
+const PUBLIC_LEN: usize = 32;
+const SEED_LEN: usize = 32;
+const SIGNATURE_LEN: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::base::clock::UnixTime;
+    use crate::base::id::MessageId;
+    use crate::testing::ManualClock;
+    use crate::wire::scheme::Scheme;
+    use crate::wire::signature::signer::Signer;
+    use crate::wire::signature::verifier::Verifier;
+    use crate::wire::signature::verify_error::VerifyError;
+
+    const NOW: UnixTime = UnixTime::from_secs(1_750_000_000);
+
+    fn text(prefix: &str, bytes: &[u8]) -> String {
+        [prefix, &Base64::encode_string(bytes)].concat()
+    }
+
+    /// A seed, its secret and its public key as they are handed out.
+    fn keys(seed: u8) -> (String, String) {
+        let seed = [seed; SEED_LEN];
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+        let public = text("whpk_", pair.public_key().as_ref());
+        (text("whsk_", &seed), public)
+    }
+
+    fn signed(secrets: &[&str], body: &[u8]) -> HeaderMap {
+        let secrets = secrets.iter().copied();
+        let signer = Signer::new(Scheme::standard_webhooks_v1a(), secrets).unwrap();
+        let mut headers = HeaderMap::new();
+        let id = MessageId::new("msg_1").unwrap();
+        signer.sign(&id, NOW, body).apply(&mut headers);
+        headers
+    }
+
+    fn verifier(public: &[&str]) -> Verifier {
+        let mut builder = Verifier::builder(Scheme::standard_webhooks_v1a());
+        for key in public {
+            builder = builder.secret(*key).unwrap();
+        }
+        builder.clock(ManualClock::at(NOW)).build().unwrap()
+    }
+
+    #[test]
+    fn what_the_private_key_signs_the_public_key_verifies() {
+        let ((old, old_public), (new, new_public)) = (keys(1), keys(2));
+        let headers = signed(&[&new, &old], b"{}");
+        let verified = verifier(&[&old_public]).verify(&headers, b"{}");
+        assert_eq!(verified.unwrap().key(), 0);
+        let both = verifier(&[&old_public, &new_public]);
+        assert_eq!(
+            both.verify(&signed(&[&new], b"{}"), b"{}").unwrap().key(),
+            1
+        );
+        let changed = both.verify(&headers, b"{ }");
+        assert_eq!(changed, Err(VerifyError::Mismatch));
+    }
+
+    #[test]
+    fn a_private_key_may_carry_its_own_public_key_and_no_other() {
+        let seed = [7; SEED_LEN];
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+        let with = |public: &[u8]| text("whsk_", &[&seed, public].concat());
+        let build = |text: String| Signer::new(Scheme::standard_webhooks_v1a(), [text]);
+        assert!(build(with(pair.public_key().as_ref())).is_ok());
+        for wrong in [
+            with(&[7; 32]),
+            with(&[7]),
+            text("whpk_", &seed),
+            text("", &seed),
+        ] {
+            let error = build(wrong).unwrap_err();
+            assert_eq!(error, ConfigError::NotPrivateKey { index: 0 });
+        }
+    }
+
+    #[test]
+    fn only_a_public_key_can_verify() {
+        let (private, public) = keys(1);
+        let build = |text: &str| Verifier::new(Scheme::standard_webhooks_v1a(), [text]);
+        assert!(build(&public).is_ok());
+        for wrong in [&private, &public[5..], "whpk_AAAA", "whsec_AAAA", "whpk_?"] {
+            let error = build(wrong).unwrap_err();
+            assert_eq!(error, ConfigError::NotPublicKey { index: 0 });
+        }
+    }
+}

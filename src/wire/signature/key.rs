@@ -1,0 +1,101 @@
+//! The secrets of a verifier or a signer, and their keys.
+
+use std::ops::RangeInclusive;
+
+use zeroize::Zeroizing;
+
+use super::config_error::ConfigError;
+use crate::base::clock::UnixMillis;
+use crate::base::secret::{Secret, SecretError};
+use crate::wire::scheme::KeyForm;
+
+/// Whether keys shorter than [`MIN_LEN`] pass.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ShortKeys {
+    Refused,
+    Allowed,
+}
+
+/// Returns the key in the secret at `index`, if it has a length that is allowed.
+pub(crate) fn checked(
+    form: KeyForm,
+    index: usize,
+    text: &str,
+    short: ShortKeys,
+) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    let bytes = form.bytes(text).ok_or(match form {
+        KeyForm::Hex => ConfigError::NotHex { index },
+        _ => ConfigError::NotBase64 { index },
+    })?;
+    let allowed: RangeInclusive<usize> = match short {
+        ShortKeys::Refused => MIN_LEN..=MAX_LEN,
+        ShortKeys::Allowed => 1..=MAX_LEN,
+    };
+    let actual = bytes.len();
+    if allowed.contains(&actual) {
+        Ok(bytes)
+    } else {
+        Err(ConfigError::KeyLength { index, actual })
+    }
+}
+
+/// A configured secret, and when it ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) secret: Secret,
+    pub(crate) not_after: Option<UnixMillis>,
+}
+
+impl Held {
+    pub(crate) const fn is_valid_at(&self, now: UnixMillis) -> bool {
+        match self.not_after {
+            Some(end) => now.as_millis() < end.as_millis(),
+            None => true,
+        }
+    }
+}
+
+impl From<Secret> for Held {
+    fn from(secret: Secret) -> Self {
+        Self {
+            secret,
+            not_after: None,
+        }
+    }
+}
+
+/// Takes secrets in any form that can become one, and remembers which of them could not.
+pub(crate) fn collect<I>(secrets: I) -> Result<Vec<Secret>, ConfigError>
+where
+    I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
+{
+    let wrap = |(index, secret): (usize, I::Item)| take(index, secret);
+    secrets.into_iter().enumerate().map(wrap).collect()
+}
+
+pub(crate) fn take<S>(index: usize, secret: S) -> Result<Secret, ConfigError>
+where
+    S: TryInto<Secret, Error: Into<SecretError>>,
+{
+    let secret = secret.try_into();
+    secret.map_err(|source| ConfigError::Secret {
+        index,
+        source: source.into(),
+    })
+}
+
+/// Refuses none, and more than can be tried for each body.
+pub(crate) const fn check_count(secrets: usize) -> Result<(), ConfigError> {
+    match secrets {
+        0 => Err(ConfigError::NoSecret),
+        1..=MAX_SECRETS => Ok(()),
+        _ => Err(ConfigError::TooManySecrets),
+    }
+}
+
+/// The least that Standard Webhooks allows.
+const MIN_LEN: usize = 24;
+/// Bounds what is read from a configuration.
+const MAX_LEN: usize = 512;
+/// Each secret costs one pass over every body.
+const MAX_SECRETS: usize = 8;

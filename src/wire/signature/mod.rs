@@ -1,0 +1,75 @@
+//! Signed webhooks: what providers send, how it is verified, how it is made. Pure functions over
+//! headers and bytes.
+//!
+//! A [`Scheme`] is data: header names, the grammar of the signature header, what is signed, what a
+//! secret's key is. [`Verifier`] checks requests, [`Signer`] makes them.
+//!
+//! ```
+//! use http::HeaderMap;
+//! use tower_auth_sync::clock::{Clock, SystemClock};
+//! use tower_auth_sync::entropy::SystemEntropy;
+//! use tower_auth_sync::id::MessageId;
+//! use tower_auth_sync::secret::Secret;
+//! use tower_auth_sync::scheme::Scheme;
+//! use tower_auth_sync::signature::{Signer, Verifier};
+//!
+//! let secret = Secret::generate(&SystemEntropy);
+//! let signer = Signer::new(Scheme::banata(), [secret.clone()])?;
+//! let verifier = Verifier::new(Scheme::banata(), [secret])?;
+//!
+//! let now = SystemClock.now();
+//! let id = MessageId::generate(now, &SystemEntropy);
+//! let mut headers = HeaderMap::new();
+//! signer.sign(&id, now.to_secs(), b"{}").apply(&mut headers);
+//!
+//! assert!(verifier.verify(&headers, b"{}").is_ok());
+//! assert!(verifier.verify(&headers, b"{ }").is_err());
+//! # Ok::<(), tower_auth_sync::signature::ConfigError>(())
+//! ```
+//!
+//! # Order of checks
+//!
+//! 1. The signature header is there, once, not empty, at most 1 KiB, of visible ASCII.
+//! 2. So is the id header, and the timestamp header, where the scheme has them.
+//! 3. The signature header parses: at most 8 signatures of the scheme's version, signatures of other
+//!    versions are passed over, exactly one time where it stands there.
+//! 4. The time has 1 to 15 digits and no leading zero, and a timestamp header beside a signed time
+//!    equals it byte for byte.
+//! 5. The time lies within the tolerance, in the past or in the future.
+//! 6. One of the signatures, decoded to exactly as many bytes as there must be, is that of the signed
+//!    content under one of the keys that have not ended. For HMAC-SHA256 every key and every signature
+//!    is tried, in constant time.
+//!
+//! Points 1 to 5 need no body: [`Verifier::check_headers`]. Point 6 is [`Verifier::check_body`], or
+//! [`Verifier::begin_body`] for a body that comes in pieces.
+//!
+//! # The doctor
+//!
+//! [`diagnose`] says of a request that was refused what would have had to be different: another form
+//! of the secret, another scheme, a body that nobody changed on the way, the clocks. For operators:
+//! what it says is of use to a forger as well. `examples/doctor.rs` reads a saved request.
+
+mod algorithm;
+mod body_check;
+mod builder;
+mod config_error;
+mod freshness;
+mod headers;
+mod key;
+mod signer;
+mod verifier;
+mod verify_error;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::algorithm::Key;
+pub use self::body_check::BodyCheck;
+pub use self::builder::VerifierBuilder;
+pub use self::config_error::ConfigError;
+pub(crate) use self::freshness::check_age;
+pub(crate) use self::headers::{Names, Read, read as read_headers};
+pub(crate) use self::key::{Held, ShortKeys};
+pub use self::signer::{SignatureHeaders, Signer, SignerBuilder};
+pub use self::verifier::{SignedHeaders, Verified, Verifier};
+pub use self::verify_error::VerifyError;
