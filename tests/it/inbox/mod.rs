@@ -21,6 +21,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+use tower_auth_sync::StoreFailurePolicy;
 use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::event::{AuthEvent, Delivered};
 use tower_auth_sync::id::MessageId;
@@ -31,7 +32,7 @@ use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::store::AnyStore;
 use tower_auth_sync::testing::ManualClock;
-use tower_auth_sync::verify::{RefusalReason, StoreFailurePolicy, VerifyWebhookLayer, Webhook};
+use tower_auth_sync::verify::{RefusalReason, VerifyWebhookLayer, Webhook};
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
 
