@@ -28,7 +28,7 @@ use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_auth_sync::StoreError;
 use tower_auth_sync::clock::{Clock, SystemClock, UnixMillis};
-use tower_auth_sync::dedupe::{Claimed, Dedupe, DedupeStore, MemoryDedupe, Ticket};
+use tower_auth_sync::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, MemoryDedupe};
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::verify::VerifyWebhookLayer;
@@ -42,12 +42,12 @@ const LEASE: Duration = Duration::from_secs(60);
 
 /// Keeps the tickets that a layer claims messages by.
 #[derive(Clone, Default)]
-struct Recorder(Arc<Mutex<Vec<Ticket>>>);
+struct Recorder(Arc<Mutex<Vec<DedupeKeys>>>);
 
 impl DedupeStore for Recorder {
     async fn claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         _now: UnixMillis,
         _until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
@@ -55,20 +55,20 @@ impl DedupeStore for Recorder {
         Ok(Claimed::Fresh { other_body: false })
     }
 
-    async fn renew(&self, _ticket: &Ticket, _until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew(&self, _ticket: &DedupeKeys, _until: UnixMillis) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn commit(&self, _ticket: &Ticket, _now: UnixMillis) -> Result<(), StoreError> {
+    async fn commit(&self, _ticket: &DedupeKeys, _now: UnixMillis) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn release(&self, _ticket: &Ticket) -> Result<(), StoreError> {
+    async fn release(&self, _ticket: &DedupeKeys) -> Result<(), StoreError> {
         Ok(())
     }
 }
 
-fn tickets(scheme: Scheme, id_in_body: IdInBody, count: usize) -> Vec<Ticket> {
+fn tickets(scheme: Scheme, id_in_body: IdInBody, count: usize) -> Vec<DedupeKeys> {
     let recorder = Recorder::default();
     let dedupe = Dedupe::new(recorder.clone(), "bench").unwrap();
     let verifier = Verifier::new(scheme.clone(), [SECRET]).unwrap();
@@ -100,21 +100,21 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 struct Plain(Mutex<HashMap<u128, UnixMillis>>);
 
 impl Plain {
-    fn insert(&self, ticket: &Ticket, until: UnixMillis) {
+    fn insert(&self, ticket: &DedupeKeys, until: UnixMillis) {
         let key = u128::from_be_bytes(*ticket.key().as_bytes());
         let before = self.0.lock().unwrap().insert(key, until);
         assert!(before.is_none());
     }
 }
 
-fn handle(store: &MemoryDedupe, ticket: &Ticket, now: UnixMillis) {
+fn handle(store: &MemoryDedupe, ticket: &DedupeKeys, now: UnixMillis) {
     let claimed = at_once(store.claim(ticket, now, now.saturating_add(LEASE))).unwrap();
     assert!(matches!(claimed, Claimed::Fresh { .. }));
     at_once(store.commit(ticket, now)).unwrap();
 }
 
 /// Returns the time of the plain map, and of ours with each kind of tickets.
-fn round(kinds: &[(&str, Vec<Ticket>)]) -> Vec<Duration> {
+fn round(kinds: &[(&str, Vec<DedupeKeys>)]) -> Vec<Duration> {
     let capacity = NonZeroUsize::new(2 * MESSAGES).unwrap();
     let plain = Plain(Mutex::default());
     let stores: Vec<_> = kinds

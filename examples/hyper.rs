@@ -18,7 +18,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, service_fn};
-use tower_auth_sync::event::Delivered;
+use tower_auth_sync::event::VerifiedWebhook;
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
 use tower_auth_sync::signature::Verifier;
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Runs once per message, with the very bytes that were signed.
 async fn on_event(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let delivered = request.extensions().get::<Delivered>();
+    let delivered = request.extensions().get::<VerifiedWebhook>();
     let (id, length) = delivered.map_or((None, 0), |webhook| (webhook.id(), webhook.body().len()));
     println!("accepted {id:?}, {length} bytes");
     let mut response = Response::new(Full::default());

@@ -28,7 +28,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 use tower_auth_sync::clock::{Clock as _, SystemClock};
-use tower_auth_sync::event::Delivered;
+use tower_auth_sync::event::VerifiedWebhook;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::{Signer, Verifier};
@@ -66,7 +66,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Runs once per message, with the very bytes that were signed.
 async fn on_event(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
-    if let Some(webhook) = request.extensions().get::<Delivered>() {
+    if let Some(webhook) = request.extensions().get::<VerifiedWebhook>() {
         let (id, body) = (webhook.id().unwrap_or("?"), webhook.body());
         println!("handled {id}: {}", String::from_utf8_lossy(body));
     }

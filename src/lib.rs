@@ -1,30 +1,58 @@
 //! Signed auth webhooks in and out, verified tokens and a mirror of users and sessions, as Tower
 //! middleware.
 //!
+//! ```text
+//!  client ──▶ SyncEmitterLayer ──▶ auth service              emit: the caller's session before and after
+//!                    │                                       differs, so something happened
+//!                    ▼
+//!                 Emitter ──▶ Outbox                         outbox: stored before the response goes out
+//!                               │
+//!                               ▼
+//!                            Worker ──POST, signed──▶        worker: leased, tried again, settled
+//!                                                    │
+//!                    ┌───────────────────────────────┘
+//!                    ▼
+//!           VerifyWebhookLayer ──▶ handler ──▶ Mirror        verify, dedupe, inbox, mirror
+//!
+//!  client ──▶ JwtAuthLayer ──▶ handler                       token: keys, issuer, verifier
+//! ```
+//!
 //! | you want to | look at |
 //! |---|---|
 //! | accept webhooks | [`verify`]: `VerifyWebhookLayer`, `Webhook<T>`; [`signature`] without a framework |
-//! | store them first and handle them later | [`inbox`]: `Inbox`; [`worker`]: `InboxWorker` |
-//! | tell other services what happened | [`emit`]: `SyncEmitterLayer`; [`delivery`]: `Emitter`, endpoints; [`worker`] |
+//! | store them first and handle them later | [`inbox`]: `Inbox`, `InboxWorker` |
+//! | tell other services what happened | [`emit`]: `SyncEmitterLayer`; [`outbox`]: `Emitter`, endpoints; [`worker`] |
 //! | keep users and sessions in your own tables | [`mirror`] |
-//! | check tokens | [`jwt`]: `JwtAuthLayer`; [`jwks`]: `TokenVerifier` |
-//! | issue tokens and publish the keys | [`jwks`]: `JwtIssuer`, `jwks_routes` |
+//! | check tokens, issue them, publish the keys | [`token`]: `JwtAuthLayer`, `TokenVerifier`, `JwtIssuer`, `jwks_routes` |
+//! | find out why a request is refused | [`doctor`] |
 //! | test your program | [`testing`] |
 //!
 //! Time and randomness come through ports ([`clock`], [`entropy`]); everything that is stored goes
-//! through small traits ([`delivery`], [`dedupe`], [`mirror`]) that SQLite and memory implement, and
-//! that a store of yours may. Refusals are RFC 9457 problems ([`problem`]).
+//! through small traits ([`dedupe`], [`inbox`], [`outbox`], [`mirror`]) with stores in memory, SQLite,
+//! PostgreSQL and Redis ([`store`]), and a store of yours may implement them. Refusals are RFC 9457
+//! problems ([`problem`]).
 //!
 //! # Features
 //!
-//! `axum`, `verify`, `emit` and `jwt` are on by default; `delivery`, `ed25519`, `inbox`, `mirror`, `sqlite`,
-//! `postgres`, `redis` and `test-util` are not. `full` is everything but `test-util`. A feature adds names and changes none.
+//! | feature | adds | default |
+//! |---|---|---|
+//! | `axum` | extractors, `IntoResponse`, the JWKS routes | yes |
+//! | `verify` | the receiver: layer, dedupe, inbox and its worker | yes |
+//! | `emit` | the sender: layer, outbox, worker, HTTP client | |
+//! | `jwt` | tokens: layer, verifier, issuer, JWKS | |
+//! | `mirror` | users and sessions in tables; brings `verify` | |
+//! | `ed25519` | `v1a` signatures | |
+//! | `sqlite`, `postgres`, `redis` | stores | |
+//! | `test-util` | a clock to set, a fake sender, the suites of the ports | |
+//! | `full` | everything but `test-util` | |
+//!
+//! A feature adds names and changes none.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod base;
 #[cfg(feature = "_tower")]
 mod http;
-#[cfg(any(feature = "verify", feature = "emit"))]
+#[cfg(feature = "verify")]
 pub mod metrics;
 #[cfg(any(feature = "verify", feature = "emit"))]
 pub mod queue;

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use serde::Deserialize;
 use tokio::sync::watch;
-use tower_auth_sync::event::{AuthEvent, Delivered};
+use tower_auth_sync::event::{AuthEvent, VerifiedWebhook};
 use tower_auth_sync::mirror::{Applied, Mirror};
 use tower_auth_sync::problem::{Problem, ProblemKind};
 use tower_auth_sync::signature::Verifier;
@@ -20,7 +20,7 @@ use tower_auth_sync::verify::{VerifyWebhookLayer, Webhook};
 /// An event that reached the handler.
 #[derive(Clone)]
 pub(crate) struct Arrival {
-    pub(crate) delivered: Delivered,
+    pub(crate) delivered: VerifiedWebhook,
     pub(crate) event: AuthEvent,
     /// What the mirror made of it.
     pub(crate) applied: Applied,
@@ -62,7 +62,7 @@ impl Receiver {
 
 async fn on_event(
     State(receiver): State<Receiver>,
-    delivered: Delivered,
+    delivered: VerifiedWebhook,
     Webhook(event): Webhook<AuthEvent>,
 ) -> Result<StatusCode, Problem> {
     let unavailable = |_error| Problem::new(ProblemKind::STORE_UNAVAILABLE).with_retry_after(5);

@@ -102,7 +102,7 @@ async fn trace(stage: &Stage, arrival: &Arrival) -> Result<bool, Box<dyn Error>>
             &format!("attempt {}, answered {status}", attempts.len()),
         );
     }
-    let (scheme, key) = (arrival.delivered.scheme(), arrival.delivered.key());
+    let (scheme, key) = (arrival.delivered.scheme(), arrival.delivered.key_index());
     let signed = if arrival.delivered.id_is_authentic() {
         "signed too"
     } else {

@@ -164,7 +164,7 @@ impl Case<'_> {
                 }
                 let mut running = candidate.key.begin(&filling);
                 running.update(body);
-                if running.is_signed(&filling, &read.parsed, encoding) {
+                if running.has_signed(&filling, &read.parsed, encoding) {
                     let written = (encoding != scheme.encoding)
                         .then_some(Diagnosis::Encoding { used: encoding });
                     let changes = candidate.changes.iter().cloned();

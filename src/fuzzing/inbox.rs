@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::receive::inbox::StoredRequest;
-use crate::wire::event::Delivered;
+use crate::wire::event::VerifiedWebhook;
 
 /// A head that is read makes a request from which the same head is made again, once what is never kept
 /// has gone.
@@ -25,7 +25,7 @@ fn kept_again(head: Bytes) -> Option<StoredRequest> {
     let stored = StoredRequest::from_stored(head, Bytes::from_static(b"{}"));
     let id = stored.message_id();
     let request = stored.into_request().ok()?;
-    let delivered = request.extensions().get::<Delivered>();
+    let delivered = request.extensions().get::<VerifiedWebhook>();
     let delivered = delivered.expect("a request comes with its proof").clone();
     assert_eq!(delivered.id(), id.as_deref());
     let (parts, _body) = request.into_parts();

@@ -7,7 +7,7 @@ use crate::base::error::BoxError;
 /// Why a worker cannot be made.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub enum WorkerConfigError {
     /// The lease could end while its attempt still runs.
     #[error(
         "the lease of {lease:?} is too short: it must exceed the timeout by 10 s, so be {least:?} or \

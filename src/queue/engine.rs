@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::LONGEST_LEASE;
-use super::config_error::ConfigError;
-use super::notify::WorkListener;
+use super::config_error::WorkerConfigError;
+use super::notify::QueueListener;
 use super::schedule::Schedule;
 use super::shutdown::{drain, finished, overdue};
 use crate::base::clock::UnixMillis;
@@ -25,7 +25,7 @@ pub(crate) trait Job: Send + Sync + 'static {
 
     fn schedule(&self) -> &Schedule;
 
-    fn listen(&self) -> WorkListener;
+    fn listen(&self) -> QueueListener;
 
     /// Leases up to `max` pieces that are due at `now`, until `until`.
     fn lease(
@@ -78,15 +78,15 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// Refuses what no worker could run with, or what would make it ask without a pause.
-    pub(crate) fn check(&self, timeout: Duration) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self, timeout: Duration) -> Result<(), WorkerConfigError> {
         if timeout.is_zero() {
-            return Err(ConfigError::ZeroTimeout);
+            return Err(WorkerConfigError::ZeroTimeout);
         }
         if self.poll.is_zero() {
-            return Err(ConfigError::ZeroPoll);
+            return Err(WorkerConfigError::ZeroPoll);
         }
         if self.lease > LONGEST_LEASE {
-            return Err(ConfigError::LeaseTooLong {
+            return Err(WorkerConfigError::LeaseTooLong {
                 lease: self.lease,
                 most: LONGEST_LEASE,
             });
@@ -231,7 +231,7 @@ impl Wait {
     async fn out(
         self,
         running: &mut JoinSet<Ended>,
-        listener: &mut WorkListener,
+        listener: &mut QueueListener,
         stop: &CancellationToken,
     ) {
         let (pause, is_back_off) = match self {
@@ -253,7 +253,7 @@ impl Wait {
                         return;
                     }
                 }
-                () = listener.heard(), if !is_back_off => return,
+                () = listener.notified(), if !is_back_off => return,
                 () = &mut timer => return,
             }
         }

@@ -15,11 +15,13 @@ mod token;
 
 use std::time::Duration;
 
-pub use self::config_error::ConfigError;
+pub use self::config_error::WorkerConfigError;
 pub(crate) use self::engine::{Ended, Engine, Job, Limits, Tally};
+#[cfg(feature = "emit")]
 pub(crate) use self::http_date::parse as parse_http_date;
-pub use self::notify::{WorkListener, WorkSignal};
+pub use self::notify::{QueueListener, QueueNotify};
 pub(crate) use self::record::{MARGIN, record};
+#[cfg(feature = "emit")]
 pub(crate) use self::retry::lengthen;
 pub use self::retry::{AttemptNumber, RetryPolicy, ScheduleError};
 pub use self::retry_after::parse_retry_after;

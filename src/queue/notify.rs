@@ -10,9 +10,9 @@ use tokio::sync::watch;
 /// It spares workers of the same process the wait for their next look; it is no queue and says
 /// nothing of what other processes store.
 #[derive(Clone, Debug)]
-pub struct WorkSignal(watch::Sender<()>);
+pub struct QueueNotify(watch::Sender<()>);
 
-impl WorkSignal {
+impl QueueNotify {
     /// Makes a signal that nobody listens to yet.
     #[must_use]
     pub fn new() -> Self {
@@ -20,18 +20,18 @@ impl WorkSignal {
     }
 
     /// Wakes every listener, and lets those that are busy find out when they next listen.
-    pub fn ring(&self) {
+    pub fn notify(&self) {
         self.0.send_replace(());
     }
 
     /// Begins to listen: nothing that happens from now on is missed.
     #[must_use]
-    pub fn listen(&self) -> WorkListener {
-        WorkListener(self.0.subscribe())
+    pub fn listen(&self) -> QueueListener {
+        QueueListener(self.0.subscribe())
     }
 }
 
-impl Default for WorkSignal {
+impl Default for QueueNotify {
     fn default() -> Self {
         Self::new()
     }
@@ -39,14 +39,14 @@ impl Default for WorkSignal {
 
 /// Hears that there may be something to lease. Made by a store's `listen`.
 #[derive(Clone, Debug)]
-pub struct WorkListener(watch::Receiver<()>);
+pub struct QueueListener(watch::Receiver<()>);
 
-impl WorkListener {
+impl QueueListener {
     /// Waits until the signal has rung since the last call, or since listening began.
     ///
     /// Several rings in between count as one. Without a store that could ring it waits for ever.
     /// Dropping the future loses nothing.
-    pub async fn heard(&mut self) {
+    pub async fn notified(&mut self) {
         if self.0.changed().await.is_err() {
             future::pending::<()>().await;
         }
@@ -60,19 +60,19 @@ mod tests {
 
     use super::*;
 
-    fn heard_now(listener: &mut WorkListener) -> bool {
+    fn heard_now(listener: &mut QueueListener) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
-        pin!(listener.heard()).poll(&mut cx) == Poll::Ready(())
+        pin!(listener.notified()).poll(&mut cx) == Poll::Ready(())
     }
 
     #[test]
     fn a_ring_while_nobody_waits_is_heard_once_by_each_listener() {
-        let signal = WorkSignal::new();
+        let signal = QueueNotify::new();
         let (mut one, mut other) = (signal.listen(), signal.listen());
         assert!(!heard_now(&mut one));
         let copy = signal.clone();
         for bell in [&signal, &copy] {
-            bell.ring();
+            bell.notify();
         }
         assert!(heard_now(&mut one));
         assert!(!heard_now(&mut one));
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_listener_whose_store_is_gone_waits() {
-        let signal = WorkSignal::new();
+        let signal = QueueNotify::new();
         let mut listener = signal.listen();
         drop(signal);
         assert!(!heard_now(&mut listener));

@@ -5,7 +5,7 @@ mod clock;
 #[cfg(feature = "verify")]
 #[doc(hidden)]
 pub mod dedupe_suite;
-#[cfg(feature = "emit")]
+#[cfg(feature = "_outbox")]
 #[doc(hidden)]
 #[allow(
     clippy::missing_panics_doc,
@@ -14,6 +14,7 @@ pub mod dedupe_suite;
 )]
 pub mod delivery_suite;
 mod entropy;
+#[cfg(feature = "verify")]
 #[doc(hidden)]
 #[allow(
     clippy::missing_panics_doc,
@@ -39,10 +40,11 @@ pub use self::entropy::SeededEntropy;
 pub use self::sender::{Corruption, Expected, FakeSender, FakeSenderBuilder, SameMessage, Sent};
 #[cfg(feature = "verify")]
 pub use crate::__dedupe_store_tests as dedupe_store_tests;
+#[cfg(feature = "verify")]
 pub use crate::__inbox_store_tests as inbox_store_tests;
 #[cfg(feature = "mirror")]
 pub use crate::__mirror_store_tests as mirror_store_tests;
-#[cfg(feature = "emit")]
+#[cfg(feature = "_outbox")]
 pub use crate::{
     __delivery_store_tests as delivery_store_tests, __endpoint_store_tests as endpoint_store_tests,
 };

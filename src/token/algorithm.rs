@@ -33,7 +33,7 @@ pub enum Algorithm {
 
 /// What kind of key an algorithm needs, and how the cryptography names the algorithm.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Family {
+pub(super) enum KeyFamily {
     Ec(Curve),
     Ed25519,
     Rsa(&'static RsaParameters),
@@ -98,13 +98,13 @@ impl Algorithm {
         }
     }
 
-    pub(super) const fn family(self) -> Family {
+    pub(super) const fn family(self) -> KeyFamily {
         match self {
-            Self::EdDsa | Self::Ed25519 => Family::Ed25519,
-            Self::Es256 => Family::Ec(P256),
-            Self::Es384 => Family::Ec(P384),
-            Self::Ps256 => Family::Rsa(&RSA_PSS_2048_8192_SHA256),
-            Self::Rs256 => Family::Rsa(&RSA_PKCS1_2048_8192_SHA256),
+            Self::EdDsa | Self::Ed25519 => KeyFamily::Ed25519,
+            Self::Es256 => KeyFamily::Ec(P256),
+            Self::Es384 => KeyFamily::Ec(P384),
+            Self::Ps256 => KeyFamily::Rsa(&RSA_PSS_2048_8192_SHA256),
+            Self::Rs256 => KeyFamily::Rsa(&RSA_PKCS1_2048_8192_SHA256),
         }
     }
 }

@@ -141,7 +141,7 @@ impl TokenError {
 /// Why a [`TokenVerifier`](super::verifier::TokenVerifier) or [`JwtIssuer`](super::issuer::JwtIssuer) cannot be built.
 #[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum ConfigError {
+pub enum TokenConfigError {
     /// No issuer was given: any issuer's tokens would do.
     #[error("no issuer: call `issuer` with the `iss` that tokens must have")]
     IssuerMissing,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::algorithm::Algorithm;
 use super::base64url;
 use super::compact::MAX_TOKEN_LEN;
-use super::error::ConfigError;
+use super::error::TokenConfigError;
 use super::set::KeySet;
 use super::signing::SigningKey;
 use super::verifier::TokenType;
@@ -237,25 +237,25 @@ impl JwtIssuerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for an issuer that is no http(s) URL without query and fragment, an empty
+    /// [`TokenConfigError`] for an issuer that is no http(s) URL without query and fragment, an empty
     /// audience, no key or two of one id, and a lifetime out of its range.
-    pub fn build(mut self) -> Result<JwtIssuer, ConfigError> {
+    pub fn build(mut self) -> Result<JwtIssuer, TokenConfigError> {
         check_issuer(&self.issuer)?;
         if self.audience.is_empty() {
-            return Err(ConfigError::AudienceEmpty);
+            return Err(TokenConfigError::AudienceEmpty);
         }
         if !(MIN_LIFETIME..=MAX_LIFETIME).contains(&self.lifetime) {
-            return Err(ConfigError::Lifetime(self.lifetime));
+            return Err(TokenConfigError::Lifetime(self.lifetime));
         }
         if self.ephemeral {
             if !self.keys.is_empty() {
-                return Err(ConfigError::KeyAndEphemeral);
+                return Err(TokenConfigError::KeyAndEphemeral);
             }
             tracing::warn!("tokens are signed with an ephemeral key");
             self.keys.push(SigningKey::generate(Algorithm::Es256)?);
         }
         check_unique_ids(&self.keys)?;
-        let key = self.keys.first().cloned().ok_or(ConfigError::NoKey)?;
+        let key = self.keys.first().cloned().ok_or(TokenConfigError::NoKey)?;
         let published = KeySet::new(self.keys.iter().map(|key| key.verifying_key().clone()))?;
         Ok(JwtIssuer(Arc::new(Inner {
             prefix: prefix(&key, self.token_type).into(),
@@ -298,9 +298,9 @@ fn prefix(key: &SigningKey, token_type: TokenType) -> String {
     base64url::encode(&json) + "."
 }
 
-fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
+fn check_issuer(issuer: &str) -> Result<(), TokenConfigError> {
     if issuer.is_empty() {
-        return Err(ConfigError::IssuerEmpty);
+        return Err(TokenConfigError::IssuerEmpty);
     }
     let uri: Option<Uri> = issuer.parse().ok();
     let is_url = uri.is_some_and(|uri| {
@@ -310,16 +310,16 @@ fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
     if is_url && !issuer.contains('#') {
         Ok(())
     } else {
-        Err(ConfigError::IssuerUrl {
+        Err(TokenConfigError::IssuerUrl {
             issuer: issuer.into(),
         })
     }
 }
 
-fn check_unique_ids(keys: &[SigningKey]) -> Result<(), ConfigError> {
+fn check_unique_ids(keys: &[SigningKey]) -> Result<(), TokenConfigError> {
     for (index, key) in keys.iter().enumerate() {
         if keys[..index].iter().any(|other| other.id() == key.id()) {
-            return Err(ConfigError::DuplicateKeyId(key.id().as_str().into()));
+            return Err(TokenConfigError::DuplicateKeyId(key.id().as_str().into()));
         }
     }
     Ok(())

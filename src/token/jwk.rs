@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::algorithm::{Algorithm, Family};
+use super::algorithm::{Algorithm, KeyFamily};
 use super::base64url;
 use super::key_id::KeyId;
 use super::verifying::{Public, VerifyingKey};
@@ -184,9 +184,9 @@ impl Jwk {
             }
         }
         jwk.crv = match algorithm.family() {
-            Family::Ec(curve) => Some(curve.name),
-            Family::Ed25519 => Some("Ed25519"),
-            Family::Rsa(_) => None,
+            KeyFamily::Ec(curve) => Some(curve.name),
+            KeyFamily::Ed25519 => Some("Ed25519"),
+            KeyFamily::Rsa(_) => None,
         };
         jwk
     }
@@ -244,14 +244,14 @@ impl Received {
 
     fn public(&self, algorithm: Algorithm) -> Result<Public, KeyRejected> {
         Ok(match algorithm.family() {
-            Family::Ec(_) => Public::Ec {
+            KeyFamily::Ec(_) => Public::Ec {
                 x: decode("x", self.x.as_deref())?,
                 y: decode("y", self.y.as_deref())?,
             },
-            Family::Ed25519 => Public::Okp {
+            KeyFamily::Ed25519 => Public::Okp {
                 x: decode("x", self.x.as_deref())?,
             },
-            Family::Rsa(_) => Public::Rsa {
+            KeyFamily::Rsa(_) => Public::Rsa {
                 n: unsigned(decode("n", self.n.as_deref())?),
                 e: unsigned(decode("e", self.e.as_deref())?),
             },

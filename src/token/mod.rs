@@ -29,7 +29,7 @@ mod tests;
 pub use self::algorithm::{Algorithm, UnknownAlgorithm};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::compact::{Header, NumericDate, RawClaims};
-pub use self::error::{ConfigError, TokenError};
+pub use self::error::{TokenConfigError, TokenError};
 pub use self::issuer::{IssueError, JwtIssuer, JwtIssuerBuilder};
 pub use self::jwk::KeyRejected;
 pub use self::key_id::{InvalidKeyId, KeyId};

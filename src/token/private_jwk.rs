@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::algorithm::{Algorithm, Family};
+use super::algorithm::{Algorithm, KeyFamily};
 use super::base64url;
 use super::jwk::{KeyRejected, algorithm_of, decode};
 use super::key_id::KeyId;
@@ -54,7 +54,7 @@ pub(super) fn parse(json: &str) -> Result<(Pair, Algorithm, Option<KeyId>), Sign
     let id = received.kid.as_deref().map(KeyId::new).transpose();
     let id = id.map_err(|_invalid| KeyRejected::KeyId)?;
     let pair = match algorithm.family() {
-        Family::Ec(curve) => {
+        KeyFamily::Ec(curve) => {
             let point = [
                 vec![4],
                 decode("x", received.x.as_deref())?,
@@ -64,7 +64,7 @@ pub(super) fn parse(json: &str) -> Result<(Pair, Algorithm, Option<KeyId>), Sign
             let d = private("d", &received.d)?;
             EcdsaKeyPair::from_private_key_and_public_key(curve.signing, &d, &point).map(Pair::Ec)
         }
-        Family::Ed25519 => {
+        KeyFamily::Ed25519 => {
             let d = private("d", &received.d)?;
             let x = decode("x", received.x.as_deref())?;
             if d.len() != 32 {
@@ -72,7 +72,7 @@ pub(super) fn parse(json: &str) -> Result<(Pair, Algorithm, Option<KeyId>), Sign
             }
             Ed25519KeyPair::from_seed_and_public_key(&d, &x).map(Pair::Ed25519)
         }
-        Family::Rsa(_) => RsaKeyPair::from_components(&received.components()?).map(Pair::Rsa),
+        KeyFamily::Rsa(_) => RsaKeyPair::from_components(&received.components()?).map(Pair::Rsa),
     };
     let pair = pair.map_err(|_rejected| SigningKeyError::Unsupported(Some(algorithm)))?;
     Ok((pair, algorithm, id))

@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{
 };
 use zeroize::Zeroizing;
 
-use super::algorithm::{Algorithm, Family};
+use super::algorithm::{Algorithm, KeyFamily};
 use super::jwk::KeyRejected;
 use super::key_id::KeyId;
 use super::private_jwk;
@@ -73,9 +73,11 @@ impl SigningKey {
     pub fn generate(algorithm: Algorithm) -> Result<Self, SigningKeyError> {
         let failed = |_unspecified| SigningKeyError::Library;
         let pair = match algorithm.family() {
-            Family::Ec(curve) => Pair::Ec(EcdsaKeyPair::generate(curve.signing).map_err(failed)?),
-            Family::Ed25519 => Pair::Ed25519(Ed25519KeyPair::generate().map_err(failed)?),
-            Family::Rsa(_) => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?),
+            KeyFamily::Ec(curve) => {
+                Pair::Ec(EcdsaKeyPair::generate(curve.signing).map_err(failed)?)
+            }
+            KeyFamily::Ed25519 => Pair::Ed25519(Ed25519KeyPair::generate().map_err(failed)?),
+            KeyFamily::Rsa(_) => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?),
         };
         Self::new(pair, algorithm, None)
     }
@@ -256,11 +258,11 @@ impl Pair {
 
     fn from_der(algorithm: Algorithm, der: &[u8]) -> Option<Self> {
         Some(match algorithm.family() {
-            Family::Ec(curve) => {
+            KeyFamily::Ec(curve) => {
                 Self::Ec(EcdsaKeyPair::from_private_key_der(curve.signing, der).ok()?)
             }
-            Family::Ed25519 => Self::Ed25519(Ed25519KeyPair::from_pkcs8(der).ok()?),
-            Family::Rsa(_) => {
+            KeyFamily::Ed25519 => Self::Ed25519(Ed25519KeyPair::from_pkcs8(der).ok()?),
+            KeyFamily::Rsa(_) => {
                 let pair = RsaKeyPair::from_pkcs8(der);
                 Self::Rsa(pair.or_else(|_| RsaKeyPair::from_der(der)).ok()?)
             }

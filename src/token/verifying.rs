@@ -6,7 +6,7 @@ use std::{fmt, iter};
 use aws_lc_rs::rsa::{PublicKey as RsaPublicKey, PublicKeyComponents};
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
 
-use super::algorithm::{Algorithm, Family};
+use super::algorithm::{Algorithm, KeyFamily};
 use super::jwk::{Jwk, KeyRejected};
 use super::key_id::KeyId;
 use super::signing::Pair;
@@ -193,7 +193,7 @@ impl Key {
 
 fn parse(algorithm: Algorithm, public: &Public) -> Result<ParsedPublicKey, KeyRejected> {
     match (algorithm.family(), public) {
-        (Family::Ec(curve), Public::Ec { x, y }) => {
+        (KeyFamily::Ec(curve), Public::Ec { x, y }) => {
             if x.len() != curve.width || y.len() != curve.width {
                 return Err(KeyRejected::Point);
             }
@@ -201,13 +201,13 @@ fn parse(algorithm: Algorithm, public: &Public) -> Result<ParsedPublicKey, KeyRe
             let point = [&[4], x.as_slice(), y].concat();
             ParsedPublicKey::new(curve.verification, point).map_err(|_error| KeyRejected::Point)
         }
-        (Family::Ed25519, Public::Okp { x }) => {
+        (KeyFamily::Ed25519, Public::Okp { x }) => {
             if x.len() != 32 || has_small_order(x) {
                 return Err(KeyRejected::Point);
             }
             ParsedPublicKey::new(&ED25519, x).map_err(|_error| KeyRejected::Point)
         }
-        (Family::Rsa(parameters), Public::Rsa { n, e }) => {
+        (KeyFamily::Rsa(parameters), Public::Rsa { n, e }) => {
             check_rsa(n, e)?;
             PublicKeyComponents { n, e }
                 .to_parsed_public_key(parameters)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the files of a circle, if there is one.
-pub fn first_circle(arrows: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
+pub(crate) fn first_circle(arrows: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
     let mut left: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (from, to) in arrows {
         left.entry(from).or_default().insert(to);

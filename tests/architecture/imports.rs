@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::source::Source;
 
 /// The modules of a crate, and which of them names an item of which.
-pub struct Crate {
+pub(crate) struct Crate {
     /// The file of each module, by its path such as `["wire", "scheme"]`.
     files: BTreeMap<Vec<String>, String>,
     /// What a `mod.rs` hands on: its path with the name, and the path of the item.
@@ -15,7 +15,7 @@ pub struct Crate {
 }
 
 impl Crate {
-    pub fn read(sources: &[Source]) -> Self {
+    pub(crate) fn read(sources: &[Source]) -> Self {
         let mut this = Self {
             files: BTreeMap::new(),
             handed_on: BTreeMap::new(),
@@ -41,7 +41,7 @@ impl Crate {
     }
 
     /// Returns each pair of files of which the first names an item of the second.
-    pub fn arrows(&self) -> BTreeSet<(String, String)> {
+    pub(crate) fn arrows(&self) -> BTreeSet<(String, String)> {
         let mut arrows = BTreeSet::new();
         for (from, path) in &self.named {
             // A `mod.rs` that hands an item on takes nothing from it.

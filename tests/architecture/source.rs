@@ -4,17 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file without its tests.
-pub struct Source {
+pub(crate) struct Source {
     /// Below `src`, without `.rs`.
-    pub path: String,
+    pub(crate) path: String,
     /// The text without comments and without what `#[cfg(test)]` holds.
-    pub code: String,
+    pub(crate) code: String,
     /// Of the whole file.
-    pub lines: usize,
+    pub(crate) lines: usize,
 }
 
 impl Source {
-    pub fn read(path: String, text: &str) -> Self {
+    pub(crate) fn read(path: String, text: &str) -> Self {
         // The test module stands last in a file.
         let tests = ["\n#[cfg(test)]\nmod ", "\n#[cfg(all(test"];
         let end = tests.iter().filter_map(|start| text.find(start)).min();
@@ -31,14 +31,14 @@ impl Source {
     }
 
     /// Returns whether the code names an external crate.
-    pub fn names_crate(&self, name: &str) -> bool {
+    pub(crate) fn names_crate(&self, name: &str) -> bool {
         self.code
             .match_indices(&format!("{name}::"))
             .any(|(at, _)| !self.code[..at].ends_with(in_path) || self.code[..at].ends_with(" ::"))
     }
 
     /// Returns the names of the types and traits that the file declares.
-    pub fn types(&self) -> Vec<String> {
+    pub(crate) fn types(&self) -> Vec<String> {
         let declared = |line: &str| {
             let line = line.trim_start();
             let line = line.strip_prefix("pub ").unwrap_or(line);
@@ -54,7 +54,7 @@ impl Source {
 }
 
 /// Returns the sources of the crate without its tests.
-pub fn sources() -> Vec<Source> {
+pub(crate) fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     walk(&root, &mut files);
@@ -70,7 +70,7 @@ pub fn sources() -> Vec<Source> {
 }
 
 /// Returns whether the file, or folder, lies in `room`.
-pub fn is_within(path: &str, room: &str) -> bool {
+pub(crate) fn is_within(path: &str, room: &str) -> bool {
     path.strip_prefix(room)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -41,7 +41,7 @@ use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::event::{AuthEvent, SessionHandle};
 use tower_auth_sync::mirror::{MemoryMirror, Mirror};
 use tower_auth_sync::outbox::{
-    DeliveryStore as _, Emitter, EndpointStore as _, MemoryStore, NewEndpoint,
+    Emitter, EndpointStore as _, MemoryOutbox, NewEndpoint, OutboxStore as _,
 };
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
@@ -54,7 +54,7 @@ type Upstream = Client<HttpConnector, Body>;
 
 #[derive(Clone)]
 struct Proxy {
-    store: MemoryStore,
+    store: MemoryOutbox,
     emitter: Emitter,
     mirror: Mirror,
     arrived: Arc<Mutex<Vec<Value>>>,
@@ -73,7 +73,7 @@ async fn main() -> Result<(), BoxError> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = format!("http://{}", listener.local_addr()?);
 
-    let store = MemoryStore::new();
+    let store = MemoryOutbox::new();
     let secret = Secret::generate(&SystemEntropy);
     let egress = EgressPolicy::allow(Network::LOOPBACK);
     let hook = format!("{address}/__hook");

@@ -13,8 +13,8 @@ use tower_auth_sync::egress::EgressPolicy;
 use tower_auth_sync::event::{AuthEvent, EventType};
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::outbox::{
-    DeliveryLog as _, DeliveryState, DeliveryStore as _, Emitter, EndpointStore as _, LeaseRequest,
-    NewEndpoint,
+    DeliveryLog as _, DeliveryState, Emitter, EndpointStore as _, LeaseRequest, NewEndpoint,
+    OutboxStore as _,
 };
 use tower_auth_sync::queue::AttemptNumber;
 use tower_auth_sync::scheme::Scheme;

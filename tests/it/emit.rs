@@ -21,7 +21,7 @@ use tower_auth_sync::egress::EgressPolicy;
 use tower_auth_sync::emit::{Emit, SyncEmitterLayer};
 use tower_auth_sync::event::{AuthEvent, Resource, SessionHandle, User};
 use tower_auth_sync::outbox::{
-    DeliveryStore as _, Emitter, EndpointStore as _, LeaseRequest, MemoryStore, NewEndpoint,
+    Emitter, EndpointStore as _, LeaseRequest, MemoryOutbox, NewEndpoint, OutboxStore as _,
 };
 use tower_auth_sync::queue::AttemptNumber;
 use tower_auth_sync::scheme::Scheme;
@@ -227,7 +227,7 @@ fn collect_secrets(value: &Value, secrets: &mut Vec<String>) {
     }
 }
 
-fn emitter(store: &MemoryStore) -> Emitter {
+fn emitter(store: &MemoryOutbox) -> Emitter {
     Emitter::new(store.clone()).with_clock(ManualClock::at(NOW))
 }
 
@@ -285,7 +285,7 @@ async fn nobody(_headers: HeaderMap) -> Result<Option<ActiveSession>, BoxError> 
 }
 
 struct Stage {
-    store: MemoryStore,
+    store: MemoryOutbox,
     layer: SyncEmitterLayer,
     called: Arc<AtomicBool>,
 }
@@ -302,7 +302,7 @@ impl Stage {
     }
 
     async fn with(lookup: impl SessionLookup, called: Arc<AtomicBool>) -> Self {
-        let store = MemoryStore::new();
+        let store = MemoryOutbox::new();
         let url = "https://crm.example.com/hook";
         let secret = "whsec_QGrbDWFgJ0yBwDPtzqG7tPtxKXyLk1Na";
         let endpoint =

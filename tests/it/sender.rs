@@ -11,15 +11,15 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::task::JoinSet;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tower_auth_sync::clock::UnixTime;
-use tower_auth_sync::event::Delivered;
+use tower_auth_sync::event::VerifiedWebhook;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::scheme::KeyForm;
 use tower_auth_sync::scheme::{Scheme, SignatureEncoding, TimeUnit};
-use tower_auth_sync::signature::{ConfigError, Verifier};
+use tower_auth_sync::signature::{Verifier, WebhookConfigError};
 use tower_auth_sync::testing::{
     Corruption, Expected, FakeSender, ManualClock, SameMessage, SeededEntropy,
 };
-use tower_auth_sync::verify::{RefusalReason, VerifyWebhookLayer};
+use tower_auth_sync::verify::{VerifyWebhookLayer, WebhookRejection};
 
 const NOW: UnixTime = UnixTime::from_secs(1_750_000_000);
 /// Good for every scheme with shared keys but hexadecimal ones.
@@ -111,16 +111,19 @@ impl Receiver {
         }
     }
 
-    async fn answer(&self, request: Request<Full<Bytes>>) -> (StatusCode, Option<RefusalReason>) {
+    async fn answer(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> (StatusCode, Option<WebhookRejection>) {
         let handled = Arc::clone(&self.handled);
         let handler = service_fn(move |request: Request<Full<Bytes>>| {
-            let delivered = request.extensions().get::<Delivered>().unwrap();
+            let delivered = request.extensions().get::<VerifiedWebhook>().unwrap();
             let mut handled = handled.lock().unwrap();
             *handled.entry(delivered.body().clone()).or_default() += 1;
             async { Ok::<_, Infallible>(Answer::new(Full::from("handled"))) }
         });
         let answer = self.layer.layer(handler).oneshot(request).await.unwrap();
-        let reason = answer.extensions().get::<RefusalReason>().cloned();
+        let reason = answer.extensions().get::<WebhookRejection>().cloned();
         (answer.status(), reason)
     }
 
@@ -279,7 +282,7 @@ async fn in_a_storm_each_of_200_messages_is_handled_once_under_every_scheme() {
                 Expected::Refused(corruption) => Some(corruption.refusal()),
                 _ => None,
             };
-            let is_duplicate = matches!(reason, Some(RefusalReason::Duplicate));
+            let is_duplicate = matches!(reason, Some(WebhookRejection::Duplicate));
             assert_eq!(is_duplicate, sent.expected == Expected::Duplicate, "{name}");
             assert_eq!(reason.and_then(|reason| reason.kind()), refusal, "{name}");
         }
@@ -385,7 +388,10 @@ fn a_short_secret_signs_if_it_is_allowed() {
     let builder = FakeSender::builder(Scheme::github());
     let builder = builder.secret("short").unwrap();
     let error = builder.clone().build().unwrap_err();
-    assert!(matches!(error, ConfigError::KeyLength { index: 0, .. }));
+    assert!(matches!(
+        error,
+        WebhookConfigError::KeyLength { index: 0, .. }
+    ));
     let sender = builder.dangerous_allow_short_secret().build().unwrap();
     let verifier = Verifier::builder(Scheme::github()).secret("short").unwrap();
     let verifier = verifier.dangerous_allow_short_secret().build().unwrap();
@@ -397,7 +403,10 @@ fn a_short_secret_signs_if_it_is_allowed() {
 #[test]
 fn a_secret_that_cannot_sign_is_refused_and_no_secret_is_shown() {
     let error = FakeSender::new(Scheme::banata(), "whsec_short").unwrap_err();
-    assert!(matches!(error, ConfigError::KeyLength { index: 0, .. }));
+    assert!(matches!(
+        error,
+        WebhookConfigError::KeyLength { index: 0, .. }
+    ));
     let sender = FakeSender::new(Scheme::banata(), SHARED).unwrap();
     assert!(!format!("{sender:?}").contains("MDEy"));
 }

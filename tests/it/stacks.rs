@@ -17,7 +17,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{Empty, Full};
 use tower::util::BoxCloneService;
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
-use tower_auth_sync::event::Delivered;
+use tower_auth_sync::event::VerifiedWebhook;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::Verifier;
@@ -34,7 +34,7 @@ fn layer() -> VerifyWebhookLayer {
 
 /// Works only behind the layer.
 async fn on_event(request: http::Request<Full<Bytes>>) -> Result<Response, Infallible> {
-    let delivered = request.extensions().get::<Delivered>();
+    let delivered = request.extensions().get::<VerifiedWebhook>();
     assert_eq!(delivered.unwrap().body(), BODY);
     let mut answer = Response::default();
     *answer.status_mut() = StatusCode::NO_CONTENT;
@@ -42,14 +42,14 @@ async fn on_event(request: http::Request<Full<Bytes>>) -> Result<Response, Infal
 }
 
 async fn handler(request: Request) -> StatusCode {
-    let delivered = request.extensions().get::<Delivered>();
+    let delivered = request.extensions().get::<VerifiedWebhook>();
     assert_eq!(delivered.unwrap().body(), BODY);
     StatusCode::NO_CONTENT
 }
 
 /// A middleware that takes axum's body and no other.
 async fn pass(request: Request, next: Next) -> Response {
-    assert!(request.extensions().get::<Delivered>().is_some());
+    assert!(request.extensions().get::<VerifiedWebhook>().is_some());
     next.run(request).await
 }
 

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use tower::ServiceExt as _;
 use tower_auth_sync::clock::{Clock as _, SystemClock, UnixTime};
 use tower_auth_sync::dedupe::MemoryDedupe;
-use tower_auth_sync::event::Delivered;
+use tower_auth_sync::event::VerifiedWebhook;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::{Signer, Verifier};
@@ -103,7 +103,7 @@ async fn every_recorded_request_of_the_presets_gets_the_right_answer() {
             continue;
         };
         let body = Bytes::from(vector.body());
-        let handler = |delivered: Delivered, got: Bytes| async move {
+        let handler = |delivered: VerifiedWebhook, got: Bytes| async move {
             assert_eq!((&got, delivered.body()), (&body, &body));
             StatusCode::NO_CONTENT
         };
@@ -235,7 +235,7 @@ async fn a_chunked_body_in_many_pieces_is_verified_and_handed_on_as_it_was_signe
         (Scheme::standard_webhooks_v1a(), PRIVATE, PUBLIC),
     ] {
         let expected = body.clone();
-        let handler = |delivered: Delivered, got: Bytes| async move {
+        let handler = |delivered: VerifiedWebhook, got: Bytes| async move {
             assert_eq!((&got[..], delivered.body()), (expected.as_bytes(), &got));
             StatusCode::NO_CONTENT
         };
@@ -282,7 +282,7 @@ fn layer_for_tenants() -> VerifyWebhookLayer {
 
 #[tokio::test]
 async fn tenants_are_told_by_the_path_and_each_has_its_own_secret_and_ids() {
-    let handler = |Path(path): Path<String>, delivered: Delivered| async move {
+    let handler = |Path(path): Path<String>, delivered: VerifiedWebhook| async move {
         assert_eq!(delivered.tenant(), Some(path.as_str()));
         StatusCode::NO_CONTENT
     };

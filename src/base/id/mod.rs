@@ -1,6 +1,6 @@
 //! Identifiers as types: a message is not an endpoint.
 
-#[cfg(feature = "emit")]
+#[cfg(feature = "_outbox")]
 mod message_ids;
 
 use std::fmt;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::UnixMillis;
 use super::entropy::{Entropy, random};
 
-#[cfg(feature = "emit")]
+#[cfg(feature = "_outbox")]
 pub(crate) use self::message_ids::MessageIds;
 
 /// An identifier that is not well-formed: 1 to 128 of `A-Z a-z 0-9 _ -`.

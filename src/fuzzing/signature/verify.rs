@@ -8,7 +8,7 @@ use crate::base::id::MessageId;
 use crate::wire::scheme::Scheme;
 use crate::wire::signature::Signer;
 use crate::wire::signature::VerifyError;
-use crate::wire::signature::{Verified, Verifier};
+use crate::wire::signature::{SignatureMatch, Verifier};
 
 #[derive(Debug)]
 struct Fixed;
@@ -42,7 +42,11 @@ pub(super) fn accepts(scheme: &Scheme, headers: &HeaderMap, body: &[u8]) -> bool
 }
 
 /// Judges the body as a whole, and in pieces, which must come to the same.
-fn verdict(verifier: &Verifier, headers: &HeaderMap, body: &[u8]) -> Result<Verified, VerifyError> {
+fn verdict(
+    verifier: &Verifier,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<SignatureMatch, VerifyError> {
     let whole = verifier.verify(headers, body);
     if let Ok(signed) = verifier.check_headers(headers) {
         let mut check = verifier.begin_body(&signed);

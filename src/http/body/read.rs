@@ -118,7 +118,8 @@ pub(super) async fn next_chunk<B: Body>(
     }
 }
 
-#[cfg(all(test, feature = "emit"))]
+#[cfg(test)]
+#[cfg(feature = "emit")]
 mod tests {
     use std::convert::Infallible;
     use std::task::Context;

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::keys::KeyDeriver;
+use super::keys::{DedupeKeys, Message};
 use super::memory::MemoryDedupe;
 use super::port::{Claimed, DedupeStore};
-use super::ticket::Namer;
-use super::ticket::{Message, Ticket};
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::{SystemEntropy, random};
 use crate::base::error::StoreError;
@@ -32,7 +32,7 @@ pub struct Dedupe(Arc<Inner>);
 struct Inner {
     store: Erased,
     source: Box<str>,
-    namer: Namer,
+    namer: KeyDeriver,
     /// Starts anywhere, so that two processes do not issue the same token for the same message.
     next_token: AtomicU64,
 }
@@ -60,7 +60,7 @@ impl Dedupe {
         Self(Arc::new(Inner {
             store,
             source: source.into(),
-            namer: Namer::new(source),
+            namer: KeyDeriver::new(source),
             next_token: AtomicU64::new(u64::from_be_bytes(random(&SystemEntropy))),
         }))
     }
@@ -72,14 +72,14 @@ impl Dedupe {
     }
 
     /// Makes the ticket by which this request may claim `message`.
-    pub(crate) fn ticket(&self, message: &Message<'_>) -> Ticket {
+    pub(crate) fn ticket(&self, message: &Message<'_>) -> DedupeKeys {
         let token = self.0.next_token.fetch_add(1, Ordering::Relaxed);
         self.0.namer.ticket(token, message)
     }
 
     pub(crate) fn claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Reply<Claimed> {
@@ -89,21 +89,21 @@ impl Dedupe {
         }
     }
 
-    pub(crate) fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Reply<()> {
+    pub(crate) fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Reply<()> {
         match &self.0.store {
             Erased::Memory(store) => Reply::now(store.renew_now(ticket, until)),
             Erased::Other(store) => Arc::clone(store).renew(ticket.clone(), until),
         }
     }
 
-    pub(crate) fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Reply<()> {
+    pub(crate) fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Reply<()> {
         match &self.0.store {
             Erased::Memory(store) => Reply::now(store.commit_now(ticket, now)),
             Erased::Other(store) => Arc::clone(store).commit(ticket.clone(), now),
         }
     }
 
-    pub(crate) fn release(&self, ticket: &Ticket) -> Reply<()> {
+    pub(crate) fn release(&self, ticket: &DedupeKeys) -> Reply<()> {
         match &self.0.store {
             Erased::Memory(store) => Reply::now(store.release_now(ticket)),
             Erased::Other(store) => Arc::clone(store).release(ticket.clone()),
@@ -190,32 +190,36 @@ impl<T: Unpin> Future for Reply<T> {
 
 /// [`DedupeStore`] as an object: owned arguments, so that a reply may outlive the request.
 trait DynStore: Send + Sync {
-    fn claim(self: Arc<Self>, ticket: Ticket, now: UnixMillis, until: UnixMillis)
-    -> Reply<Claimed>;
-    fn renew(self: Arc<Self>, ticket: Ticket, until: UnixMillis) -> Reply<()>;
-    fn commit(self: Arc<Self>, ticket: Ticket, now: UnixMillis) -> Reply<()>;
-    fn release(self: Arc<Self>, ticket: Ticket) -> Reply<()>;
+    fn claim(
+        self: Arc<Self>,
+        ticket: DedupeKeys,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Reply<Claimed>;
+    fn renew(self: Arc<Self>, ticket: DedupeKeys, until: UnixMillis) -> Reply<()>;
+    fn commit(self: Arc<Self>, ticket: DedupeKeys, now: UnixMillis) -> Reply<()>;
+    fn release(self: Arc<Self>, ticket: DedupeKeys) -> Reply<()>;
 }
 
 impl<S: DedupeStore> DynStore for S {
     fn claim(
         self: Arc<Self>,
-        ticket: Ticket,
+        ticket: DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Reply<Claimed> {
         Reply::later(async move { DedupeStore::claim(&*self, &ticket, now, until).await })
     }
 
-    fn renew(self: Arc<Self>, ticket: Ticket, until: UnixMillis) -> Reply<()> {
+    fn renew(self: Arc<Self>, ticket: DedupeKeys, until: UnixMillis) -> Reply<()> {
         Reply::later(async move { DedupeStore::renew(&*self, &ticket, until).await })
     }
 
-    fn commit(self: Arc<Self>, ticket: Ticket, now: UnixMillis) -> Reply<()> {
+    fn commit(self: Arc<Self>, ticket: DedupeKeys, now: UnixMillis) -> Reply<()> {
         Reply::later(async move { DedupeStore::commit(&*self, &ticket, now).await })
     }
 
-    fn release(self: Arc<Self>, ticket: Ticket) -> Reply<()> {
+    fn release(self: Arc<Self>, ticket: DedupeKeys) -> Reply<()> {
         Reply::later(async move { DedupeStore::release(&*self, &ticket).await })
     }
 }

@@ -60,17 +60,18 @@
 //! told that its claim was lost.
 
 mod handle;
+mod keys;
 mod memory;
 mod port;
-mod ticket;
 
 pub use self::handle::{Dedupe, InvalidSource};
+pub use self::keys::{DedupeKey, DedupeKeys};
 pub use self::memory::MemoryDedupe;
 pub use self::port::{Claimed, DedupeStore};
-pub use self::ticket::{Key, Ticket};
 
 pub(crate) use self::handle::Reply;
 pub(crate) use self::handle::check_source;
+pub(crate) use self::keys::KeyDeriver;
+pub(crate) use self::keys::{Identity, Message};
+#[cfg(any(feature = "_ports", feature = "redis"))]
 pub(crate) use self::port::latest_end;
-pub(crate) use self::ticket::Namer;
-pub(crate) use self::ticket::{Identity, Message};

@@ -1,19 +1,19 @@
 //! The port: what a store of claims must do.
 
-use super::ticket::Ticket;
+use super::keys::DedupeKeys;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 
 /// Where claims on messages are kept.
 ///
-/// A [`Ticket`] names a message by its key, which is claimed, and where the id is not signed also the
+/// A [`DedupeKeys`] names a message by its key, which is claimed, and where the id is not signed also the
 /// request by its replay key, which is left. Each method is one statement or one round trip.
 ///
 /// # Contract
 ///
 /// 1. Of the tickets with one key at most one holds a claim: of any number of concurrent claims
 ///    exactly one is [`Claimed::Fresh`].
-/// 2. Each claim leaves its replay key, whatever it is answered, for [`Ticket::hold`] from `now` on. A
+/// 2. Each claim leaves its replay key, whatever it is answered, for [`DedupeKeys::replay_window`] from `now` on. A
 ///    replay key belongs to the key with which it was left first. While it is kept, a claim with this
 ///    replay key and another key is not fresh: it is [`Claimed::InFlight`] while one of the two
 ///    messages is in flight and none is done, and otherwise [`Claimed::Done`], also after a release. A
@@ -23,9 +23,9 @@ use crate::base::error::StoreError;
 ///    made it that was ahead. A claim that another ticket has taken over is lost:
 ///    [`renew`](Self::renew), [`commit`](Self::commit) and [`release`](Self::release) with the old
 ///    ticket change nothing and fail with an error for which [`StoreError::is_lease_lost`] holds.
-/// 4. After a commit each claim by its key is [`Claimed::Done`], at least for [`Ticket::keep`] from
+/// 4. After a commit each claim by its key is [`Claimed::Done`], at least for [`DedupeKeys::retention`] from
 ///    the commit on, also if its time lies in the future. A store that is bounded may forget sooner,
-///    but not before [`Ticket::hold`] has passed; one that may forget nothing fails instead.
+///    but not before [`DedupeKeys::replay_window`] has passed; one that may forget nothing fails instead.
 /// 5. After a release the key is free at once, for a claim with another replay key and for the same
 ///    request.
 /// 6. Committing twice with the same ticket is the same as committing once. A commit is not undone by
@@ -41,7 +41,7 @@ pub trait DedupeStore: Send + Sync + 'static {
     /// Fails if the store cannot be reached or is full. It is then unknown whether the claim holds.
     fn claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> impl Future<Output = Result<Claimed, StoreError>> + Send;
@@ -53,7 +53,7 @@ pub trait DedupeStore: Send + Sync + 'static {
     /// Fails if the claim is lost, and if the store cannot be reached.
     fn renew(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         until: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -64,7 +64,7 @@ pub trait DedupeStore: Send + Sync + 'static {
     /// Fails if the claim is lost, and if the store cannot be reached.
     fn commit(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -73,7 +73,7 @@ pub trait DedupeStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// Fails if the claim is lost or committed, and if the store cannot be reached.
-    fn release(&self, ticket: &Ticket) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn release(&self, ticket: &DedupeKeys) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 /// What came of a claim.

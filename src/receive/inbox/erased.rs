@@ -4,13 +4,13 @@ use std::future::Future;
 use std::num::NonZeroU16;
 use std::pin::Pin;
 
-use super::message::{Lease, LeaseRequest, NewMessage, Outcome, Received};
+use super::entry::InboxEntry;
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
 use super::port::{InboxLog, InboxStore};
-use super::record::Record;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::WorkListener;
+use crate::queue::QueueListener;
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -21,7 +21,7 @@ macro_rules! object {
         pub(super) trait Object: Send + Sync {
             $(fn $name<'a>(&'a self, $($arg: $type),*) -> Answer<'a, $answer>;)*
 
-            fn listen(&self) -> WorkListener;
+            fn listen(&self) -> QueueListener;
         }
 
         impl<S: InboxStore + InboxLog> Object for S {
@@ -31,7 +31,7 @@ macro_rules! object {
                 }
             )*
 
-            fn listen(&self) -> WorkListener {
+            fn listen(&self) -> QueueListener {
                 InboxStore::listen(self)
             }
         }
@@ -40,13 +40,13 @@ macro_rules! object {
 
 object! {
     InboxStore::receive(message: NewMessage, now: UnixMillis) -> Received;
-    InboxStore::lease(source: &'a str, request: LeaseRequest) -> Vec<Lease>;
-    InboxStore::settle(lease: &'a Lease, outcome: Outcome, now: UnixMillis) -> ();
-    InboxStore::extend(lease: &'a Lease, until: UnixMillis) -> ();
-    InboxStore::release(lease: &'a Lease, now: UnixMillis) -> ();
+    InboxStore::lease(source: &'a str, request: InboxLeaseRequest) -> Vec<InboxLease>;
+    InboxStore::settle(lease: &'a InboxLease, outcome: InboxOutcome, now: UnixMillis) -> ();
+    InboxStore::extend(lease: &'a InboxLease, until: UnixMillis) -> ();
+    InboxStore::release(lease: &'a InboxLease, now: UnixMillis) -> ();
     InboxStore::next_due(source: &'a str, now: UnixMillis) -> Option<UnixMillis>;
     InboxStore::prune(source: &'a str, before: UnixMillis, now: UnixMillis, max: NonZeroU16) -> usize;
-    InboxLog::find(source: &'a str, id: &'a InboxId) -> Option<Record>;
-    InboxLog::failed(source: &'a str, after: Option<&'a InboxId>, max: NonZeroU16) -> Vec<Record>;
+    InboxLog::find(source: &'a str, id: &'a InboxId) -> Option<InboxEntry>;
+    InboxLog::failed(source: &'a str, after: Option<&'a InboxId>, max: NonZeroU16) -> Vec<InboxEntry>;
     InboxLog::requeue(source: &'a str, id: &'a InboxId, now: UnixMillis) -> bool;
 }

@@ -5,17 +5,17 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::entry::InboxEntry;
 use super::erased::Object;
-use super::message::{Lease, LeaseRequest, NewMessage, Outcome, Received};
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
 use super::port::{InboxLog, InboxStore};
-use super::record::Record;
 use super::request::StoredRequest;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::SystemEntropy;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::WorkListener;
-use crate::receive::dedupe::{InvalidSource, Message, Namer, check_source};
+use crate::queue::QueueListener;
+use crate::receive::dedupe::{InvalidSource, KeyDeriver, Message, check_source};
 
 /// How long a store may take for what a receiver or a worker asks of it.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ pub struct Inbox(Arc<Inner>);
 struct Inner {
     store: Box<dyn Object>,
     source: Box<str>,
-    namer: Namer,
+    namer: KeyDeriver,
 }
 
 impl Inbox {
@@ -47,7 +47,7 @@ impl Inbox {
         Ok(Self(Arc::new(Inner {
             store: Box::new(store),
             source: source.into(),
-            namer: Namer::new(source),
+            namer: KeyDeriver::new(source),
         })))
     }
 
@@ -62,7 +62,7 @@ impl Inbox {
     /// # Errors
     ///
     /// [`StoreError`] if the store fails.
-    pub async fn find(&self, id: &InboxId) -> Result<Option<Record>, StoreError> {
+    pub async fn find(&self, id: &InboxId) -> Result<Option<InboxEntry>, StoreError> {
         self.0.store.find(self.source(), id).await
     }
 
@@ -76,7 +76,7 @@ impl Inbox {
         &self,
         after: Option<&InboxId>,
         max: NonZeroU16,
-    ) -> Result<Vec<Record>, StoreError> {
+    ) -> Result<Vec<InboxEntry>, StoreError> {
         self.0.store.failed(self.source(), after, max).await
     }
 
@@ -115,24 +115,35 @@ impl Inbox {
 
     /// This and what follows counts as failed after 5 s: a connection that died without a word must
     /// not silence a worker.
-    pub(crate) async fn lease(&self, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+    pub(crate) async fn lease(
+        &self,
+        request: InboxLeaseRequest,
+    ) -> Result<Vec<InboxLease>, StoreError> {
         in_time(self.0.store.lease(self.source(), request)).await
     }
 
     pub(crate) async fn settle(
         &self,
-        lease: &Lease,
-        outcome: Outcome,
+        lease: &InboxLease,
+        outcome: InboxOutcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         in_time(self.0.store.settle(lease, outcome, now)).await
     }
 
-    pub(crate) async fn extend(&self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+    pub(crate) async fn extend(
+        &self,
+        lease: &InboxLease,
+        until: UnixMillis,
+    ) -> Result<(), StoreError> {
         in_time(self.0.store.extend(lease, until)).await
     }
 
-    pub(crate) async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+    pub(crate) async fn release(
+        &self,
+        lease: &InboxLease,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
         in_time(self.0.store.release(lease, now)).await
     }
 
@@ -149,7 +160,7 @@ impl Inbox {
         in_time(self.0.store.prune(self.source(), before, now, max)).await
     }
 
-    pub(crate) fn listen(&self) -> WorkListener {
+    pub(crate) fn listen(&self) -> QueueListener {
         self.0.store.listen()
     }
 }

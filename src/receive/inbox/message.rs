@@ -2,13 +2,13 @@
 
 use std::num::NonZeroU16;
 
-use super::record::Failure;
+use super::entry::Failure;
 use super::request::StoredRequest;
 use crate::base::clock::UnixMillis;
 use crate::base::id::InboxId;
 use crate::queue::AttemptNumber;
 use crate::queue::LeaseToken;
-use crate::receive::dedupe::Ticket;
+use crate::receive::dedupe::DedupeKeys;
 
 /// A verified message that is to be stored.
 #[expect(
@@ -21,9 +21,9 @@ pub struct NewMessage {
     pub id: InboxId,
     /// The receiver's configured name.
     pub source: Box<str>,
-    /// Its names: [`key`](Ticket::key) and [`replay_key`](Ticket::replay_key) are its alone,
-    /// [`id_key`](Ticket::id_key) is for the report. The ticket's token means nothing here.
-    pub ticket: Ticket,
+    /// Its names: [`key`](DedupeKeys::key) and [`replay_key`](DedupeKeys::replay_key) are its alone,
+    /// [`id_key`](DedupeKeys::id_key) is for the report. The ticket's token means nothing here.
+    pub ticket: DedupeKeys,
     /// What the handler gets.
     pub request: StoredRequest,
 }
@@ -51,7 +51,7 @@ pub enum Received {
     reason = "workers make it with all its fields"
 )]
 #[derive(Clone, Copy, Debug)]
-pub struct LeaseRequest {
+pub struct InboxLeaseRequest {
     /// Most messages to hand out.
     pub max: NonZeroU16,
     /// A message whose lease lapsed in this attempt, or a later one, has failed: a handler that
@@ -71,7 +71,7 @@ pub struct LeaseRequest {
     reason = "stores outside this crate make it"
 )]
 #[derive(Clone, Debug)]
-pub struct Lease {
+pub struct InboxLease {
     /// The message.
     pub id: InboxId,
     /// Shows the store that this is the newest lease.
@@ -88,7 +88,7 @@ pub struct Lease {
     reason = "a store must decide on each; a new one is a new contract"
 )]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outcome {
+pub enum InboxOutcome {
     /// The handler has handled it: it is over, and its request is erased.
     Done,
     /// The run failed; the next one is due at this time.

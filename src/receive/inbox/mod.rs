@@ -11,14 +11,14 @@
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
 //! use axum::{Router, http::StatusCode, routing::post};
 //! use tokio_util::sync::CancellationToken;
-//! use tower_auth_sync::event::{AuthEvent, Delivered};
+//! use tower_auth_sync::event::{AuthEvent, VerifiedWebhook};
 //! use tower_auth_sync::scheme::Scheme;
 //! use tower_auth_sync::signature::Verifier;
 //! use tower_auth_sync::store::AnyStore;
 //! use tower_auth_sync::verify::{VerifyWebhookLayer, Webhook};
 //! use tower_auth_sync::inbox::InboxWorker;
 //!
-//! async fn on_event(delivered: Delivered, Webhook(event): Webhook<AuthEvent>) -> StatusCode {
+//! async fn on_event(delivered: VerifiedWebhook, Webhook(event): Webhook<AuthEvent>) -> StatusCode {
 //!     println!("{:?}: {}", delivered.id(), event.event_type());
 //!     StatusCode::NO_CONTENT
 //! }
@@ -62,27 +62,27 @@
 //! # What the handler gets
 //!
 //! The request as it was verified: method, path and query, headers and body, with
-//! [`Delivered`](crate::wire::event::Delivered) in its extensions. Credentials and headers of the connection
+//! [`VerifiedWebhook`](crate::wire::event::VerifiedWebhook) in its extensions. Credentials and headers of the connection
 //! are [not stored](StoredRequest). Other extensions, such as a peer's address, are those of a connection
 //! that has long been closed: they are not there.
 
+mod entry;
 mod erased;
 mod handle;
 mod memory;
 mod message;
 mod port;
-mod record;
 mod request;
 mod worker;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::entry::{Failure, InboxEntry, MessageState};
 pub use self::handle::Inbox;
 pub use self::memory::MemoryInbox;
-pub use self::message::{Lease, LeaseRequest, NewMessage, Outcome, Received};
+pub use self::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
 pub use self::port::{InboxLog, InboxStore};
-pub use self::record::{Failure, MessageState, Record};
 pub use self::request::StoredRequest;
 pub use self::worker::{InboxSummary, InboxWorker, InboxWorkerBuilder};
-pub use crate::queue::{LONGEST_LEASE, LeaseToken, WorkListener, WorkSignal};
+pub use crate::queue::{LONGEST_LEASE, LeaseToken, QueueListener, QueueNotify};

@@ -3,24 +3,24 @@
 use std::future::Future;
 use std::num::NonZeroU16;
 
-use super::message::{Lease, LeaseRequest, NewMessage, Outcome, Received};
-use super::record::Record;
+use super::entry::InboxEntry;
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::WorkListener;
+use crate::queue::QueueListener;
 
 /// Where received messages wait, are worked on, and end: the half of the layer and the worker.
 ///
-/// A message is **over** when it was settled as [`Outcome::Done`] or [`Outcome::Failed`].
+/// A message is **over** when it was settled as [`InboxOutcome::Done`] or [`InboxOutcome::Failed`].
 ///
 /// # Contract
 ///
 /// 1. [`receive`](Self::receive) stores a message and all its names, or nothing.
-/// 2. A name is **taken** as long as its message is not over, and for [`Ticket::keep`] from then on.
+/// 2. A name is **taken** as long as its message is not over, and for [`DedupeKeys::retention`] from then on.
 ///    A message one of whose names is taken is [`Received::Known`]: of any number of concurrent calls
 ///    for messages that share a name exactly one is [`Received::New`]. What is known by its
-///    [`Ticket::key`] and has a [`Ticket::replay_key`] that is not taken gives it to the message
+///    [`DedupeKeys::key`] and has a [`DedupeKeys::replay_key`] that is not taken gives it to the message
 ///    that was stored; nothing else is changed. Names are of all sources alike; those of two sources
 ///    never coincide.
 /// 3. A new message is pending and due at once.
@@ -33,8 +33,8 @@ use crate::queue::WorkListener;
 /// 6. [`settle`](Self::settle), [`extend`](Self::extend) and [`release`](Self::release) with a token
 ///    that is not the message's newest, or for a message that is not leased, change nothing and fail
 ///    with [`StoreError::is_lease_lost`].
-/// 7. After `settle` with [`Outcome::Done`] the store no longer has the request; with
-///    [`Outcome::Failed`] it keeps it until the message is deleted.
+/// 7. After `settle` with [`InboxOutcome::Done`] the store no longer has the request; with
+///    [`InboxOutcome::Failed`] it keeps it until the message is deleted.
 /// 8. `release` makes the message due at once and takes the attempt back.
 /// 9. [`next_due`](Self::next_due) is never later than the first time at which a `lease` would hand
 ///    something out, if nothing else happens.
@@ -53,10 +53,10 @@ use crate::queue::WorkListener;
 ///
 /// [`RetryPolicy::LONGEST_WAIT`]: crate::queue::RetryPolicy::LONGEST_WAIT
 /// [`LONGEST_LEASE`]: crate::queue::LONGEST_LEASE
-/// [`Ticket::keep`]: crate::receive::dedupe::Ticket::keep
-/// [`Ticket::key`]: crate::receive::dedupe::Ticket::key
-/// [`Ticket::replay_key`]: crate::receive::dedupe::Ticket::replay_key
-/// [`Failure::Lapsed`]: super::record::Failure::Lapsed
+/// [`DedupeKeys::retention`]: crate::receive::dedupe::DedupeKeys::keep
+/// [`DedupeKeys::key`]: crate::receive::dedupe::DedupeKeys::key
+/// [`DedupeKeys::replay_key`]: crate::receive::dedupe::DedupeKeys::replay_key
+/// [`Failure::Lapsed`]: super::entry::Failure::Lapsed
 pub trait InboxStore: Send + Sync + 'static {
     /// Stores a message, unless it is known.
     ///
@@ -79,8 +79,8 @@ pub trait InboxStore: Send + Sync + 'static {
     fn lease(
         &self,
         source: &str,
-        request: LeaseRequest,
-    ) -> impl Future<Output = Result<Vec<Lease>, StoreError>> + Send;
+        request: InboxLeaseRequest,
+    ) -> impl Future<Output = Result<Vec<InboxLease>, StoreError>> + Send;
 
     /// Records how the run under `lease` went and gives the lease up.
     ///
@@ -90,8 +90,8 @@ pub trait InboxStore: Send + Sync + 'static {
     /// store fails.
     fn settle(
         &self,
-        lease: &Lease,
-        outcome: Outcome,
+        lease: &InboxLease,
+        outcome: InboxOutcome,
         now: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -102,7 +102,7 @@ pub trait InboxStore: Send + Sync + 'static {
     /// As for [`settle`](Self::settle).
     fn extend(
         &self,
-        lease: &Lease,
+        lease: &InboxLease,
         until: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -113,7 +113,7 @@ pub trait InboxStore: Send + Sync + 'static {
     /// As for [`settle`](Self::settle).
     fn release(
         &self,
-        lease: &Lease,
+        lease: &InboxLease,
         now: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -147,7 +147,7 @@ pub trait InboxStore: Send + Sync + 'static {
     ///
     /// A hint that saves waiting: what other processes store is not heard, so that a worker has to
     /// look by itself from time to time.
-    fn listen(&self) -> WorkListener;
+    fn listen(&self) -> QueueListener;
 }
 
 /// What became of messages, and a second chance for those that failed: the half of an operator.
@@ -172,7 +172,7 @@ pub trait InboxLog: Send + Sync + 'static {
         &self,
         source: &str,
         id: &InboxId,
-    ) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<InboxEntry>, StoreError>> + Send;
 
     /// Returns up to `max` failed messages of `source`, those after the one named `after` if that is
     /// given.
@@ -185,7 +185,7 @@ pub trait InboxLog: Send + Sync + 'static {
         source: &str,
         after: Option<&InboxId>,
         max: NonZeroU16,
-    ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<InboxEntry>, StoreError>> + Send;
 
     /// Lets a failed message of `source` be handled again. Returns whether there was one with this
     /// id, and with a name that is still its own.

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use serde::{Deserialize, Serialize};
 
 use crate::base::clock::UnixMillis;
-use crate::wire::event::Delivered;
+use crate::wire::event::VerifiedWebhook;
 
 /// A verified request, as it is stored: two strings of bytes.
 ///
@@ -51,7 +51,7 @@ impl StoredRequest {
         &self.body
     }
 
-    /// Returns the [sender's id](Delivered::id) of the message, if it has one and the head can be
+    /// Returns the [sender's id](VerifiedWebhook::id) of the message, if it has one and the head can be
     /// read.
     #[must_use]
     pub fn message_id(&self) -> Option<Box<str>> {
@@ -60,7 +60,7 @@ impl StoredRequest {
     }
 
     /// Keeps what `parts` and the body of a verified request hold.
-    pub(crate) fn keep(parts: &Parts, delivered: &Delivered) -> Self {
+    pub(crate) fn keep(parts: &Parts, delivered: &VerifiedWebhook) -> Self {
         let mut head = Proof::of(delivered).to_line();
         let target = parts.uri.path_and_query();
         head.extend_from_slice(parts.method.as_str().as_bytes());
@@ -81,7 +81,7 @@ impl StoredRequest {
         }
     }
 
-    /// Makes the request again, with [`Delivered`] in its extensions.
+    /// Makes the request again, with [`VerifiedWebhook`] in its extensions.
     pub(crate) fn into_request(self) -> Result<Request<Full<Bytes>>, UnreadableRequest> {
         let (proof, rest) = Proof::split(&self.head)?;
         let mut lines = Lines(rest);
@@ -121,7 +121,7 @@ impl fmt::Debug for StoredRequest {
 #[error("the stored request cannot be read")]
 pub(crate) struct UnreadableRequest;
 
-/// What [`Delivered`] says, beside the body.
+/// What [`VerifiedWebhook`] says, beside the body.
 #[derive(Serialize, Deserialize)]
 struct Proof<'a> {
     #[serde(borrow)]
@@ -136,13 +136,13 @@ struct Proof<'a> {
 }
 
 impl<'a> Proof<'a> {
-    fn of(delivered: &'a Delivered) -> Self {
+    fn of(delivered: &'a VerifiedWebhook) -> Self {
         Self {
             id: delivered.id().map(Cow::Borrowed),
             id_is_authentic: delivered.id_is_authentic(),
             sent_at: delivered.sent_at(),
             scheme: Cow::Borrowed(delivered.scheme()),
-            key: delivered.key(),
+            key: delivered.key_index(),
             tenant: delivered.tenant().map(Cow::Borrowed),
         }
     }
@@ -161,8 +161,8 @@ impl<'a> Proof<'a> {
         Ok((proof, rest))
     }
 
-    fn into_delivered(self, body: Bytes) -> Delivered {
-        Delivered::new(
+    fn into_delivered(self, body: Bytes) -> VerifiedWebhook {
+        VerifiedWebhook::new(
             self.id.as_deref(),
             self.id_is_authentic,
             self.sent_at,

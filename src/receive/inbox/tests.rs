@@ -17,7 +17,7 @@ use crate::base::id::InboxId;
 use crate::queue::AttemptNumber;
 use crate::receive::dedupe::InvalidSource;
 use crate::testing::SeededEntropy;
-use crate::wire::event::Delivered;
+use crate::wire::event::VerifiedWebhook;
 
 fn parts(target: &str, headers: HeaderMap) -> Parts {
     let (mut parts, ()) = Request::post(target).body(()).unwrap().into_parts();
@@ -25,14 +25,14 @@ fn parts(target: &str, headers: HeaderMap) -> Parts {
     parts
 }
 
-fn delivered(id: Option<&str>, tenant: Option<&str>, body: &[u8]) -> Delivered {
+fn delivered(id: Option<&str>, tenant: Option<&str>, body: &[u8]) -> VerifiedWebhook {
     let sent_at = id.map(|_| UnixMillis::from_millis(1_700_000_000_123));
     let body = Bytes::copy_from_slice(body);
-    Delivered::new(id, true, sent_at, "banata", 1, tenant.map(Into::into), body)
+    VerifiedWebhook::new(id, true, sent_at, "banata", 1, tenant.map(Into::into), body)
 }
 
 /// Stores and reads again, as a store does that knows nothing but bytes.
-fn stored(parts: &Parts, delivered: &Delivered) -> StoredRequest {
+fn stored(parts: &Parts, delivered: &VerifiedWebhook) -> StoredRequest {
     let kept = StoredRequest::keep(parts, delivered);
     StoredRequest::from_stored(kept.head().clone(), kept.body().clone())
 }
@@ -77,7 +77,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let collected = runtime.block_on(again_body.collect()).unwrap();
         prop_assert_eq!(&collected.to_bytes()[..], &body);
-        let read = again.extensions.get::<Delivered>().unwrap();
+        let read = again.extensions.get::<VerifiedWebhook>().unwrap();
         prop_assert_eq!(format!("{read:?}"), format!("{proof:?}"));
         prop_assert_eq!(read.body(), proof.body());
     }
@@ -102,7 +102,7 @@ proptest! {
                 prop_assert!(kept.is_empty(), "what was kept can be read");
                 return Ok(());
             };
-            let proof = request.extensions().get::<Delivered>().unwrap().clone();
+            let proof = request.extensions().get::<VerifiedWebhook>().unwrap().clone();
             stored = StoredRequest::keep(&request.into_parts().0, &proof);
             kept.push(stored.head().clone());
         }
@@ -188,19 +188,24 @@ impl InboxStore for Silent {
         pending().await
     }
 
-    async fn lease(&self, _: &str, _: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+    async fn lease(&self, _: &str, _: InboxLeaseRequest) -> Result<Vec<InboxLease>, StoreError> {
         pending().await
     }
 
-    async fn settle(&self, _: &Lease, _: Outcome, _: UnixMillis) -> Result<(), StoreError> {
+    async fn settle(
+        &self,
+        _: &InboxLease,
+        _: InboxOutcome,
+        _: UnixMillis,
+    ) -> Result<(), StoreError> {
         pending().await
     }
 
-    async fn extend(&self, _: &Lease, _: UnixMillis) -> Result<(), StoreError> {
+    async fn extend(&self, _: &InboxLease, _: UnixMillis) -> Result<(), StoreError> {
         pending().await
     }
 
-    async fn release(&self, _: &Lease, _: UnixMillis) -> Result<(), StoreError> {
+    async fn release(&self, _: &InboxLease, _: UnixMillis) -> Result<(), StoreError> {
         pending().await
     }
 
@@ -218,13 +223,13 @@ impl InboxStore for Silent {
         pending().await
     }
 
-    fn listen(&self) -> WorkListener {
-        WorkSignal::new().listen()
+    fn listen(&self) -> QueueListener {
+        QueueNotify::new().listen()
     }
 }
 
 impl InboxLog for Silent {
-    async fn find(&self, _: &str, _: &InboxId) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, _: &str, _: &InboxId) -> Result<Option<InboxEntry>, StoreError> {
         pending().await
     }
 
@@ -233,7 +238,7 @@ impl InboxLog for Silent {
         _: &str,
         _: Option<&InboxId>,
         _: NonZeroU16,
-    ) -> Result<Vec<Record>, StoreError> {
+    ) -> Result<Vec<InboxEntry>, StoreError> {
         pending().await
     }
 
@@ -247,13 +252,13 @@ async fn a_store_that_says_nothing_has_failed_after_five_seconds() {
     let inbox = Inbox::new(Silent, "crm").unwrap();
     let now = UnixMillis::EPOCH;
     let max = NonZeroU16::MIN;
-    let lease = Lease {
+    let lease = InboxLease {
         id: InboxId::generate(now, &SeededEntropy::new(1)),
         token: LeaseToken::new(1),
         attempt: AttemptNumber::FIRST,
         request: StoredRequest::from_stored(Bytes::new(), Bytes::new()),
     };
-    let request = LeaseRequest {
+    let request = InboxLeaseRequest {
         max,
         max_attempts: AttemptNumber::FIRST,
         now,
@@ -263,7 +268,7 @@ async fn a_store_that_says_nothing_has_failed_after_five_seconds() {
     let asked = async {
         [
             inbox.lease(request).await.err(),
-            inbox.settle(&lease, Outcome::Done, now).await.err(),
+            inbox.settle(&lease, InboxOutcome::Done, now).await.err(),
             inbox.extend(&lease, now).await.err(),
             inbox.release(&lease, now).await.err(),
             inbox.next_due(now).await.err(),

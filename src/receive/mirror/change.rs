@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::times::Times;
+use super::version::Version;
 use crate::wire::event::{
     AuthEvent, DecodeError, EventType, Resource, Session, SessionHandle, User, forget_omitted,
 };
@@ -20,9 +20,9 @@ pub enum Change {
         /// Whom.
         id: String,
         /// What.
-        told: Told,
+        told: Update,
         /// The sessions that were opened until then are over.
-        sessions_ended: Option<Times>,
+        sessions_ended: Option<Version>,
     },
     /// A user was deleted.
     UserDeleted {
@@ -36,9 +36,9 @@ pub enum Change {
         /// Whose, if the event says so.
         user_id: Option<String>,
         /// When it was opened: its `createdAt`, and when the event happened.
-        opened: Times,
+        opened: Version,
         /// What.
-        told: Told,
+        told: Update,
     },
     /// A session was revoked.
     SessionRevoked {
@@ -51,13 +51,13 @@ pub enum Change {
 
 /// Fields of a user or session, and how new they are.
 #[derive(Clone, PartialEq)]
-pub struct Told {
+pub struct Update {
     pub(super) fields: Map<String, Value>,
-    pub(super) times: Times,
+    pub(super) times: Version,
     /// The ULID of the message's id, which orders events of one time.
     pub(super) ulid: Option<String>,
     /// The field whose value the event's name states.
-    pub(super) stated: Option<&'static str>,
+    pub(super) asserted: Option<&'static str>,
 }
 
 impl Change {
@@ -82,11 +82,11 @@ impl Change {
         if *event_type == EventType::UserDeleted {
             return Self::UserDeleted { id: user.id };
         }
-        let times = Times::of(event, user.updated_at);
-        let mut told = Told::of(event, AuthEvent::user_updated(&user).data(), times);
-        if let Some((field, value)) = stated(event_type) {
+        let times = Version::of(event, user.updated_at);
+        let mut told = Update::of(event, AuthEvent::user_updated(&user).data(), times);
+        if let Some((field, value)) = asserted(event_type) {
             told.fields.insert(field.into(), value.into());
-            told.stated = Some(field);
+            told.asserted = Some(field);
         }
         let banned = *event_type == EventType::UserBanned;
         Self::User {
@@ -110,11 +110,11 @@ impl Change {
                 user_id: session.user_id,
             });
         }
-        let times = Times::of(event, session.updated_at);
+        let times = Version::of(event, session.updated_at);
         Some(Self::Session {
             handle,
-            told: Told::of(event, AuthEvent::session_created(&session).data(), times),
-            opened: Times::of(event, session.created_at),
+            told: Update::of(event, AuthEvent::session_created(&session).data(), times),
+            opened: Version::of(event, session.created_at),
             user_id: session.user_id,
         })
     }
@@ -132,10 +132,10 @@ impl fmt::Debug for Change {
     }
 }
 
-impl Told {
+impl Update {
     /// Takes what may be kept, which lacks secrets, and the `null`s that were sent; nothing of what
     /// the event says that it leaves out.
-    fn of(event: &AuthEvent, kept: &Map<String, Value>, times: Times) -> Self {
+    fn of(event: &AuthEvent, kept: &Map<String, Value>, times: Version) -> Self {
         let mut fields = kept.clone();
         for (name, value) in event.data() {
             if value.is_null() && !fields.contains_key(name) {
@@ -147,14 +147,14 @@ impl Told {
             fields,
             times,
             ulid: event.id().and_then(ulid_of),
-            stated: None,
+            asserted: None,
         }
     }
 }
 
-impl fmt::Debug for Told {
+impl fmt::Debug for Update {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Told")
+        f.debug_struct("Update")
             .field("times", &self.times)
             .finish_non_exhaustive()
     }
@@ -184,7 +184,7 @@ fn is_mirrored(event_type: &EventType) -> bool {
 }
 
 /// What an event's name says about a user, whatever its data says.
-fn stated(event_type: &EventType) -> Option<(&'static str, bool)> {
+fn asserted(event_type: &EventType) -> Option<(&'static str, bool)> {
     match event_type {
         EventType::UserBanned => Some(("banned", true)),
         EventType::UserUnbanned => Some(("banned", false)),

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::change::Told;
+use super::change::Update;
 use crate::base::clock::UnixMillis;
 
 /// The newest value of each of two kinds, which have no clock in common that orders both.
@@ -14,10 +14,10 @@ use crate::base::clock::UnixMillis;
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Field {
-    /// Told with an `updatedAt`: goes by that, then by the event's time.
+    /// Update with an `updatedAt`: goes by that, then by the event's time.
     #[serde(skip_serializing_if = "Option::is_none")]
     dated: Option<Entry<(UnixMillis, UnixMillis)>>,
-    /// Told without, or by the event's name: goes by the event's time, of one time by the name.
+    /// Update without, or by the event's name: goes by the event's time, of one time by the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     told: Option<Entry<(UnixMillis, bool)>>,
 }
@@ -32,15 +32,15 @@ struct Entry<V>(
 
 impl Field {
     /// Takes a value over where it is newer. Returns whether it is.
-    pub(super) fn absorb(&mut self, value: &Value, told: &Told, by_name: bool) -> bool {
+    pub(super) fn merge(&mut self, value: &Value, told: &Update, by_name: bool) -> bool {
         let times = told.times;
         let ulid = told.ulid.as_ref();
-        let sent_at = times.by_sender();
+        let sent_at = times.sender();
         let mut changed = false;
-        if let Some(updated_at) = times.by_server() {
+        if let Some(updated_at) = times.server() {
             changed |= raise(&mut self.dated, (updated_at, sent_at), value, ulid);
         }
-        if by_name || times.by_server().is_none() {
+        if by_name || times.server().is_none() {
             changed |= raise(&mut self.told, (sent_at, by_name), value, ulid);
         }
         changed

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::change::{Change, Told};
+use super::change::{Change, Update};
+use super::field_set::FieldSet;
 use super::port::{Applied, MirrorStore};
-use super::record::Record;
 use super::row::{SessionRow, UserRow};
-use super::times::Times;
+use super::version::Version;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::wire::event::{Session, SessionHandle, User};
@@ -113,7 +113,7 @@ impl MirrorStore for MemoryMirror {
 }
 
 impl State {
-    fn tell_user(&mut self, id: &str, told: &Told, sessions_ended: Option<Times>) -> bool {
+    fn tell_user(&mut self, id: &str, told: &Update, sessions_ended: Option<Version>) -> bool {
         if self.deleted.contains(id) {
             return false;
         }
@@ -178,15 +178,16 @@ impl State {
         &mut self,
         handle: &SessionHandle,
         user_id: Option<&str>,
-        opened: Times,
-        told: &Told,
+        opened: Version,
+        told: &Update,
     ) -> bool {
         if self.revoked.contains(handle) {
             return false;
         }
         let known = self.sessions.get(handle).cloned();
         let is_new = known.is_none();
-        let mut session = known.unwrap_or_else(|| SessionRow::new(Record::default(), None, opened));
+        let mut session =
+            known.unwrap_or_else(|| SessionRow::new(FieldSet::default(), None, opened));
         let changed = session.tell(user_id, opened, told);
         if self.was_revoked(handle, &session) {
             return self.sessions.remove(handle).is_some();
@@ -215,6 +216,6 @@ impl State {
     }
 }
 
-fn decode<T: DeserializeOwned>(record: &Record) -> Result<T, StoreError> {
+fn decode<T: DeserializeOwned>(record: &FieldSet) -> Result<T, StoreError> {
     record.decode().map_err(StoreError::corrupt)
 }

@@ -77,24 +77,24 @@
 
 mod change;
 mod field;
+mod field_set;
 mod handle;
 mod memory;
 mod port;
 mod prefix;
-mod record;
 mod row;
 mod service;
-mod times;
+mod version;
 
 #[cfg(test)]
 mod tests;
 
-pub use self::change::{Change, Told};
+pub use self::change::{Change, Update};
+pub use self::field_set::{FieldSet, InvalidFieldSet};
 pub use self::handle::{Mirror, MirrorError};
 pub use self::memory::MemoryMirror;
 pub use self::port::{Applied, MirrorStore};
 pub use self::prefix::{InvalidPrefix, TablePrefix};
-pub use self::record::{InvalidRecord, Record};
 pub use self::row::{SessionRow, UserRow};
 pub use self::service::{MirrorService, ResponseFuture};
-pub use self::times::Times;
+pub use self::version::Version;

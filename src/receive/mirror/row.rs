@@ -1,17 +1,17 @@
 //! What a store keeps of one user and one session, and the rules between them. Pure.
 
-use super::change::Told;
-use super::record::Record;
-use super::times::Times;
+use super::change::Update;
+use super::field_set::FieldSet;
+use super::version::Version;
 
 /// What a store keeps of a user.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserRow {
     /// What was told about the user.
-    pub record: Record,
+    pub record: FieldSet,
     /// The user's sessions that were opened until then are over.
-    pub sessions_ended: Option<Times>,
+    pub sessions_ended: Option<Version>,
 }
 
 /// What a store keeps of a session.
@@ -19,17 +19,17 @@ pub struct UserRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionRow {
     /// What was told about the session.
-    pub record: Record,
+    pub record: FieldSet,
     /// Whose it is.
     pub user_id: Option<String>,
     /// When it was opened.
-    pub opened: Times,
+    pub opened: Version,
 }
 
 impl UserRow {
     /// Makes the row that a store has kept.
     #[must_use]
-    pub const fn new(record: Record, sessions_ended: Option<Times>) -> Self {
+    pub const fn new(record: FieldSet, sessions_ended: Option<Version>) -> Self {
         Self {
             record,
             sessions_ended,
@@ -38,19 +38,19 @@ impl UserRow {
 
     /// Takes over what is new in a [`Change::User`](super::change::Change::User); returns whether anything
     /// is.
-    pub fn tell(&mut self, told: &Told, sessions_ended: Option<Times>) -> bool {
+    pub fn tell(&mut self, told: &Update, sessions_ended: Option<Version>) -> bool {
         let ended_before = self.sessions_ended;
         if let Some(ended) = sessions_ended {
             self.sessions_ended = Some(ended_before.map_or(ended, |it| it.latest(ended)));
         }
-        self.record.absorb(told) || self.sessions_ended != ended_before
+        self.record.merge(told) || self.sessions_ended != ended_before
     }
 }
 
 impl SessionRow {
     /// Makes the row that a store has kept, or the first one with an empty record.
     #[must_use]
-    pub const fn new(record: Record, user_id: Option<String>, opened: Times) -> Self {
+    pub const fn new(record: FieldSet, user_id: Option<String>, opened: Version) -> Self {
         Self {
             record,
             user_id,
@@ -60,11 +60,11 @@ impl SessionRow {
 
     /// Takes over what is new in a [`Change::Session`](super::change::Change::Session); returns whether
     /// anything is. What is told of another user's session is not.
-    pub fn tell(&mut self, user_id: Option<&str>, opened: Times, told: &Told) -> bool {
+    pub fn tell(&mut self, user_id: Option<&str>, opened: Version, told: &Update) -> bool {
         if self.is_of_another(user_id) {
             return false;
         }
-        let mut changed = self.record.absorb(told);
+        let mut changed = self.record.merge(told);
         if self.user_id.is_none() && user_id.is_some() {
             self.user_id = user_id.map(Into::into);
             changed = true;

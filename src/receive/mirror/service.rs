@@ -13,19 +13,19 @@ use http_body_util::Full;
 use tower_service::Service;
 
 use super::handle::{Mirror, MirrorError};
-use crate::wire::event::{AuthEvent, Delivered};
+use crate::wire::event::{AuthEvent, VerifiedWebhook};
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// Applies the events it receives to a [`Mirror`]; made by [`Mirror::service`].
 ///
-/// Reads the event from [`Delivered`], which `VerifyWebhookLayer` leaves in the request's
+/// Reads the event from [`VerifiedWebhook`], which `VerifyWebhookLayer` leaves in the request's
 /// extensions, and never the request's body. Answers
 ///
 /// * 204 when the event is applied, also if that changes nothing or the mirror does not keep what
 ///   it is about,
 /// * 400 `body-malformed` when the signed body is not an event,
 /// * 503 with `Retry-After` when the store fails: the sender's retry applies it,
-/// * 500 when there is no `Delivered`: the route is not behind the layer.
+/// * 500 when there is no `VerifiedWebhook`: the route is not behind the layer.
 #[derive(Clone, Debug)]
 pub struct MirrorService {
     mirror: Mirror,
@@ -47,7 +47,7 @@ impl<B> Service<Request<B>> for MirrorService {
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        let delivered = request.extensions().get::<Delivered>().cloned();
+        let delivered = request.extensions().get::<VerifiedWebhook>().cloned();
         let mirror = self.mirror.clone();
         ResponseFuture(Box::pin(async move {
             match delivered {
@@ -76,7 +76,7 @@ impl fmt::Debug for ResponseFuture {
     }
 }
 
-async fn receive(mirror: &Mirror, delivered: &Delivered) -> Response<Full<Bytes>> {
+async fn receive(mirror: &Mirror, delivered: &VerifiedWebhook) -> Response<Full<Bytes>> {
     let applied = match AuthEvent::from_slice(delivered.body()) {
         Ok(event) => mirror.apply(&event).await,
         Err(error) => Err(MirrorError::from(error)),
@@ -92,7 +92,7 @@ async fn receive(mirror: &Mirror, delivered: &Delivered) -> Response<Full<Bytes>
     }
 }
 
-fn refuse(error: &MirrorError, delivered: &Delivered) -> Response<Full<Bytes>> {
+fn refuse(error: &MirrorError, delivered: &VerifiedWebhook) -> Response<Full<Bytes>> {
     let id = delivered.id();
     let problem = match error {
         MirrorError::Decode(cause) => {

@@ -13,7 +13,9 @@ use tower::ServiceExt;
 use super::*;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::wire::event::{AuthEvent, Delivered, EventType, Resource, Session, SessionHandle, User};
+use crate::wire::event::{
+    AuthEvent, EventType, Resource, Session, SessionHandle, User, VerifiedWebhook,
+};
 
 mod memory {
     crate::__mirror_store_tests!(async || {
@@ -62,7 +64,7 @@ fn event(name: &str, data: &Value) -> AuthEvent {
 /// The answer of the mirror's service to a verified body: status, `Retry-After`, problem slug.
 async fn answer(mirror: &Mirror, body: &'static str) -> (StatusCode, Option<String>, String) {
     let body = Bytes::from_static(body.as_bytes());
-    let delivered = Delivered::new(Some("msg_1"), true, None, "banata", 0, None, body);
+    let delivered = VerifiedWebhook::new(Some("msg_1"), true, None, "banata", 0, None, body);
     let mut request = Request::new(());
     request.extensions_mut().insert(delivered);
     respond(mirror, request).await
@@ -160,8 +162,8 @@ fn nothing_that_is_printed_shows_a_payload() {
     let Change::User { told, .. } = &change else {
         panic!("{change:?}");
     };
-    let mut record = Record::default();
-    record.absorb(told);
+    let mut record = FieldSet::default();
+    record.merge(told);
     let printed = format!("{change:?} {told:?} {record:?}");
     assert!(!printed.contains("example.com"), "{printed}");
     assert!(printed.contains("email"), "{printed}");
@@ -234,7 +236,7 @@ fn a_record_that_was_damaged_is_told() {
         (r#"{"a":1}"#, r#"{"a":{"told":[[1,false],2]}}"#),
         (r#"{"a":2}"#, r#"{"a":{"told":[[1,false],2],"more":1}}"#),
     ] {
-        assert_eq!(Record::from_json(data, versions), Err(InvalidRecord));
+        assert_eq!(FieldSet::from_json(data, versions), Err(InvalidFieldSet));
     }
 }
 
@@ -324,11 +326,11 @@ where
     })
 }
 
-fn absorbed(events: &[AuthEvent]) -> Record {
-    let mut record = Record::default();
+fn absorbed(events: &[AuthEvent]) -> FieldSet {
+    let mut record = FieldSet::default();
     for event in events {
         match Change::of(event).unwrap() {
-            Some(Change::User { told, .. }) => record.absorb(&told),
+            Some(Change::User { told, .. }) => record.merge(&told),
             other => panic!("{other:?}"),
         };
     }
@@ -381,7 +383,7 @@ proptest! {
     #[test]
     fn a_record_is_read_back_as_it_was_stored(events in stories()) {
         let record = absorbed(&events);
-        let read = Record::from_json(&record.data(), &record.versions());
+        let read = FieldSet::from_json(&record.data(), &record.versions());
         prop_assert_eq!(read, Ok(record));
     }
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use super::meters::{Meters, Operation};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::dedupe::{Claimed, Dedupe, Message, Reply, Ticket};
+use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, Message, Reply};
 use crate::wire::signature::Verifier;
 
 /// How long a claim lasts when nobody renews it.
@@ -45,7 +45,7 @@ pub(super) struct Claim {
 struct Held {
     dedupe: Dedupe,
     clock: Verifier,
-    ticket: Ticket,
+    ticket: DedupeKeys,
     meters: Meters,
 }
 

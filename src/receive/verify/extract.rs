@@ -5,7 +5,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::wire::event::{AuthEvent, DecodeError, Delivered};
+use crate::wire::event::{AuthEvent, DecodeError, VerifiedWebhook};
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// The body of a verified webhook, decoded from JSON: `Webhook<AuthEvent>`, or any type of one's own.
@@ -22,10 +22,13 @@ where
     S: Send + Sync,
     T: DeserializeOwned,
 {
-    type Rejection = WebhookRejection;
+    type Rejection = PayloadRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        let delivered = parts.extensions.get::<Delivered>().ok_or(LayerMissing)?;
+        let delivered = parts
+            .extensions
+            .get::<VerifiedWebhook>()
+            .ok_or(LayerMissing)?;
         let body = delivered.body();
         let decoded = serde_json::from_slice(body);
         Ok(Self(
@@ -34,7 +37,7 @@ where
     }
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Delivered {
+impl<S: Send + Sync> FromRequestParts<S> for VerifiedWebhook {
     type Rejection = LayerMissing;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
@@ -43,7 +46,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Delivered {
 }
 
 /// For a handler that also serves a route without the layer.
-impl<S: Send + Sync> OptionalFromRequestParts<S> for Delivered {
+impl<S: Send + Sync> OptionalFromRequestParts<S> for VerifiedWebhook {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(
@@ -72,7 +75,7 @@ impl IntoResponse for LayerMissing {
 /// Why [`Webhook`] did not decode a body.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
-pub enum WebhookRejection {
+pub enum PayloadRejection {
     /// The route is not behind the layer.
     #[error(transparent)]
     LayerMissing(#[from] LayerMissing),
@@ -91,9 +94,9 @@ pub enum WebhookRejection {
 /// Longest path that is told, in bytes: a sender's text may be part of it.
 const MAX_FIELD: usize = 256;
 
-fn malformed<T: DeserializeOwned>(body: &[u8], source: serde_json::Error) -> WebhookRejection {
+fn malformed<T: DeserializeOwned>(body: &[u8], source: serde_json::Error) -> PayloadRejection {
     let field = source.is_data().then(|| field_of::<T>(body, &source));
-    WebhookRejection::Malformed {
+    PayloadRejection::Malformed {
         field: field.flatten(),
         source,
     }
@@ -133,7 +136,7 @@ fn field_of_event(body: &[u8], text: &str) -> Option<&'static str> {
     }
 }
 
-impl IntoResponse for WebhookRejection {
+impl IntoResponse for PayloadRejection {
     fn into_response(self) -> Response {
         match self {
             Self::LayerMissing(missing) => missing.into_response(),

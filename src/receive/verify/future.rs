@@ -14,10 +14,10 @@ use tracing::Span;
 use super::claim::{Claim, Settling};
 use super::gate::Admitted;
 use super::handled::Handled;
-use super::rejection::RefusalReason;
+use super::rejection::WebhookRejection;
 use crate::http::body::ResponseBody;
 
-type Verdict = Result<Admitted, RefusalReason>;
+type Verdict = Result<Admitted, WebhookRejection>;
 
 pin_project! {
     /// Response future of [`VerifyWebhook`](super::service::VerifyWebhook).

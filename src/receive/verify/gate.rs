@@ -20,13 +20,13 @@ use super::inbox::{Intake, Stored};
 use super::keys::{KeySource, Keys};
 use super::meters::{Meters, Operation, Timer};
 use super::reading::{check_head, read, read_unjudged};
-use super::rejection::RefusalReason;
+use super::rejection::WebhookRejection;
 use crate::base::error::{BoxError, StoreError, StoreFailurePolicy};
 use crate::http::body::BodyLimits;
 use crate::receive::dedupe::{Dedupe, Message};
-use crate::wire::event::Delivered;
+use crate::wire::event::VerifiedWebhook;
 use crate::wire::problem::ProblemKind;
-use crate::wire::signature::{SignedHeaders, Verified, Verifier, VerifyError};
+use crate::wire::signature::{CheckedHeaders, SignatureMatch, Verifier, VerifyError};
 
 const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
 const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -134,7 +134,7 @@ impl Gate {
         self: Arc<Self>,
         request: Request<B>,
         span: Span,
-    ) -> Result<Admitted, RefusalReason>
+    ) -> Result<Admitted, WebhookRejection>
     where
         B: Body,
         B::Error: Into<BoxError>,
@@ -178,7 +178,7 @@ impl Gate {
         parts: &Parts,
         body: B,
         known: &mut Known,
-    ) -> Result<(Delivered, Taken), RefusalReason>
+    ) -> Result<(VerifiedWebhook, Taken), WebhookRejection>
     where
         B: Body,
         B::Error: Into<BoxError>,
@@ -195,7 +195,7 @@ impl Gate {
         let identity = identity(scheme, signed.id(), in_body.as_deref());
         if self.require_signed_id && !is_vouched_for(identity, signed.id()) {
             known.id = signed.id().map(Into::into);
-            return Err(RefusalReason::IdMismatch);
+            return Err(WebhookRejection::IdMismatch);
         }
         let message = Message {
             tenant: keys.tenant.as_deref(),
@@ -204,12 +204,12 @@ impl Gate {
             body: &body,
             replayable: self.replayable(&keys.verifier),
         };
-        let delivered = Delivered::new(
+        let delivered = VerifiedWebhook::new(
             identity.id(),
             identity.is_authentic(),
             verified.sent_at(),
             scheme.name(),
-            verified.key(),
+            verified.key_index(),
             keys.tenant.clone(),
             body.clone(),
         );
@@ -224,7 +224,7 @@ impl Gate {
         keys: &Keys,
         parts: &'h Parts,
         body: B,
-    ) -> Result<(SignedHeaders<'h>, Verified, Bytes), RefusalReason>
+    ) -> Result<(CheckedHeaders<'h>, SignatureMatch, Bytes), WebhookRejection>
     where
         B: Body,
         B::Error: Into<BoxError>,
@@ -262,8 +262,8 @@ impl Gate {
         keys: &Keys,
         parts: &Parts,
         message: &Message<'_>,
-        delivered: &Delivered,
-    ) -> Result<Taken, RefusalReason> {
+        delivered: &VerifiedWebhook,
+    ) -> Result<Taken, WebhookRejection> {
         let intake = &self.intake;
         let stored = intake.store(keys, parts, message, delivered, &self.meters);
         match stored.await? {
@@ -276,7 +276,7 @@ impl Gate {
         &self,
         keys: &Keys,
         message: &Message<'_>,
-    ) -> Result<Option<Claim>, RefusalReason> {
+    ) -> Result<Option<Claim>, WebhookRejection> {
         let Some(dedupe) = &self.dedupe else {
             return Ok(None);
         };
@@ -287,21 +287,21 @@ impl Gate {
                 }
                 Ok(Some(claim))
             }
-            Ok(Asked::InFlight { until }) => Err(RefusalReason::InFlight {
+            Ok(Asked::InFlight { until }) => Err(WebhookRejection::InFlight {
                 lapses_in: until.saturating_since(keys.verifier.now()),
             }),
-            Ok(Asked::Done) => Err(RefusalReason::Duplicate),
+            Ok(Asked::Done) => Err(WebhookRejection::Duplicate),
             Err(err) => self.store_failed(&err),
         }
     }
 
-    fn store_failed(&self, err: &StoreError) -> Result<Option<Claim>, RefusalReason> {
+    fn store_failed(&self, err: &StoreError) -> Result<Option<Claim>, WebhookRejection> {
         self.meters.store_failed(Operation::Claim);
         let cause = err.source();
         match self.store_failure_policy {
             StoreFailurePolicy::FailClosed => {
                 tracing::error!(error = %err, cause, "the dedupe store failed");
-                Err(RefusalReason::StoreFailed)
+                Err(WebhookRejection::StoreFailed)
             }
             StoreFailurePolicy::FailOpen => {
                 tracing::warn!(error = %err, cause, "the dedupe store failed: handled unclaimed");
@@ -338,17 +338,17 @@ impl Known {
 }
 
 /// Sees every request that is not handed on.
-fn refused(reason: &RefusalReason, known: &Known, span: &Span) {
+fn refused(reason: &WebhookRejection, known: &Known, span: &Span) {
     let (scheme, tenant, id) = (known.scheme, known.tenant.as_deref(), known.id.as_deref());
     let problem = reason.kind().map(ProblemKind::slug);
     span.record("outcome", problem.unwrap_or("duplicate"));
     match reason {
-        RefusalReason::Signature(VerifyError::ClockNotSet)
-        | RefusalReason::KeysUnavailable
-        | RefusalReason::StoreFailed => {
+        WebhookRejection::Signature(VerifyError::ClockNotSet)
+        | WebhookRejection::KeysUnavailable
+        | WebhookRejection::StoreFailed => {
             tracing::error!(scheme, tenant, problem, id, %reason, "webhook refused");
         }
-        RefusalReason::Duplicate | RefusalReason::InFlight { .. } => {
+        WebhookRejection::Duplicate | WebhookRejection::InFlight { .. } => {
             tracing::info!(scheme, tenant, problem, id, %reason, "webhook not handled twice");
         }
         _ => tracing::info!(scheme, tenant, problem, id, %reason, "webhook refused"),

@@ -9,11 +9,11 @@ use http::{Response, StatusCode};
 use super::gate::warn_of_reuse;
 use super::keys::Keys;
 use super::meters::{Meters, Operation};
-use super::rejection::RefusalReason;
+use super::rejection::WebhookRejection;
 use crate::http::body::ResponseBody;
 use crate::receive::dedupe::Message;
 use crate::receive::inbox::{Inbox, Received, StoredRequest};
-use crate::wire::event::Delivered;
+use crate::wire::event::VerifiedWebhook;
 
 /// Where messages are stored, if that is wanted.
 #[derive(Clone, Debug)]
@@ -42,9 +42,9 @@ impl Intake {
         keys: &Keys,
         parts: &Parts,
         message: &Message<'_>,
-        delivered: &Delivered,
+        delivered: &VerifiedWebhook,
         meters: &Meters,
-    ) -> Result<Option<Stored>, RefusalReason> {
+    ) -> Result<Option<Stored>, WebhookRejection> {
         let Some(inbox) = &self.0 else {
             return Ok(None);
         };
@@ -58,11 +58,11 @@ impl Intake {
                 }
                 Ok(Some(Stored))
             }
-            Ok(Received::Known) => Err(RefusalReason::Duplicate),
+            Ok(Received::Known) => Err(WebhookRejection::Duplicate),
             Err(err) => {
                 meters.store_failed(Operation::Claim);
                 tracing::error!(error = %err, cause = err.source(), "the inbox failed");
-                Err(RefusalReason::StoreFailed)
+                Err(WebhookRejection::StoreFailed)
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 
-use super::rejection::RefusalReason;
+use super::rejection::WebhookRejection;
 use crate::base::error::BoxError;
 use crate::wire::signature::Verifier;
 
@@ -49,7 +49,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 ///         Ok(cache.get(&name).cloned())
 ///     }
 /// });
-/// # Ok::<(), tower_auth_sync::signature::ConfigError>(())
+/// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
 /// ```
 ///
 /// # Contract
@@ -113,7 +113,7 @@ impl TenantKeys {
     /// Creates the keys of the tenant with this name, which may be any text.
     ///
     /// The name is the provider's own and is the same for all of the tenant's requests. It shows in
-    /// [`Delivered::tenant`](crate::wire::event::Delivered::tenant) and in the log.
+    /// [`VerifiedWebhook::tenant`](crate::wire::event::VerifiedWebhook::tenant) and in the log.
     #[must_use]
     pub fn new(tenant: &str, verifier: Verifier) -> Self {
         Self {
@@ -170,7 +170,7 @@ impl KeySource {
     }
 
     /// Returns the keys for the request with this head.
-    pub(super) async fn of(&self, request: &Parts) -> Result<Cow<'_, Keys>, RefusalReason> {
+    pub(super) async fn of(&self, request: &Parts) -> Result<Cow<'_, Keys>, WebhookRejection> {
         match self {
             Self::Fixed(keys) => Ok(Cow::Borrowed(keys)),
             Self::PerRequest(provider) => provided(&**provider, request).await.map(Cow::Owned),
@@ -178,20 +178,20 @@ impl KeySource {
     }
 }
 
-async fn provided(provider: &dyn DynProvider, request: &Parts) -> Result<Keys, RefusalReason> {
+async fn provided(provider: &dyn DynProvider, request: &Parts) -> Result<Keys, WebhookRejection> {
     match tokio::time::timeout(DEADLINE, provider.keys(request)).await {
         Ok(Ok(Some(TenantKeys { tenant, verifier }))) => Ok(Keys {
             verifier,
             tenant: Some(tenant),
         }),
-        Ok(Ok(None)) => Err(RefusalReason::UnknownTenant),
+        Ok(Ok(None)) => Err(WebhookRejection::UnknownTenant),
         Ok(Err(err)) => {
             tracing::error!(error = %err, cause = err.source(), "the key provider failed");
-            Err(RefusalReason::KeysUnavailable)
+            Err(WebhookRejection::KeysUnavailable)
         }
         Err(_elapsed) => {
             tracing::error!("the key provider did not answer within 5 s");
-            Err(RefusalReason::KeysUnavailable)
+            Err(WebhookRejection::KeysUnavailable)
         }
     }
 }

@@ -39,7 +39,7 @@ impl VerifyWebhookLayer {
     /// Creates a layer that asks `provider` for the keys of each request: those of a tenant.
     ///
     /// It remembers messages as [`new`](Self::new) does, those of one tenant apart from those of all
-    /// others. [`Delivered::tenant`](crate::wire::event::Delivered::tenant) tells the handler whose message
+    /// others. [`VerifiedWebhook::tenant`](crate::wire::event::VerifiedWebhook::tenant) tells the handler whose message
     /// it has. A store in memory is shared by all tenants: its capacity is what one of them can use
     /// up.
     pub fn from_provider(provider: impl KeyProvider) -> Self {
@@ -71,7 +71,7 @@ impl VerifyWebhookLayer {
     /// handler. Default: no inbox.
     ///
     /// A message that is [known](crate::receive::inbox) is answered 200, as a
-    /// [duplicate](RefusalReason::Duplicate). The inbox remembers messages itself: neither
+    /// [duplicate](WebhookRejection::Duplicate). The inbox remembers messages itself: neither
     /// [`with_dedupe`](Self::with_dedupe) nor [`without_dedupe`](Self::without_dedupe) changes anything.
     ///
     /// If the inbox fails, the answer is 503, `store-unavailable`, with `Retry-After`:

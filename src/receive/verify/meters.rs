@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::rejection::RefusalReason;
+use super::rejection::WebhookRejection;
 use crate::metrics::{
     ACCEPTED, AGE, Counter, DUPLICATES, DURATION, Gauge, HANDLED, Histogram, LAST_VERIFIED, Metric,
     REFUSED, STORE_ERRORS,
 };
-use crate::wire::signature::{Verified, Verifier};
+use crate::wire::signature::{SignatureMatch, Verifier};
 
 pub(crate) use crate::metrics::Timer;
 
@@ -52,7 +52,7 @@ impl Meters {
     }
 
     /// A signature was right.
-    pub(crate) fn verified(&self, verified: Verified, by: &Verifier) {
+    pub(crate) fn verified(&self, verified: SignatureMatch, by: &Verifier) {
         let now = by.now();
         self.0.last_verified.set(seconds(now.as_millis()));
         if let Some(sent_at) = verified.sent_at() {
@@ -67,10 +67,10 @@ impl Meters {
     }
 
     /// A request does not reach the handler.
-    pub(crate) fn refused(&self, reason: &RefusalReason) {
+    pub(crate) fn refused(&self, reason: &WebhookRejection) {
         match reason {
-            RefusalReason::InFlight { .. } => self.0.in_flight.add_one(),
-            RefusalReason::Duplicate => self.0.done.add_one(),
+            WebhookRejection::InFlight { .. } => self.0.in_flight.add_one(),
+            WebhookRejection::Duplicate => self.0.done.add_one(),
             _ => {
                 let slug = reason.kind().map_or("none", |kind| kind.slug());
                 self.labelled(&REFUSED, "reason", slug).add_one();

@@ -37,7 +37,7 @@
 //! by, and for how long, is told in [`dedupe`](super::dedupe).
 //!
 //! A refusal is an answer of RFC 9457, without details that would help to forge a request.
-//! [`RefusalReason`] says in the response's extensions and in the log why; neither holds a secret, a
+//! [`WebhookRejection`] says in the response's extensions and in the log why; neither holds a secret, a
 //! payload or a computed signature.
 //! [`with_diagnosis`](VerifyWebhookLayer::with_diagnosis) makes the log say what would have to be
 //! different.
@@ -62,12 +62,12 @@
 //! ```
 //! # #[cfg(feature = "axum")] {
 //! use axum::{Router, http::StatusCode, routing::post};
-//! use tower_auth_sync::event::{AuthEvent, Delivered};
+//! use tower_auth_sync::event::{AuthEvent, VerifiedWebhook};
 //! use tower_auth_sync::scheme::Scheme;
 //! use tower_auth_sync::signature::Verifier;
 //! use tower_auth_sync::verify::{VerifyWebhookLayer, Webhook};
 //!
-//! async fn on_event(delivered: Delivered, Webhook(event): Webhook<AuthEvent>) -> StatusCode {
+//! async fn on_event(delivered: VerifiedWebhook, Webhook(event): Webhook<AuthEvent>) -> StatusCode {
 //!     println!("{:?}: {}", delivered.id(), event.event_type());
 //!     StatusCode::NO_CONTENT
 //! }
@@ -78,7 +78,7 @@
 //!     post(on_event).layer(VerifyWebhookLayer::new(verifier)),
 //! );
 //! # }
-//! # Ok::<(), tower_auth_sync::signature::ConfigError>(())
+//! # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
 //! ```
 //!
 //! The inner service gets a body of type `Full<Bytes>`. Routes and method routers take it; in front
@@ -125,9 +125,9 @@ mod service;
 mod tests;
 
 #[cfg(feature = "axum")]
-pub use self::extract::{LayerMissing, Webhook, WebhookRejection};
+pub use self::extract::{LayerMissing, PayloadRejection, Webhook};
 pub use self::future::ResponseFuture;
 pub use self::keys::{KeyProvider, TenantKeys};
 pub use self::layer::VerifyWebhookLayer;
-pub use self::rejection::RefusalReason;
+pub use self::rejection::WebhookRejection;
 pub use self::service::VerifyWebhook;

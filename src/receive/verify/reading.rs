@@ -9,27 +9,27 @@ use http::{HeaderMap, Method};
 use http_body::Body;
 use http_body_util::LengthLimitError;
 
-use super::rejection::RefusalReason;
+use super::rejection::WebhookRejection;
 use crate::base::error::BoxError;
 use crate::http::body::collect;
 use crate::http::body::{BodyLimits, ReadError};
-use crate::wire::signature::{SignedHeaders, Verified, Verifier, VerifyError};
+use crate::wire::signature::{CheckedHeaders, SignatureMatch, Verifier, VerifyError};
 
 /// Points 1 to 3 of the order of checks.
 pub(super) fn check_head(
     parts: &Parts,
     least_length: u64,
     limit: usize,
-) -> Result<(), RefusalReason> {
+) -> Result<(), WebhookRejection> {
     if parts.method != Method::POST {
-        return Err(RefusalReason::Method);
+        return Err(WebhookRejection::Method);
     }
     if !is_identity(&parts.headers) {
-        return Err(RefusalReason::ContentEncoding);
+        return Err(WebhookRejection::ContentEncoding);
     }
     let length = declared_length(&parts.headers).unwrap_or(0);
     if length.max(least_length) > limit as u64 {
-        return Err(RefusalReason::BodyTooLarge);
+        return Err(WebhookRejection::BodyTooLarge);
     }
     Ok(())
 }
@@ -37,10 +37,10 @@ pub(super) fn check_head(
 /// Reads the body and judges it while it comes: points 7 and 8 of the order of checks.
 pub(super) async fn read<B>(
     verifier: &Verifier,
-    signed: &SignedHeaders<'_>,
+    signed: &CheckedHeaders<'_>,
     body: B,
     limits: BodyLimits,
-) -> Result<(Result<Verified, VerifyError>, Bytes), RefusalReason>
+) -> Result<(Result<SignatureMatch, VerifyError>, Bytes), WebhookRejection>
 where
     B: Body,
     B::Error: Into<BoxError>,
@@ -52,7 +52,7 @@ where
 }
 
 /// Reads the body of a request that is refused already, for the [doctor](super::doctor).
-pub(super) async fn read_unjudged<B>(body: B, limits: BodyLimits) -> Result<Bytes, RefusalReason>
+pub(super) async fn read_unjudged<B>(body: B, limits: BodyLimits) -> Result<Bytes, WebhookRejection>
 where
     B: Body,
     B::Error: Into<BoxError>,
@@ -70,12 +70,12 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-fn unread(err: &ReadError) -> RefusalReason {
+fn unread(err: &ReadError) -> WebhookRejection {
     match err {
-        ReadError::TooLarge => RefusalReason::BodyTooLarge,
-        ReadError::Timeout => RefusalReason::BodyTimeout,
-        ReadError::Broken(cause) if is_length_limit(&**cause) => RefusalReason::BodyTooLarge,
-        ReadError::Broken(_) => RefusalReason::BodyIncomplete,
+        ReadError::TooLarge => WebhookRejection::BodyTooLarge,
+        ReadError::Timeout => WebhookRejection::BodyTimeout,
+        ReadError::Broken(cause) if is_length_limit(&**cause) => WebhookRejection::BodyTooLarge,
+        ReadError::Broken(_) => WebhookRejection::BodyIncomplete,
     }
 }
 

@@ -21,7 +21,7 @@ const OUTAGE_RETRY_AFTER_SECS: u32 = 10;
 /// logs outside. The caller reads only the slug of [`kind`](Self::kind).
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum RefusalReason {
+pub enum WebhookRejection {
     /// The method is not POST.
     #[error("the method is not POST")]
     Method,
@@ -63,7 +63,7 @@ pub enum RefusalReason {
     StoreFailed,
 }
 
-impl RefusalReason {
+impl WebhookRejection {
     /// Returns the problem that the caller is told; `None` for a [duplicate](Self::Duplicate), which
     /// is answered 200.
     #[must_use]

@@ -12,7 +12,7 @@ use crate::http::egress::{EgressError, EgressPolicy};
 use crate::queue::text_enum;
 use crate::wire::event::EventFilter;
 use crate::wire::scheme::Scheme;
-use crate::wire::signature::{ConfigError, Signer};
+use crate::wire::signature::{Signer, WebhookConfigError};
 
 /// An endpoint that is to be registered.
 ///
@@ -124,7 +124,7 @@ pub enum EndpointError {
     Secret(#[from] SecretError),
     /// The secret does not suit the scheme.
     #[error("the endpoint's secret does not suit its scheme")]
-    Key(#[from] ConfigError),
+    Key(#[from] WebhookConfigError),
 }
 
 /// A registered endpoint.
@@ -158,8 +158,8 @@ impl Endpoint {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if a stored secret no longer suits the scheme.
-    pub fn signer(&self, now: UnixMillis) -> Result<Signer, ConfigError> {
+    /// [`WebhookConfigError`] if a stored secret no longer suits the scheme.
+    pub fn signer(&self, now: UnixMillis) -> Result<Signer, WebhookConfigError> {
         Signer::new(self.scheme.clone(), self.secrets.valid_at(now).cloned())
     }
 }

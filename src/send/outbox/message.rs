@@ -72,7 +72,7 @@ impl Inserted {
 /// A key is remembered as long as its event is kept: 30 days beyond the last delivery's end, unless
 /// the worker was given another [retention]. Later the same key makes a new event.
 ///
-/// [retention]: super::port::DeliveryStore::prune
+/// [retention]: super::port::OutboxStore::prune
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct IdempotencyKey(Box<str>);
 

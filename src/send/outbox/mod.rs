@@ -41,18 +41,19 @@ mod message;
 mod port;
 mod record;
 
-pub use self::emitter::{EmitError, Emitter, MAX_DEPTH, MAX_PAYLOAD};
+pub use self::emitter::{EmitError, Emitter, MAX_PAYLOAD};
 pub use self::endpoint::{
     DisabledBecause, Endpoint, EndpointError, EndpointSecrets, EndpointStatus, NewEndpoint,
     PreviousSecret,
 };
 pub use self::health::Health;
 pub use self::lease::{Lease, LeaseRequest, Outcome, Settled, Settlement};
-pub use self::memory::MemoryStore;
+pub use self::memory::MemoryOutbox;
 pub use self::message::{IdempotencyKey, Inserted, InvalidIdempotencyKey, NewEvent};
-pub use self::port::{DeliveryLog, DeliveryStore, EndpointStore, OutboxConnection};
+pub use self::port::{DeliveryLog, EndpointStore, OutboxConnection, OutboxStore};
 pub use self::record::{
     Attempt, AttemptReport, Delivery, DeliveryState, FailureReason, MAX_RESPONSE,
     MAX_SUCCESS_RESPONSE,
 };
-pub use crate::queue::{LONGEST_LEASE, LeaseToken, WorkListener, WorkSignal};
+pub use crate::queue::{LONGEST_LEASE, LeaseToken, QueueListener, QueueNotify};
+pub use crate::wire::json::depth::MAX_DEPTH;

@@ -11,7 +11,7 @@ use crate::base::clock::UnixMillis;
 use crate::base::entropy::Entropy;
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, EndpointId, MessageId};
-use crate::queue::WorkListener;
+use crate::queue::QueueListener;
 
 /// Where deliveries wait, are worked on, and end: the emitter's and the worker's half.
 ///
@@ -62,7 +62,7 @@ use crate::queue::WorkListener;
 /// [`Outcome::Retry`]: super::lease::Outcome::Retry
 /// [`Outcome::Gone`]: super::lease::Outcome::Gone
 /// [`Outcome::Exhausted`]: super::lease::Outcome::Exhausted
-pub trait DeliveryStore: Clone + Send + Sync + 'static {
+pub trait OutboxStore: Clone + Send + Sync + 'static {
     /// Finds out whether the store can be written to.
     ///
     /// # Errors
@@ -156,7 +156,7 @@ pub trait DeliveryStore: Clone + Send + Sync + 'static {
     /// A hint that saves waiting: what other processes store, and what
     /// [`emit_in`](super::emitter::Emitter::emit_in) stores, is not heard, so that a worker has to look by
     /// itself from time to time.
-    fn listen(&self) -> WorkListener;
+    fn listen(&self) -> QueueListener;
 }
 
 /// Where endpoints are registered: the half of those who administer them.
@@ -260,7 +260,7 @@ pub trait DeliveryLog: Clone + Send + Sync + 'static {
 ///
 /// Implemented by the stores' adapters for their drivers' connections.
 pub trait OutboxConnection: Send {
-    /// Stores events and their deliveries as [`DeliveryStore::enqueue`] does, as a part of the
+    /// Stores events and their deliveries as [`OutboxStore::enqueue`] does, as a part of the
     /// transaction that is open on this connection.
     ///
     /// On an error nothing of it stays in the transaction, which can go on.

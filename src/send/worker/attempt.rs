@@ -18,10 +18,8 @@ use crate::queue::Ended;
 use crate::queue::Schedule;
 use crate::queue::record;
 use crate::queue::{AttemptNumber, lengthen};
-use crate::send::outbox::{
-    AttemptReport, DeliveryStore, FailureReason, Lease, Outcome, Settlement,
-};
-use crate::wire::signature::ConfigError;
+use crate::send::outbox::{AttemptReport, FailureReason, Lease, OutboxStore, Outcome, Settlement};
+use crate::wire::signature::WebhookConfigError;
 
 /// Makes attempts.
 #[derive(Debug)]
@@ -32,7 +30,7 @@ pub(super) struct Courier<S> {
     pub(super) per_endpoint: NonZeroU16,
 }
 
-impl<S: DeliveryStore> Courier<S> {
+impl<S: OutboxStore> Courier<S> {
     /// Makes the attempt that `lease` is for and settles it.
     pub(super) async fn deliver(self: Arc<Self>, lease: Lease) -> Ended {
         let span = tracing::info_span!(
@@ -162,7 +160,7 @@ fn log(answer: &Result<Answer, AttemptError>, outcome: Outcome) {
 #[derive(Debug, thiserror::Error)]
 enum AttemptError {
     #[error("the message cannot be signed")]
-    Sign(#[from] ConfigError),
+    Sign(#[from] WebhookConfigError),
     #[error(transparent)]
     Call(#[from] CallError),
 }

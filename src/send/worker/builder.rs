@@ -12,12 +12,12 @@ use crate::base::clock::Clock;
 use crate::base::entropy::Entropy;
 use crate::http::client::{HttpClient, Settings, SystemResolver};
 use crate::http::egress::EgressPolicy;
-use crate::queue::ConfigError;
 use crate::queue::MARGIN;
 use crate::queue::RetryPolicy;
 use crate::queue::Schedule;
+use crate::queue::WorkerConfigError;
 use crate::queue::{Engine, Limits};
-use crate::send::outbox::{DeliveryStore, MAX_RESPONSE};
+use crate::send::outbox::{MAX_RESPONSE, OutboxStore};
 
 /// Settings of a [`Worker`]; made by [`Worker::builder`].
 #[must_use = "call `build` to get the worker"]
@@ -164,11 +164,11 @@ impl<S> WorkerBuilder<S> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the lease does not exceed the timeout by 10 s or is longer than 1 h, if the
+    /// [`WorkerConfigError`] if the lease does not exceed the timeout by 10 s or is longer than 1 h, if the
     /// timeout or the poll pause is zero, or if the extra roots hold no usable certificate.
-    pub fn build(self) -> Result<Worker<S>, ConfigError>
+    pub fn build(self) -> Result<Worker<S>, WorkerConfigError>
     where
-        S: DeliveryStore,
+        S: OutboxStore,
     {
         check(&self.limits, self.timeout)?;
         let client = HttpClient::new(Settings {
@@ -179,7 +179,7 @@ impl<S> WorkerBuilder<S> {
             user_agent: self.user_agent,
             resolver: Arc::new(SystemResolver),
         })
-        .map_err(|err| ConfigError::ExtraRoots(err.into()))?;
+        .map_err(|err| WorkerConfigError::ExtraRoots(err.into()))?;
         let courier = Courier {
             store: self.store,
             client,
@@ -192,11 +192,11 @@ impl<S> WorkerBuilder<S> {
     }
 }
 
-fn check(limits: &Limits, timeout: Duration) -> Result<(), ConfigError> {
+fn check(limits: &Limits, timeout: Duration) -> Result<(), WorkerConfigError> {
     limits.check(timeout)?;
     let least = timeout.saturating_add(MARGIN);
     if limits.lease < least {
-        return Err(ConfigError::LeaseTooShort {
+        return Err(WorkerConfigError::LeaseTooShort {
             lease: limits.lease,
             least,
         });

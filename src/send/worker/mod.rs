@@ -7,11 +7,11 @@
 //! ```no_run
 //! # #[cfg(feature = "emit")] {
 //! use tokio_util::sync::CancellationToken;
-//! use tower_auth_sync::outbox::DeliveryStore;
-//! use tower_auth_sync::queue::ConfigError;
+//! use tower_auth_sync::outbox::OutboxStore;
+//! use tower_auth_sync::queue::WorkerConfigError;
 //! use tower_auth_sync::worker::Worker;
 //!
-//! # async fn start(store: impl DeliveryStore) -> Result<(), ConfigError> {
+//! # async fn start(store: impl OutboxStore) -> Result<(), WorkerConfigError> {
 //! let stop = CancellationToken::new();
 //! let worker = tokio::spawn(Worker::builder(store).build()?.run(stop.clone()));
 //! // … serve requests, wait for a signal …

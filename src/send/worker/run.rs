@@ -10,12 +10,12 @@ use super::Worker;
 use super::attempt::Courier;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
+use crate::queue::QueueListener;
 use crate::queue::Schedule;
-use crate::queue::WorkListener;
 use crate::queue::{Ended, Job, Tally};
-use crate::send::outbox::{DeliveryStore, Lease, LeaseRequest};
+use crate::send::outbox::{Lease, LeaseRequest, OutboxStore};
 
-impl<S: DeliveryStore> Worker<S> {
+impl<S: OutboxStore> Worker<S> {
     /// Delivers until `stop` is cancelled, then waits for running attempts up to the
     /// [drain limit](super::builder::WorkerBuilder::drain).
     ///
@@ -55,14 +55,14 @@ impl<S: DeliveryStore> Worker<S> {
     }
 }
 
-impl<S: DeliveryStore> Job for Courier<S> {
+impl<S: OutboxStore> Job for Courier<S> {
     type Lease = Lease;
 
     fn schedule(&self) -> &Schedule {
         &self.schedule
     }
 
-    fn listen(&self) -> WorkListener {
+    fn listen(&self) -> QueueListener {
         self.store.listen()
     }
 

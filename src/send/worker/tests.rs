@@ -16,11 +16,13 @@ use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, EndpointId, MessageId};
 use crate::base::secret::Secret;
 use crate::http::egress::{EgressPolicy, Network};
-use crate::queue::{AttemptNumber, ConfigError, LeaseToken, RetryPolicy, WorkListener, WorkSignal};
+use crate::queue::{
+    AttemptNumber, LeaseToken, QueueListener, QueueNotify, RetryPolicy, WorkerConfigError,
+};
 use crate::send::outbox::{
-    DeliveryLog as _, DeliveryStore, Emitter, Endpoint, EndpointSecrets, EndpointStatus,
-    EndpointStore as _, FailureReason, Health, Inserted, Lease, LeaseRequest, MemoryStore,
-    NewEndpoint, NewEvent, Outcome, PreviousSecret, Settled, Settlement,
+    DeliveryLog as _, Emitter, Endpoint, EndpointSecrets, EndpointStatus, EndpointStore as _,
+    FailureReason, Health, Inserted, Lease, LeaseRequest, MemoryOutbox, NewEndpoint, NewEvent,
+    OutboxStore, Outcome, PreviousSecret, Settled, Settlement,
 };
 use crate::testing::{ManualClock, SeededEntropy};
 use crate::wire::event::{AuthEvent, EventFilter, EventType, User};
@@ -55,7 +57,7 @@ impl Mode {
 #[derive(Clone, Debug, Default)]
 struct Told {
     state: Arc<Mutex<State>>,
-    signal: WorkSignal,
+    signal: QueueNotify,
 }
 
 #[derive(Debug, Default)]
@@ -95,7 +97,7 @@ impl Told {
     }
 }
 
-impl DeliveryStore for Told {
+impl OutboxStore for Told {
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -166,7 +168,7 @@ impl DeliveryStore for Told {
         }))
     }
 
-    fn listen(&self) -> WorkListener {
+    fn listen(&self) -> QueueListener {
         self.signal.listen()
     }
 }
@@ -217,25 +219,25 @@ fn settings_that_contradict_each_other_are_refused() {
     assert!(built(secs(15), secs(25)).is_ok());
     assert!(matches!(
         built(secs(15), secs(24)),
-        Err(ConfigError::LeaseTooShort { lease, least })
+        Err(WorkerConfigError::LeaseTooShort { lease, least })
             if lease == secs(24) && least == secs(25)
     ));
     assert!(matches!(
         built(Duration::MAX, secs(60)),
-        Err(ConfigError::LeaseTooShort { .. })
+        Err(WorkerConfigError::LeaseTooShort { .. })
     ));
     assert!(matches!(
         built(Duration::ZERO, secs(60)),
-        Err(ConfigError::ZeroTimeout)
+        Err(WorkerConfigError::ZeroTimeout)
     ));
     let builder = || Worker::builder(Told::default());
     assert!(matches!(
         builder().poll(Duration::ZERO).build(),
-        Err(ConfigError::ZeroPoll)
+        Err(WorkerConfigError::ZeroPoll)
     ));
     assert!(matches!(
         builder().extra_roots_pem("no certificate").build(),
-        Err(ConfigError::ExtraRoots(_))
+        Err(WorkerConfigError::ExtraRoots(_))
     ));
 }
 
@@ -404,7 +406,7 @@ async fn a_store_that_fails_is_asked_less_and_less_often() {
     let ringing = store.signal.clone();
     let ringing = tokio::spawn(async move {
         loop {
-            ringing.ring();
+            ringing.notify();
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
@@ -444,7 +446,7 @@ async fn an_idle_worker_asks_once_per_pause_and_at_once_when_the_store_rings() {
     tokio::time::sleep(Duration::from_secs(95)).await;
     assert_eq!(store.get(|state| state.asked.len()), 10);
     store.get(|state| state.due.push_back(lease(1)));
-    store.signal.ring();
+    store.signal.notify();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(store.get(|state| state.settled.len()), 1);
     stop.cancel();
@@ -552,7 +554,7 @@ async fn a_clock_that_jumps_does_not_put_a_running_worker_to_sleep() {
     let private = EgressPolicy::allow(["10.0.0.0/8".parse().unwrap()]);
     let secret = "whsec_0123456789abcdef0123456789abcdef";
     let blocked = NewEndpoint::new("https://10.0.0.1/hook", Scheme::banata(), secret, &private);
-    let store = MemoryStore::new();
+    let store = MemoryOutbox::new();
     store.create(blocked.unwrap(), NOW).await.unwrap();
     let clock = ManualClock::at(NOW);
     let worker = Worker::builder(store.clone()).clock(clock.clone());

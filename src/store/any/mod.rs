@@ -12,13 +12,13 @@ use super::sqlite::SqliteStore;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, EndpointId, MessageId};
-use crate::queue::WorkListener;
+use crate::queue::QueueListener;
 use crate::receive::dedupe::{Dedupe, InvalidSource, MemoryDedupe};
 use crate::receive::inbox::{Inbox, MemoryInbox};
 use crate::receive::mirror::{MemoryMirror, Mirror, TablePrefix};
 use crate::send::outbox::{
-    Attempt, Delivery, DeliveryLog, DeliveryStore, Endpoint, EndpointStore, Inserted, Lease,
-    LeaseRequest, MemoryStore, NewEndpoint, NewEvent, Settled, Settlement,
+    Attempt, Delivery, DeliveryLog, Endpoint, EndpointStore, Inserted, Lease, LeaseRequest,
+    MemoryOutbox, NewEndpoint, NewEvent, OutboxStore, Settled, Settlement,
 };
 
 /// A store chosen by its URL. Copies are cheap and share what is stored.
@@ -27,7 +27,7 @@ use crate::send::outbox::{
 /// |---|---|---|
 /// | `sqlite://auth-sync.db`, `sqlite:///var/lib/app/auth-sync.db` | `SqliteStore` on a file, which is made if it is missing | `sqlite` |
 /// | `sqlite::memory:` | the same, gone when the last copy is dropped | `sqlite` |
-/// | `memory:` | [`MemoryStore`] | |
+/// | `memory:` | [`MemoryOutbox`] | |
 ///
 /// ```
 /// # #[cfg(feature = "sqlite")]
@@ -46,7 +46,7 @@ pub struct AnyStore(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Memory {
-        store: MemoryStore,
+        store: MemoryOutbox,
         dedupe: MemoryDedupe,
         inbox: MemoryInbox,
         mirrors: MemoryMirrors,
@@ -66,7 +66,7 @@ impl AnyStore {
     /// there are), otherwise what that store's own `connect` says.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if url == MEMORY {
-            return Ok(MemoryStore::new().into());
+            return Ok(MemoryOutbox::new().into());
         }
         #[cfg(feature = "sqlite")]
         if url.starts_with("sqlite:") {
@@ -141,8 +141,8 @@ impl AnyStore {
     }
 }
 
-impl From<MemoryStore> for AnyStore {
-    fn from(store: MemoryStore) -> Self {
+impl From<MemoryOutbox> for AnyStore {
+    fn from(store: MemoryOutbox) -> Self {
         Self(Kind::Memory {
             store,
             dedupe: MemoryDedupe::new(),
@@ -170,7 +170,7 @@ macro_rules! on {
     };
 }
 
-impl DeliveryStore for AnyStore {
+impl OutboxStore for AnyStore {
     async fn ping(&self) -> Result<(), StoreError> {
         on!(self, store => store.ping().await)
     }
@@ -216,7 +216,7 @@ impl DeliveryStore for AnyStore {
         on!(self, store => store.prune(before, max).await)
     }
 
-    fn listen(&self) -> WorkListener {
+    fn listen(&self) -> QueueListener {
         on!(self, store => store.listen())
     }
 }

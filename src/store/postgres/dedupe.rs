@@ -10,7 +10,7 @@ use super::PostgresStore;
 use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket, latest_end};
+use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, InvalidSource, latest_end};
 use crate::store::sql::columns::{time, to_column};
 use crate::store::sql::migrate::Port;
 
@@ -42,7 +42,7 @@ impl PostgresStore {
 impl DedupeStore for PostgresStore {
     async fn claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
@@ -57,18 +57,18 @@ impl DedupeStore for PostgresStore {
         Err(StoreError::unavailable(Contended))
     }
 
-    async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
         let renew = of_claim(RENEW, ticket).bind(to_column(until));
         self.change_claim(renew).await
     }
 
-    async fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
-        let until = now.saturating_add(ticket.keep());
+    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        let until = now.saturating_add(ticket.retention());
         let commit = of_claim(COMMIT, ticket).bind(to_column(until));
         self.change_claim(commit).await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<(), StoreError> {
+    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
         self.change_claim(of_claim(RELEASE, ticket)).await
     }
 }
@@ -81,7 +81,7 @@ impl PostgresStore {
     /// `None`: another claim came between what this one saw and what it wrote.
     async fn try_claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Option<Claimed>, StoreError> {
@@ -94,8 +94,8 @@ impl PostgresStore {
             .bind(ticket.token().cast_signed())
             .bind(ticket.body().cast_signed())
             .bind(to_column(until))
-            .bind(to_column(now.saturating_add(ticket.keep())))
-            .bind(to_column(now.saturating_add(ticket.hold())))
+            .bind(to_column(now.saturating_add(ticket.retention())))
+            .bind(to_column(now.saturating_add(ticket.replay_window())))
             .fetch_one(&self.pool)
             .await
             .map_err(store_error)?;
@@ -132,7 +132,7 @@ impl PostgresStore {
 type Change<'a> = Query<'a, Postgres, PgArguments>;
 
 /// Binds what names a claim and fences it: the first two parameters.
-fn of_claim<'a>(sql: &'static str, ticket: &Ticket) -> Change<'a> {
+fn of_claim<'a>(sql: &'static str, ticket: &DedupeKeys) -> Change<'a> {
     sqlx::query(sql)
         .bind(ticket.key().as_bytes().to_vec())
         .bind(ticket.token().cast_signed())

@@ -19,14 +19,15 @@ use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
 use crate::queue::RetryPolicy;
-use crate::queue::{LONGEST_LEASE, WorkListener};
+use crate::queue::{LONGEST_LEASE, QueueListener};
+use crate::receive::dedupe::DedupeKeys;
 use crate::receive::dedupe::InvalidSource;
-use crate::receive::dedupe::Ticket;
 use crate::receive::inbox::{
-    Inbox, InboxLog, InboxStore, Lease, LeaseRequest, NewMessage, Outcome, Received, Record,
+    Inbox, InboxEntry, InboxLease, InboxLeaseRequest, InboxLog, InboxOutcome, InboxStore,
+    NewMessage, Received,
 };
 use crate::store::sql::columns::{latest, optional_time, to_column};
-use crate::store::sql::inbox::{LeasedRow, RecordRow, Settlement, fence, millis, readable};
+use crate::store::sql::inbox::{InboxSettlement, LeasedRow, RecordRow, fence, millis, readable};
 use crate::store::sql::migrate::Port;
 
 pub(super) const INBOX: Port = Port {
@@ -59,7 +60,7 @@ impl InboxStore for PostgresStore {
         for _ in 0..TRIES {
             if let Some(received) = self.try_receive(&message, now).await? {
                 if matches!(received, Received::New { .. }) {
-                    self.inbox_signal.ring();
+                    self.inbox_signal.notify();
                 }
                 return Ok(received);
             }
@@ -67,7 +68,11 @@ impl InboxStore for PostgresStore {
         Err(StoreError::unavailable(Contended))
     }
 
-    async fn lease(&self, source: &str, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+    async fn lease(
+        &self,
+        source: &str,
+        request: InboxLeaseRequest,
+    ) -> Result<Vec<InboxLease>, StoreError> {
         let max_attempts = i64::from(request.max_attempts.get());
         sqlx::query(REDATE)
             .bind(source)
@@ -99,11 +104,11 @@ impl InboxStore for PostgresStore {
 
     async fn settle(
         &self,
-        lease: &Lease,
-        outcome: Outcome,
+        lease: &InboxLease,
+        outcome: InboxOutcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let to = Settlement::of(outcome, now);
+        let to = InboxSettlement::of(outcome, now);
         let settle = of_lease(SETTLE, lease)
             .bind(to.state)
             .bind(to.due_at)
@@ -113,15 +118,15 @@ impl InboxStore for PostgresStore {
         self.change_leased(settle).await
     }
 
-    async fn extend(&self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+    async fn extend(&self, lease: &InboxLease, until: UnixMillis) -> Result<(), StoreError> {
         let extend = of_lease(EXTEND, lease).bind(to_column(until));
         self.change_leased(extend).await
     }
 
-    async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+    async fn release(&self, lease: &InboxLease, now: UnixMillis) -> Result<(), StoreError> {
         let release = of_lease(RELEASE, lease).bind(to_column(now));
         self.change_leased(release).await?;
-        self.inbox_signal.ring();
+        self.inbox_signal.notify();
         Ok(())
     }
 
@@ -159,20 +164,20 @@ impl InboxStore for PostgresStore {
         Ok(usize::try_from(pruned.rows_affected()).unwrap_or(usize::MAX))
     }
 
-    fn listen(&self) -> WorkListener {
+    fn listen(&self) -> QueueListener {
         self.inbox_signal.listen()
     }
 }
 
 impl InboxLog for PostgresStore {
-    async fn find(&self, source: &str, id: &InboxId) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, source: &str, id: &InboxId) -> Result<Option<InboxEntry>, StoreError> {
         let row: Option<RecordRow> = sqlx::query_as(FIND)
             .bind(source)
             .bind(id.as_str())
             .fetch_optional(&self.pool)
             .await
             .map_err(store_error)?;
-        row.map(Record::try_from).transpose()
+        row.map(InboxEntry::try_from).transpose()
     }
 
     async fn failed(
@@ -180,7 +185,7 @@ impl InboxLog for PostgresStore {
         source: &str,
         after: Option<&InboxId>,
         max: NonZeroU16,
-    ) -> Result<Vec<Record>, StoreError> {
+    ) -> Result<Vec<InboxEntry>, StoreError> {
         let rows: Vec<RecordRow> = sqlx::query_as(FAILED)
             .bind(source)
             .bind(after.map_or("", InboxId::as_str))
@@ -204,7 +209,7 @@ impl InboxLog for PostgresStore {
             .execute(&self.pool)
             .await
             .map_err(store_error)?;
-        self.inbox_signal.ring();
+        self.inbox_signal.notify();
         Ok(requeued.rows_affected() > 0)
     }
 }
@@ -212,7 +217,7 @@ impl InboxLog for PostgresStore {
 type Statement<'a> = Query<'a, Postgres, PgArguments>;
 
 /// Binds what names a lease and fences it: the first two parameters.
-fn of_lease<'a>(sql: &'static str, lease: &'a Lease) -> Statement<'a> {
+fn of_lease<'a>(sql: &'static str, lease: &'a InboxLease) -> Statement<'a> {
     sqlx::query(sql).bind(lease.id.as_str()).bind(fence(lease))
 }
 
@@ -232,7 +237,7 @@ impl PostgresStore {
             .bind(to_column(now))
             .bind(message.id.as_str())
             .bind(&*message.source)
-            .bind(millis(ticket.keep()))
+            .bind(millis(ticket.retention()))
             .bind(&request.head()[..])
             .bind(&request.body()[..])
             .fetch_one(&self.pool)
@@ -258,7 +263,7 @@ impl PostgresStore {
 }
 
 /// Returns the names that a message shares with no other: its own, then the request's.
-fn names(ticket: &Ticket) -> Vec<Vec<u8>> {
+fn names(ticket: &DedupeKeys) -> Vec<Vec<u8>> {
     let keys = [Some(ticket.key()), ticket.replay_key()];
     let keys = keys.iter().flatten();
     keys.map(|key| key.as_bytes().to_vec()).collect()

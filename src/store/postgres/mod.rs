@@ -22,14 +22,14 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use self::error::connect_error;
 use crate::base::error::StoreError;
-use crate::queue::WorkSignal;
+use crate::queue::QueueNotify;
 
 /// The dedupe port and the inbox on one PostgreSQL database, version 12 or later. Copies are cheap and share the
 /// connections.
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: PgPool,
-    inbox_signal: WorkSignal,
+    inbox_signal: QueueNotify,
 }
 
 impl PostgresStore {
@@ -67,7 +67,7 @@ impl PostgresStore {
     pub fn from_pool(pool: PgPool) -> Self {
         Self {
             pool,
-            inbox_signal: WorkSignal::new(),
+            inbox_signal: QueueNotify::new(),
         }
     }
 

@@ -9,7 +9,7 @@ use super::RedisStore;
 use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::dedupe::{Claimed, DedupeStore, Ticket, latest_end};
+use crate::receive::dedupe::{Claimed, DedupeKeys, DedupeStore, latest_end};
 
 /// The server runs each as a whole, and knows it by its hash.
 pub(super) struct Scripts {
@@ -81,7 +81,12 @@ impl RedisStore {
     }
 
     /// Runs the script that changes a claim that is held.
-    async fn change(&self, change: &str, ticket: &Ticket, args: &[u64]) -> Result<(), StoreError> {
+    async fn change(
+        &self,
+        change: &str,
+        ticket: &DedupeKeys,
+        args: &[u64],
+    ) -> Result<(), StoreError> {
         let mut call = self.scripts.change.prepare_invoke();
         call.key(of_message(ticket.key().as_bytes()))
             .arg(change)
@@ -99,7 +104,7 @@ impl RedisStore {
 impl DedupeStore for RedisStore {
     async fn claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
@@ -118,10 +123,10 @@ impl DedupeStore for RedisStore {
             .arg(latest.as_millis())
             .arg(life(until.saturating_since(now)))
             .arg(ticket.replay_key().is_some())
-            .arg(now.saturating_add(ticket.hold()).as_millis())
-            .arg(life(ticket.hold()))
+            .arg(now.saturating_add(ticket.replay_window()).as_millis())
+            .arg(life(ticket.replay_window()))
             .arg(ticket.id_key().is_some())
-            .arg(life(ticket.keep()));
+            .arg(life(ticket.retention()));
         let (state, detail, other): (u8, u64, Vec<u8>) = self.run(&call).await?;
         let claimed = match state {
             0 => Claimed::Fresh {
@@ -145,17 +150,17 @@ impl DedupeStore for RedisStore {
         })
     }
 
-    async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
         self.change("renew", ticket, &[until.as_millis()]).await
     }
 
-    async fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
-        let until = now.saturating_add(ticket.keep()).as_millis();
-        self.change("commit", ticket, &[until, life(ticket.keep())])
+    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        let until = now.saturating_add(ticket.retention()).as_millis();
+        self.change("commit", ticket, &[until, life(ticket.retention())])
             .await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<(), StoreError> {
+    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
         self.change("release", ticket, &[]).await
     }
 }

@@ -11,7 +11,9 @@ use crate::base::error::StoreError;
 use crate::base::id::InboxId;
 use crate::queue::AttemptNumber;
 use crate::queue::LeaseToken;
-use crate::receive::inbox::{Failure, Lease, MessageState, Outcome, Record, StoredRequest};
+use crate::receive::inbox::{
+    Failure, InboxEntry, InboxLease, InboxOutcome, MessageState, StoredRequest,
+};
 
 /// Returns what can be read of `rows`. A message that cannot is told of and left out: the others of
 /// its batch are in order, and if it was leased, the lease lapses until the message has failed.
@@ -40,7 +42,7 @@ pub(crate) struct LeasedRow {
     body: Vec<u8>,
 }
 
-impl TryFrom<LeasedRow> for Lease {
+impl TryFrom<LeasedRow> for InboxLease {
     type Error = StoreError;
 
     fn try_from(row: LeasedRow) -> Result<Self, StoreError> {
@@ -69,7 +71,7 @@ pub(crate) struct RecordRow {
     head: Option<Vec<u8>>,
 }
 
-impl TryFrom<RecordRow> for Record {
+impl TryFrom<RecordRow> for InboxEntry {
     type Error = StoreError;
 
     fn try_from(row: RecordRow) -> Result<Self, StoreError> {
@@ -114,7 +116,7 @@ fn attempts(column: i64) -> Result<u32, StoreError> {
 }
 
 /// The columns that an outcome changes.
-pub(crate) struct Settlement {
+pub(crate) struct InboxSettlement {
     pub(crate) state: &'static str,
     pub(crate) due_at: Option<i64>,
     pub(crate) ended_at: Option<i64>,
@@ -122,12 +124,12 @@ pub(crate) struct Settlement {
     pub(crate) status: Option<i32>,
 }
 
-impl Settlement {
-    pub(crate) fn of(outcome: Outcome, now: UnixMillis) -> Self {
+impl InboxSettlement {
+    pub(crate) fn of(outcome: InboxOutcome, now: UnixMillis) -> Self {
         let (state, due_at, failure) = match outcome {
-            Outcome::Done => (MessageState::Done, None, None),
-            Outcome::Retry { at, failure } => (MessageState::Pending, Some(at), Some(failure)),
-            Outcome::Failed { failure } => (MessageState::Failed, None, Some(failure)),
+            InboxOutcome::Done => (MessageState::Done, None, None),
+            InboxOutcome::Retry { at, failure } => (MessageState::Pending, Some(at), Some(failure)),
+            InboxOutcome::Failed { failure } => (MessageState::Failed, None, Some(failure)),
         };
         let ended_at = due_at.is_none().then_some(now);
         let status = failure.and_then(Failure::status);
@@ -147,6 +149,6 @@ pub(crate) fn millis(time: Duration) -> i64 {
 }
 
 /// No store ever gave out a token that does not fit.
-pub(crate) fn fence(lease: &Lease) -> i64 {
+pub(crate) fn fence(lease: &InboxLease) -> i64 {
     i64::try_from(lease.token.get()).unwrap_or(i64::MAX)
 }

@@ -22,12 +22,12 @@
 //! * The first call of a store that emits, pings or leases looks through the tables named `tas_…`
 //!   for damaged pages. It waits 1 s for that at most; a large file is looked through beside the
 //!   work. Damage that this look or a worker's statement meets is logged as an error, once; from then
-//!   on [`ping`](crate::send::outbox::DeliveryStore::ping) says so and no event is taken
+//!   on [`ping`](crate::send::outbox::OutboxStore::ping) says so and no event is taken
 //!   ([`StoreError::is_corrupt`]) until the store is opened again.
 //!   [`emit_in`](crate::send::outbox::Emitter::emit_in) writes to a connection of the caller's and does
 //!   not know of it.
 //!
-//! The file does not shrink when old events are [deleted](crate::send::outbox::DeliveryStore::prune): later
+//! The file does not shrink when old events are [deleted](crate::send::outbox::OutboxStore::prune): later
 //! ones take their room.
 //!
 //! # Security
@@ -67,7 +67,7 @@ use self::write::Write;
 pub use self::mirror::SqliteMirror;
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::error::StoreError;
-use crate::queue::WorkSignal;
+use crate::queue::QueueNotify;
 
 /// The ports on one SQLite database. Copies are cheap and share the connections.
 #[derive(Clone)]
@@ -82,9 +82,9 @@ struct Inner {
     /// Held through each write transaction.
     turn: Mutex<()>,
     integrity: Integrity,
-    signal: WorkSignal,
+    signal: QueueNotify,
     fan_out: outbox::FanOut,
-    inbox_signal: WorkSignal,
+    inbox_signal: QueueNotify,
 }
 
 impl SqliteStore {
@@ -140,9 +140,9 @@ impl SqliteStore {
                 reader,
                 turn: Mutex::new(()),
                 integrity: Integrity::default(),
-                signal: WorkSignal::new(),
+                signal: QueueNotify::new(),
                 fan_out: outbox::FanOut::default(),
-                inbox_signal: WorkSignal::new(),
+                inbox_signal: QueueNotify::new(),
             }),
             entropy: Arc::new(SystemEntropy),
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::base::clock::UnixMillis;
-use crate::receive::dedupe::{Claimed, Dedupe, DedupeStore, Identity, Message, Ticket};
+use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, Identity, Message};
 
 pub use self::clocks::*;
 pub use self::replays::*;
@@ -94,7 +94,12 @@ impl Receiver {
         Self(Dedupe::new(store, "suite").expect("the name is valid"))
     }
 
-    fn ticket(&self, identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> Ticket {
+    fn ticket(
+        &self,
+        identity: Identity<'_>,
+        sent_at: Option<UnixMillis>,
+        body: &str,
+    ) -> DedupeKeys {
         self.0.ticket(&Message {
             tenant: None,
             identity,
@@ -104,33 +109,33 @@ impl Receiver {
         })
     }
 
-    fn unsigned(&self, id: &str, sent_at: UnixMillis, body: &str) -> Ticket {
+    fn unsigned(&self, id: &str, sent_at: UnixMillis, body: &str) -> DedupeKeys {
         self.ticket(Identity::Unsigned(Some(id)), Some(sent_at), body)
     }
 
-    async fn claim_at(&self, ticket: &Ticket, now: UnixMillis) -> Claimed {
+    async fn claim_at(&self, ticket: &DedupeKeys, now: UnixMillis) -> Claimed {
         let claimed = self.0.claim(ticket, now, now.saturating_add(LEASE)).await;
         claimed.expect("the store answers")
     }
 
-    async fn claim(&self, ticket: &Ticket) -> Claimed {
+    async fn claim(&self, ticket: &DedupeKeys) -> Claimed {
         self.claim_at(ticket, NOW).await
     }
 
-    async fn handle(&self, ticket: &Ticket) {
+    async fn handle(&self, ticket: &DedupeKeys) {
         assert_eq!(self.claim(ticket).await, FRESH);
         self.commit(ticket).await;
     }
 
-    async fn commit(&self, ticket: &Ticket) {
+    async fn commit(&self, ticket: &DedupeKeys) {
         self.0.commit(ticket, NOW).await.expect("the claim is held");
     }
 
-    async fn release(&self, ticket: &Ticket) {
+    async fn release(&self, ticket: &DedupeKeys) {
         self.0.release(ticket).await.expect("the claim is held");
     }
 
-    async fn assert_lost(&self, ticket: &Ticket, now: UnixMillis) {
+    async fn assert_lost(&self, ticket: &DedupeKeys, now: UnixMillis) {
         let until = now.saturating_add(LEASE);
         for answer in [
             self.0.renew(ticket, until).await,
@@ -296,7 +301,7 @@ struct Shared<S>(std::sync::Arc<S>);
 impl<S: DedupeStore> DedupeStore for Shared<S> {
     async fn claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, crate::base::error::StoreError> {
@@ -305,7 +310,7 @@ impl<S: DedupeStore> DedupeStore for Shared<S> {
 
     async fn renew(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         until: UnixMillis,
     ) -> Result<(), crate::base::error::StoreError> {
         self.0.renew(ticket, until).await
@@ -313,13 +318,13 @@ impl<S: DedupeStore> DedupeStore for Shared<S> {
 
     async fn commit(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
     ) -> Result<(), crate::base::error::StoreError> {
         self.0.commit(ticket, now).await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<(), crate::base::error::StoreError> {
+    async fn release(&self, ticket: &DedupeKeys) -> Result<(), crate::base::error::StoreError> {
         self.0.release(ticket).await
     }
 }

@@ -115,10 +115,10 @@ pub async fn storing_and_releasing_are_heard(store: impl Store) {
     endpoint(&store, "one").await;
     let mut listener = store.listen();
     enqueue(&store, vec![event("msg_1")], 0).await;
-    listener.heard().await;
+    listener.notified().await;
     let held = lease_one(&store, 0).await;
     store.release(&held, at(1)).await.unwrap();
-    listener.heard().await;
+    listener.notified().await;
 }
 
 /// Contract 1 and 2, all at once.

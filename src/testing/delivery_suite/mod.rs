@@ -1,4 +1,4 @@
-//! The conformance suites of [`DeliveryStore`] and [`EndpointStore`].
+//! The conformance suites of [`OutboxStore`] and [`EndpointStore`].
 
 pub mod endpoints;
 pub mod enqueueing;
@@ -17,26 +17,26 @@ use crate::base::id::MessageId;
 use crate::http::egress::EgressPolicy;
 use crate::queue::AttemptNumber;
 use crate::send::outbox::{
-    AttemptReport, Delivery, DeliveryLog, DeliveryState, DeliveryStore, Endpoint, EndpointStore,
-    FailureReason, IdempotencyKey, Inserted, Lease, LeaseRequest, NewEndpoint, NewEvent, Outcome,
+    AttemptReport, Delivery, DeliveryLog, DeliveryState, Endpoint, EndpointStore, FailureReason,
+    IdempotencyKey, Inserted, Lease, LeaseRequest, NewEndpoint, NewEvent, OutboxStore, Outcome,
     Settled, Settlement,
 };
 use crate::wire::event::EventType;
 use crate::wire::scheme::Scheme;
 
 /// Makes one test for each point of the contract of
-/// [`DeliveryStore`](crate::send::outbox::DeliveryStore); the store must also be an
+/// [`OutboxStore`](crate::send::outbox::OutboxStore); the store must also be an
 /// [`EndpointStore`](crate::send::outbox::EndpointStore) and a
 /// [`DeliveryLog`](crate::send::outbox::DeliveryLog).
 ///
 /// Takes a closure that makes, each time, an empty store and whatever has to outlive it, such as its
-/// directory: `async || -> (impl DeliveryStore + EndpointStore + DeliveryLog, Guard)`. Put it in a
+/// directory: `async || -> (impl OutboxStore + EndpointStore + DeliveryLog, Guard)`. Put it in a
 /// module of its own. Needs `tokio` with `macros` and `rt` beside it.
 ///
 /// ```
 /// mod memory {
 ///     tower_auth_sync::__delivery_store_tests!(async || {
-///         (tower_auth_sync::outbox::MemoryStore::new(), ())
+///         (tower_auth_sync::outbox::MemoryOutbox::new(), ())
 ///     });
 /// }
 /// ```
@@ -128,9 +128,9 @@ macro_rules! __endpoint_store_tests {
 }
 
 /// All three ports of one store.
-pub trait Store: DeliveryStore + EndpointStore + DeliveryLog {}
+pub trait Store: OutboxStore + EndpointStore + DeliveryLog {}
 
-impl<S: DeliveryStore + EndpointStore + DeliveryLog> Store for S {}
+impl<S: OutboxStore + EndpointStore + DeliveryLog> Store for S {}
 
 /// When the tests begin.
 pub const START: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);

@@ -11,7 +11,7 @@ use super::{
     settle, signed, state, store_new,
 };
 use crate::queue::{AttemptNumber, RetryPolicy};
-use crate::receive::inbox::{Failure, MessageState, Outcome, StoredRequest};
+use crate::receive::inbox::{Failure, InboxOutcome, MessageState, StoredRequest};
 
 /// Contract 4 and 5.
 pub async fn a_lease_carries_the_request_as_it_was_stored(store: impl Store) {
@@ -41,7 +41,7 @@ pub async fn a_message_is_not_leased_twice_while_the_lease_lives(store: impl Sto
     let found = record(&store, &id).await;
     assert_eq!((found.state, found.attempts), (MessageState::Leased, 1));
     assert_eq!(found.due_at, Some(at(LEASE)));
-    settle(&store, &held, Outcome::Done, LEASE - 1).await;
+    settle(&store, &held, InboxOutcome::Done, LEASE - 1).await;
     assert!(lease(&store, 9 * LEASE).await.is_empty());
 }
 
@@ -54,7 +54,7 @@ pub async fn a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token(store:
     assert_eq!(second.attempt, first.attempt.next());
     assert!(second.token > first.token);
     assert_lost(&store, &first, LEASE).await;
-    settle(&store, &second, Outcome::Done, LEASE).await;
+    settle(&store, &second, InboxOutcome::Done, LEASE).await;
 }
 
 /// Contract 4.
@@ -117,7 +117,7 @@ pub async fn a_message_that_kills_its_workers_does_not_hold_up_others(store: imp
 pub async fn a_lapsed_lease_may_be_settled_until_it_is_taken_over(store: impl Store) {
     let id = store_new(&store, "a", 0).await;
     let lease = lease_one(&store, 0).await;
-    settle(&store, &lease, Outcome::Done, 2 * LEASE).await;
+    settle(&store, &lease, InboxOutcome::Done, 2 * LEASE).await;
     assert_eq!(state(&store, &id).await, MessageState::Done);
 }
 
@@ -156,11 +156,11 @@ pub async fn the_next_due_time_is_told(store: impl Store) {
     let leases = lease(&store, 5).await;
     assert_eq!(next().await, Some(at(5 + LEASE)));
     let (failure, later) = (Failure::Panic, at(20));
-    let retry = Outcome::Retry { at: later, failure };
+    let retry = InboxOutcome::Retry { at: later, failure };
     settle(&store, &leases[0], retry, 6).await;
     assert_eq!(next().await, Some(later));
-    settle(&store, &leases[1], Outcome::Done, 6).await;
-    settle(&store, &lease_one(&store, 20).await, Outcome::Done, 20).await;
+    settle(&store, &leases[1], InboxOutcome::Done, 6).await;
+    settle(&store, &lease_one(&store, 20).await, InboxOutcome::Done, 20).await;
     assert_eq!(next().await, None);
 }
 
@@ -191,7 +191,7 @@ pub async fn what_a_clock_that_was_ahead_stored_is_due_at_once(store: impl Store
         assert!(next.is_some_and(|next| next <= at(0)), "{ahead} s");
         let lease = lease_one(&store, 0).await;
         assert_eq!(lease.id, id, "{ahead} s");
-        settle(&store, &lease, Outcome::Done, 0).await;
+        settle(&store, &lease, InboxOutcome::Done, 0).await;
     }
     let released = store_new(&store, "released", 0).await;
     let lease = lease_one(&store, 0).await;
@@ -205,7 +205,7 @@ pub async fn a_retry_is_due_at_once_only_beyond_the_longest_wait(store: impl Sto
     let longest = RetryPolicy::LONGEST_WAIT.as_secs();
     let failure = Failure::Error;
     let first = lease_one(&store, 0).await;
-    let retry = |secs| Outcome::Retry {
+    let retry = |secs| InboxOutcome::Retry {
         at: at(secs),
         failure,
     };
@@ -231,19 +231,19 @@ pub async fn a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time(store: i
         let taken_over = lease_one(&store, LEASE).await;
         assert_eq!(taken_over.attempt, dead.attempt.next());
         assert_lost(&store, &dead, LEASE).await;
-        settle(&store, &taken_over, Outcome::Done, LEASE).await;
+        settle(&store, &taken_over, InboxOutcome::Done, LEASE).await;
     }
 }
 
 /// Contract 4 and 10.
 pub async fn a_clock_that_is_set_back_runs_nothing_twice(store: impl Store) {
-    let handled = end(&store, "handled", Outcome::Done, DAY).await;
+    let handled = end(&store, "handled", InboxOutcome::Done, DAY).await;
     let running = store_new(&store, "running", DAY).await;
     let held = lease_one(&store, DAY).await;
     assert!(lease(&store, 0).await.is_empty());
     store.extend(&held, at(LEASE + 30)).await.unwrap();
     assert!(lease(&store, LEASE).await.is_empty());
-    settle(&store, &held, Outcome::Done, LEASE).await;
+    settle(&store, &held, InboxOutcome::Done, LEASE).await;
     for secs in [LEASE, DAY, 2 * DAY] {
         assert!(lease(&store, secs).await.is_empty());
     }

@@ -9,9 +9,9 @@ use super::{
 use crate::base::entropy::SystemEntropy;
 use crate::base::id::InboxId;
 use crate::queue::AttemptNumber;
-use crate::receive::inbox::{Failure, MessageState, Outcome};
+use crate::receive::inbox::{Failure, InboxOutcome, MessageState};
 
-const FAILED: Outcome = Outcome::Failed {
+const FAILED: InboxOutcome = InboxOutcome::Failed {
     failure: Failure::Error,
 };
 
@@ -20,7 +20,7 @@ pub async fn failed_messages_are_listed_page_by_page_in_order_of_arrival(store: 
     let mut failed = Vec::new();
     for number in 0..5 {
         failed.push(end(&store, &format!("bad_{number}"), FAILED, 0).await);
-        end(&store, &format!("good_{number}"), Outcome::Done, 0).await;
+        end(&store, &format!("good_{number}"), InboxOutcome::Done, 0).await;
     }
     store_new(&store, "waiting", 0).await;
     // Those of one millisecond have no order but that of their ids.
@@ -56,7 +56,7 @@ pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl Store) 
     assert_eq!(third.attempt, AttemptNumber::FIRST);
     assert!(third.token > second.token);
     assert_eq!(third.request, first.request);
-    settle(&store, &third, Outcome::Done, 101).await;
+    settle(&store, &third, InboxOutcome::Done, 101).await;
 }
 
 /// Contract 2: two messages never have the same names.
@@ -70,7 +70,7 @@ pub async fn a_failed_message_whose_names_another_has_is_not_requeued(store: imp
 
 /// Contract 2.
 pub async fn only_failed_messages_of_the_source_are_requeued(store: impl Store) {
-    let done = end(&store, "done", Outcome::Done, 0).await;
+    let done = end(&store, "done", InboxOutcome::Done, 0).await;
     let failed = end(&store, "failed", FAILED, 0).await;
     let pending = store_new(&store, "pending", 9).await;
     let unknown = InboxId::generate(at(0), &SystemEntropy);

@@ -15,10 +15,10 @@ use crate::base::clock::UnixMillis;
 use crate::base::entropy::SystemEntropy;
 use crate::base::id::InboxId;
 use crate::queue::AttemptNumber;
-use crate::receive::dedupe::{Identity, Message, Namer, Ticket};
+use crate::receive::dedupe::{DedupeKeys, Identity, KeyDeriver, Message};
 use crate::receive::inbox::{
-    InboxLog, InboxStore, Lease, LeaseRequest, MessageState, NewMessage, Outcome, Received, Record,
-    StoredRequest,
+    InboxEntry, InboxLease, InboxLeaseRequest, InboxLog, InboxOutcome, InboxStore, MessageState,
+    NewMessage, Received, StoredRequest,
 };
 
 /// Makes one test for each point of the contracts of [`InboxStore`](crate::receive::inbox::InboxStore) and
@@ -140,7 +140,7 @@ const WINDOW: u64 = 900;
 
 const SOURCE: &str = "suite";
 
-fn ticket(identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> Ticket {
+fn ticket(identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> DedupeKeys {
     ticket_of(SOURCE, identity, sent_at, body)
 }
 
@@ -149,7 +149,7 @@ fn ticket_of(
     identity: Identity<'_>,
     sent_at: Option<UnixMillis>,
     body: &str,
-) -> Ticket {
+) -> DedupeKeys {
     let message = Message {
         tenant: None,
         identity,
@@ -157,7 +157,7 @@ fn ticket_of(
         body: body.as_bytes(),
         replayable: Duration::from_secs(WINDOW),
     };
-    Namer::new(source).ticket(0, &message)
+    KeyDeriver::new(source).ticket(0, &message)
 }
 
 fn unsigned(id: &str) -> Identity<'_> {
@@ -169,7 +169,7 @@ fn signed(id: &str) -> NewMessage {
     message(ticket(Identity::Signed(id), Some(START), id), id)
 }
 
-fn message(ticket: Ticket, body: &str) -> NewMessage {
+fn message(ticket: DedupeKeys, body: &str) -> NewMessage {
     NewMessage {
         id: InboxId::generate(START, &SystemEntropy),
         source: SOURCE.into(),
@@ -196,8 +196,8 @@ pub(crate) async fn store_new(store: &impl Store, id: &str, secs: u64) -> InboxI
     stored
 }
 
-fn request(max: u16, secs: u64) -> LeaseRequest {
-    LeaseRequest {
+fn request(max: u16, secs: u64) -> InboxLeaseRequest {
+    InboxLeaseRequest {
         max: NonZeroU16::new(max).unwrap(),
         max_attempts: AttemptNumber::new(5).unwrap(),
         now: at(secs),
@@ -205,28 +205,28 @@ fn request(max: u16, secs: u64) -> LeaseRequest {
     }
 }
 
-async fn lease(store: &impl Store, secs: u64) -> Vec<Lease> {
+async fn lease(store: &impl Store, secs: u64) -> Vec<InboxLease> {
     store.lease(SOURCE, request(100, secs)).await.unwrap()
 }
 
-async fn lease_one(store: &impl Store, secs: u64) -> Lease {
+async fn lease_one(store: &impl Store, secs: u64) -> InboxLease {
     let mut leases = lease(store, secs).await;
     assert_eq!(leases.len(), 1, "one message is due at {secs} s");
     leases.remove(0)
 }
 
-fn bodies(leases: &[Lease]) -> Vec<&str> {
+fn bodies(leases: &[InboxLease]) -> Vec<&str> {
     let bodies = leases.iter().map(|lease| &lease.request.body()[..]);
     bodies
         .map(|body| std::str::from_utf8(body).unwrap())
         .collect()
 }
 
-async fn settle(store: &impl Store, lease: &Lease, outcome: Outcome, secs: u64) {
+async fn settle(store: &impl Store, lease: &InboxLease, outcome: InboxOutcome, secs: u64) {
     store.settle(lease, outcome, at(secs)).await.unwrap();
 }
 
-async fn record(store: &impl Store, id: &InboxId) -> Record {
+async fn record(store: &impl Store, id: &InboxId) -> InboxEntry {
     let found = store.find(SOURCE, id).await.unwrap();
     found.expect("the message is there")
 }
@@ -236,15 +236,15 @@ async fn state(store: &impl Store, id: &InboxId) -> MessageState {
 }
 
 /// Stores a message and settles it with `outcome`, all at `secs`.
-async fn end(store: &impl Store, id: &str, outcome: Outcome, secs: u64) -> InboxId {
+async fn end(store: &impl Store, id: &str, outcome: InboxOutcome, secs: u64) -> InboxId {
     let stored = store_new(store, id, secs).await;
     let lease = lease_one(store, secs).await;
     settle(store, &lease, outcome, secs).await;
     stored
 }
 
-async fn assert_lost(store: &impl Store, lease: &Lease, secs: u64) {
-    let settled = store.settle(lease, Outcome::Done, at(secs)).await;
+async fn assert_lost(store: &impl Store, lease: &InboxLease, secs: u64) {
+    let settled = store.settle(lease, InboxOutcome::Done, at(secs)).await;
     assert!(settled.unwrap_err().is_lease_lost());
     let extended = store.extend(lease, at(secs + 999)).await;
     assert!(extended.unwrap_err().is_lease_lost());

@@ -8,9 +8,9 @@ use super::{
     store_new, ticket,
 };
 use crate::receive::dedupe::Identity;
-use crate::receive::inbox::{Failure, Outcome};
+use crate::receive::inbox::{Failure, InboxOutcome};
 
-const FAILED: Outcome = Outcome::Failed {
+const FAILED: InboxOutcome = InboxOutcome::Failed {
     failure: Failure::Error,
 };
 
@@ -22,7 +22,7 @@ async fn prune(store: &impl Store, before: u64, now: u64) -> usize {
 
 /// Contract 11.
 pub async fn what_has_been_over_for_long_is_deleted_with_its_names(store: impl Store) {
-    let done = end(&store, "done", Outcome::Done, 10).await;
+    let done = end(&store, "done", InboxOutcome::Done, 10).await;
     let failed = end(&store, "failed", FAILED, 10).await;
     assert_eq!(prune(&store, 10, 90 * DAY).await, 0);
     assert_eq!(prune(&store, 11, 90 * DAY).await, 2);
@@ -37,7 +37,7 @@ pub async fn what_has_been_over_for_long_is_deleted_with_its_names(store: impl S
 
 /// Contract 2 and 11.
 pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl Store) {
-    let id = end(&store, "a", Outcome::Done, 0).await;
+    let id = end(&store, "a", InboxOutcome::Done, 0).await;
     let last = at(KEEP).saturating_sub(Duration::from_millis(1));
     let max = NonZeroU16::MAX;
     let pruned = store.prune(SOURCE, at(KEEP), last, max).await;
@@ -49,7 +49,7 @@ pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl Store) {
     let unnamed = Identity::Unsigned(None);
     let short = message(ticket(unnamed, Some(START), "b"), "b");
     receive(&store, short, 0).await;
-    settle(&store, &lease_one(&store, 0).await, Outcome::Done, 0).await;
+    settle(&store, &lease_one(&store, 0).await, InboxOutcome::Done, 0).await;
     assert_eq!(prune(&store, KEEP, WINDOW - 1).await, 0);
     assert_eq!(prune(&store, KEEP, WINDOW).await, 1);
 }
@@ -60,14 +60,14 @@ pub async fn what_waits_or_ended_lately_is_kept_however_old(store: impl Store) {
     assert_eq!(prune(&store, 90 * DAY, 90 * DAY).await, 0);
     let lease = lease_one(&store, 90 * DAY).await;
     assert_eq!(prune(&store, 90 * DAY, 90 * DAY).await, 0);
-    settle(&store, &lease, Outcome::Done, 90 * DAY).await;
+    settle(&store, &lease, InboxOutcome::Done, 90 * DAY).await;
     assert_eq!(prune(&store, 90 * DAY, 99 * DAY).await, 0);
     record(&store, &id).await;
 }
 
 /// Contract 11.
 pub async fn of_another_source_nothing_is_deleted(store: impl Store) {
-    end(&store, "a", Outcome::Done, 0).await;
+    end(&store, "a", InboxOutcome::Done, 0).await;
     let far = at(90 * DAY);
     let pruned = store.prune("other", far, far, NonZeroU16::MAX).await;
     assert_eq!(pruned.unwrap(), 0);
@@ -77,7 +77,7 @@ pub async fn of_another_source_nothing_is_deleted(store: impl Store) {
 /// Contract 11.
 pub async fn no_more_is_deleted_at_once_than_asked_for(store: impl Store) {
     for number in 0..5 {
-        end(&store, &number.to_string(), Outcome::Done, 0).await;
+        end(&store, &number.to_string(), InboxOutcome::Done, 0).await;
     }
     let far = at(90 * DAY);
     let two = NonZeroU16::new(2).unwrap();

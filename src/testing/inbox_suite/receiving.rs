@@ -11,12 +11,12 @@ use super::{
     record, request, settle, signed, state, store_new, ticket, ticket_of, unsigned,
 };
 use crate::receive::dedupe::Identity;
-use crate::receive::inbox::{Failure, MessageState, Outcome, Received, Record};
+use crate::receive::inbox::{Failure, InboxEntry, InboxOutcome, MessageState, Received};
 
 /// Contract 1 and 3.
 pub async fn a_message_is_stored_with_its_names_and_due_at_once(store: impl Store) {
     let id = store_new(&store, "a", 7).await;
-    let expected = Record {
+    let expected = InboxEntry {
         id: id.clone(),
         message_id: None,
         state: MessageState::Pending,
@@ -51,7 +51,10 @@ pub async fn one_of_many_concurrent_messages_with_a_common_name_is_new(store: im
 /// Contract 2.
 pub async fn a_message_is_known_while_it_waits_is_handled_and_is_over(store: impl Store) {
     let failure = Failure::Error;
-    for (id, outcome) in [("a", Outcome::Done), ("b", Outcome::Failed { failure })] {
+    for (id, outcome) in [
+        ("a", InboxOutcome::Done),
+        ("b", InboxOutcome::Failed { failure }),
+    ] {
         assert_eq!(receive(&store, signed(id), 0).await, NEW);
         assert_eq!(receive(&store, signed(id), 1).await, KNOWN);
         let lease = lease_one(&store, 1).await;
@@ -75,10 +78,10 @@ pub async fn the_same_request_under_another_id_is_known(store: impl Store) {
 pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl Store) {
     for (id, outcome) in [
         ("a", None),
-        ("b", Some(Outcome::Done)),
+        ("b", Some(InboxOutcome::Done)),
         (
             "c",
-            Some(Outcome::Failed {
+            Some(InboxOutcome::Failed {
                 failure: Failure::Error,
             }),
         ),
@@ -98,7 +101,7 @@ pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl Store) {
             }
         }
         if outcome.is_none() {
-            settle(&store, &lease, Outcome::Done, 1800).await;
+            settle(&store, &lease, InboxOutcome::Done, 1800).await;
         }
     }
 }
@@ -111,7 +114,7 @@ pub async fn the_names_of_known_requests_are_free_when_their_message_is_forgotte
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("a", 300), 300).await, KNOWN);
     let lease = lease_one(&store, 300).await;
-    settle(&store, &lease, Outcome::Done, 300).await;
+    settle(&store, &lease, InboxOutcome::Done, 300).await;
     let forgotten = 300 + KEEP;
     // What is over makes no difference, whether it is still there or was deleted.
     assert_eq!(receive(&store, sent("b", 300), forgotten).await, NEW);
@@ -164,7 +167,7 @@ pub async fn two_sources_share_neither_names_nor_work(store: impl Store) {
 
 /// Contract 2.
 pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl Store) {
-    let first = end(&store, "a", Outcome::Done, 100).await;
+    let first = end(&store, "a", InboxOutcome::Done, 100).await;
     let just_before = signed("a");
     let received = store.receive(
         just_before,
@@ -181,13 +184,13 @@ pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl S
 pub async fn receiving_releasing_and_requeueing_are_heard(store: impl Store) {
     let mut listener = store.listen();
     let id = store_new(&store, "a", 0).await;
-    listener.heard().await;
+    listener.notified().await;
     let lease = lease_one(&store, 0).await;
     store.release(&lease, START).await.unwrap();
-    listener.heard().await;
+    listener.notified().await;
     let lease = lease_one(&store, 0).await;
     let failure = Failure::Error;
-    settle(&store, &lease, Outcome::Failed { failure }, 0).await;
+    settle(&store, &lease, InboxOutcome::Failed { failure }, 0).await;
     assert!(store.requeue(SOURCE, &id, START).await.unwrap());
-    listener.heard().await;
+    listener.notified().await;
 }

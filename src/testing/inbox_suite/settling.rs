@@ -8,7 +8,7 @@ use super::{
 };
 use crate::queue::AttemptNumber;
 use crate::queue::LeaseToken;
-use crate::receive::inbox::{Failure, Lease, MessageState, Outcome};
+use crate::receive::inbox::{Failure, InboxLease, InboxOutcome, MessageState};
 
 const TEAPOT: Failure = Failure::Status(StatusCode::IM_A_TEAPOT);
 
@@ -16,12 +16,12 @@ const TEAPOT: Failure = Failure::Status(StatusCode::IM_A_TEAPOT);
 pub async fn a_message_that_was_handled_is_over_and_its_request_erased(store: impl Store) {
     let id = store_new(&store, "a", 0).await;
     let first = lease_one(&store, 0).await;
-    let retry = Outcome::Retry {
+    let retry = InboxOutcome::Retry {
         at: at(5),
         failure: TEAPOT,
     };
     settle(&store, &first, retry, 1).await;
-    settle(&store, &lease_one(&store, 5).await, Outcome::Done, 6).await;
+    settle(&store, &lease_one(&store, 5).await, InboxOutcome::Done, 6).await;
     let found = record(&store, &id).await;
     assert_eq!((found.state, found.attempts), (MessageState::Done, 2));
     assert_eq!((found.due_at, found.ended_at), (None, Some(at(6))));
@@ -34,7 +34,7 @@ pub async fn a_message_that_was_handled_is_over_and_its_request_erased(store: im
 pub async fn a_retry_is_due_at_its_time_and_its_failure_is_recorded(store: impl Store) {
     let id = store_new(&store, "a", 0).await;
     let first = lease_one(&store, 0).await;
-    let retry = Outcome::Retry {
+    let retry = InboxOutcome::Retry {
         at: at(30),
         failure: TEAPOT,
     };
@@ -52,7 +52,13 @@ pub async fn a_retry_is_due_at_its_time_and_its_failure_is_recorded(store: impl 
 /// Contract 7.
 pub async fn a_message_that_failed_is_over_and_its_request_kept(store: impl Store) {
     for failure in [TEAPOT, Failure::Error, Failure::Panic, Failure::Timeout] {
-        let id = end(&store, &failure.to_string(), Outcome::Failed { failure }, 0).await;
+        let id = end(
+            &store,
+            &failure.to_string(),
+            InboxOutcome::Failed { failure },
+            0,
+        )
+        .await;
         let found = record(&store, &id).await;
         assert_eq!(found.state, MessageState::Failed);
         assert_eq!(found.failure, Some(failure));
@@ -60,16 +66,16 @@ pub async fn a_message_that_failed_is_over_and_its_request_kept(store: impl Stor
         assert!(store.requeue(SOURCE, &id, at(1)).await.unwrap());
         let lease = lease_one(&store, 1).await;
         assert_eq!(lease.request.head(), signed("a").request.head());
-        settle(&store, &lease, Outcome::Done, 1).await;
+        settle(&store, &lease, InboxOutcome::Done, 1).await;
     }
 }
 
 /// Contract 6.
 pub async fn a_lease_that_was_given_up_is_lost(store: impl Store) {
     for outcome in [
-        Outcome::Done,
-        Outcome::Failed { failure: TEAPOT },
-        Outcome::Retry {
+        InboxOutcome::Done,
+        InboxOutcome::Failed { failure: TEAPOT },
+        InboxOutcome::Retry {
             at: at(9),
             failure: TEAPOT,
         },
@@ -84,14 +90,14 @@ pub async fn a_lease_that_was_given_up_is_lost(store: impl Store) {
 /// Contract 6.
 pub async fn a_lease_of_a_message_that_is_not_there_is_lost(store: impl Store) {
     let never_stored = signed("a");
-    let lease = Lease {
+    let lease = InboxLease {
         id: never_stored.id,
         token: LeaseToken::new(1),
         attempt: AttemptNumber::FIRST,
         request: never_stored.request,
     };
     assert_lost(&store, &lease, 0).await;
-    let unreal = Lease {
+    let unreal = InboxLease {
         token: LeaseToken::new(u64::MAX),
         ..lease
     };

@@ -154,7 +154,7 @@ pub async fn a_session_opened_after_an_unban_lives_though_the_clocks_differ(
 pub async fn a_session_opened_before_a_ban_is_over_by_either_clock(store: impl MirrorStore) {
     let mirror = Mirror::new(store);
     let ban = event("user.banned", 15, json!({ "id": "u", "updatedAt": 5 }));
-    // Told only after the ban; told without `createdAt`; told with both times.
+    // Update only after the ban; told without `createdAt`; told with both times.
     let sessions = || {
         [
             opened("late", Some(4), 16),

@@ -89,7 +89,7 @@ pub async fn a_session_revoked_before_it_was_seen_stays_dead_as_long_as_one_can_
     .await;
     let late = ["seen", "a", "b"].map(|token| opened(token, "u", 1));
     clock.advance(10 * DAY - Duration::from_millis(1));
-    // Told again, it does not last longer.
+    // Update again, it does not last longer.
     apply_all(&mirror, &[revoked("a", 2), revoked_of("b", "u", 2)]).await;
     apply_all(&mirror, &late).await;
     assert_eq!(alive(&mirror, ["seen", "a", "b"]).await, [false; 3]);

@@ -68,7 +68,7 @@ pub async fn a_late_update_overwrites_nothing(store: impl MirrorStore) {
         event("user.updated", at, data)
     };
     apply(&mirror, &name("newest", 9, 9)).await;
-    // Told later, but of an earlier state.
+    // Update later, but of an earlier state.
     assert_eq!(
         apply(&mirror, &name("older", 5, 20)).await,
         Applied::Unchanged

@@ -19,7 +19,7 @@ use crate::base::entropy::random;
 use crate::base::id::MessageId;
 use crate::base::secret::{Secret, SecretError};
 use crate::wire::scheme::Scheme;
-use crate::wire::signature::{ConfigError, Signer, SignerBuilder};
+use crate::wire::signature::{Signer, SignerBuilder, WebhookConfigError};
 
 /// Sends what a provider would send, and what a bad network or a forger makes of it.
 ///
@@ -98,9 +98,9 @@ impl FakeSender {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the secret is empty or damaged, or its key has fewer than 24 or more than
+    /// [`WebhookConfigError`] if the secret is empty or damaged, or its key has fewer than 24 or more than
     /// 512 bytes.
-    pub fn new<S>(scheme: Scheme, secret: S) -> Result<Self, ConfigError>
+    pub fn new<S>(scheme: Scheme, secret: S) -> Result<Self, WebhookConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
     {
@@ -191,8 +191,8 @@ impl FakeSenderBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Secret`] if it is empty or damaged.
-    pub fn secret<S>(self, secret: S) -> Result<Self, ConfigError>
+    /// [`WebhookConfigError::Secret`] if it is empty or damaged.
+    pub fn secret<S>(self, secret: S) -> Result<Self, WebhookConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
     {
@@ -214,8 +214,8 @@ impl FakeSenderBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no secret, or if a secret's key is not usable.
-    pub fn build(self) -> Result<FakeSender, ConfigError> {
+    /// [`WebhookConfigError`] if there is no secret, or if a secret's key is not usable.
+    pub fn build(self) -> Result<FakeSender, WebhookConfigError> {
         let signer = self.signer.build()?;
         let scheme = signer.scheme().clone();
         Ok(FakeSender {
@@ -229,7 +229,7 @@ impl FakeSenderBuilder {
 }
 
 /// Makes a signer with a secret that nobody has, in a form that the scheme takes.
-fn stranger(scheme: &Scheme) -> Result<Signer, ConfigError> {
+fn stranger(scheme: &Scheme) -> Result<Signer, WebhookConfigError> {
     let key = random::<32>(&SeededEntropy::new(STRANGER));
     let base64 = Base64::encode_string(&key);
     let with = |secret: String| Signer::new(scheme.clone(), [secret]);

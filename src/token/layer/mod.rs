@@ -58,6 +58,7 @@
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
+#[expect(clippy::module_inception, reason = "the room's main type")]
 mod layer;
 mod rejection;
 mod service;

@@ -8,7 +8,7 @@ use super::policy::Policy;
 use crate::base::clock::{Clock, SystemClock};
 use crate::token::algorithm::Algorithm;
 use crate::token::compact::TypeName;
-use crate::token::error::ConfigError;
+use crate::token::error::TokenConfigError;
 use crate::token::source::KeySource;
 
 /// What `typ` a token must have (RFC 8725 §3.11).
@@ -134,27 +134,27 @@ impl TokenVerifierBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for a missing or empty issuer or audience, an empty list of algorithms, a
+    /// [`TokenConfigError`] for a missing or empty issuer or audience, an empty list of algorithms, a
     /// leeway over 300 s and more than 64 required claims.
-    pub fn build(self) -> Result<TokenVerifier, ConfigError> {
-        let issuer = self.issuer.ok_or(ConfigError::IssuerMissing)?;
+    pub fn build(self) -> Result<TokenVerifier, TokenConfigError> {
+        let issuer = self.issuer.ok_or(TokenConfigError::IssuerMissing)?;
         if issuer.is_empty() {
-            return Err(ConfigError::IssuerEmpty);
+            return Err(TokenConfigError::IssuerEmpty);
         }
         if self.audiences.is_empty() {
-            return Err(ConfigError::AudienceMissing);
+            return Err(TokenConfigError::AudienceMissing);
         }
         if self.audiences.iter().any(|audience| audience.is_empty()) {
-            return Err(ConfigError::AudienceEmpty);
+            return Err(TokenConfigError::AudienceEmpty);
         }
         if self.algorithms.is_empty() {
-            return Err(ConfigError::NoAlgorithms);
+            return Err(TokenConfigError::NoAlgorithms);
         }
         if self.leeway > MAX_LEEWAY {
-            return Err(ConfigError::Leeway(self.leeway));
+            return Err(TokenConfigError::Leeway(self.leeway));
         }
         if self.required.len() > MAX_REQUIRED {
-            return Err(ConfigError::RequiredClaims(self.required.len()));
+            return Err(TokenConfigError::RequiredClaims(self.required.len()));
         }
         let policy = Policy {
             issuer: issuer.into(),

@@ -36,7 +36,6 @@
 
 mod auth_event;
 mod declare;
-mod delivered;
 mod envelope;
 mod error;
 mod event_type;
@@ -51,12 +50,12 @@ mod proof;
 mod resource;
 mod session_handle;
 pub(crate) mod time;
+mod verified_webhook;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::auth_event::AuthEvent;
-pub use self::delivered::Delivered;
 pub use self::error::DecodeError;
 pub use self::event_type::{EventType, InvalidEventType, OtherEvent};
 pub use self::filter::{EventFilter, InvalidFilter};
@@ -70,3 +69,4 @@ pub use self::resource::{ApiKey, Invitation, Member, Organization, Resource, Ses
 pub use self::session_handle::{InvalidHandle, SessionHandle};
 #[cfg(feature = "emit")]
 pub(crate) use self::session_handle::{handle, handle_of};
+pub use self::verified_webhook::VerifiedWebhook;

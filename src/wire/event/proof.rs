@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::delivered::{Delivered, Parts};
+use super::verified_webhook::{Parts, VerifiedWebhook};
 use crate::base::clock::UnixMillis;
 
-impl Delivered {
+impl VerifiedWebhook {
     /// States that `body` was verified.
     pub(crate) fn new(
         id: Option<&str>,
         id_is_authentic: bool,
         sent_at: Option<UnixMillis>,
         scheme: impl Into<Cow<'static, str>>,
-        key: usize,
+        key_index: usize,
         tenant: Option<Arc<str>>,
         body: Bytes,
     ) -> Self {
@@ -25,7 +25,7 @@ impl Delivered {
                 id_is_authentic,
                 sent_at,
                 scheme: scheme.into(),
-                key,
+                key_index,
                 tenant,
                 body,
             }),

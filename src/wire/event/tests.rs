@@ -400,7 +400,7 @@ fn filters_of_another_form_are_refused() {
 #[test]
 fn a_proof_shows_everything_but_the_body() {
     let body = bytes::Bytes::from_static(b"alice@example.com");
-    let delivered = Delivered::new(
+    let delivered = VerifiedWebhook::new(
         Some("msg_1"),
         true,
         Some(NOW),
@@ -411,7 +411,7 @@ fn a_proof_shows_everything_but_the_body() {
     );
     assert_eq!(delivered.id(), Some("msg_1"));
     assert_eq!(delivered.sent_at(), Some(NOW));
-    assert_eq!((delivered.scheme(), delivered.key()), ("banata", 1));
+    assert_eq!((delivered.scheme(), delivered.key_index()), ("banata", 1));
     assert_eq!(delivered.tenant(), Some("acme"));
     assert_eq!(delivered.body(), &body);
     assert!(delivered.id_is_authentic());

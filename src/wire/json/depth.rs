@@ -19,3 +19,9 @@ fn value_is_deeper(value: &Value, levels: usize) -> bool {
         _ => false,
     }
 }
+
+/// How many objects and arrays an event's `data` may have within each other, itself counted: 64.
+///
+/// Many readers of JSON refuse what is nested deeper than about 100 (`serde_json`: 127), and the
+/// envelope is one level more. Documented resources have 3 levels.
+pub const MAX_DEPTH: usize = 64;

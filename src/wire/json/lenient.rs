@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::send::outbox::MAX_DEPTH;
+use super::depth::MAX_DEPTH;
 
 /// How many arrays and objects are read within each other: no more could be sent.
 pub(crate) const MAX_LEVELS: usize = MAX_DEPTH;

@@ -12,6 +12,7 @@ pub(crate) mod members;
 pub(crate) mod pointer;
 pub(crate) mod strict;
 
+#[cfg(feature = "emit")]
 use serde_json::{Map, Value};
 
 /// Returns a member that is a text of at least one character.

@@ -9,7 +9,7 @@ use super::content::{Content, ContentError, Part};
 use super::encoding::SignatureEncoding;
 use super::grammar::Grammar;
 use super::key_form::KeyForm;
-use super::scheme::{DEFAULT_TOLERANCE, Family, IdSource, Scheme, TOLERANCE};
+use super::scheme::{DEFAULT_TOLERANCE, HeaderNames, IdSource, Scheme, TOLERANCE};
 use super::time_unit::TimeUnit;
 
 /// A scheme in the making; started by [`Scheme::custom`].
@@ -20,7 +20,7 @@ use super::time_unit::TimeUnit;
 #[derive(Clone, Copy, Debug)]
 pub struct SchemeBuilder {
     name: &'static str,
-    family: Family,
+    family: HeaderNames,
     grammar: Grammar,
     encoding: SignatureEncoding,
     content: &'static str,
@@ -97,7 +97,7 @@ impl SchemeBuilder {
     pub(crate) const fn new(name: &'static str, signature: &'static str) -> Self {
         Self {
             name,
-            family: Family {
+            family: HeaderNames {
                 id: None,
                 timestamp: None,
                 signature,
@@ -262,7 +262,7 @@ impl SchemeBuilder {
         if !visible || !length || Scheme::by_name(self.name).is_some() {
             return Err(SchemeError::Name);
         }
-        let Family {
+        let HeaderNames {
             id,
             timestamp,
             signature,

@@ -23,7 +23,7 @@ pub(crate) use self::grammar::Grammar;
 pub(crate) use self::grammar::{Fault, Parsed, every};
 pub use self::key_form::KeyForm;
 pub(crate) use self::key_form::PREFIX;
-pub(crate) use self::scheme::{Family, TOLERANCE};
+pub(crate) use self::scheme::{HeaderNames, TOLERANCE};
 pub use self::scheme::{IdSource, Scheme};
 pub(crate) use self::time_unit::Seconds;
 pub use self::time_unit::TimeUnit;

@@ -7,28 +7,28 @@ use super::content::Content;
 use super::encoding::SignatureEncoding;
 use super::grammar::Grammar;
 use super::key_form::KeyForm;
-use super::scheme::{DEFAULT_TOLERANCE, Family, IdSource, Scheme};
+use super::scheme::{DEFAULT_TOLERANCE, HeaderNames, IdSource, Scheme};
 use super::time_unit::TimeUnit;
 
-const WEBHOOK: Family = Family {
+const WEBHOOK: HeaderNames = HeaderNames {
     id: Some("webhook-id"),
     timestamp: Some("webhook-timestamp"),
     signature: "webhook-signature",
 };
 
-const SVIX: Family = Family {
+const SVIX: HeaderNames = HeaderNames {
     id: Some("svix-id"),
     timestamp: Some("svix-timestamp"),
     signature: "svix-signature",
 };
 
-const SDK: Family = Family {
+const SDK: HeaderNames = HeaderNames {
     id: Some("banata-webhook-id"),
     timestamp: None,
     signature: "banata-webhook-signature",
 };
 
-const SDK_OLD: Family = Family {
+const SDK_OLD: HeaderNames = HeaderNames {
     id: Some("banata-webhook-id"),
     timestamp: None,
     signature: "x-banataauth-signature",
@@ -53,8 +53,8 @@ const TIME_BODY: Content<'static> = content("{t}.{body}");
 const ID_TIME_BODY: Content<'static> = content("{id}.{t}.{body}");
 const SLACK: Content<'static> = content("v0:{t}:{body}");
 
-const fn signature_only(signature: &'static str) -> Family {
-    Family {
+const fn signature_only(signature: &'static str) -> HeaderNames {
+    HeaderNames {
         id: None,
         timestamp: None,
         signature,
@@ -292,7 +292,7 @@ impl Scheme {
     pub const fn github() -> Self {
         Self {
             name: "github",
-            family: Family {
+            family: HeaderNames {
                 id: Some("x-github-delivery"),
                 timestamp: None,
                 signature: "x-hub-signature-256",
@@ -313,7 +313,7 @@ impl Scheme {
     pub const fn slack() -> Self {
         Self {
             name: "slack",
-            family: Family {
+            family: HeaderNames {
                 id: None,
                 timestamp: Some("x-slack-request-timestamp"),
                 signature: "x-slack-signature",
@@ -336,7 +336,7 @@ impl Scheme {
     pub const fn shopify() -> Self {
         Self {
             name: "shopify",
-            family: Family {
+            family: HeaderNames {
                 id: Some("x-shopify-webhook-id"),
                 timestamp: None,
                 signature: "x-shopify-hmac-sha256",

@@ -15,9 +15,9 @@ use super::time_unit::TimeUnit;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Scheme {
     pub(crate) name: &'static str,
-    pub(crate) family: Family,
+    pub(crate) family: HeaderNames,
     /// Judged where the signature header of `family` is not there.
-    pub(crate) fallback: Option<Family>,
+    pub(crate) fallback: Option<HeaderNames>,
     pub(crate) grammar: Grammar,
     pub(crate) encoding: SignatureEncoding,
     pub(crate) content: Content<'static>,
@@ -31,7 +31,7 @@ pub struct Scheme {
 
 /// The names of headers that belong together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Family {
+pub(crate) struct HeaderNames {
     pub(crate) id: Option<&'static str>,
     /// Where the grammar has the time in the signature header, this one only repeats it.
     pub(crate) timestamp: Option<&'static str>,
@@ -73,7 +73,7 @@ impl Scheme {
         self.grammar.has_time() || self.family.timestamp.is_some()
     }
 
-    pub(crate) fn families(&self) -> impl Iterator<Item = &Family> {
+    pub(crate) fn families(&self) -> impl Iterator<Item = &HeaderNames> {
         std::iter::once(&self.family).chain(&self.fallback)
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::algorithm::Running;
-use super::verifier::{Inner, SignedHeaders, Verified, Verifier};
+use super::verifier::{CheckedHeaders, Inner, SignatureMatch, Verifier};
 use super::verify_error::VerifyError;
 
 /// A body on its way, judged by every key at once; made by [`Verifier::begin_body`].
@@ -12,7 +12,7 @@ use super::verify_error::VerifyError;
 #[must_use = "a body is judged by `finish`"]
 pub struct BodyCheck<'a> {
     verifier: &'a Inner,
-    signed: &'a SignedHeaders<'a>,
+    signed: &'a CheckedHeaders<'a>,
     /// Most receivers have one secret, which then needs no memory of its own.
     first: Option<(usize, Running)>,
     others: Vec<(usize, Running)>,
@@ -27,12 +27,12 @@ impl Verifier {
     /// ```
     /// # use http::HeaderMap;
     /// # use tower_auth_sync::scheme::Scheme;
-    /// # use tower_auth_sync::signature::{Verified, Verifier, VerifyError};
+    /// # use tower_auth_sync::signature::{SignatureMatch, Verifier, VerifyError};
     /// fn verify<'b>(
     ///     verifier: &Verifier,
     ///     headers: &HeaderMap,
     ///     pieces: impl Iterator<Item = &'b [u8]>,
-    /// ) -> Result<Verified, VerifyError> {
+    /// ) -> Result<SignatureMatch, VerifyError> {
     ///     let signed = verifier.check_headers(headers)?;
     ///     let mut body = verifier.begin_body(&signed);
     ///     for piece in pieces {
@@ -43,13 +43,13 @@ impl Verifier {
     /// ```
     ///
     /// [Ed25519]: crate::wire::scheme::Scheme::standard_webhooks_v1a
-    pub fn begin_body<'a>(&'a self, signed: &'a SignedHeaders<'a>) -> BodyCheck<'a> {
+    pub fn begin_body<'a>(&'a self, signed: &'a CheckedHeaders<'a>) -> BodyCheck<'a> {
         BodyCheck::new(&self.0, signed)
     }
 }
 
 impl<'a> BodyCheck<'a> {
-    fn new(verifier: &'a Inner, signed: &'a SignedHeaders<'a>) -> Self {
+    fn new(verifier: &'a Inner, signed: &'a CheckedHeaders<'a>) -> Self {
         let filling = verifier.filling(signed);
         let keys = verifier.valid_keys(signed);
         let mut running = keys.map(|(index, key)| (index, key.begin(&filling)));
@@ -73,7 +73,7 @@ impl<'a> BodyCheck<'a> {
     /// # Errors
     ///
     /// [`VerifyError::Mismatch`], as [`Verifier::check_body`].
-    pub fn finish(self) -> Result<Verified, VerifyError> {
+    pub fn finish(self) -> Result<SignatureMatch, VerifyError> {
         let mut matching = None;
         for (index, running) in self.first.into_iter().chain(self.others) {
             let found = self.verifier.is_signed(running, self.signed);
@@ -157,7 +157,10 @@ mod tests {
             let headers = signed(scheme.clone(), SECRETS[0], b"");
             let verifier = verifier(scheme, &SECRETS.map(String::from));
             let headers = verifier.check_headers(&headers).unwrap();
-            assert_eq!(verifier.begin_body(&headers).finish().unwrap().key(), 0);
+            assert_eq!(
+                verifier.begin_body(&headers).finish().unwrap().key_index(),
+                0
+            );
         }
     }
 
@@ -172,7 +175,7 @@ mod tests {
             let headers = verifier.check_headers(&headers).unwrap();
             let mut check = verifier.begin_body(&headers);
             check.update(b"{}");
-            assert_eq!(check.finish().map(|verified| verified.key()), verdict);
+            assert_eq!(check.finish().map(|verified| verified.key_index()), verdict);
         }
     }
 
@@ -222,7 +225,7 @@ mod tests {
             let headers = signed(scheme.clone(), &private, &body);
             let verifier = verifier(scheme, &PUBLIC.map(String::from));
             assert_same(&verifier, &headers, &body, &cuts);
-            let verdict = verifier.verify(&headers, &body).map(|verified| verified.key());
+            let verdict = verifier.verify(&headers, &body).map(|verified| verified.key_index());
             prop_assert_eq!(verdict, [Ok(0), Ok(1), Err(VerifyError::Mismatch)][right].clone());
         }
     }

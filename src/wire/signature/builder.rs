@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::algorithm::Key;
-use super::config_error::ConfigError;
+use super::config_error::WebhookConfigError;
 use super::key;
 use super::key::{Held, ShortKeys};
 use super::verifier::Verifier;
@@ -31,9 +31,9 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no secret, or one that is empty, damaged, or whose key has fewer
+    /// [`WebhookConfigError`] if there is no secret, or one that is empty, damaged, or whose key has fewer
     /// than 24 or more than 512 bytes.
-    pub fn new<I>(scheme: Scheme, secrets: I) -> Result<Self, ConfigError>
+    pub fn new<I>(scheme: Scheme, secrets: I) -> Result<Self, WebhookConfigError>
     where
         I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
     {
@@ -64,8 +64,8 @@ impl VerifierBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Secret`] if it is empty or damaged.
-    pub fn secret<S>(mut self, secret: S) -> Result<Self, ConfigError>
+    /// [`WebhookConfigError::Secret`] if it is empty or damaged.
+    pub fn secret<S>(mut self, secret: S) -> Result<Self, WebhookConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
     {
@@ -81,12 +81,12 @@ impl VerifierBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Secret`] if it is empty or damaged.
+    /// [`WebhookConfigError::Secret`] if it is empty or damaged.
     pub fn secret_until<S>(
         mut self,
         secret: S,
         not_after: impl Into<UnixMillis>,
-    ) -> Result<Self, ConfigError>
+    ) -> Result<Self, WebhookConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
     {
@@ -133,12 +133,12 @@ impl VerifierBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no secret or a tolerance out of range, or if a secret's key is
+    /// [`WebhookConfigError`] if there is no secret or a tolerance out of range, or if a secret's key is
     /// not usable.
-    pub fn build(self) -> Result<Verifier, ConfigError> {
+    pub fn build(self) -> Result<Verifier, WebhookConfigError> {
         let tolerance = Duration::from_secs(self.tolerance.as_secs());
         if self.scheme.has_time() && !TOLERANCE.contains(&tolerance) {
-            return Err(ConfigError::Tolerance);
+            return Err(WebhookConfigError::Tolerance);
         }
         key::check_count(self.secrets.len())?;
         let prepare = |(index, held): (usize, Held)| {
@@ -147,7 +147,7 @@ impl VerifierBuilder {
             Ok((held, key))
         };
         let keys = self.secrets.into_iter().enumerate().map(prepare);
-        let keys = keys.collect::<Result<_, ConfigError>>()?;
+        let keys = keys.collect::<Result<_, WebhookConfigError>>()?;
         Ok(Verifier::from_parts(
             self.scheme,
             keys,

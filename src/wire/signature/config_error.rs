@@ -7,7 +7,7 @@ use crate::base::secret::SecretError;
 /// Secrets are named by their place, counted from 0; none of their text is shown.
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum ConfigError {
+pub enum WebhookConfigError {
     /// The list of secrets is empty.
     #[error("no secret is configured")]
     NoSecret,

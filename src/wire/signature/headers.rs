@@ -5,10 +5,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::verify_error::VerifyError;
 use crate::base::clock::UnixMillis;
 use crate::wire::scheme::TimeUnit;
-use crate::wire::scheme::{Family, IdSource, Scheme};
 use crate::wire::scheme::{Fault, Parsed, every};
+use crate::wire::scheme::{HeaderNames, IdSource, Scheme};
 
-/// A [`Family`] whose names are parsed once.
+/// A [`HeaderNames`] whose names are parsed once.
 pub(crate) struct Names {
     id: Option<HeaderName>,
     timestamp: Option<HeaderName>,
@@ -56,7 +56,7 @@ pub(crate) fn read<'h>(
 }
 
 impl Names {
-    pub(crate) fn of(family: &Family) -> Self {
+    pub(crate) fn of(family: &HeaderNames) -> Self {
         Self {
             id: family.id.map(name),
             timestamp: family.timestamp.map(name),

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use zeroize::Zeroizing;
 
-use super::config_error::ConfigError;
+use super::config_error::WebhookConfigError;
 use crate::base::clock::UnixMillis;
 use crate::base::secret::{Secret, SecretError};
 use crate::wire::scheme::KeyForm;
@@ -22,10 +22,10 @@ pub(crate) fn checked(
     index: usize,
     text: &str,
     short: ShortKeys,
-) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+) -> Result<Zeroizing<Vec<u8>>, WebhookConfigError> {
     let bytes = form.bytes(text).ok_or(match form {
-        KeyForm::Hex => ConfigError::NotHex { index },
-        _ => ConfigError::NotBase64 { index },
+        KeyForm::Hex => WebhookConfigError::NotHex { index },
+        _ => WebhookConfigError::NotBase64 { index },
     })?;
     let allowed: RangeInclusive<usize> = match short {
         ShortKeys::Refused => MIN_LEN..=MAX_LEN,
@@ -35,7 +35,7 @@ pub(crate) fn checked(
     if allowed.contains(&actual) {
         Ok(bytes)
     } else {
-        Err(ConfigError::KeyLength { index, actual })
+        Err(WebhookConfigError::KeyLength { index, actual })
     }
 }
 
@@ -65,7 +65,7 @@ impl From<Secret> for Held {
 }
 
 /// Takes secrets in any form that can become one, and remembers which of them could not.
-pub(crate) fn collect<I>(secrets: I) -> Result<Vec<Secret>, ConfigError>
+pub(crate) fn collect<I>(secrets: I) -> Result<Vec<Secret>, WebhookConfigError>
 where
     I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
 {
@@ -73,23 +73,23 @@ where
     secrets.into_iter().enumerate().map(wrap).collect()
 }
 
-pub(crate) fn take<S>(index: usize, secret: S) -> Result<Secret, ConfigError>
+pub(crate) fn take<S>(index: usize, secret: S) -> Result<Secret, WebhookConfigError>
 where
     S: TryInto<Secret, Error: Into<SecretError>>,
 {
     let secret = secret.try_into();
-    secret.map_err(|source| ConfigError::Secret {
+    secret.map_err(|source| WebhookConfigError::Secret {
         index,
         source: source.into(),
     })
 }
 
 /// Refuses none, and more than can be tried for each body.
-pub(crate) const fn check_count(secrets: usize) -> Result<(), ConfigError> {
+pub(crate) const fn check_count(secrets: usize) -> Result<(), WebhookConfigError> {
     match secrets {
-        0 => Err(ConfigError::NoSecret),
+        0 => Err(WebhookConfigError::NoSecret),
         1..=MAX_SECRETS => Ok(()),
-        _ => Err(ConfigError::TooManySecrets),
+        _ => Err(WebhookConfigError::TooManySecrets),
     }
 }
 

@@ -24,7 +24,7 @@
 //!
 //! assert!(verifier.verify(&headers, b"{}").is_ok());
 //! assert!(verifier.verify(&headers, b"{ }").is_err());
-//! # Ok::<(), tower_auth_sync::signature::ConfigError>(())
+//! # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
 //! ```
 //!
 //! # Order of checks
@@ -66,10 +66,10 @@ mod tests;
 pub(crate) use self::algorithm::Key;
 pub use self::body_check::BodyCheck;
 pub use self::builder::VerifierBuilder;
-pub use self::config_error::ConfigError;
+pub use self::config_error::WebhookConfigError;
 pub(crate) use self::freshness::check_age;
 pub(crate) use self::headers::{Names, Read, read as read_headers};
 pub(crate) use self::key::{Held, ShortKeys};
 pub use self::signer::{SignatureHeaders, Signer, SignerBuilder};
-pub use self::verifier::{SignedHeaders, Verified, Verifier};
+pub use self::verifier::{CheckedHeaders, SignatureMatch, Verifier};
 pub use self::verify_error::VerifyError;

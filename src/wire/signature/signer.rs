@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::algorithm::SigningKey;
-use super::config_error::ConfigError;
+use super::config_error::WebhookConfigError;
 use super::headers;
 use super::key;
 use super::key::ShortKeys;
@@ -52,9 +52,9 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no secret, or one that is empty, damaged, or whose key has fewer
+    /// [`WebhookConfigError`] if there is no secret, or one that is empty, damaged, or whose key has fewer
     /// than 24 or more than 512 bytes.
-    pub fn new<I>(scheme: Scheme, secrets: I) -> Result<Self, ConfigError>
+    pub fn new<I>(scheme: Scheme, secrets: I) -> Result<Self, WebhookConfigError>
     where
         I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
     {
@@ -111,8 +111,8 @@ impl SignerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Secret`] if it is empty or damaged.
-    pub fn secret<S>(mut self, secret: S) -> Result<Self, ConfigError>
+    /// [`WebhookConfigError::Secret`] if it is empty or damaged.
+    pub fn secret<S>(mut self, secret: S) -> Result<Self, WebhookConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
     {
@@ -136,8 +136,8 @@ impl SignerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if there is no secret, or if a secret's key is not usable.
-    pub fn build(self) -> Result<Signer, ConfigError> {
+    /// [`WebhookConfigError`] if there is no secret, or if a secret's key is not usable.
+    pub fn build(self) -> Result<Signer, WebhookConfigError> {
         let Self {
             scheme,
             secrets,
@@ -148,7 +148,7 @@ impl SignerBuilder {
             SigningKey::new(scheme.algorithm, index, secret.expose(), short)
         };
         let keys = secrets.iter().enumerate().map(prepare);
-        let mut keys = keys.collect::<Result<Vec<_>, ConfigError>>()?;
+        let mut keys = keys.collect::<Result<Vec<_>, WebhookConfigError>>()?;
         keys.reverse();
         if scheme.signs_once {
             keys.truncate(1);

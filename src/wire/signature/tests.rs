@@ -97,7 +97,7 @@ fn what_is_signed_verifies_in_every_scheme_and_tells_key_time_and_id() {
         let scheme = verifier.scheme();
         assert_eq!(signed.id(), scheme.family.id.map(|_| "msg_1"));
         let verified = verifier.check_body(&signed, BODY).unwrap();
-        assert_eq!(verified.key(), 0);
+        assert_eq!(verified.key_index(), 0);
         let sent_at = scheme
             .has_time()
             .then_some(UnixMillis::from_millis(NOW * 1000));
@@ -372,7 +372,7 @@ fn during_a_rotation_old_new_and_both_verify_and_the_first_matching_secret_is_na
             .unwrap();
         for (secrets, key) in [(&[SECRET][..], 0), (&[OTHER], 1), (&[OTHER, SECRET], 0)] {
             let headers = signed_with(scheme.clone(), secrets, NOW, BODY);
-            assert_eq!(verifier.verify(&headers, BODY).unwrap().key(), key);
+            assert_eq!(verifier.verify(&headers, BODY).unwrap().key_index(), key);
         }
     }
     let headers = signed_with(Scheme::banata(), &[OTHER], NOW, BODY);
@@ -422,11 +422,11 @@ fn weak_empty_and_mangled_secrets_are_refused_where_they_are_configured() {
         for secret in ["", "abc\n", " "] {
             assert!(matches!(
                 refusal(scheme.clone(), secret),
-                ConfigError::Secret { index: 0, .. }
+                WebhookConfigError::Secret { index: 0, .. }
             ));
         }
     }
-    let length = |actual| ConfigError::KeyLength { index: 0, actual };
+    let length = |actual| WebhookConfigError::KeyLength { index: 0, actual };
     assert_eq!(refusal(Scheme::banata(), "whsec_"), length(0));
     assert_eq!(
         refusal(Scheme::banata(), &format!("whsec_{:a<23}", "")),
@@ -447,16 +447,16 @@ fn weak_empty_and_mangled_secrets_are_refused_where_they_are_configured() {
     ] {
         assert_eq!(
             refusal(standard(), secret),
-            ConfigError::NotBase64 { index: 0 }
+            WebhookConfigError::NotBase64 { index: 0 }
         );
     }
     assert_eq!(
         Verifier::new(Scheme::banata(), [""; 0]).unwrap_err(),
-        ConfigError::NoSecret
+        WebhookConfigError::NoSecret
     );
     assert_eq!(
         Signer::new(Scheme::banata(), [SECRET; 9]).unwrap_err(),
-        ConfigError::TooManySecrets
+        WebhookConfigError::TooManySecrets
     );
 }
 
@@ -484,13 +484,13 @@ fn a_short_key_needs_the_dangerous_setter_and_an_empty_one_never_passes() {
     signer.sign(&id, now, BODY).apply(&mut headers);
     let verifier = build("whsec_a").unwrap();
     assert!(verifier.verify(&headers, BODY).is_ok());
-    let empty = ConfigError::KeyLength {
+    let empty = WebhookConfigError::KeyLength {
         index: 0,
         actual: 0,
     };
     assert_eq!(build("whsec_").unwrap_err(), empty);
     assert_eq!(sign("whsec_").unwrap_err(), empty);
-    let short = ConfigError::KeyLength {
+    let short = WebhookConfigError::KeyLength {
         index: 0,
         actual: 1,
     };
@@ -506,14 +506,14 @@ fn the_wrong_secret_is_named_by_its_place() {
     let error = Verifier::new(Scheme::banata(), [SECRET, "short"]).unwrap_err();
     assert_eq!(
         error,
-        ConfigError::KeyLength {
+        WebhookConfigError::KeyLength {
             index: 1,
             actual: 5
         }
     );
     let error = Verifier::new(Scheme::banata(), [SECRET, ""]).unwrap_err();
     let source = SecretError::Empty;
-    assert_eq!(error, ConfigError::Secret { index: 1, source });
+    assert_eq!(error, WebhookConfigError::Secret { index: 1, source });
 }
 
 #[test]
@@ -603,10 +603,10 @@ fn a_secret_is_tried_until_its_end_and_keeps_its_place() {
         let old = signed_with(scheme.clone(), &[OTHER], NOW, BODY);
         let new = signed_with(scheme, &[SECRET], NOW, BODY);
         clock.advance(Duration::from_millis(9));
-        assert_eq!(verifier.verify(&old, BODY).unwrap().key(), 0);
+        assert_eq!(verifier.verify(&old, BODY).unwrap().key_index(), 0);
         clock.advance(Duration::from_millis(1));
         assert_eq!(verifier.verify(&old, BODY), Err(VerifyError::Mismatch));
-        assert_eq!(verifier.verify(&new, BODY).unwrap().key(), 1);
+        assert_eq!(verifier.verify(&new, BODY).unwrap().key_index(), 1);
     }
 }
 
@@ -778,8 +778,8 @@ fn contradictions_in_a_custom_scheme_are_found_when_it_is_made() {
     }
     let scheme = acme().build().unwrap();
     let refusal = |secret| Verifier::new(acme().build().unwrap(), [secret]).unwrap_err();
-    assert_eq!(refusal("xyz"), ConfigError::NotHex { index: 0 });
-    let length = ConfigError::KeyLength {
+    assert_eq!(refusal("xyz"), WebhookConfigError::NotHex { index: 0 });
+    let length = WebhookConfigError::KeyLength {
         index: 0,
         actual: 1,
     };

@@ -37,7 +37,7 @@ pub(crate) struct Inner {
 /// [`Verifier::check_headers`].
 ///
 /// Well-formed and fresh, but not authentic: anybody can write such headers.
-pub struct SignedHeaders<'h> {
+pub struct CheckedHeaders<'h> {
     id: Option<&'h str>,
     time: &'h str,
     sent_at: Option<UnixMillis>,
@@ -48,7 +48,7 @@ pub struct SignedHeaders<'h> {
 
 /// What is known of a request whose signature is right.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Verified {
+pub struct SignatureMatch {
     key: usize,
     sent_at: Option<UnixMillis>,
 }
@@ -101,7 +101,7 @@ impl Verifier {
     /// # Errors
     ///
     /// [`VerifyError`] says which header is wrong and how, or that no signature matches.
-    pub fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, VerifyError> {
+    pub fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<SignatureMatch, VerifyError> {
         let signed = self.check_headers(headers)?;
         self.check_body(&signed, body)
     }
@@ -117,12 +117,12 @@ impl Verifier {
     pub fn check_headers<'h>(
         &self,
         headers: &'h HeaderMap,
-    ) -> Result<SignedHeaders<'h>, VerifyError> {
+    ) -> Result<CheckedHeaders<'h>, VerifyError> {
         let Inner { scheme, .. } = &*self.0;
         let now = self.0.clock.now();
         let Read { id, time, parsed } = headers::read(scheme, &self.0.families, headers)?;
         self.0.check_freshness(time, now)?;
-        Ok(SignedHeaders {
+        Ok(CheckedHeaders {
             id,
             time: time.map_or("", |(text, _)| text),
             sent_at: time.map(|(_, at)| at),
@@ -139,9 +139,9 @@ impl Verifier {
     /// [`VerifyError::Mismatch`]. Wrong key, changed body and garbage in the header look the same.
     pub fn check_body(
         &self,
-        signed: &SignedHeaders<'_>,
+        signed: &CheckedHeaders<'_>,
         body: &[u8],
-    ) -> Result<Verified, VerifyError> {
+    ) -> Result<SignatureMatch, VerifyError> {
         let filling = self.0.filling(signed);
         let mut matching = None;
         // A state of a key is large: it is judged where it was made.
@@ -167,7 +167,7 @@ impl fmt::Debug for Verifier {
 }
 
 impl Inner {
-    pub(crate) fn filling<'a>(&'a self, signed: &'a SignedHeaders<'_>) -> Filling<'a> {
+    pub(crate) fn filling<'a>(&'a self, signed: &'a CheckedHeaders<'_>) -> Filling<'a> {
         Filling {
             content: &self.scheme.content,
             id: signed.id.unwrap_or_default(),
@@ -178,7 +178,7 @@ impl Inner {
     /// Returns the keys that have not ended, in their order.
     pub(crate) fn valid_keys(
         &self,
-        signed: &SignedHeaders<'_>,
+        signed: &CheckedHeaders<'_>,
     ) -> impl Iterator<Item = (usize, &Key)> {
         let now = signed.now;
         let keys = self.keys.iter().enumerate();
@@ -188,9 +188,9 @@ impl Inner {
 
     /// Ends the work of a key.
     #[inline]
-    pub(crate) fn is_signed(&self, running: Running, signed: &SignedHeaders<'_>) -> bool {
+    pub(crate) fn is_signed(&self, running: Running, signed: &CheckedHeaders<'_>) -> bool {
         let filling = self.filling(signed);
-        running.is_signed(&filling, &signed.parsed, self.scheme.encoding)
+        running.has_signed(&filling, &signed.parsed, self.scheme.encoding)
     }
 
     /// A clock that was never set says nothing about freshness, nor about the end of a secret.
@@ -209,11 +209,11 @@ impl Inner {
     }
 }
 
-impl<'h> SignedHeaders<'h> {
+impl<'h> CheckedHeaders<'h> {
     /// Says what it means that the secret at `matching` made the signature, or none.
-    pub(crate) fn verdict(&self, matching: Option<usize>) -> Result<Verified, VerifyError> {
+    pub(crate) fn verdict(&self, matching: Option<usize>) -> Result<SignatureMatch, VerifyError> {
         let key = matching.ok_or(VerifyError::Mismatch)?;
-        Ok(Verified {
+        Ok(SignatureMatch {
             key,
             sent_at: self.sent_at,
         })
@@ -233,19 +233,19 @@ impl<'h> SignedHeaders<'h> {
     }
 }
 
-impl fmt::Debug for SignedHeaders<'_> {
+impl fmt::Debug for CheckedHeaders<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignedHeaders")
+        f.debug_struct("CheckedHeaders")
             .field("id", &self.id)
             .field("sent_at", &self.sent_at)
             .finish_non_exhaustive()
     }
 }
 
-impl Verified {
+impl SignatureMatch {
     /// Returns the index of the secret that matches, in the order in which they were given.
     #[must_use]
-    pub const fn key(&self) -> usize {
+    pub const fn key_index(&self) -> usize {
         self.key
     }
 

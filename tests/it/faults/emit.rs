@@ -19,7 +19,7 @@ use tower_auth_sync::emit::SyncEmitterLayer;
 use tower_auth_sync::event::AuthEvent;
 use tower_auth_sync::mirror::{MemoryMirror, Mirror};
 use tower_auth_sync::outbox::{
-    DeliveryStore as _, Emitter, EndpointStore as _, LeaseRequest, MemoryStore, NewEndpoint,
+    Emitter, EndpointStore as _, LeaseRequest, MemoryOutbox, NewEndpoint, OutboxStore as _,
 };
 use tower_auth_sync::queue::AttemptNumber;
 use tower_auth_sync::scheme::Scheme;
@@ -70,7 +70,7 @@ async fn run(fault: &Value) -> (u16, Vec<AuthEvent>) {
         };
         async { response.body(Body::from(body)) }
     });
-    let store = MemoryStore::new();
+    let store = MemoryOutbox::new();
     let secret = "whsec_QGrbDWFgJ0yBwDPtzqG7tPtxKXyLk1Na";
     let url = "https://crm.example.com/hook";
     let endpoint = NewEndpoint::new(url, Scheme::banata(), secret, &EgressPolicy::public());
@@ -103,7 +103,7 @@ fn request(fault: &Value) -> Request<Body> {
 }
 
 /// The events that are to be delivered; a mirror takes each.
-async fn delivered(store: &MemoryStore) -> Vec<AuthEvent> {
+async fn delivered(store: &MemoryOutbox) -> Vec<AuthEvent> {
     let many = NonZeroU16::new(100).unwrap();
     let due = LeaseRequest {
         max: many,

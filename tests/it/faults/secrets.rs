@@ -13,7 +13,7 @@ use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::SecretDamage;
 use tower_auth_sync::secret::SecretDamage::*;
 use tower_auth_sync::secret::{Secret, SecretError};
-use tower_auth_sync::signature::{ConfigError, Signer, Verifier};
+use tower_auth_sync::signature::{Signer, Verifier, WebhookConfigError};
 use tower_auth_sync::testing::FakeSender;
 
 const NOW: UnixTime = UnixTime::from_secs(1_750_000_000);
@@ -85,7 +85,7 @@ fn all_of(error: &dyn Error) -> String {
     text
 }
 
-fn headers(scheme: &Scheme, secret: &str, body: &[u8]) -> Result<HeaderMap, ConfigError> {
+fn headers(scheme: &Scheme, secret: &str, body: &[u8]) -> Result<HeaderMap, WebhookConfigError> {
     let secret = Secret::verbatim(secret).unwrap();
     let signer = Signer::builder(scheme.clone()).secret(secret)?;
     let signer = signer.dangerous_allow_short_secret().build()?;
@@ -118,7 +118,7 @@ fn each_reported_secret_is_refused_where_it_is_configured_and_told_by_the_doctor
         let refusal = Verifier::new(scheme.clone(), [fault.secret_configured.as_str()]);
         let error = refusal.unwrap_err();
         let source = SecretError::Damaged(damage);
-        assert_eq!(error, ConfigError::Secret { index: 0, source });
+        assert_eq!(error, WebhookConfigError::Secret { index: 0, source });
         assert!(error.to_string().contains(&damage.to_string()), "{error}");
         let (sender, receiver) = (&fault.secret_of_the_sender, &fault.secret_configured);
         let body = fault.body.as_bytes();
@@ -146,7 +146,11 @@ fn a_damaged_secret_is_refused_by_every_scheme_and_the_text_shows_nothing_of_it(
             ];
             for error in refusals {
                 let source = SecretError::Damaged(damage);
-                assert_eq!(error, ConfigError::Secret { index: 0, source }, "{text:?}");
+                assert_eq!(
+                    error,
+                    WebhookConfigError::Secret { index: 0, source },
+                    "{text:?}"
+                );
                 let said = all_of(&error);
                 assert!(!said.contains("MDEy") && !said.contains(&text), "{said}");
             }

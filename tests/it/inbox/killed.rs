@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use tokio_util::sync::CancellationToken;
 use tower_auth_sync::clock::{Clock as _, SystemClock};
-use tower_auth_sync::event::{AuthEvent, Delivered};
+use tower_auth_sync::event::{AuthEvent, VerifiedWebhook};
 use tower_auth_sync::inbox::Inbox;
 use tower_auth_sync::inbox::InboxWorker;
 use tower_auth_sync::store::AnyStore;
@@ -86,7 +86,7 @@ async fn another_process_takes_over(url: &str) {
     let runs = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&runs);
     let handler = post(
-        async move |delivered: Delivered, Webhook(event): Webhook<AuthEvent>| {
+        async move |delivered: VerifiedWebhook, Webhook(event): Webhook<AuthEvent>| {
             assert_eq!(delivered.id(), event.id());
             count.fetch_add(1, Ordering::Relaxed);
             StatusCode::NO_CONTENT

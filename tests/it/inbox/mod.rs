@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tower_auth_sync::StoreFailurePolicy;
 use tower_auth_sync::clock::{Clock, SystemClock};
-use tower_auth_sync::event::{AuthEvent, Delivered};
+use tower_auth_sync::event::{AuthEvent, VerifiedWebhook};
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::inbox::InboxWorker;
 use tower_auth_sync::inbox::{Failure, Inbox, MessageState};
@@ -32,7 +32,7 @@ use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::store::AnyStore;
 use tower_auth_sync::testing::ManualClock;
-use tower_auth_sync::verify::{RefusalReason, VerifyWebhookLayer, Webhook};
+use tower_auth_sync::verify::{VerifyWebhookLayer, Webhook, WebhookRejection};
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
 
@@ -132,7 +132,7 @@ async fn a_request_is_answered_at_once_and_handled_by_the_worker() {
     for (inbox, _dir) in [memory().await, sqlite().await] {
         let (handled, mut seen) = mpsc::unbounded_channel();
         let handler = post(
-            async move |delivered: Delivered,
+            async move |delivered: VerifiedWebhook,
                         Webhook(event): Webhook<AuthEvent>,
                         request: Request<Body>| {
                 handled.send((delivered, event, request)).unwrap();
@@ -186,8 +186,8 @@ async fn a_message_is_a_duplicate_while_it_waits_is_handled_is_done_or_has_faile
             );
             let again = send(&inbox, id, &clock).await;
             assert_eq!(again.status(), StatusCode::OK);
-            let reason = again.extensions().get::<RefusalReason>();
-            assert_eq!(reason, Some(&RefusalReason::Duplicate));
+            let reason = again.extensions().get::<WebhookRejection>();
+            assert_eq!(reason, Some(&WebhookRejection::Duplicate));
 
             let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
             let (tell, told) = (Arc::clone(&begun), Arc::clone(&go_on));
@@ -322,8 +322,8 @@ async fn while_the_store_fails_the_sender_is_asked_to_come_again_and_nothing_is_
     let response = app.oneshot(message("msg_1", &SystemClock)).await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.headers()[RETRY_AFTER], "10");
-    let reason = response.extensions().get::<RefusalReason>();
-    assert_eq!(reason, Some(&RefusalReason::StoreFailed));
+    let reason = response.extensions().get::<WebhookRejection>();
+    assert_eq!(reason, Some(&WebhookRejection::StoreFailed));
     let text = response.into_body().collect().await.unwrap().to_bytes();
     assert!(text.ends_with(br#""status":503}"#), "{text:?}");
 

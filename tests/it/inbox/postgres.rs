@@ -8,7 +8,7 @@ use axum::routing::post;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tower_auth_sync::clock::{Clock as _, SystemClock};
-use tower_auth_sync::event::Delivered;
+use tower_auth_sync::event::VerifiedWebhook;
 use tower_auth_sync::inbox::InboxWorker;
 use tower_auth_sync::store::postgres::PostgresStore;
 use tower_auth_sync::testing::ManualClock;
@@ -101,7 +101,7 @@ async fn two_workers_handle_each_message_once() {
     for _ in 0..2 {
         let store = PostgresStore::connect(&url).await.unwrap();
         let handled = Arc::clone(&handled);
-        let handler = post(async move |delivered: Delivered| {
+        let handler = post(async move |delivered: VerifiedWebhook| {
             let id = delivered.id().unwrap().to_owned();
             *handled.lock().unwrap().entry(id).or_default() += 1;
             tokio::task::yield_now().await;

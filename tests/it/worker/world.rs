@@ -7,7 +7,7 @@ use tower_auth_sync::egress::{EgressPolicy, Network};
 use tower_auth_sync::event::{AuthEvent, EventType};
 use tower_auth_sync::id::{EndpointId, MessageId};
 use tower_auth_sync::outbox::{
-    Attempt, Delivery, DeliveryLog, DeliveryStore, Emitter, EndpointStore, MemoryStore, NewEndpoint,
+    Attempt, Delivery, DeliveryLog, Emitter, EndpointStore, MemoryOutbox, NewEndpoint, OutboxStore,
 };
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::Verifier;
@@ -24,13 +24,13 @@ pub(crate) struct World<S> {
     emitter: Emitter,
 }
 
-impl World<MemoryStore> {
+impl World<MemoryOutbox> {
     pub(crate) fn new() -> Self {
-        Self::around(MemoryStore::new())
+        Self::around(MemoryOutbox::new())
     }
 }
 
-impl<S: DeliveryStore + EndpointStore + DeliveryLog> World<S> {
+impl<S: OutboxStore + EndpointStore + DeliveryLog> World<S> {
     pub(crate) fn around(store: S) -> Self {
         let clock = ManualClock::at(UnixTime::from_secs(1_700_000_000));
         let emitter = Emitter::new(store.clone()).with_clock(clock.clone());

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::base::clock::UnixMillis;
-use crate::receive::dedupe::ticket::Ticket;
+use crate::receive::dedupe::keys::DedupeKeys;
 
 /// Index of a record: fewer than 2^32 per shard.
 pub(super) type Slot = u32;
@@ -23,16 +23,16 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) const fn of(ticket: &Ticket) -> Self {
+    pub(super) const fn of(ticket: &DedupeKeys) -> Self {
         Self {
-            keep: ticket.keep(),
-            hold: ticket.hold(),
+            keep: ticket.retention(),
+            hold: ticket.replay_window(),
             entries: VecDeque::new(),
         }
     }
 
-    pub(super) fn is_of(&self, ticket: &Ticket) -> bool {
-        self.keep == ticket.keep() && self.hold == ticket.hold()
+    pub(super) fn is_of(&self, ticket: &DedupeKeys) -> bool {
+        self.keep == ticket.retention() && self.hold == ticket.replay_window()
     }
 
     pub(super) fn is_empty(&self) -> bool {

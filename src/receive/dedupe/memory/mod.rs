@@ -18,8 +18,8 @@ use self::replays::Full;
 use self::shard::{Shard, Taken};
 use self::witness::Witness;
 use super::handle::{Dedupe, InvalidSource};
+use super::keys::DedupeKeys;
 use super::port::{Claimed, DedupeStore};
-use super::ticket::Ticket;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::SystemEntropy;
 use crate::base::error::StoreError;
@@ -41,7 +41,7 @@ const MOST_SHARDS: usize = 8;
 /// could still be replayed. Claims in flight are never forgotten before they lapse. If nothing may
 /// be forgotten, a claim fails as [unavailable](StoreError::is_unavailable), and the sender is asked
 /// to come again. Beside the messages twice as many requests with unsigned ids are remembered, each for
-/// [`Ticket::hold`].
+/// [`DedupeKeys::replay_window`].
 ///
 /// A message costs about 200 bytes, taken when it arrives: at most 125 MB with the default capacity.
 /// With that capacity 500 messages a second can arrive for 15 minutes before the first is put off.
@@ -100,7 +100,7 @@ impl MemoryDedupe {
 
     pub(super) fn claim_now(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
@@ -118,19 +118,27 @@ impl MemoryDedupe {
         Ok(Claimed::Fresh { other_body })
     }
 
-    pub(super) fn renew_now(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+    pub(super) fn renew_now(
+        &self,
+        ticket: &DedupeKeys,
+        until: UnixMillis,
+    ) -> Result<(), StoreError> {
         self.shard(ticket).renew(ticket, until)
     }
 
-    pub(super) fn commit_now(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
+    pub(super) fn commit_now(
+        &self,
+        ticket: &DedupeKeys,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
         self.shard(ticket).commit(ticket, now)
     }
 
-    pub(super) fn release_now(&self, ticket: &Ticket) -> Result<(), StoreError> {
+    pub(super) fn release_now(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
         self.shard(ticket).release(ticket)
     }
 
-    fn shard(&self, ticket: &Ticket) -> MutexGuard<'_, Shard> {
+    fn shard(&self, ticket: &DedupeKeys) -> MutexGuard<'_, Shard> {
         // The low bits: their number is a power of two.
         let mask = self.0.shards.len() as u64 - 1;
         #[expect(
@@ -176,22 +184,22 @@ impl std::fmt::Debug for Inner {
 impl DedupeStore for MemoryDedupe {
     async fn claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
         self.claim_now(ticket, now, until)
     }
 
-    async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
         self.renew_now(ticket, until)
     }
 
-    async fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
+    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
         self.commit_now(ticket, now)
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<(), StoreError> {
+    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
         self.release_now(ticket)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::multilinear::Multilinear;
 use crate::base::clock::UnixMillis;
-use crate::receive::dedupe::ticket::Key;
+use crate::receive::dedupe::keys::DedupeKey;
 
 /// How many of the oldest a new one tidies: more than it adds.
 const TIDY: usize = 2;
@@ -13,20 +13,20 @@ const TIDY: usize = 2;
 /// Replay keys, and the order in which they were left.
 pub(super) struct Replays {
     capacity: usize,
-    left: HashMap<Key, Left, Multilinear>,
+    left: HashMap<DedupeKey, Left, Multilinear>,
     /// Receivers that share the store differ in how long theirs last.
     queues: Vec<Queue>,
 }
 
 struct Left {
-    owner: Key,
+    owner: DedupeKey,
     until: UnixMillis,
 }
 
 /// Those that last equally long: the one that was left first is the first to go.
 struct Queue {
     hold: Duration,
-    order: VecDeque<Key>,
+    order: VecDeque<DedupeKey>,
 }
 
 /// There is no room, and none may be forgotten.
@@ -42,7 +42,7 @@ impl Replays {
     }
 
     /// Returns for which message `key` was left first, for as long as it is kept.
-    pub(super) fn owner(&self, key: Key, now: UnixMillis) -> Option<Key> {
+    pub(super) fn owner(&self, key: DedupeKey, now: UnixMillis) -> Option<DedupeKey> {
         let left = self.left.get(&key).filter(|left| left.until > now);
         left.map(|left| left.owner)
     }
@@ -50,8 +50,8 @@ impl Replays {
     /// Leaves `key`, which nobody has, for `owner`.
     pub(super) fn leave(
         &mut self,
-        key: Key,
-        owner: Key,
+        key: DedupeKey,
+        owner: DedupeKey,
         now: UnixMillis,
         hold: Duration,
     ) -> Result<(), Full> {
@@ -89,7 +89,7 @@ impl Replays {
 }
 
 impl Queue {
-    fn tidy_first(&mut self, left: &mut HashMap<Key, Left, Multilinear>, now: UnixMillis) {
+    fn tidy_first(&mut self, left: &mut HashMap<DedupeKey, Left, Multilinear>, now: UnixMillis) {
         let latest = now.saturating_add(self.hold);
         let Some(key) = self.order.pop_front() else {
             return;

@@ -8,8 +8,8 @@ use super::multilinear::Multilinear;
 use super::replays::{Full, Replays};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
+use crate::receive::dedupe::keys::{DedupeKey, DedupeKeys};
 use crate::receive::dedupe::port::{Claimed, latest_end};
-use crate::receive::dedupe::ticket::{Key, Ticket};
 
 /// How many ends of each queue a claim tidies: more than it adds, so that the queues do not grow.
 const TIDY: usize = 2;
@@ -20,7 +20,7 @@ const LATE: Duration = Duration::from_secs(60);
 /// Messages by key, and in the order in which they may be forgotten.
 pub(super) struct Shard {
     capacity: usize,
-    index: HashMap<Key, Slot, Multilinear>,
+    index: HashMap<DedupeKey, Slot, Multilinear>,
     records: Vec<Record>,
     free: Vec<Slot>,
     /// Claims in flight, by the time they were made; may name records that have moved on.
@@ -32,7 +32,7 @@ pub(super) struct Shard {
 }
 
 struct Record {
-    key: Key,
+    key: DedupeKey,
     phase: Phase,
     generation: u32,
     token: u64,
@@ -72,7 +72,7 @@ impl Shard {
     /// Claims the message for `ticket` if nothing holds it, and leaves the ticket's replay key.
     pub(super) fn claim(
         &mut self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Taken, Full> {
@@ -94,7 +94,8 @@ impl Shard {
             None => self.make_room(key, now)?,
         };
         if let Some(replay_key) = replay_key.filter(|_| owner.is_none()) {
-            self.replays.leave(replay_key, key, now, ticket.hold())?;
+            self.replays
+                .leave(replay_key, key, now, ticket.replay_window())?;
         }
         if held.is_none() {
             self.put(ticket, until);
@@ -103,7 +104,7 @@ impl Shard {
     }
 
     /// Returns what holds the message of this name, if it lasts at `now`.
-    fn held(&self, key: Key, now: UnixMillis, latest: UnixMillis) -> Option<Claimed> {
+    fn held(&self, key: DedupeKey, now: UnixMillis, latest: UnixMillis) -> Option<Claimed> {
         let record = self.record(*self.index.get(&key)?);
         let until = record.until;
         let is_done = record.phase == Phase::Done;
@@ -117,7 +118,7 @@ impl Shard {
     }
 
     /// Frees `key`, which nothing holds any more, and makes room for one message.
-    fn make_room(&mut self, key: Key, now: UnixMillis) -> Result<Taken, Full> {
+    fn make_room(&mut self, key: DedupeKey, now: UnixMillis) -> Result<Taken, Full> {
         if let Some(&slot) = self.index.get(&key) {
             self.remove(slot);
         }
@@ -132,7 +133,11 @@ impl Shard {
         self.evict(now).then_some(Taken::Evicting).ok_or(Full)
     }
 
-    pub(super) fn renew(&mut self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+    pub(super) fn renew(
+        &mut self,
+        ticket: &DedupeKeys,
+        until: UnixMillis,
+    ) -> Result<(), StoreError> {
         let slot = self.held_by(ticket)?;
         let record = self.record_mut(slot);
         if record.phase != Phase::InFlight {
@@ -142,20 +147,24 @@ impl Shard {
         Ok(())
     }
 
-    pub(super) fn commit(&mut self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
+    pub(super) fn commit(
+        &mut self,
+        ticket: &DedupeKeys,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
         let slot = self.held_by(ticket)?;
         let record = self.record_mut(slot);
         if record.phase == Phase::InFlight {
             record.phase = Phase::Done;
-            record.until = now.saturating_add(ticket.keep());
-            record.dispensable = now.saturating_add(ticket.hold());
+            record.until = now.saturating_add(ticket.retention());
+            record.dispensable = now.saturating_add(ticket.replay_window());
             let generation = record.generation;
             self.lane_of(ticket).push(Entry { slot, generation });
         }
         Ok(())
     }
 
-    pub(super) fn release(&mut self, ticket: &Ticket) -> Result<(), StoreError> {
+    pub(super) fn release(&mut self, ticket: &DedupeKeys) -> Result<(), StoreError> {
         let slot = self.held_by(ticket)?;
         if self.record(slot).phase != Phase::InFlight {
             return Err(StoreError::lease_lost());
@@ -164,13 +173,13 @@ impl Shard {
         Ok(())
     }
 
-    fn held_by(&self, ticket: &Ticket) -> Result<Slot, StoreError> {
+    fn held_by(&self, ticket: &DedupeKeys) -> Result<Slot, StoreError> {
         let slot = self.index.get(&ticket.key()).copied();
         slot.filter(|&slot| self.record(slot).token == ticket.token())
             .ok_or_else(StoreError::lease_lost)
     }
 
-    fn lane_of(&mut self, ticket: &Ticket) -> &mut Lane {
+    fn lane_of(&mut self, ticket: &DedupeKeys) -> &mut Lane {
         let found = self.done.iter().position(|lane| lane.is_of(ticket));
         let at = found.unwrap_or_else(|| {
             self.done.push(Lane::of(ticket));
@@ -183,7 +192,7 @@ impl Shard {
         self.records.len() - self.free.len() >= self.capacity
     }
 
-    fn put(&mut self, ticket: &Ticket, until: UnixMillis) {
+    fn put(&mut self, ticket: &DedupeKeys, until: UnixMillis) {
         let mut record = Record {
             key: ticket.key(),
             phase: Phase::InFlight,

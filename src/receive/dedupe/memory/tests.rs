@@ -9,9 +9,9 @@ mod bounds {
     use crate::base::clock::UnixMillis;
     use crate::base::error::StoreError;
     use crate::receive::dedupe::handle::Dedupe;
+    use crate::receive::dedupe::keys::{DedupeKeys, Identity, Message};
     use crate::receive::dedupe::memory::MemoryDedupe;
     use crate::receive::dedupe::port::Claimed;
-    use crate::receive::dedupe::ticket::{Identity, Message, Ticket};
 
     const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
     const LEASE: Duration = Duration::from_secs(60);
@@ -31,17 +31,17 @@ mod bounds {
             Self { store, dedupe }
         }
 
-        fn ticket(&self, n: usize) -> Ticket {
+        fn ticket(&self, n: usize) -> DedupeKeys {
             self.ticket_for(n, WINDOW)
         }
 
-        fn ticket_for(&self, n: usize, replayable: Duration) -> Ticket {
+        fn ticket_for(&self, n: usize, replayable: Duration) -> DedupeKeys {
             let body = n.to_string();
             self.named(Some(&body), NOW, &body, replayable)
         }
 
         /// Is kept no longer than it must be held.
-        fn nameless(&self, n: usize) -> Ticket {
+        fn nameless(&self, n: usize) -> DedupeKeys {
             self.named(None, NOW, &n.to_string(), WINDOW)
         }
 
@@ -51,7 +51,7 @@ mod bounds {
             sent_at: UnixMillis,
             body: &str,
             replayable: Duration,
-        ) -> Ticket {
+        ) -> DedupeKeys {
             self.dedupe.ticket(&Message {
                 tenant: None,
                 identity: Identity::Unsigned(id),
@@ -70,7 +70,7 @@ mod bounds {
             self.handle_as(&self.ticket(n), at);
         }
 
-        fn handle_as(&self, ticket: &Ticket, at: UnixMillis) {
+        fn handle_as(&self, ticket: &DedupeKeys, at: UnixMillis) {
             let until = at.saturating_add(LEASE);
             assert_eq!(self.store.claim_now(ticket, at, until).unwrap(), FRESH);
             self.store.commit_now(ticket, at).unwrap();
@@ -260,7 +260,7 @@ mod bounds {
         let bounded = Bounded::new(3);
         let sent =
             |id, n: u64| bounded.named(Some(id), after(Duration::from_secs(n)), "body", WINDOW);
-        let claim = |ticket: &Ticket, at: UnixMillis| {
+        let claim = |ticket: &DedupeKeys, at: UnixMillis| {
             let until = at.saturating_add(LEASE);
             bounded.store.claim_now(ticket, at, until)
         };
@@ -284,7 +284,7 @@ mod bounds {
         let bounded = Bounded::new(10);
         let sent =
             |id, n: u64| bounded.named(Some(id), after(Duration::from_secs(n)), "body", WINDOW);
-        let claim = |ticket: &Ticket, at: UnixMillis| {
+        let claim = |ticket: &DedupeKeys, at: UnixMillis| {
             let until = at.saturating_add(LEASE);
             bounded.store.claim_now(ticket, at, until)
         };
@@ -363,7 +363,7 @@ mod bounds {
         let store = MemoryDedupe::with_capacity(NonZeroUsize::new(MESSAGES).unwrap());
         let per_shard = MESSAGES.div_ceil(SHARDS) as u128;
         // All of one shard; the names grow towards each other.
-        let ticket = |n| Ticket::of_two_names([n, !n], 0);
+        let ticket = |n| DedupeKeys::of_two_names([n, !n], 0);
         let used = allocation_counter::measure(|| {
             for n in 0..per_shard {
                 let claimed = store.claim_now(&ticket(n), NOW, after(LEASE)).unwrap();
@@ -405,9 +405,9 @@ mod model {
     use proptest::prelude::*;
 
     use crate::base::clock::UnixMillis;
+    use crate::receive::dedupe::keys::{DedupeKey, DedupeKeys, Identity, Message};
     use crate::receive::dedupe::memory::MemoryDedupe;
     use crate::receive::dedupe::port::Claimed;
-    use crate::receive::dedupe::ticket::{Identity, Key, Message, Ticket};
 
     /// How long a lapsed claim may still be committed if nobody has taken it over.
     const LATE: Duration = Duration::from_secs(60);
@@ -440,8 +440,8 @@ mod model {
     /// The slow obvious version: what holds each message, and which message each request was first.
     #[derive(Default)]
     struct Naive {
-        held: HashMap<Key, Held>,
-        owners: HashMap<Key, (Key, UnixMillis)>,
+        held: HashMap<DedupeKey, Held>,
+        owners: HashMap<DedupeKey, (DedupeKey, UnixMillis)>,
     }
 
     #[derive(Clone, Copy)]
@@ -464,9 +464,9 @@ mod model {
     }
 
     impl Naive {
-        fn claim(&mut self, ticket: &Ticket, now: UnixMillis, lease: u64) -> &'static str {
+        fn claim(&mut self, ticket: &DedupeKeys, now: UnixMillis, lease: u64) -> &'static str {
             let replay_key = ticket.replay_key().unwrap();
-            let hold = now.saturating_add(ticket.hold());
+            let hold = now.saturating_add(ticket.replay_window());
             self.owners.retain(|_, (_, until)| *until > now);
             let owner = self
                 .owners
@@ -491,12 +491,12 @@ mod model {
         }
 
         /// Whether the ticket holds its key; one that lapsed long ago may be either.
-        fn holds(&self, ticket: &Ticket) -> Option<Held> {
+        fn holds(&self, ticket: &DedupeKeys) -> Option<Held> {
             let held = self.held.get(&ticket.key()).copied();
             held.filter(|held| held.token == ticket.token())
         }
 
-        fn set(&mut self, ticket: &Ticket, is_done: bool, until: UnixMillis) {
+        fn set(&mut self, ticket: &DedupeKeys, is_done: bool, until: UnixMillis) {
             let token = ticket.token();
             let held = Held {
                 token,
@@ -522,7 +522,7 @@ mod model {
             let dedupe = store.dedupe("model").unwrap();
             let mut naive = Naive::default();
             let mut now = UnixMillis::from_millis(1_700_000_000_000);
-            let mut tickets: Vec<Ticket> = Vec::new();
+            let mut tickets: Vec<DedupeKeys> = Vec::new();
             let later = |now: UnixMillis, secs| now.saturating_add(Duration::from_secs(secs));
             for op in ops {
                 naive.held.retain(|_, held| held.is_known(now));
@@ -554,7 +554,7 @@ mod model {
                         let committed = store.commit_now(ticket, now).is_ok();
                         prop_assert!(committed || held.is_none());
                         if committed && held.is_none_or(|held| !held.is_done) {
-                            naive.set(ticket, true, now.saturating_add(ticket.keep()));
+                            naive.set(ticket, true, now.saturating_add(ticket.retention()));
                         }
                     },
                     Op::Release(n) => {

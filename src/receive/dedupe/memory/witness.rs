@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::receive::dedupe::ticket::Key;
+use crate::receive::dedupe::keys::DedupeKey;
 
 /// How many ids are remembered: 128 KiB.
 const SLOTS: usize = 1 << 14;
@@ -20,7 +20,7 @@ impl Witness {
     }
 
     /// Remembers `id` with `body`, and tells whether the body last seen with it was another.
-    pub(super) fn saw_other_body(&self, id: Key, body: u64) -> bool {
+    pub(super) fn saw_other_body(&self, id: DedupeKey, body: u64) -> bool {
         const HALF: u32 = u32::BITS;
         let id = id.half();
         #[expect(

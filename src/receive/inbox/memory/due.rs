@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::clock::UnixMillis;
 use crate::queue::LONGEST_LEASE;
 use crate::queue::RetryPolicy;
-use crate::receive::inbox::record::MessageState;
+use crate::receive::inbox::entry::MessageState;
 
 /// When a worker may take a message, and its number.
 type Slot = (UnixMillis, u64);

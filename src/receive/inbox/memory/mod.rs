@@ -15,15 +15,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use self::state::{Bounds, State};
+use super::entry::InboxEntry;
 use super::handle::Inbox;
-use super::message::{Lease, LeaseRequest, NewMessage, Outcome, Received};
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
 use super::port::{InboxLog, InboxStore};
-use super::record::Record;
 use super::request::StoredRequest;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::{WorkListener, WorkSignal};
+use crate::queue::{QueueListener, QueueNotify};
 use crate::receive::dedupe::InvalidSource;
 
 /// Keeps everything in memory: nothing survives the process, also of what was answered 202. Copies
@@ -32,14 +32,14 @@ use crate::receive::dedupe::InvalidSource;
 /// Keeps 100 000 messages, with requests of 256 MiB together. Beyond that those that are over and
 /// whose names are free again make room, the oldest first. Where there are none, the number of
 /// messages is kept by forgetting those that were handled and can no longer be replayed
-/// ([`Ticket::hold`]), sooner than after their seven days. Otherwise new messages are refused as
+/// ([`DedupeKeys::replay_window`]), sooner than after their seven days. Otherwise new messages are refused as
 /// [`unavailable`](StoreError::is_unavailable): a handler that fails does not exhaust the memory.
 ///
-/// [`Ticket::hold`]: crate::receive::dedupe::Ticket::hold
+/// [`DedupeKeys::replay_window`]: crate::receive::dedupe::DedupeKeys::replay_window
 #[derive(Clone)]
 pub struct MemoryInbox {
     state: Arc<Mutex<State>>,
-    signal: WorkSignal,
+    signal: QueueNotify,
 }
 
 impl MemoryInbox {
@@ -55,7 +55,7 @@ impl MemoryInbox {
     fn within(bounds: Bounds) -> Self {
         Self {
             state: Arc::new(Mutex::new(State::new(bounds))),
-            signal: WorkSignal::new(),
+            signal: QueueNotify::new(),
         }
     }
 
@@ -102,31 +102,35 @@ impl InboxStore for MemoryInbox {
         message.request = StoredRequest::from_stored(head, body);
         let received = self.state().receive(message, now)?;
         if matches!(received, Received::New { .. }) {
-            self.signal.ring();
+            self.signal.notify();
         }
         Ok(received)
     }
 
-    async fn lease(&self, source: &str, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+    async fn lease(
+        &self,
+        source: &str,
+        request: InboxLeaseRequest,
+    ) -> Result<Vec<InboxLease>, StoreError> {
         Ok(self.state().lease(source, request))
     }
 
     async fn settle(
         &self,
-        lease: &Lease,
-        outcome: Outcome,
+        lease: &InboxLease,
+        outcome: InboxOutcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         self.state().settle(lease, outcome, now)
     }
 
-    async fn extend(&self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+    async fn extend(&self, lease: &InboxLease, until: UnixMillis) -> Result<(), StoreError> {
         self.state().extend(lease, until)
     }
 
-    async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+    async fn release(&self, lease: &InboxLease, now: UnixMillis) -> Result<(), StoreError> {
         self.state().release(lease, now)?;
-        self.signal.ring();
+        self.signal.notify();
         Ok(())
     }
 
@@ -148,13 +152,13 @@ impl InboxStore for MemoryInbox {
         Ok(self.state().prune(source, before, now, max.get().into()))
     }
 
-    fn listen(&self) -> WorkListener {
+    fn listen(&self) -> QueueListener {
         self.signal.listen()
     }
 }
 
 impl InboxLog for MemoryInbox {
-    async fn find(&self, source: &str, id: &InboxId) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, source: &str, id: &InboxId) -> Result<Option<InboxEntry>, StoreError> {
         Ok(self.state().find(source, id))
     }
 
@@ -163,7 +167,7 @@ impl InboxLog for MemoryInbox {
         source: &str,
         after: Option<&InboxId>,
         max: NonZeroU16,
-    ) -> Result<Vec<Record>, StoreError> {
+    ) -> Result<Vec<InboxEntry>, StoreError> {
         Ok(self.state().failed(source, after, max.get().into()))
     }
 
@@ -174,7 +178,7 @@ impl InboxLog for MemoryInbox {
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
         let requeued = self.state().requeue(source, id, now);
-        self.signal.ring();
+        self.signal.notify();
         Ok(requeued)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::row::Row;
 use crate::base::clock::UnixMillis;
-use crate::receive::inbox::record::MessageState;
+use crate::receive::inbox::entry::MessageState;
 
 #[derive(Default)]
 pub(super) struct Over {
@@ -21,10 +21,10 @@ impl Over {
         };
         let ticket = &row.ticket;
         self.forgotten
-            .insert((ended_at.saturating_add(ticket.keep()), number));
+            .insert((ended_at.saturating_add(ticket.retention()), number));
         if row.state == MessageState::Done {
             self.spare
-                .insert((ended_at.saturating_add(ticket.hold()), number));
+                .insert((ended_at.saturating_add(ticket.replay_window()), number));
         }
     }
 
@@ -32,9 +32,9 @@ impl Over {
         if let Some(ended_at) = row.ended_at {
             let ticket = &row.ticket;
             self.forgotten
-                .remove(&(ended_at.saturating_add(ticket.keep()), number));
+                .remove(&(ended_at.saturating_add(ticket.retention()), number));
             self.spare
-                .remove(&(ended_at.saturating_add(ticket.hold()), number));
+                .remove(&(ended_at.saturating_add(ticket.replay_window()), number));
         }
     }
 

@@ -2,16 +2,16 @@
 
 use crate::base::clock::UnixMillis;
 use crate::base::id::InboxId;
-use crate::receive::dedupe::{Key, Ticket};
-use crate::receive::inbox::record::{Failure, MessageState, Record};
+use crate::receive::dedupe::{DedupeKey, DedupeKeys};
+use crate::receive::inbox::entry::{Failure, InboxEntry, MessageState};
 use crate::receive::inbox::request::StoredRequest;
 
 pub(super) struct Row {
     pub(super) id: InboxId,
     pub(super) source: Box<str>,
-    pub(super) ticket: Ticket,
+    pub(super) ticket: DedupeKeys,
     /// Of later requests with it.
-    pub(super) replay_keys: Vec<Key>,
+    pub(super) replay_keys: Vec<DedupeKey>,
     /// Gone once it is done.
     pub(super) request: Option<StoredRequest>,
     pub(super) state: MessageState,
@@ -26,14 +26,14 @@ pub(super) struct Row {
 impl Row {
     /// Returns whether it is over for so long that its names are free.
     pub(super) fn is_forgotten(&self, now: UnixMillis) -> bool {
-        let keep = self.ticket.keep();
+        let keep = self.ticket.retention();
         self.ended_at
             .is_some_and(|at| at.saturating_add(keep) <= now)
     }
 
-    pub(super) fn record(&self) -> Record {
+    pub(super) fn record(&self) -> InboxEntry {
         let request = self.request.as_ref();
-        Record {
+        InboxEntry {
             id: self.id.clone(),
             message_id: request.and_then(StoredRequest::message_id),
             state: self.state,

@@ -10,9 +10,11 @@ use crate::base::error::StoreError;
 use crate::base::id::InboxId;
 use crate::queue::AttemptNumber;
 use crate::queue::LeaseToken;
-use crate::receive::dedupe::{Key, Ticket};
-use crate::receive::inbox::message::{Lease, LeaseRequest, NewMessage, Outcome, Received};
-use crate::receive::inbox::record::{Failure, MessageState, Record};
+use crate::receive::dedupe::{DedupeKey, DedupeKeys};
+use crate::receive::inbox::entry::{Failure, InboxEntry, MessageState};
+use crate::receive::inbox::message::{
+    InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received,
+};
 use crate::receive::inbox::request::StoredRequest;
 
 /// How much is kept.
@@ -29,9 +31,9 @@ pub(super) struct State {
     messages: BTreeMap<u64, Row>,
     next: u64,
     ids: BTreeMap<InboxId, u64>,
-    names: HashMap<Key, u64>,
+    names: HashMap<DedupeKey, u64>,
     /// By ids that are not authentic.
-    by_id: HashMap<Key, u64>,
+    by_id: HashMap<DedupeKey, u64>,
     /// What is not over, of each source: by when a worker may take it.
     due: HashMap<Box<str>, Due>,
     over: Over,
@@ -101,7 +103,7 @@ impl State {
     }
 
     /// Returns the number of the message that has taken the first of `names` that is taken.
-    fn taken(&self, names: impl IntoIterator<Item = Key>, now: UnixMillis) -> Option<u64> {
+    fn taken(&self, names: impl IntoIterator<Item = DedupeKey>, now: UnixMillis) -> Option<u64> {
         names.into_iter().find_map(|key| {
             let number = *self.names.get(&key)?;
             let row = self.messages.get(&number)?;
@@ -113,20 +115,20 @@ impl State {
     fn leave_replay_key(
         &mut self,
         number: u64,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         let replay_key = ticket.replay_key();
         let Some(key) = replay_key.filter(|key| self.taken([*key], now).is_none()) else {
             return Ok(());
         };
-        if self.bytes + size_of::<Key>() > self.bounds.bytes {
+        if self.bytes + size_of::<DedupeKey>() > self.bounds.bytes {
             return Err(StoreError::unavailable(Full));
         }
         if let Some(row) = self.messages.get_mut(&number) {
             row.replay_keys.push(key);
             self.names.insert(key, number);
-            self.bytes += size_of::<Key>();
+            self.bytes += size_of::<DedupeKey>();
         }
         Ok(())
     }
@@ -156,7 +158,7 @@ impl State {
         self.over.remove(number, &row);
         self.ids.remove(&row.id);
         self.bytes -= row.request.as_ref().map_or(0, size);
-        self.bytes -= row.replay_keys.len() * size_of::<Key>();
+        self.bytes -= row.replay_keys.len() * size_of::<DedupeKey>();
         for key in names(&row.ticket).chain(row.replay_keys) {
             // A later message may have it by now.
             if self.names.get(&key) == Some(&number) {
@@ -169,7 +171,7 @@ impl State {
         }
     }
 
-    pub(super) fn lease(&mut self, source: &str, request: LeaseRequest) -> Vec<Lease> {
+    pub(super) fn lease(&mut self, source: &str, request: InboxLeaseRequest) -> Vec<InboxLease> {
         self.redate(source, request.now, request.until);
         let most = usize::from(request.max.get());
         let mut leases = Vec::new();
@@ -214,12 +216,12 @@ impl State {
         })
     }
 
-    fn lease_one(&mut self, number: u64, until: UnixMillis) -> Option<Lease> {
+    fn lease_one(&mut self, number: u64, until: UnixMillis) -> Option<InboxLease> {
         self.place(number, MessageState::Leased, until);
         let row = self.messages.get_mut(&number)?;
         row.attempts = row.attempts.saturating_add(1);
         row.token += 1;
-        Some(Lease {
+        Some(InboxLease {
             id: row.id.clone(),
             token: LeaseToken::new(row.token),
             attempt: AttemptNumber::new(row.attempts)?,
@@ -229,13 +231,13 @@ impl State {
 
     pub(super) fn settle(
         &mut self,
-        lease: &Lease,
-        outcome: Outcome,
+        lease: &InboxLease,
+        outcome: InboxOutcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         let number = self.held(lease)?;
         match outcome {
-            Outcome::Done => {
+            InboxOutcome::Done => {
                 self.end(number, MessageState::Done, now);
                 if let Some(row) = self.messages.get_mut(&number) {
                     let erased = row.request.take();
@@ -243,24 +245,32 @@ impl State {
                     self.bytes -= erased.as_ref().map_or(0, size);
                 }
             }
-            Outcome::Retry { at, failure } => {
+            InboxOutcome::Retry { at, failure } => {
                 self.place(number, MessageState::Pending, at);
                 if let Some(row) = self.messages.get_mut(&number) {
                     row.failure = Some(failure);
                 }
             }
-            Outcome::Failed { failure } => self.fail(number, failure, now),
+            InboxOutcome::Failed { failure } => self.fail(number, failure, now),
         }
         Ok(())
     }
 
-    pub(super) fn extend(&mut self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+    pub(super) fn extend(
+        &mut self,
+        lease: &InboxLease,
+        until: UnixMillis,
+    ) -> Result<(), StoreError> {
         let number = self.held(lease)?;
         self.place(number, MessageState::Leased, until);
         Ok(())
     }
 
-    pub(super) fn release(&mut self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+    pub(super) fn release(
+        &mut self,
+        lease: &InboxLease,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
         let number = self.held(lease)?;
         if let Some(row) = self.messages.get_mut(&number) {
             row.attempts = row.attempts.saturating_sub(1);
@@ -270,7 +280,7 @@ impl State {
     }
 
     /// The message's number, if `lease` is its newest and it is still leased.
-    fn held(&self, lease: &Lease) -> Result<u64, StoreError> {
+    fn held(&self, lease: &InboxLease) -> Result<u64, StoreError> {
         let number = self.ids.get(&lease.id).copied();
         let held = |number: &u64| {
             let row = self.messages.get(number);
@@ -343,12 +353,17 @@ impl State {
         numbers.len()
     }
 
-    pub(super) fn find(&self, source: &str, id: &InboxId) -> Option<Record> {
+    pub(super) fn find(&self, source: &str, id: &InboxId) -> Option<InboxEntry> {
         let row = self.messages.get(self.ids.get(id)?)?;
         (*row.source == *source).then(|| row.record())
     }
 
-    pub(super) fn failed(&self, source: &str, after: Option<&InboxId>, max: usize) -> Vec<Record> {
+    pub(super) fn failed(
+        &self,
+        source: &str,
+        after: Option<&InboxId>,
+        max: usize,
+    ) -> Vec<InboxEntry> {
         let is_after = |id: &InboxId| after.is_none_or(|after| id > after);
         let rows = self.ids.iter().filter(|(id, _)| is_after(id));
         rows.filter_map(|(_, number)| self.messages.get(number))
@@ -375,7 +390,7 @@ impl State {
     }
 }
 
-fn names(ticket: &Ticket) -> impl Iterator<Item = Key> {
+fn names(ticket: &DedupeKeys) -> impl Iterator<Item = DedupeKey> {
     [Some(ticket.key()), ticket.replay_key()]
         .into_iter()
         .flatten()

@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::base::entropy::SystemEntropy;
 use crate::queue::AttemptNumber;
-use crate::receive::dedupe::{Identity, Message, Namer};
-use crate::receive::inbox::record::Failure;
+use crate::receive::dedupe::{Identity, KeyDeriver, Message};
+use crate::receive::inbox::entry::Failure;
 
 mod conformance {
     crate::__inbox_store_tests!(async || (crate::receive::inbox::memory::MemoryInbox::new(), ()));
@@ -16,7 +16,7 @@ const HOLD: Duration = Duration::from_mins(15);
 
 fn message(number: usize, bytes: usize) -> NewMessage {
     let id = number.to_string();
-    let ticket = Namer::new("crm").ticket(
+    let ticket = KeyDeriver::new("crm").ticket(
         0,
         &Message {
             tenant: None,
@@ -35,11 +35,11 @@ fn message(number: usize, bytes: usize) -> NewMessage {
 }
 
 async fn handle_one(store: &MemoryInbox) {
-    end_one(store, Outcome::Done).await;
+    end_one(store, InboxOutcome::Done).await;
 }
 
-async fn end_one(store: &MemoryInbox, outcome: Outcome) {
-    let request = LeaseRequest {
+async fn end_one(store: &MemoryInbox, outcome: InboxOutcome) {
+    let request = InboxLeaseRequest {
         max: NonZeroU16::MIN,
         max_attempts: AttemptNumber::FIRST,
         now: NOW,
@@ -79,7 +79,7 @@ async fn a_message_that_failed_makes_room_only_once_it_is_forgotten() {
     });
     store.receive(message(0, 1), NOW).await.unwrap();
     let failure = Failure::Error;
-    end_one(&store, Outcome::Failed { failure }).await;
+    end_one(&store, InboxOutcome::Failed { failure }).await;
     let last = NOW.saturating_add(WEEK - Duration::from_millis(1));
     let refused = store.receive(message(1, 1), last).await;
     assert!(refused.unwrap_err().is_unavailable());

@@ -11,10 +11,10 @@ use super::meters::Meters;
 use super::run::Runner;
 use crate::base::clock::Clock;
 use crate::base::entropy::Entropy;
-use crate::queue::ConfigError;
 use crate::queue::MARGIN;
 use crate::queue::RetryPolicy;
 use crate::queue::Schedule;
+use crate::queue::WorkerConfigError;
 use crate::queue::{Engine, Limits};
 use crate::receive::inbox::handle::Inbox;
 
@@ -129,12 +129,12 @@ impl InboxWorkerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] if the lease is shorter than 10 s or longer than 1 h, or if the timeout or the
+    /// [`WorkerConfigError`] if the lease is shorter than 10 s or longer than 1 h, or if the timeout or the
     /// poll pause is zero.
-    pub fn build(self) -> Result<InboxWorker, ConfigError> {
+    pub fn build(self) -> Result<InboxWorker, WorkerConfigError> {
         self.limits.check(self.timeout)?;
         if self.limits.lease < MARGIN {
-            return Err(ConfigError::LeaseTooShortToRenew {
+            return Err(WorkerConfigError::LeaseTooShortToRenew {
                 lease: self.limits.lease,
                 least: MARGIN,
             });

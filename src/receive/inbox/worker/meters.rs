@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::metrics::{Counter, Histogram, INBOX_RUN_DURATION, INBOX_RUNS};
-use crate::receive::inbox::message::Outcome;
+use crate::receive::inbox::message::InboxOutcome;
 
 /// The instruments of one worker.
 #[derive(Debug)]
@@ -29,11 +29,11 @@ impl Meters {
     }
 
     /// A run ended; `None`: another worker has the message.
-    pub(crate) fn ended(&self, outcome: Option<Outcome>, duration: Duration) {
+    pub(crate) fn ended(&self, outcome: Option<InboxOutcome>, duration: Duration) {
         let counter = match outcome {
-            Some(Outcome::Done) => &self.done,
-            Some(Outcome::Retry { .. }) => &self.retry,
-            Some(Outcome::Failed { .. }) => &self.failed,
+            Some(InboxOutcome::Done) => &self.done,
+            Some(InboxOutcome::Retry { .. }) => &self.retry,
+            Some(InboxOutcome::Failed { .. }) => &self.failed,
             None => &self.lost,
         };
         counter.add_one();

@@ -14,13 +14,13 @@ use super::handler::{Answer, Handler};
 use super::meters::Meters;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
+use crate::queue::QueueListener;
 use crate::queue::Schedule;
-use crate::queue::WorkListener;
 use crate::queue::record;
 use crate::queue::{Ended, Job};
+use crate::receive::inbox::entry::Failure;
 use crate::receive::inbox::handle::Inbox;
-use crate::receive::inbox::message::{Lease, LeaseRequest, Outcome};
-use crate::receive::inbox::record::Failure;
+use crate::receive::inbox::message::{InboxLease, InboxLeaseRequest, InboxOutcome};
 
 /// Makes runs.
 pub(super) struct Runner {
@@ -41,7 +41,7 @@ enum Run {
 }
 
 impl Runner {
-    async fn run(&self, lease: &Lease) -> Run {
+    async fn run(&self, lease: &InboxLease) -> Run {
         let request = match lease.request.clone().into_request() {
             Ok(request) => request,
             Err(error) => {
@@ -64,7 +64,7 @@ impl Runner {
     }
 
     /// Renews the lease at half time; returns when it is lost.
-    async fn keep(&self, lease: &Lease) {
+    async fn keep(&self, lease: &InboxLease) {
         let mut pause = self.lease / 2;
         loop {
             sleep(pause).await;
@@ -84,9 +84,9 @@ impl Runner {
         }
     }
 
-    async fn settle(&self, lease: &Lease, run: Run, duration: Duration) -> Ended {
+    async fn settle(&self, lease: &InboxLease, run: Run, duration: Duration) -> Ended {
         let (outcome, ended) = match run {
-            Run::Handled => (Outcome::Done, Ended::Succeeded),
+            Run::Handled => (InboxOutcome::Done, Ended::Succeeded),
             Run::Failed(failure) => (self.after(lease, failure), Ended::Failed),
             Run::Lost => {
                 self.meters.ended(None, duration);
@@ -104,12 +104,12 @@ impl Runner {
         recorded.map_or(Ended::Unrecorded, |()| ended)
     }
 
-    fn after(&self, lease: &Lease, failure: Failure) -> Outcome {
+    fn after(&self, lease: &InboxLease, failure: Failure) -> InboxOutcome {
         let next = match failure {
             Failure::Unreadable => None,
             _ => self.schedule.after(lease.attempt, None),
         };
-        next.map_or(Outcome::Failed { failure }, |at| Outcome::Retry {
+        next.map_or(InboxOutcome::Failed { failure }, |at| InboxOutcome::Retry {
             at,
             failure,
         })
@@ -117,13 +117,13 @@ impl Runner {
 }
 
 impl Job for Runner {
-    type Lease = Lease;
+    type Lease = InboxLease;
 
     fn schedule(&self) -> &Schedule {
         &self.schedule
     }
 
-    fn listen(&self) -> WorkListener {
+    fn listen(&self) -> QueueListener {
         self.inbox.listen()
     }
 
@@ -132,8 +132,8 @@ impl Job for Runner {
         max: NonZeroU16,
         now: UnixMillis,
         until: UnixMillis,
-    ) -> Result<Vec<Lease>, StoreError> {
-        let request = LeaseRequest {
+    ) -> Result<Vec<InboxLease>, StoreError> {
+        let request = InboxLeaseRequest {
             max,
             max_attempts: self.schedule.retry.max_attempts(),
             now,
@@ -142,7 +142,7 @@ impl Job for Runner {
         self.inbox.lease(request).await
     }
 
-    async fn perform(self: Arc<Self>, lease: Lease) -> Ended {
+    async fn perform(self: Arc<Self>, lease: InboxLease) -> Ended {
         let span = tracing::info_span!(
             "inbox_run",
             source = self.inbox.source(),
@@ -158,7 +158,7 @@ impl Job for Runner {
         .await
     }
 
-    async fn release(&self, lease: Lease) {
+    async fn release(&self, lease: InboxLease) {
         if let Err(error) = self.inbox.release(&lease, self.schedule.now()).await {
             let cause = &error as &(dyn Error + 'static);
             let message = &lease.id;
@@ -194,13 +194,13 @@ fn judge(ended: Result<Answer, JoinError>) -> Run {
     }
 }
 
-fn log(outcome: Outcome) {
+fn log(outcome: InboxOutcome) {
     match outcome {
-        Outcome::Done => tracing::info!("handled"),
-        Outcome::Retry { at, failure } => {
+        InboxOutcome::Done => tracing::info!("handled"),
+        InboxOutcome::Retry { at, failure } => {
             tracing::warn!(%failure, next = at.as_millis(), "a run failed; another one follows");
         }
-        Outcome::Failed { failure } => {
+        InboxOutcome::Failed { failure } => {
             tracing::error!(%failure, "a message failed; it is kept and can be requeued");
         }
     }

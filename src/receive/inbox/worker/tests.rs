@@ -17,16 +17,16 @@ use tower::{Service, service_fn};
 
 use super::*;
 use crate::base::clock::{Clock, UnixMillis};
-use crate::queue::ConfigError;
 use crate::queue::RetryPolicy;
+use crate::queue::WorkerConfigError;
 use crate::receive::dedupe::{Identity, Message};
+use crate::receive::inbox::entry::{Failure, InboxEntry, MessageState};
 use crate::receive::inbox::handle::Inbox;
 use crate::receive::inbox::memory::MemoryInbox;
 use crate::receive::inbox::message::Received;
-use crate::receive::inbox::record::{Failure, MessageState, Record};
 use crate::receive::inbox::request::StoredRequest;
 use crate::testing::{ManualClock, SeededEntropy};
-use crate::wire::event::Delivered;
+use crate::wire::event::VerifiedWebhook;
 
 const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
 const MAX: NonZeroU16 = NonZeroU16::MAX;
@@ -52,7 +52,7 @@ async fn receive(inbox: &Inbox, id: &str) {
     let body = format!("body of {id}");
     let (mut parts, ()) = Request::post("/hook?a=b").body(()).unwrap().into_parts();
     parts.headers.insert("x-sender", "s".parse().unwrap());
-    let delivered = Delivered::new(
+    let delivered = VerifiedWebhook::new(
         Some(id),
         true,
         Some(NOW),
@@ -88,7 +88,7 @@ fn quick(builder: InboxWorkerBuilder, clock: &ManualClock) -> InboxWorker {
     builder.build().unwrap()
 }
 
-async fn failed(inbox: &Inbox) -> Vec<Record> {
+async fn failed(inbox: &Inbox) -> Vec<InboxEntry> {
     inbox.failed(None, MAX).await.unwrap()
 }
 
@@ -105,16 +105,16 @@ fn settings_that_contradict_each_other_are_refused() {
     );
     assert!(matches!(
         builder().lease(secs(9)).build(),
-        Err(ConfigError::LeaseTooShortToRenew { lease, least })
+        Err(WorkerConfigError::LeaseTooShortToRenew { lease, least })
             if lease == secs(9) && least == secs(10)
     ));
     assert!(matches!(
         builder().timeout(Duration::ZERO).build(),
-        Err(ConfigError::ZeroTimeout)
+        Err(WorkerConfigError::ZeroTimeout)
     ));
     assert!(matches!(
         builder().poll(Duration::ZERO).build(),
-        Err(ConfigError::ZeroPoll)
+        Err(WorkerConfigError::ZeroPoll)
     ));
 }
 
@@ -144,7 +144,7 @@ async fn the_handler_gets_the_request_as_it_was_verified() {
     assert_eq!(parts.method, http::Method::POST);
     assert_eq!(parts.uri, "/hook?a=b");
     assert_eq!(parts.headers["x-sender"], "s");
-    let delivered = parts.extensions.get::<Delivered>().unwrap();
+    let delivered = parts.extensions.get::<VerifiedWebhook>().unwrap();
     assert_eq!(delivered.id(), Some("msg_1"));
     assert_eq!(
         (delivered.scheme(), delivered.tenant()),

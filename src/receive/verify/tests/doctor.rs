@@ -29,7 +29,7 @@ fn assert_names(lines: &[String], what: &[&str]) {
     assert_eq!(lines.len(), what.len(), "{lines:?}");
     for (line, what) in lines.iter().zip(what) {
         assert!(line.contains(" WARN "), "{line}");
-        assert!(line.contains("tower_auth_sync::verify"), "{line}");
+        assert!(line.contains("tower_auth_sync::receive::verify"), "{line}");
         assert!(line.contains(what), "{line}");
     }
 }

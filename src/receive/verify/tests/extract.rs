@@ -16,7 +16,7 @@ struct Ping {
     n: u32,
 }
 
-async fn on_event(delivered: Delivered, Webhook(event): Webhook<AuthEvent>) -> String {
+async fn on_event(delivered: VerifiedWebhook, Webhook(event): Webhook<AuthEvent>) -> String {
     format!("{} {}", delivered.id().unwrap(), event.event_type())
 }
 
@@ -24,7 +24,7 @@ async fn on_ping(Webhook(ping): Webhook<Ping>, body: Bytes) -> String {
     format!("{} {}", ping.n, body.len())
 }
 
-async fn optional(delivered: Option<Delivered>) -> String {
+async fn optional(delivered: Option<VerifiedWebhook>) -> String {
     delivered.is_some().to_string()
 }
 
@@ -231,7 +231,7 @@ async fn from_fn_stands_behind_the_layer_through_map_request_body() {
         request: axum::extract::Request,
         next: axum::middleware::Next,
     ) -> axum::response::Response {
-        assert!(request.extensions().get::<Delivered>().is_some());
+        assert!(request.extensions().get::<VerifiedWebhook>().is_some());
         next.run(request).await
     }
     let stack = ServiceBuilder::new()
@@ -246,7 +246,7 @@ async fn from_fn_stands_behind_the_layer_through_map_request_body() {
 #[tokio::test]
 async fn the_layer_stands_before_a_plain_service_and_under_any_state() {
     let inner = tower::service_fn(|request: Request<Full<Bytes>>| async move {
-        let delivered = request.extensions().get::<Delivered>().cloned();
+        let delivered = request.extensions().get::<VerifiedWebhook>().cloned();
         let id = delivered.and_then(|delivered| delivered.id().map(str::to_owned));
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(id.unwrap_or_default())))
     });

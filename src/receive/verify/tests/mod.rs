@@ -28,14 +28,14 @@ use tokio::sync::Notify;
 use tower::{Layer as _, Service, ServiceExt as _};
 
 use super::layer::VerifyWebhookLayer;
-use super::rejection::RefusalReason;
+use super::rejection::WebhookRejection;
 use super::service::VerifyWebhook;
 use crate::base::clock::UnixTime;
 use crate::base::error::BoxError;
 use crate::base::id::MessageId;
 use crate::http::body::ResponseBody;
 use crate::testing::ManualClock;
-use crate::wire::event::Delivered;
+use crate::wire::event::VerifiedWebhook;
 use crate::wire::scheme::Scheme;
 use crate::wire::signature::{Signer, Verifier};
 
@@ -65,7 +65,7 @@ enum Act {
 
 /// A handler that counts, remembers the bodies, and panics unless it was polled ready.
 struct Handler {
-    seen: Arc<Mutex<Vec<(Bytes, Delivered)>>>,
+    seen: Arc<Mutex<Vec<(Bytes, VerifiedWebhook)>>>,
     act: Arc<Mutex<Act>>,
     is_ready: bool,
 }
@@ -83,7 +83,7 @@ impl Handler {
         self.seen.lock().unwrap().len()
     }
 
-    fn last(&self) -> (Bytes, Delivered) {
+    fn last(&self) -> (Bytes, VerifiedWebhook) {
         self.seen.lock().unwrap().last().unwrap().clone()
     }
 
@@ -119,7 +119,11 @@ impl Service<Request<Full<Bytes>>> for Handler {
         let act = self.act.lock().unwrap().clone();
         assert!(!matches!(act, Act::PanicInCall), "told to panic");
         Box::pin(async move {
-            let delivered = request.extensions().get::<Delivered>().unwrap().clone();
+            let delivered = request
+                .extensions()
+                .get::<VerifiedWebhook>()
+                .unwrap()
+                .clone();
             let body = request.into_body().collect().await.unwrap().to_bytes();
             seen.lock().unwrap().push((body, delivered));
             let status = match act {
@@ -189,7 +193,7 @@ struct Reply {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    reason: Option<RefusalReason>,
+    reason: Option<WebhookRejection>,
 }
 
 impl Reply {
@@ -218,7 +222,7 @@ impl Reply {
     #[track_caller]
     fn assert_duplicate(&self) {
         assert_eq!((self.status, self.body.len()), (StatusCode::OK, 0));
-        assert!(matches!(self.reason, Some(RefusalReason::Duplicate)));
+        assert!(matches!(self.reason, Some(WebhookRejection::Duplicate)));
     }
 
     #[track_caller]

@@ -43,7 +43,7 @@ async fn a_genuine_request_is_handed_on_with_its_proof() {
     assert_eq!(delivered.body(), BODY);
     assert_eq!(delivered.id(), Some("msg_1"));
     assert_eq!(delivered.sent_at(), Some(NOW.to_millis()));
-    assert_eq!((delivered.scheme(), delivered.key()), ("banata", 0));
+    assert_eq!((delivered.scheme(), delivered.key_index()), ("banata", 0));
     assert!(!delivered.id_is_authentic());
 }
 
@@ -238,7 +238,7 @@ async fn a_wrong_secret_and_a_changed_body_get_the_same_answer() {
     let replies = [receiver.send(changed).await, receiver.send(foreign).await];
     for reply in &replies {
         reply.assert_refused(401, "signature-mismatch");
-        let reason = RefusalReason::Signature(VerifyError::Mismatch);
+        let reason = WebhookRejection::Signature(VerifyError::Mismatch);
         assert_eq!(reply.reason, Some(reason));
     }
     let [one, other] = replies;
@@ -260,7 +260,7 @@ async fn each_of_two_secrets_is_accepted_and_named() {
     let service = VerifyWebhookLayer::new(verifier).layer(handler.clone());
     let response = service.oneshot(banata("msg_1", BODY)).await.unwrap();
     Reply::read(response).await.assert_handled();
-    assert_eq!(handler.last().1.key(), 1);
+    assert_eq!(handler.last().1.key_index(), 1);
 }
 
 #[tokio::test]

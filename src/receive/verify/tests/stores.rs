@@ -9,7 +9,7 @@ use super::*;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::error::StoreFailurePolicy;
-use crate::receive::dedupe::{Claimed, Dedupe, DedupeStore, MemoryDedupe, Ticket};
+use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, MemoryDedupe};
 
 /// What happens to the next call of a kind.
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -85,7 +85,7 @@ pub(super) fn losing(source: &str) -> Dedupe {
 impl DedupeStore for Remote {
     async fn claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
@@ -93,17 +93,17 @@ impl DedupeStore for Remote {
         self.memory.claim(ticket, now, until).await
     }
 
-    async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
         self.suffer("renew", |troubles| troubles.renew).await?;
         self.memory.renew(ticket, until).await
     }
 
-    async fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
+    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
         self.suffer("commit", |troubles| troubles.commit).await?;
         self.memory.commit(ticket, now).await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<(), StoreError> {
+    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
         self.suffer("release", |troubles| troubles.release).await?;
         self.memory.release(ticket).await
     }
@@ -140,7 +140,7 @@ async fn while_the_store_fails_or_hangs_the_sender_is_asked_to_come_again() {
         let reply = receiver.send(banata("msg_1", BODY)).await;
         reply.assert_refused(503, "store-unavailable");
         assert_eq!(reply.headers[RETRY_AFTER], "10");
-        assert_eq!(reply.reason, Some(RefusalReason::StoreFailed));
+        assert_eq!(reply.reason, Some(WebhookRejection::StoreFailed));
     }
     assert_eq!(started.elapsed(), Duration::from_secs(5));
     assert_eq!(receiver.handler.calls(), 0);

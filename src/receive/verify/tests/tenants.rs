@@ -112,8 +112,8 @@ async fn an_unknown_tenant_is_answered_as_a_wrong_secret_is() {
         (wrong.status, &wrong.headers, &wrong.body)
     );
     wrong.assert_refused(401, "signature-mismatch");
-    assert_eq!(unknown.reason, Some(RefusalReason::UnknownTenant));
-    let mismatch = RefusalReason::Signature(VerifyError::Mismatch);
+    assert_eq!(unknown.reason, Some(WebhookRejection::UnknownTenant));
+    let mismatch = WebhookRejection::Signature(VerifyError::Mismatch);
     assert_eq!(wrong.reason, Some(mismatch));
 }
 
@@ -130,7 +130,7 @@ async fn while_the_provider_fails_or_hangs_the_sender_is_asked_to_come_again() {
         let reply = receiver.send(request).await;
         reply.assert_refused(503, "keys-unavailable");
         assert_eq!(reply.headers[RETRY_AFTER], "10");
-        assert_eq!(reply.reason, Some(RefusalReason::KeysUnavailable));
+        assert_eq!(reply.reason, Some(WebhookRejection::KeysUnavailable));
         assert!(!String::from_utf8_lossy(&reply.body).contains("told to"));
         assert_eq!(receiver.handler.calls(), 0);
     }
@@ -222,7 +222,7 @@ async fn a_secret_that_the_provider_replaces_counts_from_the_next_request_on() {
         .send(with(OTHER_SECRET, "msg_2"))
         .await
         .assert_handled();
-    assert_eq!(receiver.handler.last().1.key(), 1);
+    assert_eq!(receiver.handler.last().1.key_index(), 1);
     receiver.send(with(SECRET, "msg_3")).await.assert_handled();
     // The tenant is the same, whatever its keys.
     receiver

@@ -38,8 +38,8 @@ use self::scan::Scan;
 use self::secrets::Values;
 use super::exchange::Exchange;
 use super::payload::is_documented;
-use crate::send::outbox::MAX_DEPTH;
 use crate::wire::event::AuthEvent;
+use crate::wire::json::depth::MAX_DEPTH;
 
 /// The secret values of one exchange.
 pub(crate) struct Secrets {

@@ -18,12 +18,12 @@ use crate::base::error::BoxError;
 use crate::base::error::StoreError;
 use crate::base::id::MessageId;
 use crate::http::body::BufferedBody;
-use crate::queue::{WorkListener, WorkSignal};
+use crate::queue::{QueueListener, QueueNotify};
 use crate::send::better_auth::BetterAuthRoutes;
 use crate::send::emit::exchange::Exchange;
 use crate::send::emit::layer::SyncEmitterLayer;
 use crate::send::outbox::{
-    DeliveryStore, Emitter, Inserted, Lease, LeaseRequest, NewEvent, Settled, Settlement,
+    Emitter, Inserted, Lease, LeaseRequest, NewEvent, OutboxStore, Settled, Settlement,
 };
 use crate::session::{ActiveSession, SessionLookup};
 use crate::wire::event::AuthEvent;
@@ -117,7 +117,7 @@ impl TestStore {
     }
 }
 
-impl DeliveryStore for TestStore {
+impl OutboxStore for TestStore {
     async fn ping(&self) -> Result<(), StoreError> {
         if self.0.hung.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
@@ -188,8 +188,8 @@ impl DeliveryStore for TestStore {
         Ok(0)
     }
 
-    fn listen(&self) -> WorkListener {
-        WorkSignal::new().listen()
+    fn listen(&self) -> QueueListener {
+        QueueNotify::new().listen()
     }
 }
 

@@ -8,22 +8,16 @@ use std::sync::Arc;
 
 use super::erased::Outbox;
 use super::message::{IdempotencyKey, Inserted, NewEvent};
-use super::port::{DeliveryStore, OutboxConnection};
+use super::port::{OutboxConnection, OutboxStore};
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::error::StoreError;
 use crate::base::id::{InvalidId, MessageId, MessageIds};
 use crate::wire::event::{AuthEvent, DecodeError, EventType, InvalidEventType};
-use crate::wire::json::depth::is_deeper;
+use crate::wire::json::depth::{MAX_DEPTH, is_deeper};
 
 /// Largest payload that is taken, envelope included: 256 KiB, Banata's limit.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
-
-/// How many objects and arrays an event's `data` may have within each other, itself counted: 64.
-///
-/// Many readers of JSON refuse what is nested deeper than about 100 (`serde_json`: 127), and the
-/// envelope is one level more. Documented resources have 3 levels.
-pub const MAX_DEPTH: usize = 64;
 
 /// Stores events for delivery. Copies are cheap and share the store.
 ///
@@ -45,7 +39,7 @@ pub struct Emitter {
 impl Emitter {
     /// Creates an emitter that writes to `store`.
     #[must_use]
-    pub fn new(store: impl DeliveryStore) -> Self {
+    pub fn new(store: impl OutboxStore) -> Self {
         Self {
             store: Arc::new(store),
             clock: Arc::new(SystemClock),
@@ -163,6 +157,7 @@ impl Emitter {
         self.store.ping().await
     }
 
+    #[cfg(feature = "emit")]
     pub(crate) fn now(&self) -> UnixMillis {
         self.clock.now()
     }

@@ -2,11 +2,12 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
+
 use crate::http::egress::EgressPolicy;
 use crate::queue::AttemptNumber;
 use crate::send::outbox::endpoint::NewEndpoint;
 use crate::send::outbox::lease::LeaseRequest;
-use crate::send::outbox::memory::MemoryStore;
+use crate::send::outbox::memory::MemoryOutbox;
 use crate::send::outbox::port::{DeliveryLog, EndpointStore};
 use crate::testing::{ManualClock, SeededEntropy};
 use crate::wire::event::EventType;
@@ -32,8 +33,8 @@ fn received(payload: &str) -> AuthEvent {
 }
 
 /// A store with one endpoint that gets everything, and an emitter that writes to it.
-async fn emitter() -> (MemoryStore, Emitter) {
-    let store = MemoryStore::new();
+async fn emitter() -> (MemoryOutbox, Emitter) {
+    let store = MemoryOutbox::new();
     let endpoint = NewEndpoint::new(
         "https://example.com/hook",
         Scheme::banata(),
@@ -48,7 +49,7 @@ async fn emitter() -> (MemoryStore, Emitter) {
 }
 
 /// The bodies of the requests that a worker would make, in their order.
-async fn sent(store: &MemoryStore) -> Vec<Value> {
+async fn sent(store: &MemoryOutbox) -> Vec<Value> {
     let request = LeaseRequest {
         max: u16::MAX.try_into().unwrap(),
         per_endpoint: u16::MAX.try_into().unwrap(),

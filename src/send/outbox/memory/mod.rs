@@ -14,13 +14,13 @@ use self::state::State;
 use super::endpoint::{DisabledBecause, Endpoint, NewEndpoint};
 use super::lease::{Lease, LeaseRequest, Settled, Settlement};
 use super::message::{Inserted, NewEvent};
-use super::port::{DeliveryLog, DeliveryStore, EndpointStore};
+use super::port::{DeliveryLog, EndpointStore, OutboxStore};
 use super::record::{Attempt, Delivery};
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, EndpointId, MessageId};
-use crate::queue::{WorkListener, WorkSignal};
+use crate::queue::{QueueListener, QueueNotify};
 
 /// Keeps everything in memory: nothing survives the process. Copies share what is stored.
 ///
@@ -28,13 +28,13 @@ use crate::queue::{WorkListener, WorkSignal};
 /// idempotency key and its log. If it has not ended, new events are refused as
 /// [`unavailable`](StoreError::is_unavailable): a dead endpoint does not exhaust the memory.
 #[derive(Clone)]
-pub struct MemoryStore {
+pub struct MemoryOutbox {
     state: Arc<Mutex<State>>,
-    signal: WorkSignal,
+    signal: QueueNotify,
     entropy: Arc<dyn Entropy>,
 }
 
-impl MemoryStore {
+impl MemoryOutbox {
     /// Makes an empty store.
     #[must_use]
     pub fn new() -> Self {
@@ -44,7 +44,7 @@ impl MemoryStore {
     fn with_capacity(events: usize) -> Self {
         Self {
             state: Arc::new(Mutex::new(State::new(events))),
-            signal: WorkSignal::new(),
+            signal: QueueNotify::new(),
             entropy: Arc::new(SystemEntropy),
         }
     }
@@ -63,19 +63,19 @@ impl MemoryStore {
     }
 }
 
-impl Default for MemoryStore {
+impl Default for MemoryOutbox {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for MemoryStore {
+impl fmt::Debug for MemoryOutbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore").finish_non_exhaustive()
+        f.debug_struct("MemoryOutbox").finish_non_exhaustive()
     }
 }
 
-impl DeliveryStore for MemoryStore {
+impl OutboxStore for MemoryOutbox {
     async fn ping(&self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -86,7 +86,7 @@ impl DeliveryStore for MemoryStore {
         now: UnixMillis,
     ) -> Result<Vec<Inserted>, StoreError> {
         let inserted = self.state().enqueue(events, now, &*self.entropy)?;
-        self.signal.ring();
+        self.signal.notify();
         Ok(inserted)
     }
 
@@ -109,7 +109,7 @@ impl DeliveryStore for MemoryStore {
 
     async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
         self.state().release(lease, now)?;
-        self.signal.ring();
+        self.signal.notify();
         Ok(())
     }
 
@@ -125,12 +125,12 @@ impl DeliveryStore for MemoryStore {
         Ok(self.state().prune(before, max.get().into()))
     }
 
-    fn listen(&self) -> WorkListener {
+    fn listen(&self) -> QueueListener {
         self.signal.listen()
     }
 }
 
-impl EndpointStore for MemoryStore {
+impl EndpointStore for MemoryOutbox {
     async fn create(&self, endpoint: NewEndpoint, now: UnixMillis) -> Result<Endpoint, StoreError> {
         let id = EndpointId::generate(now, &*self.entropy);
         Ok(self.state().create(endpoint.into_endpoint(id, now)))
@@ -165,7 +165,7 @@ impl EndpointStore for MemoryStore {
     }
 }
 
-impl DeliveryLog for MemoryStore {
+impl DeliveryLog for MemoryOutbox {
     async fn deliveries(&self, event: &MessageId) -> Result<Vec<Delivery>, StoreError> {
         Ok(self.state().deliveries(event))
     }

@@ -10,15 +10,15 @@ use crate::wire::event::EventType;
 use crate::wire::scheme::Scheme;
 
 mod delivery_contract {
-    use crate::send::outbox::memory::MemoryStore;
+    use crate::send::outbox::memory::MemoryOutbox;
 
-    crate::__delivery_store_tests!(async || (MemoryStore::new(), ()));
+    crate::__delivery_store_tests!(async || (MemoryOutbox::new(), ()));
 }
 
 mod endpoint_contract {
-    use crate::send::outbox::memory::MemoryStore;
+    use crate::send::outbox::memory::MemoryOutbox;
 
-    crate::__endpoint_store_tests!(async || (MemoryStore::new(), ()));
+    crate::__endpoint_store_tests!(async || (MemoryOutbox::new(), ()));
 }
 
 fn event(id: &str) -> NewEvent {
@@ -30,8 +30,8 @@ fn event(id: &str) -> NewEvent {
     }
 }
 
-async fn with_endpoint(events: usize) -> MemoryStore {
-    let store = MemoryStore::with_capacity(events);
+async fn with_endpoint(events: usize) -> MemoryOutbox {
+    let store = MemoryOutbox::with_capacity(events);
     let endpoint = NewEndpoint::new(
         "https://example.com/",
         Scheme::banata(),

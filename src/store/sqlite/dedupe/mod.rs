@@ -12,7 +12,7 @@ use super::SqliteStore;
 use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::dedupe::{Claimed, Dedupe, DedupeStore, InvalidSource, Ticket, latest_end};
+use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, InvalidSource, latest_end};
 use crate::store::sql::columns::{time, to_column};
 use crate::store::sql::migrate::Port;
 
@@ -45,7 +45,7 @@ impl SqliteStore {
 impl DedupeStore for SqliteStore {
     async fn claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
@@ -61,18 +61,18 @@ impl DedupeStore for SqliteStore {
         Ok(claimed)
     }
 
-    async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
         let renew = of_claim(RENEW, ticket).bind(to_column(until));
         self.change_claim(renew).await
     }
 
-    async fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
-        let until = now.saturating_add(ticket.keep());
+    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        let until = now.saturating_add(ticket.retention());
         let commit = of_claim(COMMIT, ticket).bind(to_column(until));
         self.change_claim(commit).await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<(), StoreError> {
+    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
         self.change_claim(of_claim(RELEASE, ticket)).await
     }
 }
@@ -91,7 +91,7 @@ impl SqliteStore {
 type Statement<'a> = Query<'a, Sqlite, SqliteArguments>;
 
 /// Binds what names a claim and fences it: the first two parameters.
-fn of_claim<'a>(sql: &'static str, ticket: &'a Ticket) -> Statement<'a> {
+fn of_claim<'a>(sql: &'static str, ticket: &'a DedupeKeys) -> Statement<'a> {
     sqlx::query(sql)
         .bind(ticket.key().as_bytes().to_vec())
         .bind(ticket.token().cast_signed())
@@ -100,7 +100,7 @@ fn of_claim<'a>(sql: &'static str, ticket: &'a Ticket) -> Statement<'a> {
 /// Leaves the request's name, and claims the message or finds that it is not free.
 async fn take(
     conn: &mut SqliteConnection,
-    ticket: &Ticket,
+    ticket: &DedupeKeys,
     now: UnixMillis,
     until: UnixMillis,
 ) -> Result<Option<Claimed>, StoreError> {
@@ -113,8 +113,8 @@ async fn take(
         .bind(ticket.token().cast_signed())
         .bind(ticket.body().cast_signed())
         .bind(to_column(until))
-        .bind(to_column(now.saturating_add(ticket.keep())))
-        .bind(to_column(now.saturating_add(ticket.hold())))
+        .bind(to_column(now.saturating_add(ticket.retention())))
+        .bind(to_column(now.saturating_add(ticket.replay_window())))
         .fetch_all(conn)
         .await
         .map_err(store_error)?;
@@ -126,7 +126,7 @@ async fn take(
 /// Tells what holds the message: where nothing does, the request came under another id.
 async fn held(
     conn: &mut SqliteConnection,
-    ticket: &Ticket,
+    ticket: &DedupeKeys,
     now: UnixMillis,
     until: UnixMillis,
 ) -> Result<Claimed, StoreError> {

@@ -32,22 +32,22 @@ struct OnDisk {
 impl DedupeStore for OnDisk {
     async fn claim(
         &self,
-        ticket: &Ticket,
+        ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
         self.store.claim(ticket, now, until).await
     }
 
-    async fn renew(&self, ticket: &Ticket, until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
         self.store.renew(ticket, until).await
     }
 
-    async fn commit(&self, ticket: &Ticket, now: UnixMillis) -> Result<(), StoreError> {
+    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
         DedupeStore::commit(&self.store, ticket, now).await
     }
 
-    async fn release(&self, ticket: &Ticket) -> Result<(), StoreError> {
+    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
         DedupeStore::release(&self.store, ticket).await
     }
 }
@@ -55,7 +55,7 @@ impl DedupeStore for OnDisk {
 const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
 const LEASE: Duration = Duration::from_secs(60);
 
-fn unsigned(dedupe: &Dedupe, id: &str, sent_at: UnixMillis) -> Ticket {
+fn unsigned(dedupe: &Dedupe, id: &str, sent_at: UnixMillis) -> DedupeKeys {
     dedupe.ticket(&Message {
         tenant: None,
         identity: Identity::Unsigned(Some(id)),

@@ -21,13 +21,14 @@ use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
 use crate::queue::RetryPolicy;
-use crate::queue::{LONGEST_LEASE, WorkListener};
+use crate::queue::{LONGEST_LEASE, QueueListener};
 use crate::receive::dedupe::InvalidSource;
 use crate::receive::inbox::{
-    Inbox, InboxLog, InboxStore, Lease, LeaseRequest, NewMessage, Outcome, Received, Record,
+    Inbox, InboxEntry, InboxLease, InboxLeaseRequest, InboxLog, InboxOutcome, InboxStore,
+    NewMessage, Received,
 };
 use crate::store::sql::columns::{latest, optional_time, to_column};
-use crate::store::sql::inbox::{LeasedRow, RecordRow, Settlement, fence, millis, readable};
+use crate::store::sql::inbox::{InboxSettlement, LeasedRow, RecordRow, fence, millis, readable};
 use crate::store::sql::migrate::Port;
 
 pub(super) const INBOX: Port = Port {
@@ -71,11 +72,15 @@ impl InboxStore for SqliteStore {
         let number = insert(conn, &message, now).await?;
         insert_names(conn, &message, number).await?;
         write.commit().await?;
-        self.inner.inbox_signal.ring();
+        self.inner.inbox_signal.notify();
         Ok(Received::New { other_body })
     }
 
-    async fn lease(&self, source: &str, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+    async fn lease(
+        &self,
+        source: &str,
+        request: InboxLeaseRequest,
+    ) -> Result<Vec<InboxLease>, StoreError> {
         self.inner.integrity.begin(self.reader());
         let mut write = self.write().await?;
         let due = self.noting(lease(write.conn(), source, request).await)?;
@@ -85,11 +90,11 @@ impl InboxStore for SqliteStore {
 
     async fn settle(
         &self,
-        lease: &Lease,
-        outcome: Outcome,
+        lease: &InboxLease,
+        outcome: InboxOutcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let to = Settlement::of(outcome, now);
+        let to = InboxSettlement::of(outcome, now);
         let settle = of_lease(SETTLE, lease)
             .bind(to.state)
             .bind(to.due_at)
@@ -99,15 +104,15 @@ impl InboxStore for SqliteStore {
         self.change_leased(settle).await
     }
 
-    async fn extend(&self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+    async fn extend(&self, lease: &InboxLease, until: UnixMillis) -> Result<(), StoreError> {
         let extend = of_lease(EXTEND, lease).bind(to_column(until));
         self.change_leased(extend).await
     }
 
-    async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+    async fn release(&self, lease: &InboxLease, now: UnixMillis) -> Result<(), StoreError> {
         let release = of_lease(RELEASE, lease).bind(to_column(now));
         self.change_leased(release).await?;
-        self.inner.inbox_signal.ring();
+        self.inner.inbox_signal.notify();
         Ok(())
     }
 
@@ -146,20 +151,20 @@ impl InboxStore for SqliteStore {
         Ok(over.len())
     }
 
-    fn listen(&self) -> WorkListener {
+    fn listen(&self) -> QueueListener {
         self.inner.inbox_signal.listen()
     }
 }
 
 impl InboxLog for SqliteStore {
-    async fn find(&self, source: &str, id: &InboxId) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, source: &str, id: &InboxId) -> Result<Option<InboxEntry>, StoreError> {
         let row: Option<RecordRow> = sqlx::query_as(FIND)
             .bind(source)
             .bind(id.as_str())
             .fetch_optional(self.reader())
             .await
             .map_err(store_error)?;
-        row.map(Record::try_from).transpose()
+        row.map(InboxEntry::try_from).transpose()
     }
 
     async fn failed(
@@ -167,7 +172,7 @@ impl InboxLog for SqliteStore {
         source: &str,
         after: Option<&InboxId>,
         max: NonZeroU16,
-    ) -> Result<Vec<Record>, StoreError> {
+    ) -> Result<Vec<InboxEntry>, StoreError> {
         let rows: Vec<RecordRow> = sqlx::query_as(FAILED)
             .bind(source)
             .bind(after.map_or("", InboxId::as_str))
@@ -193,7 +198,7 @@ impl InboxLog for SqliteStore {
             .await
             .map_err(store_error)?;
         write.commit().await?;
-        self.inner.inbox_signal.ring();
+        self.inner.inbox_signal.notify();
         Ok(requeued.rows_affected() > 0)
     }
 }
@@ -201,7 +206,7 @@ impl InboxLog for SqliteStore {
 type Statement<'a> = Query<'a, Sqlite, SqliteArguments>;
 
 /// Binds what names a lease and fences it: the first two parameters.
-fn of_lease<'a>(sql: &'static str, lease: &'a Lease) -> Statement<'a> {
+fn of_lease<'a>(sql: &'static str, lease: &'a InboxLease) -> Statement<'a> {
     sqlx::query(sql).bind(lease.id.as_str()).bind(fence(lease))
 }
 
@@ -278,7 +283,7 @@ async fn insert(
         .bind(message.id.as_str())
         .bind(&*message.source)
         .bind(to_column(now))
-        .bind(millis(message.ticket.keep()))
+        .bind(millis(message.ticket.retention()))
         .bind(&message.request.head()[..])
         .bind(&message.request.body()[..])
         .fetch_one(conn)
@@ -307,7 +312,7 @@ async fn insert_names(
 async fn lease(
     conn: &mut SqliteConnection,
     source: &str,
-    request: LeaseRequest,
+    request: InboxLeaseRequest,
 ) -> Result<Vec<LeasedRow>, StoreError> {
     redate(conn, source, request).await?;
     end_lapsed(conn, source, request).await?;
@@ -320,7 +325,7 @@ async fn lease(
 async fn redate(
     conn: &mut SqliteConnection,
     source: &str,
-    request: LeaseRequest,
+    request: InboxLeaseRequest,
 ) -> Result<(), StoreError> {
     sqlx::query(REDATE)
         .bind(source)
@@ -337,7 +342,7 @@ async fn redate(
 async fn end_lapsed(
     conn: &mut SqliteConnection,
     source: &str,
-    request: LeaseRequest,
+    request: InboxLeaseRequest,
 ) -> Result<(), StoreError> {
     sqlx::query(END_LAPSED)
         .bind(source)
@@ -352,7 +357,7 @@ async fn end_lapsed(
 async fn select_due(
     conn: &mut SqliteConnection,
     source: &str,
-    request: LeaseRequest,
+    request: InboxLeaseRequest,
 ) -> Result<Vec<LeasedRow>, StoreError> {
     sqlx::query_as(SELECT_DUE)
         .bind(source)

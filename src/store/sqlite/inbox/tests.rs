@@ -68,7 +68,7 @@ async fn a_message_that_cannot_be_read_holds_up_no_other() {
     let bad = crate::testing::inbox_suite::store_new(&store, "bad", 0).await;
     let good = crate::testing::inbox_suite::store_new(&store, "good", 0).await;
     set(&store, "attempt = 4294967295", &bad).await;
-    let request = |secs| LeaseRequest {
+    let request = |secs| InboxLeaseRequest {
         max: NonZeroU16::MAX,
         max_attempts: AttemptNumber::FIRST,
         now: at(secs),

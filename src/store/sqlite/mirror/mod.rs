@@ -23,7 +23,7 @@ use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::receive::mirror::{
-    Applied, Change, MirrorStore, Record, SessionRow, TablePrefix, Times, Told, UserRow,
+    Applied, Change, FieldSet, MirrorStore, SessionRow, TablePrefix, Update, UserRow, Version,
 };
 use crate::store::sql::columns::{optional_time, time, to_column};
 use crate::store::sql::migrate::Port;
@@ -43,7 +43,7 @@ use crate::wire::event::{Session, SessionHandle, User};
 /// * `auth_revocations`, the sessions that were revoked before they were seen, with the time after
 ///   which none can live any more.
 ///
-/// Times are milliseconds since 1970. Read and join the tables as you like, and leave writing to the
+/// Version are milliseconds since 1970. Read and join the tables as you like, and leave writing to the
 /// mirror; a foreign key to them should say `ON DELETE`, or a deletion fails until the row that
 /// refers to it is gone.
 #[derive(Clone)]
@@ -152,7 +152,7 @@ impl SqliteMirror {
             .await
             .map_err(store_error)?;
         let decode =
-            |(data, versions): (String, String)| Record::from_json(&data, &versions)?.decode();
+            |(data, versions): (String, String)| FieldSet::from_json(&data, &versions)?.decode();
         let rows = rows.into_iter().map(decode);
         rows.collect::<Result<_, _>>().map_err(StoreError::corrupt)
     }
@@ -200,8 +200,8 @@ impl Tables<'_> {
     async fn tell_user(
         &mut self,
         id: &str,
-        told: &Told,
-        sessions_ended: Option<Times>,
+        told: &Update,
+        sessions_ended: Option<Version>,
     ) -> Result<bool, StoreError> {
         if self.is_buried("user", id).await? {
             return Ok(false);
@@ -233,15 +233,16 @@ impl Tables<'_> {
         &mut self,
         handle: &SessionHandle,
         user_id: Option<&str>,
-        opened: Times,
-        told: &Told,
+        opened: Version,
+        told: &Update,
     ) -> Result<bool, StoreError> {
         if self.is_buried("session", handle.as_str()).await? {
             return Ok(false);
         }
         let known = self.session(handle).await?;
         let is_new = known.is_none();
-        let mut session = known.unwrap_or_else(|| SessionRow::new(Record::default(), None, opened));
+        let mut session =
+            known.unwrap_or_else(|| SessionRow::new(FieldSet::default(), None, opened));
         let changed = session.tell(user_id, opened, told) || is_new;
         if self.was_revoked(handle, &session).await? {
             return self.delete(DELETE_SESSION, handle.as_str()).await;
@@ -312,11 +313,11 @@ impl Tables<'_> {
             .fetch_optional(&mut *self.conn)
             .await
             .map_err(store_error)?;
-        let read = |(data, versions, by_server, by_sender): (String, String, _, _)| {
-            let record = Record::from_json(&data, &versions).map_err(StoreError::corrupt)?;
-            let by_server = optional_time("sessions_ended_by_server", by_server)?;
-            let by_sender = optional_time("sessions_ended_by_sender", by_sender)?;
-            let ended = by_sender.map(|by_sender| Times::new(by_server, by_sender));
+        let read = |(data, versions, server, sender): (String, String, _, _)| {
+            let record = FieldSet::from_json(&data, &versions).map_err(StoreError::corrupt)?;
+            let server = optional_time("sessions_ended_by_server", server)?;
+            let sender = optional_time("sessions_ended_by_sender", sender)?;
+            let ended = sender.map(|sender| Version::new(server, sender));
             Ok(UserRow::new(record, ended))
         };
         row.map(read).transpose()
@@ -329,14 +330,14 @@ impl Tables<'_> {
             .fetch_optional(&mut *self.conn)
             .await
             .map_err(store_error)?;
-        let read = |(data, versions, user_id, by_server, by_sender): StoredSession| {
-            let record = Record::from_json(&data, &versions).map_err(StoreError::corrupt)?;
-            let by_server = optional_time("opened_by_server", by_server)?;
-            let by_sender = time("opened_by_sender", by_sender)?;
+        let read = |(data, versions, user_id, server, sender): StoredSession| {
+            let record = FieldSet::from_json(&data, &versions).map_err(StoreError::corrupt)?;
+            let server = optional_time("opened_by_server", server)?;
+            let sender = time("opened_by_sender", sender)?;
             Ok(SessionRow::new(
                 record,
                 user_id,
-                Times::new(by_server, by_sender),
+                Version::new(server, sender),
             ))
         };
         row.map(read).transpose()
@@ -357,8 +358,8 @@ impl Tables<'_> {
             .bind(user.two_factor_enabled)
             .bind(user.created_at.map(to_column))
             .bind(user.updated_at.map(to_column))
-            .bind(row.sessions_ended.and_then(Times::by_server).map(to_column))
-            .bind(row.sessions_ended.map(Times::by_sender).map(to_column))
+            .bind(row.sessions_ended.and_then(Version::server).map(to_column))
+            .bind(row.sessions_ended.map(Version::sender).map(to_column))
             .bind(row.record.data())
             .bind(row.record.versions());
         self.execute(query).await.map(drop)
@@ -381,19 +382,19 @@ impl Tables<'_> {
             .bind(session.active_organization_id)
             .bind(session.created_at.map(to_column))
             .bind(session.updated_at.map(to_column))
-            .bind(row.opened.by_server().map(to_column))
-            .bind(to_column(row.opened.by_sender()))
+            .bind(row.opened.server().map(to_column))
+            .bind(to_column(row.opened.sender()))
             .bind(row.record.data())
             .bind(row.record.versions());
         self.execute(query).await.map(drop)
     }
 
-    async fn end_sessions(&mut self, user_id: &str, ended: Times) -> Result<(), StoreError> {
+    async fn end_sessions(&mut self, user_id: &str, ended: Version) -> Result<(), StoreError> {
         for sql in [BURY_SESSIONS_OPENED, DELETE_SESSIONS_OPENED] {
             let query = sqlx::query(self.sql(sql))
                 .bind(user_id.to_owned())
-                .bind(ended.by_server().map(to_column))
-                .bind(to_column(ended.by_sender()));
+                .bind(ended.server().map(to_column))
+                .bind(to_column(ended.sender()));
             self.execute(query).await?;
         }
         Ok(())

@@ -127,8 +127,8 @@ mod tests {
     use crate::base::entropy::SystemEntropy;
     use crate::base::id::MessageId;
     use crate::send::outbox::{
-        DeliveryLog as _, DeliveryState, DeliveryStore as _, EndpointStore as _, Inserted,
-        NewEvent, OutboxConnection as _, Outcome, Settlement,
+        DeliveryLog as _, DeliveryState, EndpointStore as _, Inserted, NewEvent,
+        OutboxConnection as _, OutboxStore as _, Outcome, Settlement,
     };
     use crate::store::sqlite::SqliteStore;
     use crate::store::sqlite::outbox::enqueue;

@@ -23,10 +23,10 @@ use crate::base::clock::UnixMillis;
 use crate::base::entropy::Entropy;
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, MessageId};
-use crate::queue::WorkListener;
+use crate::queue::QueueListener;
 use crate::send::outbox::{
-    Attempt, Delivery, DeliveryLog, DeliveryStore, Inserted, Lease, LeaseRequest, NewEvent,
-    OutboxConnection, Settled, Settlement,
+    Attempt, Delivery, DeliveryLog, Inserted, Lease, LeaseRequest, NewEvent, OutboxConnection,
+    OutboxStore, Settled, Settlement,
 };
 use crate::store::sql::migrate::Port;
 
@@ -45,7 +45,7 @@ pub(super) const DELIVERY: Port = Port {
     ]),
 };
 
-impl DeliveryStore for SqliteStore {
+impl OutboxStore for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.integrity.check(self.reader()).await?;
         self.write_nothing().await
@@ -65,7 +65,7 @@ impl DeliveryStore for SqliteStore {
         let inserted = enqueue::enqueue(write.conn(), fan_out, &events, now, &*self.entropy).await;
         let inserted = self.noting(inserted)?;
         write.commit().await?;
-        self.inner.signal.ring();
+        self.inner.signal.notify();
         Ok(inserted)
     }
 
@@ -100,7 +100,7 @@ impl DeliveryStore for SqliteStore {
         let mut write = self.write().await?;
         settle::release(write.conn(), lease, now).await?;
         write.commit().await?;
-        self.inner.signal.ring();
+        self.inner.signal.notify();
         Ok(())
     }
 
@@ -125,7 +125,7 @@ impl DeliveryStore for SqliteStore {
         Ok(over.len())
     }
 
-    fn listen(&self) -> WorkListener {
+    fn listen(&self) -> QueueListener {
         self.inner.signal.listen()
     }
 }

@@ -9,9 +9,9 @@ use super::*;
 use crate::base::id::MessageId;
 use crate::queue::AttemptNumber;
 use crate::receive::dedupe::{Claimed, Identity, Message};
-use crate::receive::inbox::{InboxStore, Outcome as RunOutcome};
+use crate::receive::inbox::{InboxOutcome as RunOutcome, InboxStore};
 use crate::receive::mirror::{Mirror, TablePrefix};
-use crate::send::outbox::{DeliveryStore, NewEvent, Outcome, Settlement};
+use crate::send::outbox::{NewEvent, OutboxStore, Outcome, Settlement};
 use crate::testing::delivery_suite::{at, endpoint, report, request};
 use crate::testing::inbox_suite::store_new;
 use crate::wire::event::{AuthEvent, EventType};
@@ -29,19 +29,19 @@ fn big(number: usize) -> Vec<NewEvent> {
 async fn use_every_port(store: &SqliteStore, mirror: &Mirror, round: usize) {
     endpoint(store, "one").await;
     store.enqueue(big(1_000_000 + round), at(0)).await.unwrap();
-    let leases = DeliveryStore::lease(store, request(1, 9, 0));
+    let leases = OutboxStore::lease(store, request(1, 9, 0));
     let leases = leases.await.unwrap();
     let settlement = Settlement {
         report: report(0, 200),
         outcome: Outcome::Delivered,
         not_before: None,
     };
-    let settled = DeliveryStore::settle(store, &leases[0], settlement, at(0));
+    let settled = OutboxStore::settle(store, &leases[0], settlement, at(0));
     settled.await.unwrap();
     store.ping().await.unwrap();
 
     store_new(store, &format!("in_{round}"), 0).await;
-    let lease = crate::receive::inbox::LeaseRequest {
+    let lease = crate::receive::inbox::InboxLeaseRequest {
         max: 1.try_into().unwrap(),
         max_attempts: AttemptNumber::FIRST,
         now: at(0),

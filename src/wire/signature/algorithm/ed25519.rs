@@ -7,7 +7,7 @@ use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
 use crate::wire::scheme::{Filling, Parsed, SignatureEncoding};
-use crate::wire::signature::config_error::ConfigError;
+use crate::wire::signature::config_error::WebhookConfigError;
 
 /// A public key, parsed once.
 pub(crate) struct PublicKey(Arc<ParsedPublicKey>);
@@ -23,11 +23,11 @@ pub(crate) struct PrivateKey(Ed25519KeyPair);
 
 impl PublicKey {
     /// Reads `whpk_` and the base64 of 32 bytes.
-    pub(crate) fn read(index: usize, text: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn read(index: usize, text: &str) -> Result<Self, WebhookConfigError> {
         let key = decode("whpk_", text).filter(|bytes| bytes.len() == PUBLIC_LEN);
         let key = key.and_then(|bytes| ParsedPublicKey::new(&ED25519, bytes.as_slice()).ok());
         key.map(|key| Self(Arc::new(key)))
-            .ok_or(ConfigError::NotPublicKey { index })
+            .ok_or(WebhookConfigError::NotPublicKey { index })
     }
 
     /// Starts with what stands before the body; nothing stands behind it.
@@ -45,7 +45,7 @@ impl Running {
     }
 
     /// Returns whether one of the texts is a signature of the message.
-    pub(crate) fn is_signed(self, parsed: &Parsed<'_>, encoding: SignatureEncoding) -> bool {
+    pub(crate) fn has_signed(self, parsed: &Parsed<'_>, encoding: SignatureEncoding) -> bool {
         let texts = parsed.signatures().iter();
         let mut signatures = texts.filter_map(|text| encoding.decode::<SIGNATURE_LEN>(text));
         signatures.any(|signature| self.key.verify_sig(&self.message, &signature).is_ok())
@@ -54,7 +54,7 @@ impl Running {
 
 impl PrivateKey {
     /// Reads `whsk_` and the base64 of the 32-byte seed, with the public key behind it or without.
-    pub(crate) fn read(index: usize, text: &str) -> Result<Self, ConfigError> {
+    pub(crate) fn read(index: usize, text: &str) -> Result<Self, WebhookConfigError> {
         let read = || {
             let bytes = decode("whsk_", text)?;
             let (seed, public) = bytes.split_at_checked(SEED_LEN)?;
@@ -62,7 +62,7 @@ impl PrivateKey {
             let same = public.is_empty() || public == pair.public_key().as_ref();
             same.then_some(Self(pair))
         };
-        read().ok_or(ConfigError::NotPrivateKey { index })
+        read().ok_or(WebhookConfigError::NotPrivateKey { index })
     }
 
     pub(crate) fn sign(&self, filling: &Filling<'_>, body: &[u8]) -> Vec<u8> {
@@ -136,10 +136,12 @@ mod tests {
         let ((old, old_public), (new, new_public)) = (keys(1), keys(2));
         let headers = signed(&[&new, &old], b"{}");
         let verified = verifier(&[&old_public]).verify(&headers, b"{}");
-        assert_eq!(verified.unwrap().key(), 0);
+        assert_eq!(verified.unwrap().key_index(), 0);
         let both = verifier(&[&old_public, &new_public]);
         assert_eq!(
-            both.verify(&signed(&[&new], b"{}"), b"{}").unwrap().key(),
+            both.verify(&signed(&[&new], b"{}"), b"{}")
+                .unwrap()
+                .key_index(),
             1
         );
         let changed = both.verify(&headers, b"{ }");
@@ -160,7 +162,7 @@ mod tests {
             text("", &seed),
         ] {
             let error = build(wrong).unwrap_err();
-            assert_eq!(error, ConfigError::NotPrivateKey { index: 0 });
+            assert_eq!(error, WebhookConfigError::NotPrivateKey { index: 0 });
         }
     }
 
@@ -171,7 +173,7 @@ mod tests {
         assert!(build(&public).is_ok());
         for wrong in [&private, &public[5..], "whpk_AAAA", "whsec_AAAA", "whpk_?"] {
             let error = build(wrong).unwrap_err();
-            assert_eq!(error, ConfigError::NotPublicKey { index: 0 });
+            assert_eq!(error, WebhookConfigError::NotPublicKey { index: 0 });
         }
     }
 }

@@ -45,7 +45,7 @@ impl Running {
 
     /// Returns whether one of the texts is the message's MAC; looks at every one.
     #[inline]
-    pub(crate) fn is_signed(
+    pub(crate) fn has_signed(
         self,
         filling: &Filling<'_>,
         parsed: &Parsed<'_>,

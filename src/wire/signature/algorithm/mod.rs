@@ -6,7 +6,7 @@ mod hmac;
 mod ed25519;
 
 use self::hmac::HmacKey;
-use super::config_error::ConfigError;
+use super::config_error::WebhookConfigError;
 use super::key::{self, ShortKeys};
 use crate::wire::scheme::{Filling, Parsed, SignatureAlgorithm, SignatureEncoding};
 
@@ -38,7 +38,7 @@ impl Key {
         index: usize,
         text: &str,
         short: ShortKeys,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, WebhookConfigError> {
         match algorithm {
             SignatureAlgorithm::HmacSha256(form) => {
                 Ok(Self::hmac(&key::checked(form, index, text, short)?))
@@ -77,16 +77,16 @@ impl Running {
 
     /// Returns whether one of the texts is a signature of the message.
     #[inline]
-    pub(crate) fn is_signed(
+    pub(crate) fn has_signed(
         self,
         filling: &Filling<'_>,
         parsed: &Parsed<'_>,
         encoding: SignatureEncoding,
     ) -> bool {
         match self {
-            Self::HmacSha256(running) => running.is_signed(filling, parsed, encoding),
+            Self::HmacSha256(running) => running.has_signed(filling, parsed, encoding),
             #[cfg(feature = "ed25519")]
-            Self::Ed25519(running) => running.is_signed(parsed, encoding),
+            Self::Ed25519(running) => running.has_signed(parsed, encoding),
         }
     }
 }
@@ -98,7 +98,7 @@ impl SigningKey {
         index: usize,
         text: &str,
         short: ShortKeys,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, WebhookConfigError> {
         match algorithm {
             SignatureAlgorithm::HmacSha256(form) => {
                 let bytes = key::checked(form, index, text, short)?;

@@ -102,10 +102,10 @@ impl fmt::Display for Failure {
     reason = "stores outside this crate make it"
 )]
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Record {
+pub struct InboxEntry {
     /// Its id in this inbox.
     pub id: InboxId,
-    /// The [sender's id](crate::wire::event::Delivered::id) of it; `None` also once it is done, when the
+    /// The [sender's id](crate::wire::event::VerifiedWebhook::id) of it; `None` also once it is done, when the
     /// request is no longer kept.
     pub message_id: Option<Box<str>>,
     /// Where it stands.

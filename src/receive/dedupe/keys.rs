@@ -8,20 +8,20 @@ use sha2::{Digest as _, Sha256};
 use crate::base::clock::UnixMillis;
 
 /// How long a handled message is remembered.
-const KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A name of a message: 128 bits of a SHA-256 over everything that makes it up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Key([u8; 16]);
+pub struct DedupeKey([u8; 16]);
 
-impl Hash for Key {
+impl Hash for DedupeKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // Without the length, which is always the same.
         state.write(&self.0);
     }
 }
 
-impl Key {
+impl DedupeKey {
     /// Returns the key's bytes, to store and to compare.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
@@ -39,24 +39,24 @@ impl Key {
 ///
 /// Made anew for each request; holds no text of the sender's.
 #[derive(Clone, Debug)]
-pub struct Ticket {
+pub struct DedupeKeys {
     token: u64,
     names: Names,
     body: u64,
-    keep: Duration,
-    hold: Duration,
+    retention: Duration,
+    replay_window: Duration,
 }
 
 #[derive(Clone, Debug)]
 struct Names {
-    key: Key,
-    replay_key: Option<Key>,
-    id_key: Option<Key>,
+    key: DedupeKey,
+    replay_key: Option<DedupeKey>,
+    id_key: Option<DedupeKey>,
     affinity: u64,
 }
 
 impl Names {
-    const fn of(key: Key) -> Self {
+    const fn of(key: DedupeKey) -> Self {
         Self {
             key,
             replay_key: None,
@@ -66,7 +66,7 @@ impl Names {
     }
 }
 
-impl Ticket {
+impl DedupeKeys {
     /// Makes a ticket of two names without hashing anything.
     #[cfg(test)]
     pub(super) const fn of_two_names(names: [u128; 2], affinity: u64) -> Self {
@@ -74,13 +74,13 @@ impl Ticket {
         Self {
             token: 0,
             names: Names {
-                replay_key: Some(Key(replay_key.to_be_bytes())),
+                replay_key: Some(DedupeKey(replay_key.to_be_bytes())),
                 affinity,
-                ..Names::of(Key(key.to_be_bytes()))
+                ..Names::of(DedupeKey(key.to_be_bytes()))
             },
             body: 0,
-            keep: KEEP,
-            hold: KEEP,
+            retention: RETENTION,
+            replay_window: RETENTION,
         }
     }
 
@@ -92,7 +92,7 @@ impl Ticket {
 
     /// Returns the message's name: what is claimed, and by which a sender's retry is known again.
     #[must_use]
-    pub const fn key(&self) -> Key {
+    pub const fn key(&self) -> DedupeKey {
         self.names.key
     }
 
@@ -100,10 +100,10 @@ impl Ticket {
     /// the same bytes are known under another id.
     ///
     /// Each request leaves it with its [`key`](Self::key), whatever becomes of it, for
-    /// [`hold`](Self::hold) from its arrival on: it contains the signed time, and a request with an
+    /// [`replay_window`](Self::replay_window) from its arrival on: it contains the signed time, and a request with an
     /// older one is refused before it gets here.
     #[must_use]
-    pub const fn replay_key(&self) -> Option<Key> {
+    pub const fn replay_key(&self) -> Option<DedupeKey> {
         self.names.replay_key
     }
 
@@ -112,7 +112,7 @@ impl Ticket {
     ///
     /// [`Claimed::Fresh`]: super::port::Claimed::Fresh
     #[must_use]
-    pub const fn id_key(&self) -> Option<Key> {
+    pub const fn id_key(&self) -> Option<DedupeKey> {
         self.names.id_key
     }
 
@@ -130,18 +130,18 @@ impl Ticket {
         self.body
     }
 
-    /// Returns how long a commit is remembered: 7 days, or as [`hold`](Self::hold) where only the
+    /// Returns how long a commit is remembered: 7 days, or as [`replay_window`](Self::replay_window) where only the
     /// time names the message.
     #[must_use]
-    pub const fn keep(&self) -> Duration {
-        self.keep
+    pub const fn retention(&self) -> Duration {
+        self.retention
     }
 
     /// Returns how long a request could be replayed, and must be known, after its arrival: 15
     /// minutes, or more with a tolerance above five minutes.
     #[must_use]
-    pub const fn hold(&self) -> Duration {
-        self.hold
+    pub const fn replay_window(&self) -> Duration {
+        self.replay_window
     }
 }
 
@@ -181,12 +181,12 @@ pub(crate) struct Message<'a> {
 
 /// Makes tickets for one source.
 #[derive(Clone, Debug)]
-pub(crate) struct Namer {
+pub(crate) struct KeyDeriver {
     /// The state of the hash after the source: the same for every key.
     source: Sha256,
 }
 
-impl Namer {
+impl KeyDeriver {
     pub(crate) fn new(source: &str) -> Self {
         // 64 bytes together, a block of SHA-256: it is hashed here, and not again for every key.
         let source = Sha256::new()
@@ -196,7 +196,7 @@ impl Namer {
     }
 
     /// Names the message; two tenants have no name in common.
-    pub(crate) fn ticket(&self, token: u64, message: &Message<'_>) -> Ticket {
+    pub(crate) fn ticket(&self, token: u64, message: &Message<'_>) -> DedupeKeys {
         match message.tenant {
             None => self.named(token, message),
             Some(tenant) => self.within(tenant).named(token, message),
@@ -211,7 +211,7 @@ impl Namer {
         }
     }
 
-    fn named(&self, token: u64, message: &Message<'_>) -> Ticket {
+    fn named(&self, token: u64, message: &Message<'_>) -> DedupeKeys {
         let (names, body) = match message.identity {
             // The body is not looked at: what else comes under this id is the same message.
             Identity::Signed(id) => (Names::of(self.of_id(id)), 0),
@@ -221,15 +221,15 @@ impl Namer {
                 (names, first_half(&digest))
             }
         };
-        Ticket {
+        DedupeKeys {
             token,
             names,
             body,
-            keep: match (message.identity, message.sent_at) {
+            retention: match (message.identity, message.sent_at) {
                 (Identity::Unsigned(None), Some(_)) => message.replayable,
-                _ => KEEP,
+                _ => RETENTION,
             },
-            hold: message.replayable,
+            replay_window: message.replayable,
         }
     }
 
@@ -252,29 +252,29 @@ impl Namer {
         }
     }
 
-    fn of_id(&self, id: &str) -> Key {
+    fn of_id(&self, id: &str) -> DedupeKey {
         self.key(b'i', &[id.as_bytes()])
     }
 
-    fn of_id_and_body(&self, id: &str, digest: &[u8; 32]) -> Key {
+    fn of_id_and_body(&self, id: &str, digest: &[u8; 32]) -> DedupeKey {
         self.key(b'm', &[digest, id.as_bytes()])
     }
 
-    fn of_time(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> Key {
+    fn of_time(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> DedupeKey {
         self.key(b't', &[digest, &sent_at.as_millis().to_be_bytes()])
     }
 
     /// As [`of_time`](Self::of_time), but the name of the message and not of the request.
-    fn of_nameless(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> Key {
+    fn of_nameless(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> DedupeKey {
         self.key(b'n', &[digest, &sent_at.as_millis().to_be_bytes()])
     }
 
-    fn of_body(&self, digest: &[u8; 32]) -> Key {
+    fn of_body(&self, digest: &[u8; 32]) -> DedupeKey {
         self.key(b'b', &[digest])
     }
 
     /// At most the last part may vary in length, or two lists of parts would be one text.
-    fn key(&self, kind: u8, parts: &[&[u8]]) -> Key {
+    fn key(&self, kind: u8, parts: &[&[u8]]) -> DedupeKey {
         let mut hash = self.source.clone().chain_update([kind]);
         for part in parts {
             hash.update(part);
@@ -282,7 +282,7 @@ impl Namer {
         let mut key = [0; 16];
         let digest: [u8; 32] = hash.finalize().into();
         key.copy_from_slice(&digest[..16]);
-        Key(key)
+        DedupeKey(key)
     }
 }
 
@@ -307,7 +307,7 @@ mod tests {
         }
     }
 
-    fn hex(key: Option<Key>) -> Option<String> {
+    fn hex(key: Option<DedupeKey>) -> Option<String> {
         key.map(|key| const_hex::encode(key.as_bytes()))
     }
 
@@ -320,7 +320,7 @@ mod tests {
         ]
     }
 
-    fn keys(ticket: &Ticket) -> Vec<Key> {
+    fn keys(ticket: &DedupeKeys) -> Vec<DedupeKey> {
         let others = [ticket.replay_key(), ticket.id_key()];
         others.into_iter().flatten().chain([ticket.key()]).collect()
     }
@@ -330,7 +330,7 @@ mod tests {
     fn the_keys_of_a_receiver_without_tenants_are_what_they_were() {
         const ID: &str = "1f5f1c71c73478ff998614a66f17afc6";
         let unsigned = Identity::Unsigned(Some("msg_1"));
-        let ticket = Namer::new("crm").ticket(1, &message(None, unsigned));
+        let ticket = KeyDeriver::new("crm").ticket(1, &message(None, unsigned));
         assert_eq!(
             hex(Some(ticket.key())).as_deref(),
             Some("b917c293ea28eb02d487307bf85447d6")
@@ -341,13 +341,13 @@ mod tests {
         );
         assert_eq!(hex(ticket.id_key()).as_deref(), Some(ID));
         let signed = message(None, Identity::Signed("msg_1"));
-        let ticket = Namer::new("crm").ticket(1, &signed);
+        let ticket = KeyDeriver::new("crm").ticket(1, &signed);
         assert_eq!(hex(Some(ticket.key())).as_deref(), Some(ID));
         let timeless = Message {
             sent_at: None,
             ..message(None, unsigned)
         };
-        let ticket = Namer::new("crm").ticket(1, &timeless);
+        let ticket = KeyDeriver::new("crm").ticket(1, &timeless);
         assert_eq!(
             hex(Some(ticket.key())).as_deref(),
             Some("d2efcf4ea0ce2390143d44566772bf9f")
@@ -356,9 +356,9 @@ mod tests {
 
     #[test]
     fn two_tenants_have_no_key_in_common_and_none_with_a_receiver_without() {
-        let namer = Namer::new("crm");
+        let namer = KeyDeriver::new("crm");
         let tenants = [None, Some(""), Some("acme"), Some("acme2")];
-        let named: Vec<Vec<Key>> = tenants
+        let named: Vec<Vec<DedupeKey>> = tenants
             .iter()
             .map(|tenant| {
                 let messages = identities().map(|identity| message(*tenant, identity));
@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_tenants_names_of_one_message_lie_together() {
-        let namer = Namer::new("crm");
+        let namer = KeyDeriver::new("crm");
         let ticket = |id| namer.ticket(1, &message(Some("acme"), Identity::Unsigned(id)));
         let (real, replay, nameless) = (ticket(Some("msg_1")), ticket(Some("msg_2")), ticket(None));
         for other in [replay, nameless] {

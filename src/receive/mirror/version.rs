@@ -9,60 +9,57 @@ use crate::wire::event::AuthEvent;
 /// The clocks may differ, so a time of one is never judged by a time of the other where that can be
 /// helped.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Times {
-    by_server: Option<UnixMillis>,
-    by_sender: UnixMillis,
+pub struct Version {
+    server: Option<UnixMillis>,
+    sender: UnixMillis,
 }
 
-impl Times {
+impl Version {
     /// Makes the times that a store has kept.
     #[must_use]
-    pub const fn new(by_server: Option<UnixMillis>, by_sender: UnixMillis) -> Self {
-        Self {
-            by_server,
-            by_sender,
-        }
+    pub const fn new(server: Option<UnixMillis>, sender: UnixMillis) -> Self {
+        Self { server, sender }
     }
 
     /// The event's time is taken for the server's if the event has none, and for
     /// [`UnixMillis::EPOCH`] if there is neither.
-    pub(super) fn of(event: &AuthEvent, by_server: Option<UnixMillis>) -> Self {
-        let by_sender = event.occurred_at().or(by_server);
-        Self::new(by_server, by_sender.unwrap_or_default())
+    pub(super) fn of(event: &AuthEvent, server: Option<UnixMillis>) -> Self {
+        let sender = event.occurred_at().or(server);
+        Self::new(server, sender.unwrap_or_default())
     }
 
     /// Returns the time by the auth server's clock; `None` if no event told it.
     #[must_use]
-    pub const fn by_server(self) -> Option<UnixMillis> {
-        self.by_server
+    pub const fn server(self) -> Option<UnixMillis> {
+        self.server
     }
 
     /// Returns the time by the sender's clock.
     #[must_use]
-    pub const fn by_sender(self) -> UnixMillis {
-        self.by_sender
+    pub const fn sender(self) -> UnixMillis {
+        self.sender
     }
 
     /// The earlier time of each clock.
     pub(super) fn earliest(self, other: Self) -> Self {
-        let by_server = [self.by_server, other.by_server];
+        let server = [self.server, other.server];
         Self {
-            by_server: by_server.into_iter().flatten().min(),
-            by_sender: self.by_sender.min(other.by_sender),
+            server: server.into_iter().flatten().min(),
+            sender: self.sender.min(other.sender),
         }
     }
 
     /// The later time of each clock.
     pub(super) fn latest(self, other: Self) -> Self {
         Self {
-            by_server: self.by_server.max(other.by_server),
-            by_sender: self.by_sender.max(other.by_sender),
+            server: self.server.max(other.server),
+            sender: self.sender.max(other.sender),
         }
     }
 
     /// Whether either clock says that this was not after `other`.
     pub(super) fn is_until(self, other: Self) -> bool {
-        let by_server = self.by_server.zip(other.by_server);
-        self.by_sender <= other.by_sender || by_server.is_some_and(|(this, other)| this <= other)
+        let server = self.server.zip(other.server);
+        self.sender <= other.sender || server.is_some_and(|(this, other)| this <= other)
     }
 }

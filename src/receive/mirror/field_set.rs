@@ -6,23 +6,23 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::change::Told;
+use super::change::Update;
 use super::field::Field;
 
 /// All that is known of one user or session, and how new each field of it is.
 ///
-/// What it holds after a number of [`absorb`](Self::absorb)s does not depend on their order, nor on
+/// What it holds after a number of [`merge`](Self::merge)s does not depend on their order, nor on
 /// whether one came twice. `Debug` shows the names of the fields only.
 #[derive(Clone, Default, PartialEq)]
-pub struct Record(BTreeMap<String, Field>);
+pub struct FieldSet(BTreeMap<String, Field>);
 
-impl Record {
+impl FieldSet {
     /// Takes over each field that is newer than what is here. Returns whether anything changed.
-    pub fn absorb(&mut self, told: &Told) -> bool {
+    pub fn merge(&mut self, told: &Update) -> bool {
         let mut changed = false;
         for (name, value) in &told.fields {
             let field = self.0.entry(name.clone()).or_default();
-            changed |= field.absorb(value, told, told.stated == Some(name.as_str()));
+            changed |= field.merge(value, told, told.asserted == Some(name.as_str()));
         }
         changed
     }
@@ -31,16 +31,16 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// [`InvalidRecord`] if they do not belong together.
-    pub fn from_json(data: &str, versions: &str) -> Result<Self, InvalidRecord> {
+    /// [`InvalidFieldSet`] if they do not belong together.
+    pub fn from_json(data: &str, versions: &str) -> Result<Self, InvalidFieldSet> {
         // The causes are dropped because their text may quote the data.
         let data: Map<String, Value> =
-            serde_json::from_str(data).map_err(|_cause| InvalidRecord)?;
-        let record = Self(serde_json::from_str(versions).map_err(|_cause| InvalidRecord)?);
+            serde_json::from_str(data).map_err(|_cause| InvalidFieldSet)?;
+        let record = Self(serde_json::from_str(versions).map_err(|_cause| InvalidFieldSet)?);
         if record.fields() == data && data.len() == record.0.len() {
             Ok(record)
         } else {
-            Err(InvalidRecord)
+            Err(InvalidFieldSet)
         }
     }
 
@@ -62,9 +62,9 @@ impl Record {
     ///
     /// # Errors
     ///
-    /// [`InvalidRecord`] if it is none.
-    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, InvalidRecord> {
-        serde_json::from_value(Value::Object(self.fields())).map_err(|_cause| InvalidRecord)
+    /// [`InvalidFieldSet`] if it is none.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, InvalidFieldSet> {
+        serde_json::from_value(Value::Object(self.fields())).map_err(|_cause| InvalidFieldSet)
     }
 
     fn fields(&self) -> Map<String, Value> {
@@ -73,7 +73,7 @@ impl Record {
     }
 }
 
-impl fmt::Debug for Record {
+impl fmt::Debug for FieldSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
@@ -83,4 +83,4 @@ impl fmt::Debug for Record {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("this is not the record of a user or session")]
-pub struct InvalidRecord;
+pub struct InvalidFieldSet;

@@ -14,7 +14,7 @@ use crate::base::clock::UnixMillis;
 /// that takes it cannot be reached by a request whose signature was not checked. Cloning shares the
 /// contents.
 #[derive(Clone)]
-pub struct Delivered {
+pub struct VerifiedWebhook {
     pub(crate) parts: Arc<Parts>,
 }
 
@@ -24,12 +24,12 @@ pub(crate) struct Parts {
     pub(crate) id_is_authentic: bool,
     pub(crate) sent_at: Option<UnixMillis>,
     pub(crate) scheme: Cow<'static, str>,
-    pub(crate) key: usize,
+    pub(crate) key_index: usize,
     pub(crate) tenant: Option<Arc<str>>,
     pub(crate) body: Bytes,
 }
 
-impl Delivered {
+impl VerifiedWebhook {
     /// Returns the message's id, as the scheme gives it; `None` for a scheme without one.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
@@ -58,8 +58,8 @@ impl Delivered {
 
     /// Returns the index of the secret that made the signature, in the order they were configured.
     #[must_use]
-    pub fn key(&self) -> usize {
-        self.parts.key
+    pub fn key_index(&self) -> usize {
+        self.parts.key_index
     }
 
     /// Returns the name of the tenant whose secret made the signature; `None` where the layer has one
@@ -76,14 +76,14 @@ impl Delivered {
     }
 }
 
-impl fmt::Debug for Delivered {
+impl fmt::Debug for VerifiedWebhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivered")
+        f.debug_struct("VerifiedWebhook")
             .field("id", &self.parts.id)
             .field("id_is_authentic", &self.parts.id_is_authentic)
             .field("sent_at", &self.parts.sent_at)
             .field("scheme", &self.parts.scheme)
-            .field("key", &self.parts.key)
+            .field("key_index", &self.parts.key_index)
             .field("tenant", &self.parts.tenant)
             .field("body_len", &self.parts.body.len())
             .finish()
