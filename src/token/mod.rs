@@ -1,20 +1,26 @@
-//! Keys and tokens: signing keys, key sets, the issuer, the verifier, and the routes that publish.
+//! Keys and tokens: signing keys, key sets, the issuer, the verifier, the layer, and the routes that
+//! publish keys.
 //!
-//! Signatures are checked and made by aws-lc-rs, with keys that are parsed once. What a token may
-//! say is decided here (RFC 8725); [`TokenVerifier`] lists the checks. An algorithm belongs to a
-//! key, never to a token, and symmetric keys do not exist.
+//! aws-lc-rs makes and checks the signatures, with keys that are parsed once. [`TokenVerifier`]
+//! applies the policy of RFC 8725 and lists its checks. An algorithm belongs to a key, never to a
+//! token, and symmetric keys do not exist.
 //!
-//! [`JwtAuthLayer`](self::layer::JwtAuthLayer) puts a verifier in front of a service.
+//! [`JwtAuthLayer`] puts a verifier in front of a service: its docs have the order of checks, an
+//! example and a deployment caveat.
 
 mod algorithm;
 pub(crate) mod base64url;
 mod compact;
 mod error;
+mod ignored_key;
 mod issuer;
 mod jwk;
 mod key_id;
+mod key_rejected;
 mod layer;
+mod pair;
 mod private_jwk;
+mod public_key;
 #[cfg(feature = "axum")]
 mod routes;
 mod set;
@@ -28,20 +34,22 @@ mod tests;
 
 pub use self::algorithm::{Algorithm, UnknownAlgorithm};
 #[cfg(any(test, fuzzing))]
-pub(crate) use self::compact::{Header, NumericDate, RawClaims};
+pub(crate) use self::compact::{JoseHeader, NumericDate, RawClaims};
 pub use self::error::{TokenConfigError, TokenError};
+pub use self::ignored_key::IgnoredKey;
 pub use self::issuer::{IssueError, JwtIssuer, JwtIssuerBuilder};
-pub use self::jwk::KeyRejected;
 pub use self::key_id::{InvalidKeyId, KeyId};
+pub use self::key_rejected::KeyRejected;
 #[cfg(feature = "axum")]
 pub use self::layer::{Claims, ClaimsRejection};
 pub use self::layer::{
     CredentialsError, InvalidChallenge, JwtAuth, JwtAuthLayer, JwtRejection, ResponseFuture,
 };
+pub use self::pair::SigningKeyError;
 #[cfg(feature = "axum")]
 pub use self::routes::jwks_routes;
-pub use self::set::{IgnoredKey, KeySet, KeySetError, MAX_KEYS, MAX_SET_LEN};
-pub use self::signing::{SigningKey, SigningKeyError};
+pub use self::set::{KeySet, KeySetError, MAX_KEYS, MAX_SET_LEN};
+pub use self::signing::SigningKey;
 pub use self::source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
 pub use self::verifier::{TokenType, TokenVerifier, TokenVerifierBuilder, VerifiedToken};
 pub use self::verifying::VerifyingKey;

@@ -1,4 +1,4 @@
-//! Private keys: made, loaded, kept by the caller.
+//! Private keys: generating, loading and writing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,102 +7,83 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
-    EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
+    EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
 };
+use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
-use super::algorithm::{Algorithm, KeyFamily};
-use super::jwk::KeyRejected;
+use super::algorithm::{Algorithm, KeyType};
 use super::key_id::KeyId;
+use super::pair::{SigningKeyError, SigningPair};
 use super::private_jwk;
-use super::verifying::{Public, VerifyingKey, read_spki};
-use crate::base::pem;
-use crate::base::pem::{PemError, PemKind};
+use super::public_key::PublicNumbers;
+use super::verifying::VerifyingKey;
+use crate::base::pem::{self, PemError, PemKind};
 
 /// A private key with its one algorithm and its id.
 ///
-/// The crate keeps no key: make one with [`generate`](Self::generate), store what
-/// [`to_pem`](Self::to_pem) gives in your secret store, and load it with
-/// [`from_pem`](Self::from_pem). Prints no key material; copies share one key, which is zeroed with
-/// the last of them.
+/// The crate stores no key: make one with [`generate`](Self::generate), put the text of
+/// [`to_pem`](Self::to_pem) into your secret store, and load it with [`from_pem`](Self::from_pem).
+/// `Debug` prints no key material. Copies share one key; the last one that is dropped zeroes it.
+///
+/// ```
+/// use tower_auth_sync::token::{Algorithm, SigningKey};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = SigningKey::generate(Algorithm::Es256)?;
+/// let pem = key.to_pem()?; // into your secret store
+/// assert_eq!(SigningKey::from_pem(&*pem)?.id(), key.id());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct SigningKey {
-    pair: Arc<Pair>,
+    pair: Arc<SigningPair>,
     public: VerifyingKey,
     id: KeyId,
 }
 
-pub(super) enum Pair {
-    Ec(EcdsaKeyPair),
-    Ed25519(Ed25519KeyPair),
-    Rsa(RsaKeyPair),
-}
-
-/// Why a text or its key is not a signing key. Never quotes it.
-#[non_exhaustive]
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum SigningKeyError {
-    /// There is no readable private key in the PEM text.
-    #[error(transparent)]
-    Pem(#[from] PemError),
-    /// The key is none of the supported ones, or is damaged, or is an RSA key of fewer than 2048
-    /// or more than 8192 bits.
-    #[error(
-        "the private key is not a sound Ed25519, P-256, P-384 or RSA (2048 to 8192 bits) key{}",
-        wanted(.0)
-    )]
-    Unsupported(Option<Algorithm>),
-    /// The JWK cannot be used.
-    #[error(transparent)]
-    Jwk(#[from] KeyRejected),
-    /// The cryptographic library could not make or write a key.
-    #[error("the cryptographic library failed")]
-    Library,
-}
-
-fn wanted(algorithm: &Option<Algorithm>) -> String {
-    algorithm.map_or_else(String::new, |algorithm| format!(" for {algorithm}"))
-}
-
 impl SigningKey {
-    /// Makes a new key: Ed25519, P-256, P-384, or RSA of 2048 bits, as `algorithm` asks.
+    /// Makes a new key for `algorithm`: Ed25519, P-256, P-384, or RSA of 2048 bits.
     ///
     /// # Errors
     ///
     /// [`SigningKeyError::Library`] if the cryptographic library has no randomness or memory.
     pub fn generate(algorithm: Algorithm) -> Result<Self, SigningKeyError> {
         let failed = |_unspecified| SigningKeyError::Library;
-        let pair = match algorithm.family() {
-            KeyFamily::Ec(curve) => {
-                Pair::Ec(EcdsaKeyPair::generate(curve.signing).map_err(failed)?)
+        let pair = match algorithm.key_type() {
+            KeyType::Ec(curve) => {
+                SigningPair::Ec(EcdsaKeyPair::generate(curve.signing).map_err(failed)?)
             }
-            KeyFamily::Ed25519 => Pair::Ed25519(Ed25519KeyPair::generate().map_err(failed)?),
-            KeyFamily::Rsa(_) => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?),
+            KeyType::Ed25519 => SigningPair::Ed25519(Ed25519KeyPair::generate().map_err(failed)?),
+            KeyType::Rsa(_) => {
+                SigningPair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?)
+            }
         };
         Self::new(pair, algorithm, None)
     }
 
     /// Reads the first private key of a PEM text: PKCS#8, SEC 1 or PKCS#1.
     ///
-    /// The algorithm is that of its type: `EdDSA`, `ES256`, `ES384`, and `RS256` for RSA; for
-    /// `PS256` or `Ed25519` use [`from_pkcs8`](Self::from_pkcs8) or a JWK. The id is the key's
+    /// The type decides the algorithm: `EdDSA`, `ES256`, `ES384`, and `RS256` for RSA. For `PS256` or
+    /// `Ed25519` use [`from_pkcs8`](Self::from_pkcs8) or a JWK. The id is the key's
     /// SHA-256 thumbprint (RFC 7638); [`with_id`](Self::with_id) sets another.
     ///
-    /// A text that an environment variable or a secret store damaged is read where one reading is
-    /// left: line ends that are written `\n`, are spaces, or are gone; indentation; quotes and
-    /// other text around; a missing `BEGIN` or `END` line; the base64 of the whole.
+    /// A text that an environment variable or a secret store damaged is read if only one reading is
+    /// possible: line ends written as `\n`, replaced by spaces, or removed; indentation; quotes and
+    /// other text around; a missing `BEGIN` or `END` line; the base64 of the whole text.
     ///
     /// # Errors
     ///
-    /// [`SigningKeyError`], which names the damage and never quotes the text.
+    /// [`SigningKeyError`]. The error names the damage and never quotes the text.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, SigningKeyError> {
         let wanted = PemKind::PrivateKey;
         let ders = pem::read(pem.as_ref(), wanted)?;
         let der = ders.first().ok_or(PemError::Missing)?;
-        if let Some((pair, algorithm)) = Pair::of_any_type(der) {
+        if let Some((pair, algorithm)) = SigningPair::of_any_type(der) {
             return Self::new(pair, algorithm, None);
         }
-        if read_spki(der).is_some() {
+        if PublicNumbers::from_spki(der).is_some() {
             let found = PemKind::PublicKey;
             return Err(PemError::Kind { found, wanted }.into());
         }
@@ -113,27 +94,52 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`SigningKeyError::Unsupported`] if it is not a sound key of the type that `algorithm` needs.
+    /// [`SigningKeyError::Unsupported`] if the bytes are not a sound key of the algorithm's type.
+    ///
+    /// ```
+    /// use tower_auth_sync::token::{Algorithm, SigningKey};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let der = SigningKey::generate(Algorithm::Ps256)?.to_pkcs8()?;
+    /// let key = SigningKey::from_pkcs8(Algorithm::Ps256, &der)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<Self, SigningKeyError> {
-        let pair = Pair::from_der(algorithm, der);
+        let pair = SigningPair::from_der(algorithm, der);
         let pair = pair.ok_or(SigningKeyError::Unsupported(Some(algorithm)))?;
         Self::new(pair, algorithm, None)
     }
 
     /// Reads a private JWK (RFC 7517). An RSA key needs `p`, `q`, `dp`, `dq` and `qi` too.
     ///
-    /// Its `alg` and `kid` are taken where present; else as in [`from_pem`](Self::from_pem).
+    /// A missing `alg` or `kid` has the default of [`from_pem`](Self::from_pem).
+    ///
+    /// ```
+    /// use tower_auth_sync::token::SigningKey;
+    ///
+    /// // RFC 8037, appendix A.1.
+    /// let json = r#"{"kty": "OKP", "crv": "Ed25519",
+    ///     "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    ///     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    /// let key = SigningKey::from_jwk(json).unwrap();
+    /// assert_eq!(key.id().as_str(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SigningKeyError::Jwk`] for members that are missing, malformed or contradict the purpose,
-    /// [`SigningKeyError::Unsupported`] for numbers that do not make a sound key.
+    /// [`SigningKeyError::Jwk`] for a member that is missing, malformed or contradicts the purpose,
+    /// [`SigningKeyError::Unsupported`] for numbers that do not form a sound key.
     pub fn from_jwk(json: &str) -> Result<Self, SigningKeyError> {
         let (pair, algorithm, id) = private_jwk::parse(json)?;
         Self::new(pair, algorithm, id)
     }
 
-    fn new(pair: Pair, algorithm: Algorithm, id: Option<KeyId>) -> Result<Self, SigningKeyError> {
+    fn new(
+        pair: SigningPair,
+        algorithm: Algorithm,
+        id: Option<KeyId>,
+    ) -> Result<Self, SigningKeyError> {
         let public = VerifyingKey::new(None, algorithm, pair.public())?;
         let id = match id {
             Some(id) => id,
@@ -162,7 +168,7 @@ impl SigningKey {
         &self.id
     }
 
-    /// Returns the only algorithm that it signs with.
+    /// Returns the only algorithm that the key signs with.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.public.algorithm()
@@ -181,29 +187,28 @@ impl SigningKey {
     /// [`SigningKeyError::Library`] if the cryptographic library has no memory.
     pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, SigningKeyError> {
         let der: Result<Pkcs8V1Der<'static>, _> = match &*self.pair {
-            Pair::Ec(pair) => {
+            SigningPair::Ec(pair) => {
                 let document = pair.to_pkcs8v1().map_err(|_| SigningKeyError::Library)?;
                 return Ok(Zeroizing::new(document.as_ref().to_vec()));
             }
-            Pair::Ed25519(pair) => pair.as_der(),
-            Pair::Rsa(pair) => pair.as_der(),
+            SigningPair::Ed25519(pair) => pair.as_der(),
+            SigningPair::Rsa(pair) => pair.as_der(),
         };
         let der = der.map_err(|_unspecified| SigningKeyError::Library)?;
         Ok(Zeroizing::new(der.as_ref().to_vec()))
     }
 
-    /// Writes the key as PEM (`PRIVATE KEY`), to be kept in a secret store.
+    /// Writes the key as PEM (`PRIVATE KEY`), for a secret store.
     ///
     /// # Errors
     ///
     /// As [`to_pkcs8`](Self::to_pkcs8).
     pub fn to_pem(&self) -> Result<Zeroizing<String>, SigningKeyError> {
-        use base64ct::{Base64, Encoding as _};
         const LINE: usize = 64;
 
         let der = self.to_pkcs8()?;
         let base64 = Zeroizing::new(Base64::encode_string(&der));
-        // Reserved at once: a string that grows would leave copies behind.
+        // The whole length is reserved at once: a string that grows would leave copies behind.
         let mut pem = Zeroizing::new(String::with_capacity(2 * base64.len() + 64));
         pem.push_str("-----BEGIN PRIVATE KEY-----\n");
         let mut rest = base64.as_str();
@@ -221,9 +226,9 @@ impl SigningKey {
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         Some(match &*self.pair {
-            Pair::Ec(pair) => pair.sign(&random, message).ok()?.as_ref().to_vec(),
-            Pair::Ed25519(pair) => pair.try_sign(message).ok()?.as_ref().to_vec(),
-            Pair::Rsa(pair) => {
+            SigningPair::Ec(pair) => pair.sign(&random, message).ok()?.as_ref().to_vec(),
+            SigningPair::Ed25519(pair) => pair.try_sign(message).ok()?.as_ref().to_vec(),
+            SigningPair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(self.padding(), &random, message, &mut signature)
                     .ok()?;
@@ -237,53 +242,6 @@ impl SigningKey {
             &RSA_PSS_SHA256
         } else {
             &RSA_PKCS1_SHA256
-        }
-    }
-}
-
-impl Pair {
-    /// Reads a key of whichever type; an RSA key is for `RS256`.
-    pub(super) fn of_any_type(der: &[u8]) -> Option<(Self, Algorithm)> {
-        let types = [
-            Algorithm::Es256,
-            Algorithm::EdDsa,
-            Algorithm::Rs256,
-            Algorithm::Es384,
-        ];
-        types.iter().find_map(|algorithm| {
-            let pair = Self::from_der(*algorithm, der)?;
-            Some((pair, *algorithm))
-        })
-    }
-
-    fn from_der(algorithm: Algorithm, der: &[u8]) -> Option<Self> {
-        Some(match algorithm.family() {
-            KeyFamily::Ec(curve) => {
-                Self::Ec(EcdsaKeyPair::from_private_key_der(curve.signing, der).ok()?)
-            }
-            KeyFamily::Ed25519 => Self::Ed25519(Ed25519KeyPair::from_pkcs8(der).ok()?),
-            KeyFamily::Rsa(_) => {
-                let pair = RsaKeyPair::from_pkcs8(der);
-                Self::Rsa(pair.or_else(|_| RsaKeyPair::from_der(der)).ok()?)
-            }
-        })
-    }
-
-    fn public(&self) -> Public {
-        match self {
-            Self::Ec(pair) => {
-                // SEC 1 §2.3.3: a byte for the form, then both coordinates.
-                let point = pair.public_key().as_ref().get(1..).unwrap_or_default();
-                let (x, y) = point.split_at(point.len() / 2);
-                Public::Ec {
-                    x: x.to_vec(),
-                    y: y.to_vec(),
-                }
-            }
-            Self::Ed25519(pair) => Public::Okp {
-                x: pair.public_key().as_ref().to_vec(),
-            },
-            Self::Rsa(pair) => Public::of_rsa(pair.public_key()),
         }
     }
 }
