@@ -29,9 +29,6 @@ mod source;
 mod verifier;
 mod verifying;
 
-#[cfg(test)]
-mod tests;
-
 pub use self::algorithm::{Algorithm, UnknownAlgorithm};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::compact::{JoseHeader, NumericDate, RawClaims};
@@ -53,3 +50,6 @@ pub use self::signing::SigningKey;
 pub use self::source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
 pub use self::verifier::{TokenType, TokenVerifier, TokenVerifierBuilder, VerifiedToken};
 pub use self::verifying::VerifyingKey;
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,12 @@ mod layer;
 mod rejection;
 mod service;
 
-#[cfg(test)]
-mod tests;
-
 #[cfg(feature = "axum")]
 pub use self::extract::{Claims, ClaimsRejection};
 pub use self::future::ResponseFuture;
 pub use self::layer::{InvalidChallenge, JwtAuthLayer};
 pub use self::rejection::{CredentialsError, JwtRejection};
 pub use self::service::JwtAuth;
+
+#[cfg(test)]
+mod tests;

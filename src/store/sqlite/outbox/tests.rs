@@ -472,7 +472,7 @@ async fn neither_the_backlog_nor_what_has_ended_is_scanned_for_a_lease() {
         lease::SELECT_DUE,
         lease::END_LAPSED,
         lease::NEXT_DUE,
-        prune::SELECT_OVER,
+        prune::SELECT_FINISHED,
     ] {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
         let plan = sqlx::query(explain)
