@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::algorithm::Algorithm;
 use super::key_id::InvalidKeyId;
-use super::pair::SigningKeyError;
-use super::set::KeySetError;
-use super::source::LookupError;
+use super::key_set::KeySetError;
+use super::key_source::LookupError;
+use super::signing_pair::SigningKeyError;
 use crate::wire::problem::ProblemKind;
 
 /// Why a token is refused.

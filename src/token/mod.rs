@@ -17,17 +17,17 @@ mod issuer;
 mod jwk;
 mod key_id;
 mod key_rejected;
+mod key_set;
+mod key_source;
 mod layer;
-mod pair;
 mod private_jwk;
 mod public_key;
 #[cfg(feature = "axum")]
 mod routes;
-mod set;
-mod signing;
-mod source;
+mod signing_key;
+mod signing_pair;
 mod verifier;
-mod verifying;
+mod verifying_key;
 
 pub use self::algorithm::{Algorithm, UnknownAlgorithm};
 #[cfg(any(test, fuzzing))]
@@ -37,19 +37,19 @@ pub use self::ignored_key::IgnoredKey;
 pub use self::issuer::{IssueError, JwtIssuer, JwtIssuerBuilder};
 pub use self::key_id::{InvalidKeyId, KeyId};
 pub use self::key_rejected::KeyRejected;
+pub use self::key_set::{KeySet, KeySetError, MAX_KEYS, MAX_SET_LEN};
+pub use self::key_source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
 #[cfg(feature = "axum")]
 pub use self::layer::{Claims, ClaimsRejection};
 pub use self::layer::{
     CredentialsError, InvalidChallenge, JwtAuth, JwtAuthLayer, JwtRejection, ResponseFuture,
 };
-pub use self::pair::SigningKeyError;
 #[cfg(feature = "axum")]
 pub use self::routes::jwks_routes;
-pub use self::set::{KeySet, KeySetError, MAX_KEYS, MAX_SET_LEN};
-pub use self::signing::SigningKey;
-pub use self::source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
+pub use self::signing_key::SigningKey;
+pub use self::signing_pair::SigningKeyError;
 pub use self::verifier::{TokenType, TokenVerifier, TokenVerifierBuilder, VerifiedToken};
-pub use self::verifying::VerifyingKey;
+pub use self::verifying_key::VerifyingKey;
 
 #[cfg(test)]
 mod tests;

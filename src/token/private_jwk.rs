@@ -11,7 +11,7 @@ use super::base64url;
 use super::jwk::{algorithm_of, decode};
 use super::key_id::KeyId;
 use super::key_rejected::KeyRejected;
-use super::pair::{SigningKeyError, SigningPair};
+use super::signing_pair::{SigningKeyError, SigningPair};
 
 /// The members of a private key that matter.
 #[derive(Deserialize)]

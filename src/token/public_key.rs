@@ -1,4 +1,4 @@
-//! The numbers of a public key, and what makes them a sound key.
+//! The numbers of a public key, and their checks.
 
 use std::ops::RangeInclusive;
 

@@ -12,8 +12,8 @@ use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::token::algorithm::Algorithm;
 use crate::token::base64url;
 use crate::token::error::TokenConfigError;
-use crate::token::set::KeySet;
-use crate::token::signing::SigningKey;
+use crate::token::key_set::KeySet;
+use crate::token::signing_key::SigningKey;
 use crate::token::verifier::TokenType;
 
 /// Settings of a [`JwtIssuer`]; made by [`JwtIssuer::builder`].

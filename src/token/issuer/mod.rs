@@ -13,8 +13,8 @@ pub use self::builder::JwtIssuerBuilder;
 
 use super::base64url;
 use super::compact::MAX_TOKEN_LEN;
-use super::set::KeySet;
-use super::signing::SigningKey;
+use super::key_set::KeySet;
+use super::signing_key::SigningKey;
 use crate::base::clock::{Clock, UnixMillis};
 use crate::base::entropy::{Entropy, random};
 

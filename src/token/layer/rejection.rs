@@ -9,7 +9,7 @@ use http::{HeaderValue, Response};
 
 use crate::http::body::ResponseBody;
 use crate::token::error::TokenError;
-use crate::token::source::LookupError;
+use crate::token::key_source::LookupError;
 use crate::wire::problem::{Problem, ProblemKind};
 
 /// Why a request was refused. The layer inserts it into the response's extensions.

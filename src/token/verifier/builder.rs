@@ -8,7 +8,7 @@ use super::policy::{Policy, TokenType};
 use crate::base::clock::{Clock, SystemClock};
 use crate::token::algorithm::Algorithm;
 use crate::token::error::TokenConfigError;
-use crate::token::source::KeySource;
+use crate::token::key_source::KeySource;
 
 /// Settings of a [`TokenVerifier`]; made by [`TokenVerifier::builder`].
 #[must_use = "call `build` to get the verifier"]

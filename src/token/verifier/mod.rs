@@ -2,7 +2,7 @@
 
 mod builder;
 mod policy;
-mod verified;
+mod verified_token;
 
 use std::fmt;
 use std::pin::Pin;
@@ -13,15 +13,15 @@ use bytes::Bytes;
 
 pub use self::builder::TokenVerifierBuilder;
 pub use self::policy::TokenType;
-pub use self::verified::VerifiedToken;
+pub use self::verified_token::VerifiedToken;
 
 use self::policy::{AcceptedClaims, Policy};
 use super::algorithm::Algorithm;
 use super::base64url;
 use super::compact::{JoseHeader, RawClaims, TokenParts};
 use super::error::TokenError;
-use super::source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
-use super::verifying::VerifyingKey;
+use super::key_source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
+use super::verifying_key::VerifyingKey;
 use crate::base::clock::Clock;
 
 /// Accepts tokens of one issuer for the service's own audience, signed by a key of a [`KeySource`].

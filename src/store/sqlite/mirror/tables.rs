@@ -50,7 +50,7 @@ impl MirrorTables<'_> {
     async fn update_user(
         &mut self,
         id: &str,
-        told: &Update,
+        update: &Update,
         sessions_ended: Option<Version>,
     ) -> Result<bool, StoreError> {
         if self.has_tombstone("user", id).await? {
@@ -58,7 +58,7 @@ impl MirrorTables<'_> {
         }
         let mut user = self.user(id).await?.unwrap_or_default();
         let ended_before = user.sessions_ended;
-        let changed = user.tell(told, sessions_ended);
+        let changed = user.tell(update, sessions_ended);
         if changed {
             self.upsert_user(id, &user).await?;
         }
@@ -83,20 +83,20 @@ impl MirrorTables<'_> {
         handle: &SessionHandle,
         user_id: Option<&str>,
         opened: Version,
-        told: &Update,
+        update: &Update,
     ) -> Result<bool, StoreError> {
         if self.has_tombstone("session", handle.as_str()).await? {
             return Ok(false);
         }
-        let known = self.session(handle).await?;
-        let is_new = known.is_none();
+        let stored = self.session(handle).await?;
+        let is_new = stored.is_none();
         let mut session =
-            known.unwrap_or_else(|| SessionRow::new(FieldSet::default(), None, opened));
-        let changed = session.tell(user_id, opened, told) || is_new;
+            stored.unwrap_or_else(|| SessionRow::new(FieldSet::default(), None, opened));
+        let changed = session.tell(user_id, opened, update) || is_new;
         if self.was_revoked(handle, &session).await? {
             return self.delete(DELETE_SESSION, handle.as_str()).await;
         }
-        if self.is_dead(&session).await? {
+        if self.has_ended(&session).await? {
             self.insert_tombstone("session", handle.as_str()).await?;
             return self.delete(DELETE_SESSION, handle.as_str()).await;
         }
@@ -130,7 +130,7 @@ impl MirrorTables<'_> {
     }
 
     /// Returns whether the session ended with its user.
-    async fn is_dead(&mut self, session: &SessionRow) -> Result<bool, StoreError> {
+    async fn has_ended(&mut self, session: &SessionRow) -> Result<bool, StoreError> {
         let Some(user_id) = &session.user_id else {
             return Ok(false);
         };

@@ -9,8 +9,8 @@ use super::algorithm::Algorithm;
 use super::jwk::{Jwk, PublishedKey};
 use super::key_id::KeyId;
 use super::key_rejected::KeyRejected;
-use super::pair::SigningPair;
 use super::public_key::PublicNumbers;
+use super::signing_pair::SigningPair;
 use crate::base::pem::{self, PemError, PemKind};
 
 /// A public key with its one algorithm, parsed and ready to verify.

@@ -9,8 +9,8 @@ use super::ignored_key::IgnoredKey;
 use super::jwk::Jwk;
 use super::key_id::KeyId;
 use super::key_rejected::json_damage;
-use super::source::{KeyQuery, KeySource, Lookup, LookupError};
-use super::verifying::VerifyingKey;
+use super::key_source::{KeyQuery, KeySource, Lookup, LookupError};
+use super::verifying_key::VerifyingKey;
 
 /// Public keys in memory. Copies share them.
 ///

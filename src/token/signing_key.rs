@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 
 use super::algorithm::{Algorithm, KeyType};
 use super::key_id::KeyId;
-use super::pair::{SigningKeyError, SigningPair};
 use super::private_jwk;
 use super::public_key::PublicNumbers;
-use super::verifying::VerifyingKey;
+use super::signing_pair::{SigningKeyError, SigningPair};
+use super::verifying_key::VerifyingKey;
 use crate::base::pem::{self, PemError, PemKind};
 
 /// A private key with its one algorithm and its id.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::algorithm::Algorithm;
 use super::ignored_key::IgnoredKey;
-use super::verifying::VerifyingKey;
+use super::verifying_key::VerifyingKey;
 
 /// Keys by id.
 ///
