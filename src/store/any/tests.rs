@@ -1,6 +1,7 @@
 use std::error::Error as _;
 
 use super::*;
+use crate::send::outbox::OutboxStore as _;
 
 #[tokio::test]
 async fn memory_is_available_in_every_build() {
