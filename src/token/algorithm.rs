@@ -21,7 +21,7 @@ pub enum Algorithm {
     /// `Ed25519`, the fully specified name of the same algorithm (RFC 9864). It is distinct from
     /// [`EdDsa`](Self::EdDsa): a key with one name does not verify tokens with the other.
     Ed25519,
-    /// `ES256`: ECDSA on P-256 with SHA-256.
+    /// `ES256`: ECDSA on P-256 with SHA-256. An issuer's ephemeral key is for this algorithm.
     Es256,
     /// `ES384`: ECDSA on P-384 with SHA-384.
     Es384,

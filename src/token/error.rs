@@ -21,8 +21,8 @@ pub enum TokenError {
     /// The token has more than 16 KiB.
     #[error("the token is longer than 16 KiB")]
     TooLong,
-    /// The token, or the named part, violates RFC 7515 or RFC 7519: three parts of base64url without
-    /// padding, JSON objects without duplicate names, strings where strings belong.
+    /// The token, or the named part, is not well-formed. RFC 7515 and RFC 7519 require three parts of
+    /// base64url without padding, JSON objects with unique names, and strings where strings belong.
     #[error("malformed: the {part}")]
     Malformed {
         /// `token`, `header`, `claims` or `signature`.

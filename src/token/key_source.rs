@@ -21,20 +21,21 @@ use super::verifying_key::VerifyingKey;
 ///    [`LookupError::Ambiguous`], never the first of them. The same key twice counts once.
 /// 3. Keys come from configuration alone. An id is compared and has no other meaning.
 ///
-/// [`KeySet`](super::KeySet) is the source for keys that never change. A set that the program may
-/// replace:
+/// [`KeySet`](super::KeySet) is the source for keys in memory. A source may wrap another one:
 ///
 /// ```
-/// use std::sync::RwLock;
-///
 /// use tower_auth_sync::token::{KeyQuery, KeySet, KeySource, Lookup};
 ///
 /// #[derive(Debug)]
-/// struct Replaceable(RwLock<KeySet>);
+/// struct LoggedKeys(KeySet);
 ///
-/// impl KeySource for Replaceable {
+/// impl KeySource for LoggedKeys {
 ///     fn lookup(&self, query: &KeyQuery<'_>) -> Lookup {
-///         self.0.read().unwrap().lookup(query)
+///         let result = self.0.lookup(query);
+///         if let Lookup::Miss(error) = &result {
+///             eprintln!("no key for {:?}: {error}", query.id);
+///         }
+///         result
 ///     }
 /// }
 /// ```

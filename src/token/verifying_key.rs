@@ -126,8 +126,8 @@ impl VerifyingKey {
         Ok(())
     }
 
-    /// Returns this key for `algorithm`, if it fits. A key that names no algorithm fits only the
-    /// `is_first` of its type.
+    /// Returns this key for `algorithm`, if it fits. A key that names no algorithm fits only if
+    /// `algorithm` is the first of its type in the verifier's list (`is_first`).
     pub(super) fn for_algorithm(&self, algorithm: Algorithm, is_first: bool) -> Option<Self> {
         let ParsedKey { other, .. } = &*self.key;
         if other.is_some() && !is_first {

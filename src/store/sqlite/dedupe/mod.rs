@@ -108,7 +108,7 @@ fn of_claim<'a>(sql: &'static str, ticket: &'a DedupeKeys) -> Statement<'a> {
         .bind(ticket.token().cast_signed())
 }
 
-/// Stores the request's key and claims the message. Returns `None` if the message is already claimed.
+/// Stores the request's key and claims the message. Returns `None` if the message is not free.
 async fn insert_claim(
     conn: &mut SqliteConnection,
     ticket: &DedupeKeys,
@@ -134,7 +134,8 @@ async fn insert_claim(
     Ok(is_taken.then_some(Claimed::Fresh { other_body }))
 }
 
-/// Returns the claim on the message. If there is none, the request was received under another id.
+/// Returns the claim on the message. Without one the request was received under another id, and the
+/// result is [`Claimed::Done`].
 async fn find_claim(
     conn: &mut SqliteConnection,
     ticket: &DedupeKeys,
