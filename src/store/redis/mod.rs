@@ -1,26 +1,27 @@
 //! The dedupe port on Redis, for receivers on many machines.
 //!
-//! # Requirements on the server
+//! # Deployment caveats
 //!
-//! * `maxmemory-policy noeviction`: after an eviction a duplicate of the message is handled again.
-//! * Durable writes, if duplicates must never be handled: a crash of the server, or a failover to a
-//!   replica that lags behind, may lose claims, and duplicates of those messages are handled again. A
-//!   database that writes before it responds does not lose them.
-//! * One server, with or without replicas, not a cluster. Redis 6 or later, or Valkey.
+//! * The server needs `maxmemory-policy noeviction`: after an eviction a duplicate of the message is
+//!   handled again.
+//! * A crash of the server, or a failover to a replica that lags behind, may lose claims: duplicates of
+//!   those messages are handled again. Where that matters, use a database that writes before it
+//!   responds.
+//! * The store needs one server, with or without replicas, not a cluster. Redis 6 or later, or Valkey.
 //!
 //! All keys begin with `tas:dedupe:` and expire by themselves.
 
 mod connect;
 mod dedupe;
 mod error;
-mod scripts;
+mod lua;
 
 use std::fmt;
 use std::sync::Arc;
 
 use redis::aio::ConnectionManager;
 
-use self::scripts::Scripts;
+use self::lua::Scripts;
 use crate::base::error::StoreError;
 use crate::receive::dedupe::{Dedupe, InvalidSource};
 

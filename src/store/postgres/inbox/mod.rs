@@ -6,6 +6,7 @@
 //! it holds another, because leasing and deleting skip locked rows. Storing and deleting lock keys in
 //! the order of their kind and key. So no two statements can wait for each other.
 
+mod log;
 mod sql;
 
 use std::borrow::Cow;
@@ -15,24 +16,19 @@ use sqlx::Postgres;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 
-use self::sql::{
-    END_LAPSED, EXTEND, FAILED, FIND, LEASE, NEXT_DUE, PRUNE, RECEIVE, REDATE, RELEASE, REQUEUE,
-    SETTLE,
-};
+use self::sql::{END_LAPSED, EXTEND, LEASE, NEXT_DUE, PRUNE, RECEIVE, REDATE, RELEASE, SETTLE};
 use super::PostgresStore;
 use super::dedupe::TRIES;
 use super::error::{code, store_error};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::base::id::InboxId;
 use crate::queue::{LONGEST_LEASE, QueueListener, RetryPolicy};
 use crate::receive::dedupe::{DedupeKeys, InvalidSource};
 use crate::receive::inbox::{
-    Inbox, InboxEntry, InboxLease, InboxLeaseRequest, InboxLog, InboxOutcome, InboxStore,
-    NewMessage, Received,
+    Inbox, InboxLease, InboxLeaseRequest, InboxOutcome, InboxStore, NewMessage, Received,
 };
 use crate::store::sql::columns::{latest, optional_time, to_column};
-use crate::store::sql::inbox::{EntryRow, LeasedRow, OutcomeColumns, fence, millis, readable};
+use crate::store::sql::inbox::{LeasedRow, OutcomeColumns, fence, millis, readable};
 use crate::store::sql::migrate::Port;
 
 pub(super) const INBOX: Port = Port {
@@ -183,51 +179,6 @@ impl InboxStore for PostgresStore {
 
     fn listen(&self) -> QueueListener {
         self.inbox_signal.listen()
-    }
-}
-
-impl InboxLog for PostgresStore {
-    async fn find(&self, source: &str, id: &InboxId) -> Result<Option<InboxEntry>, StoreError> {
-        let row: Option<EntryRow> = sqlx::query_as(FIND)
-            .bind(source)
-            .bind(id.as_str())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(store_error)?;
-        row.map(InboxEntry::try_from).transpose()
-    }
-
-    async fn failed(
-        &self,
-        source: &str,
-        after: Option<&InboxId>,
-        max: NonZeroU16,
-    ) -> Result<Vec<InboxEntry>, StoreError> {
-        let rows: Vec<EntryRow> = sqlx::query_as(FAILED)
-            .bind(source)
-            .bind(after.map_or("", InboxId::as_str))
-            .bind(i64::from(max.get()))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(store_error)?;
-        Ok(readable(rows))
-    }
-
-    async fn requeue(
-        &self,
-        source: &str,
-        id: &InboxId,
-        now: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        let requeued = sqlx::query(REQUEUE)
-            .bind(source)
-            .bind(id.as_str())
-            .bind(to_column(now))
-            .execute(&self.pool)
-            .await
-            .map_err(store_error)?;
-        self.inbox_signal.notify();
-        Ok(requeued.rows_affected() > 0)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The scripts that the server runs.
+//! The Lua scripts that the server runs.
 
 use redis::Script;
 
