@@ -1,4 +1,4 @@
-//! Judging a token needs memory for its claims and its subject, and for nothing else.
+//! Checking a token allocates memory for its claims and its subject, and for nothing else.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use serde_json::json;

@@ -11,7 +11,7 @@ use crate::base::pem;
 use crate::base::pem::PemKind;
 use crate::token::SigningKey;
 use crate::token::TokenVerifier;
-use crate::token::{Header, NumericDate, RawClaims};
+use crate::token::{JoseHeader, NumericDate, RawClaims};
 use crate::token::{KeySet, MAX_KEYS};
 
 /// Claims that are read in one pass say what a plain JSON parser says of them. Returns whether they
@@ -116,7 +116,7 @@ pub(crate) fn pem(input: &[u8]) {
 /// A header that is read in one pass says what a plain JSON parser says of it. Returns whether it is
 /// read.
 pub(crate) fn header_agrees(json: &str) -> bool {
-    let Some(header) = Header::parse(json.as_bytes()) else {
+    let Some(header) = JoseHeader::parse(json.as_bytes()) else {
         return false;
     };
     let Ok(members) = serde_json::from_str::<Map<String, Value>>(json) else {

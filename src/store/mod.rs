@@ -1,7 +1,6 @@
-//! Stores behind the ports.
+//! Adapters of the ports.
 //!
-//! `AnyStore` (feature `emit`) opens one by its URL, so that a program can leave the choice to its
-//! configuration.
+//! `AnyStore` opens a store by its URL, so that a program's configuration can choose the store.
 
 #[cfg(feature = "_ports")]
 mod any;

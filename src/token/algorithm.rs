@@ -1,4 +1,4 @@
-//! Signature algorithms, and the one place that maps them to the cryptography.
+//! Signature algorithms, and their mapping to the cryptographic library.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,17 +11,17 @@ use aws_lc_rs::signature::{
 
 /// A signature algorithm of RFC 7518, RFC 8037 or RFC 9864.
 ///
-/// Symmetric algorithms and `none` are not among them: no text names them, so no token and no key
-/// set can ask for them.
+/// Symmetric algorithms and `none` do not exist here: no text names them, so no token and no key set
+/// can ask for them.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Algorithm {
     /// `EdDSA` with Ed25519 (RFC 8037).
     EdDsa,
-    /// `Ed25519`, the fully specified name of the same (RFC 9864). Pinned apart from
-    /// [`EdDsa`](Self::EdDsa): a key of one name does not verify tokens of the other.
+    /// `Ed25519`, the fully specified name of the same algorithm (RFC 9864). It is distinct from
+    /// [`EdDsa`](Self::EdDsa): a key with one name does not verify tokens with the other.
     Ed25519,
-    /// `ES256`: ECDSA on P-256 with SHA-256. What an issuer signs with by default.
+    /// `ES256`: ECDSA on P-256 with SHA-256. An issuer's ephemeral key is for this algorithm.
     Es256,
     /// `ES384`: ECDSA on P-384 with SHA-384.
     Es384,
@@ -31,9 +31,9 @@ pub enum Algorithm {
     Rs256,
 }
 
-/// What kind of key an algorithm needs, and how the cryptography names the algorithm.
+/// The type of key that an algorithm needs, and the library's name for the algorithm.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum KeyFamily {
+pub(super) enum KeyType {
     Ec(Curve),
     Ed25519,
     Rsa(&'static RsaParameters),
@@ -49,22 +49,8 @@ pub(super) struct Curve {
     pub(super) signing: &'static EcdsaSigningAlgorithm,
 }
 
-const P256: Curve = Curve {
-    name: "P-256",
-    width: 32,
-    verification: &ECDSA_P256_SHA256_FIXED,
-    signing: &ECDSA_P256_SHA256_FIXED_SIGNING,
-};
-
-const P384: Curve = Curve {
-    name: "P-384",
-    width: 48,
-    verification: &ECDSA_P384_SHA384_FIXED,
-    signing: &ECDSA_P384_SHA384_FIXED_SIGNING,
-};
-
 impl Algorithm {
-    /// Every algorithm of this page.
+    /// All algorithms.
     pub const ALL: &'static [Self] = &[
         Self::EdDsa,
         Self::Ed25519,
@@ -74,7 +60,7 @@ impl Algorithm {
         Self::Rs256,
     ];
 
-    /// Returns the name that stands in `alg`.
+    /// Returns the name in `alg`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -87,8 +73,7 @@ impl Algorithm {
         }
     }
 
-    /// Returns the algorithms for keys of the same type and curve. The first is meant where nothing
-    /// says otherwise.
+    /// Returns the algorithms for keys of the same type and curve. The first is the default.
     pub(super) const fn of_same_type(self) -> &'static [Self] {
         match self {
             Self::EdDsa | Self::Ed25519 => &[Self::EdDsa, Self::Ed25519],
@@ -98,13 +83,13 @@ impl Algorithm {
         }
     }
 
-    pub(super) const fn family(self) -> KeyFamily {
+    pub(super) const fn key_type(self) -> KeyType {
         match self {
-            Self::EdDsa | Self::Ed25519 => KeyFamily::Ed25519,
-            Self::Es256 => KeyFamily::Ec(P256),
-            Self::Es384 => KeyFamily::Ec(P384),
-            Self::Ps256 => KeyFamily::Rsa(&RSA_PSS_2048_8192_SHA256),
-            Self::Rs256 => KeyFamily::Rsa(&RSA_PKCS1_2048_8192_SHA256),
+            Self::EdDsa | Self::Ed25519 => KeyType::Ed25519,
+            Self::Es256 => KeyType::Ec(P256),
+            Self::Es384 => KeyType::Ec(P384),
+            Self::Ps256 => KeyType::Rsa(&RSA_PSS_2048_8192_SHA256),
+            Self::Rs256 => KeyType::Rsa(&RSA_PKCS1_2048_8192_SHA256),
         }
     }
 }
@@ -125,11 +110,25 @@ impl FromStr for Algorithm {
     }
 }
 
-/// A name that is no [`Algorithm`].
+/// The name is no [`Algorithm`].
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the algorithm is not one of EdDSA, Ed25519, ES256, ES384, PS256 and RS256")]
 pub struct UnknownAlgorithm;
+
+const P256: Curve = Curve {
+    name: "P-256",
+    width: 32,
+    verification: &ECDSA_P256_SHA256_FIXED,
+    signing: &ECDSA_P256_SHA256_FIXED_SIGNING,
+};
+
+const P384: Curve = Curve {
+    name: "P-384",
+    width: 48,
+    verification: &ECDSA_P384_SHA384_FIXED,
+    signing: &ECDSA_P384_SHA384_FIXED_SIGNING,
+};
 
 #[cfg(test)]
 mod tests {

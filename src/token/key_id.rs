@@ -1,4 +1,4 @@
-//! The name of a key.
+//! The id of a key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,17 +6,20 @@ use std::sync::Arc;
 
 /// The `kid` of a key: 1 to 256 bytes without control characters.
 ///
-/// It is compared byte for byte and means nothing else: never a path, a query or a URL. Copies
-/// share one allocation.
+/// An id is compared byte for byte and has no other meaning: it is never a path, a query or a URL.
+/// Copies share one allocation.
+///
+/// ```
+/// use tower_auth_sync::token::KeyId;
+///
+/// assert_eq!(KeyId::new("2026-11").unwrap().as_str(), "2026-11");
+/// assert!(KeyId::new("").is_err());
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct KeyId(Arc<str>);
 
-/// Longest id in bytes. A thumbprint has 43; the longest in use elsewhere are certificate digests
-/// in hex.
-const MAX_LEN: usize = 256;
-
 impl KeyId {
-    /// Takes an id as it is.
+    /// Checks a text and keeps it unchanged.
     ///
     /// # Errors
     ///
@@ -51,11 +54,15 @@ impl FromStr for KeyId {
     }
 }
 
-/// A text that cannot be a [`KeyId`].
+/// The text cannot be a [`KeyId`].
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a key id has 1 to 256 bytes and no control characters")]
 pub struct InvalidKeyId;
+
+/// Longest id in bytes. A thumbprint has 43; the longest ids in use elsewhere are certificate
+/// digests in hex.
+const MAX_LEN: usize = 256;
 
 #[cfg(test)]
 mod tests {

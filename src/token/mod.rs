@@ -1,38 +1,44 @@
-//! Keys and tokens: signing keys, key sets, the issuer, the verifier, and the routes that publish.
+//! Keys and tokens: signing keys, key sets, the issuer, the verifier, the layer, and the routes that
+//! publish keys.
 //!
-//! Signatures are checked and made by aws-lc-rs, with keys that are parsed once. What a token may
-//! say is decided here (RFC 8725); [`TokenVerifier`] lists the checks. An algorithm belongs to a
-//! key, never to a token, and symmetric keys do not exist.
+//! aws-lc-rs makes and checks the signatures, with keys that are parsed once. [`TokenVerifier`]
+//! applies the policy of RFC 8725 and lists its checks. An algorithm belongs to a key, never to a
+//! token, and symmetric keys do not exist.
 //!
-//! [`JwtAuthLayer`](self::layer::JwtAuthLayer) puts a verifier in front of a service.
+//! [`JwtAuthLayer`] puts a verifier in front of a service: its docs have the order of checks, an
+//! example and a deployment caveat.
 
 mod algorithm;
 pub(crate) mod base64url;
 mod compact;
 mod error;
+mod ignored_key;
 mod issuer;
 mod jwk;
 mod key_id;
+mod key_rejected;
+mod key_set;
+mod key_source;
 mod layer;
 mod private_jwk;
+mod public_key;
 #[cfg(feature = "axum")]
 mod routes;
-mod set;
-mod signing;
-mod source;
+mod signing_key;
+mod signing_pair;
 mod verifier;
-mod verifying;
-
-#[cfg(test)]
-mod tests;
+mod verifying_key;
 
 pub use self::algorithm::{Algorithm, UnknownAlgorithm};
 #[cfg(any(test, fuzzing))]
-pub(crate) use self::compact::{Header, NumericDate, RawClaims};
+pub(crate) use self::compact::{JoseHeader, NumericDate, RawClaims};
 pub use self::error::{TokenConfigError, TokenError};
+pub use self::ignored_key::IgnoredKey;
 pub use self::issuer::{IssueError, JwtIssuer, JwtIssuerBuilder};
-pub use self::jwk::KeyRejected;
 pub use self::key_id::{InvalidKeyId, KeyId};
+pub use self::key_rejected::KeyRejected;
+pub use self::key_set::{KeySet, KeySetError, MAX_KEYS, MAX_SET_LEN};
+pub use self::key_source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
 #[cfg(feature = "axum")]
 pub use self::layer::{Claims, ClaimsRejection};
 pub use self::layer::{
@@ -40,8 +46,10 @@ pub use self::layer::{
 };
 #[cfg(feature = "axum")]
 pub use self::routes::jwks_routes;
-pub use self::set::{IgnoredKey, KeySet, KeySetError, MAX_KEYS, MAX_SET_LEN};
-pub use self::signing::{SigningKey, SigningKeyError};
-pub use self::source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
+pub use self::signing_key::SigningKey;
+pub use self::signing_pair::SigningKeyError;
 pub use self::verifier::{TokenType, TokenVerifier, TokenVerifierBuilder, VerifiedToken};
-pub use self::verifying::VerifyingKey;
+pub use self::verifying_key::VerifyingKey;
+
+#[cfg(test)]
+mod tests;

@@ -6,23 +6,16 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::algorithm::{Algorithm, KeyFamily};
+use super::algorithm::{Algorithm, KeyType};
 use super::base64url;
-use super::jwk::{KeyRejected, algorithm_of, decode};
+use super::jwk::{algorithm_of, decode};
 use super::key_id::KeyId;
-use super::signing::{Pair, SigningKeyError};
+use super::key_rejected::KeyRejected;
+use super::signing_pair::{SigningKeyError, SigningPair};
 
-/// A text that is zeroed when it goes.
-struct Private(Zeroizing<String>);
-
-impl<'de> Deserialize<'de> for Private {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
-    }
-}
-
+/// The members of a private key that matter.
 #[derive(Deserialize)]
-struct Received {
+struct PrivateMembers {
     kty: String,
     kid: Option<String>,
     alg: Option<String>,
@@ -33,54 +26,66 @@ struct Received {
     y: Option<String>,
     n: Option<String>,
     e: Option<String>,
-    d: Option<Private>,
-    p: Option<Private>,
-    q: Option<Private>,
-    dp: Option<Private>,
-    dq: Option<Private>,
-    qi: Option<Private>,
+    d: Option<SecretText>,
+    p: Option<SecretText>,
+    q: Option<SecretText>,
+    dp: Option<SecretText>,
+    dq: Option<SecretText>,
+    qi: Option<SecretText>,
     oth: Option<IgnoredAny>,
 }
 
-pub(super) fn parse(json: &str) -> Result<(Pair, Algorithm, Option<KeyId>), SigningKeyError> {
-    let received: Received =
+/// Reads a key pair, its algorithm, and its id if it has one.
+pub(super) fn parse(
+    json: &str,
+) -> Result<(SigningPair, Algorithm, Option<KeyId>), SigningKeyError> {
+    let members: PrivateMembers =
         serde_json::from_str(json).map_err(|_error| KeyRejected::of_json(json))?;
-    received.check_purpose()?;
-    let algorithm = algorithm_of(
-        &received.kty,
-        received.crv.as_deref(),
-        received.alg.as_deref(),
-    )?;
-    let id = received.kid.as_deref().map(KeyId::new).transpose();
+    members.check_purpose()?;
+    let (crv, alg) = (members.crv.as_deref(), members.alg.as_deref());
+    let algorithm = algorithm_of(&members.kty, crv, alg)?;
+    let id = members.kid.as_deref().map(KeyId::new).transpose();
     let id = id.map_err(|_invalid| KeyRejected::KeyId)?;
-    let pair = match algorithm.family() {
-        KeyFamily::Ec(curve) => {
+    let pair = match algorithm.key_type() {
+        KeyType::Ec(curve) => {
             let point = [
                 vec![4],
-                decode("x", received.x.as_deref())?,
-                decode("y", received.y.as_deref())?,
+                decode("x", members.x.as_deref())?,
+                decode("y", members.y.as_deref())?,
             ]
             .concat();
-            let d = private("d", &received.d)?;
-            EcdsaKeyPair::from_private_key_and_public_key(curve.signing, &d, &point).map(Pair::Ec)
+            let d = private("d", &members.d)?;
+            EcdsaKeyPair::from_private_key_and_public_key(curve.signing, &d, &point)
+                .map(SigningPair::Ec)
         }
-        KeyFamily::Ed25519 => {
-            let d = private("d", &received.d)?;
-            let x = decode("x", received.x.as_deref())?;
+        KeyType::Ed25519 => {
+            let d = private("d", &members.d)?;
+            let x = decode("x", members.x.as_deref())?;
             if d.len() != 32 {
                 return Err(KeyRejected::Member("d").into());
             }
-            Ed25519KeyPair::from_seed_and_public_key(&d, &x).map(Pair::Ed25519)
+            Ed25519KeyPair::from_seed_and_public_key(&d, &x).map(SigningPair::Ed25519)
         }
-        KeyFamily::Rsa(_) => RsaKeyPair::from_components(&received.components()?).map(Pair::Rsa),
+        KeyType::Rsa(_) => {
+            RsaKeyPair::from_components(&members.components()?).map(SigningPair::Rsa)
+        }
     };
     let pair = pair.map_err(|_rejected| SigningKeyError::Unsupported(Some(algorithm)))?;
     Ok((pair, algorithm, id))
 }
 
-type Bytes = Zeroizing<Vec<u8>>;
+/// A text that is zeroed when it is dropped.
+struct SecretText(Zeroizing<String>);
 
-impl Received {
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+type SecretBytes = Zeroizing<Vec<u8>>;
+
+impl PrivateMembers {
     fn check_purpose(&self) -> Result<(), KeyRejected> {
         if self.kty == "oct" {
             return Err(KeyRejected::Symmetric);
@@ -95,7 +100,7 @@ impl Received {
         Ok(())
     }
 
-    fn components(&self) -> Result<KeyPairComponents<Vec<u8>, Bytes>, KeyRejected> {
+    fn components(&self) -> Result<KeyPairComponents<Vec<u8>, SecretBytes>, KeyRejected> {
         if self.oth.is_some() {
             return Err(KeyRejected::Type);
         }
@@ -114,7 +119,7 @@ impl Received {
     }
 }
 
-fn private(name: &'static str, text: &Option<Private>) -> Result<Bytes, KeyRejected> {
+fn private(name: &'static str, text: &Option<SecretText>) -> Result<SecretBytes, KeyRejected> {
     let decoded = text.as_ref().map(|text| base64url::decode_secret(&text.0));
     let decoded = decoded.and_then(Result::ok);
     decoded.ok_or(KeyRejected::Member(name))

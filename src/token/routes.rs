@@ -1,4 +1,4 @@
-//! The routes that publish an issuer's keys. The only file of this module that knows axum.
+//! The routes that publish an issuer's keys.
 
 use std::sync::Arc;
 
@@ -14,23 +14,14 @@ use super::algorithm::Algorithm;
 use super::base64url;
 use super::issuer::JwtIssuer;
 
-/// How long verifiers and caches may keep the documents: 5 min, a minute more while they refresh,
-/// and a day while this service is down.
-const CACHING: HeaderValue = HeaderValue::from_static(
-    "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400",
-);
-
-const KEYS_PATH: &str = "/.well-known/jwks.json";
-const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";
-
-/// Makes the routes `/.well-known/jwks.json` and `/.well-known/openid-configuration`.
+/// Creates the routes `/.well-known/jwks.json` and `/.well-known/openid-configuration`.
 ///
-/// They answer `GET` and `HEAD` with `Cache-Control`, an `ETag`, and `304` to a matching
-/// `If-None-Match`. Only public members of keys are published. The discovery document holds what
-/// verifiers of tokens read (`issuer`, `jwks_uri`, the algorithms): this is no OpenID provider, and
-/// there is no authorization endpoint to name.
+/// The routes accept `GET` and `HEAD`. Responses have `Cache-Control` and an `ETag`; a matching
+/// `If-None-Match` gets `304`. Only public members of keys are published. The discovery document
+/// holds the members that verifiers of tokens read (`issuer`, `jwks_uri`, the algorithms). It names no
+/// authorization endpoint: the issuer is no OpenID provider.
 ///
-/// For an issuer with a path, such as `https://example.com/auth`, both documents belong under that
+/// An issuer with a path, such as `https://example.com/auth`, publishes both documents under that
 /// path (OpenID Connect Discovery §4): nest the router there.
 ///
 /// ```
@@ -50,20 +41,20 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let media_type = HeaderValue::from_static("application/jwk-set+json");
-    let keys = Document::new(issuer.keys().to_json(), media_type);
+    let keys = StaticDocument::new(issuer.keys().to_json(), media_type);
     let media_type = HeaderValue::from_static("application/json");
-    let discovery = Document::new(discovery(issuer), media_type);
+    let discovery = StaticDocument::new(discovery(issuer), media_type);
     Router::new()
-        .route(KEYS_PATH, get(async move |headers| keys.answer(&headers)))
+        .route(KEYS_PATH, get(async move |headers| keys.respond(&headers)))
         .route(
             DISCOVERY_PATH,
-            get(async move |headers| discovery.answer(&headers)),
+            get(async move |headers| discovery.respond(&headers)),
         )
 }
 
 fn discovery(issuer: &JwtIssuer) -> String {
     #[derive(Serialize)]
-    struct Discovery<'a> {
+    struct DiscoveryDocument<'a> {
         issuer: &'a str,
         jwks_uri: String,
         response_types_supported: [&'a str; 1],
@@ -78,9 +69,9 @@ fn discovery(issuer: &JwtIssuer) -> String {
             algorithms.push(name);
         }
     }
-    // OpenID Connect Discovery §4: a slash at the end is taken off before the path is put on.
+    // OpenID Connect Discovery §4: a slash at the end is removed before the path is appended.
     let base = issuer.issuer().trim_end_matches('/');
-    let discovery = Discovery {
+    let discovery = DiscoveryDocument {
         issuer: issuer.issuer(),
         jwks_uri: format!("{base}{KEYS_PATH}"),
         response_types_supported: ["id_token"],
@@ -94,14 +85,14 @@ fn discovery(issuer: &JwtIssuer) -> String {
 
 /// A document that stays the same for the life of its route.
 #[derive(Clone)]
-struct Document {
+struct StaticDocument {
     json: Arc<str>,
     media_type: HeaderValue,
-    /// `None` cannot be: a digest is a valid header value.
+    /// Never `None`: a digest is a valid header value.
     tag: Option<HeaderValue>,
 }
 
-impl Document {
+impl StaticDocument {
     fn new(json: String, media_type: HeaderValue) -> Self {
         let digest = Sha256::digest(&json);
         let tag = format!("\"{}\"", base64url::encode(&digest[..16]));
@@ -112,8 +103,8 @@ impl Document {
         }
     }
 
-    fn answer(&self, request: &HeaderMap) -> Response<Body> {
-        let mut response = if self.is_known(request) {
+    fn respond(&self, request: &HeaderMap) -> Response<Body> {
+        let mut response = if self.is_cached(request) {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
@@ -129,8 +120,9 @@ impl Document {
         response
     }
 
-    /// RFC 9110 §13.1.2: `*`, or a list of tags compared weakly.
-    fn is_known(&self, request: &HeaderMap) -> bool {
+    /// Returns whether `If-None-Match` matches: `*`, or a list of tags compared weakly (RFC 9110
+    /// §13.1.2).
+    fn is_cached(&self, request: &HeaderMap) -> bool {
         let ours = self.tag.as_ref().map(HeaderValue::as_bytes);
         let lines = request.get_all(IF_NONE_MATCH).iter();
         let mut tags = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
@@ -140,3 +132,12 @@ impl Document {
         })
     }
 }
+
+/// Verifiers and caches may use the documents for 5 min, a minute more while they refresh, and a day
+/// while this service is down.
+const CACHING: HeaderValue = HeaderValue::from_static(
+    "public, max-age=300, stale-while-revalidate=60, stale-if-error=86400",
+);
+
+const KEYS_PATH: &str = "/.well-known/jwks.json";
+const DISCOVERY_PATH: &str = "/.well-known/openid-configuration";

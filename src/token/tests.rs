@@ -51,7 +51,7 @@ fn verifier(keys: &KeySet) -> TokenVerifierBuilder {
         .clock(clock())
 }
 
-/// Signs any header and claims, however wrong, with the issuer's key.
+/// Signs any header and claims, valid or not, with the issuer's key.
 fn sign(header: &Value, claims: &str) -> String {
     let key = SigningKey::from_jwk(RFC_8037_ED25519).unwrap();
     let header = base64url::encode(header.to_string().as_bytes());
@@ -377,7 +377,7 @@ fn weak_rsa_keys_are_left_out() {
 }
 
 #[test]
-fn zero_bytes_before_an_rsa_number_are_dropped() {
+fn zero_bytes_before_an_rsa_number_are_removed() {
     let n = base64url::decode(RFC_7638_RSA_N).unwrap();
     let padded = base64url::encode(&[vec![0], n].concat());
     let key = json!({ "kty": "RSA", "n": padded, "e": "AAEAAQ", "alg": "RS256" });
@@ -437,7 +437,7 @@ fn a_document_that_is_no_usable_set_is_refused() {
 }
 
 #[test]
-fn two_keys_of_one_id_and_algorithm_are_never_guessed_between() {
+fn two_keys_with_one_id_and_algorithm_are_refused() {
     let first = SigningKey::from_jwk(RFC_8037_ED25519).unwrap();
     let second = SigningKey::generate(Algorithm::EdDsa).unwrap();
     let second = second.with_id(first.id().clone());
@@ -456,7 +456,7 @@ fn two_keys_of_one_id_and_algorithm_are_never_guessed_between() {
 }
 
 #[test]
-fn what_is_published_holds_no_private_member() {
+fn a_published_set_holds_no_private_member() {
     let keys = Algorithm::ALL.iter().map(|algorithm| {
         let key = SigningKey::generate(*algorithm).unwrap();
         key.verifying_key().clone()
@@ -475,7 +475,7 @@ fn what_is_published_holds_no_private_member() {
 }
 
 #[test]
-fn nothing_of_a_signing_key_is_printed() {
+fn debug_prints_no_key_material() {
     let key = SigningKey::from_jwk(RFC_8037_ED25519).unwrap();
     let printed = format!("{key:?} {:?}", issuer());
     assert!(!printed.contains("nWGxne"), "{printed}");
@@ -503,7 +503,7 @@ fn the_issuer_sets_its_claims_and_takes_none_from_the_caller() {
 }
 
 #[test]
-fn no_token_is_issued_without_a_subject_or_beyond_the_size_that_is_read() {
+fn no_token_is_issued_without_a_subject_or_above_the_limit() {
     let issuer = issuer();
     for claims in [json!({}), json!({ "sub": "" }), json!({ "sub": 1 })] {
         let refused = issuer.issue(&claims);
@@ -608,7 +608,7 @@ fn a_verifier_that_would_accept_too_much_is_not_built() {
 }
 
 #[test]
-fn times_are_stretched_by_the_leeway_and_no_more() {
+fn times_have_the_leeway_and_no_more() {
     let now = NOW.as_secs();
     for leeway in [0, 60, 300] {
         let builder = verifier(issuer().keys()).leeway(Duration::from_secs(leeway));
@@ -681,7 +681,7 @@ fn claims_of_the_wrong_type_are_refused_by_name() {
 }
 
 #[test]
-fn every_registered_claim_that_decides_is_required() {
+fn every_registered_claim_that_is_checked_is_required() {
     for name in ["iss", "aud", "sub", "exp"] {
         let mut claims: Value = serde_json::from_str(&claims_with("x", json!(1))).unwrap();
         claims.as_object_mut().unwrap().remove(name);
@@ -692,7 +692,7 @@ fn every_registered_claim_that_decides_is_required() {
 }
 
 #[test]
-fn further_required_claims_must_be_there() {
+fn further_required_claims_must_be_present() {
     let builder = verifier(issuer().keys()).required_claims(["client_id", "jti"]);
     let verifier = builder.build().unwrap();
     for (claims, accepted) in [
@@ -778,7 +778,7 @@ fn a_long_header_is_read_too() {
 }
 
 #[test]
-fn a_source_that_gives_a_key_of_another_algorithm_is_not_believed() {
+fn a_key_of_another_algorithm_from_the_source_is_refused() {
     #[derive(Debug)]
     struct Wrong(VerifyingKey);
 
@@ -832,7 +832,7 @@ const VALUES: &[&str] = &[
     "",
 ];
 
-/// Objects with few names, among them doubled, escaped and wrong-typed ones.
+/// Objects with few names, among them duplicate, escaped and wrongly typed members.
 fn json_tokens() -> impl Strategy<Value = Vec<String>> {
     let name = prop::sample::select(vec![
         "exp",

@@ -1,4 +1,4 @@
-//! Tokens as their senders and receivers see them: recorded vectors, and the layer in an application.
+//! Tokens of other implementations: recorded vectors, and tokens of another library.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ struct Vector {
 }
 
 impl Vector {
-    /// Judges the vector; every reason to refuse is told apart only in the text.
+    /// Checks the vector. Reasons to refuse differ only in the text.
     fn judge(&self) -> Result<VerifiedToken, String> {
         let text = |error: &dyn std::error::Error| error.to_string();
         let keys = KeySet::from_json(self.jwks.to_string()).map_err(|error| text(&error))?;
@@ -56,7 +56,7 @@ impl Vector {
     }
 }
 
-/// Vectors that `jose` accepts and that are refused here on purpose.
+/// Vectors that `jose` accepts and this crate refuses on purpose.
 const STRICTER: &[(&str, &str)] = &[
     (
         "claims/no-exp-not-required",
@@ -69,7 +69,7 @@ const STRICTER: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn every_recorded_token_is_judged_as_by_jose_but_for_named_exceptions() {
+fn every_recorded_token_has_the_result_of_jose_except_named_ones() {
     let text = include_str!("../data/jwt-vectors.json");
     let vectors: Vec<Vector> = serde_json::from_str(text).unwrap();
     assert_eq!(vectors.len(), 264);
@@ -91,7 +91,7 @@ fn every_recorded_token_is_judged_as_by_jose_but_for_named_exceptions() {
     assert_eq!(excepted, STRICTER.len());
 }
 
-/// What each group of refused vectors is refused for, so that none is refused by accident.
+/// The reason to refuse each group of vectors, so that none is refused by accident.
 const REASONS: &[(&str, &str)] = &[
     ("EdDSA/tampered-payload", "the signature does not match"),
     ("ES256/zero-signature", "the signature does not match"),
@@ -177,7 +177,7 @@ fn tokens_of_a_real_better_auth_server_are_accepted_until_they_end() {
 const ISSUER: &str = "https://auth.example";
 const AUDIENCE: &str = "https://app.example";
 
-/// What both crates know, by the name that both read.
+/// The algorithms of both crates, by their common name.
 const SHARED: [Algorithm; 5] = [
     Algorithm::EdDsa,
     Algorithm::Es256,
@@ -214,7 +214,7 @@ fn tokens_of_another_library_are_accepted() {
         let theirs = match algorithm {
             Algorithm::EdDsa => EncodingKey::from_ed_der(&der),
             Algorithm::Es256 | Algorithm::Es384 => EncodingKey::from_ec_der(&der),
-            // That library takes RSA keys in PKCS#1 form: the octets inside of PKCS#8.
+            // That library reads RSA keys in PKCS#1 form: the octets inside PKCS#8.
             _ => EncodingKey::from_rsa_der(&der[26..]),
         };
         let mut header = Header::new(algorithm.as_str().parse().unwrap());

@@ -10,9 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_auth_sync::token::{
-    Algorithm, JwtIssuer, KeySet, SigningKey, TokenVerifier, jwks_routes,
+    Algorithm, Claims, JwtAuthLayer, JwtIssuer, KeySet, SigningKey, TokenVerifier, jwks_routes,
 };
-use tower_auth_sync::token::{Claims, JwtAuthLayer};
 
 const ISSUER: &str = "https://auth.example";
 const AUDIENCE: &str = "https://app.example";
@@ -41,7 +40,7 @@ fn issuer(url: &str) -> JwtIssuer {
     builder.build().unwrap()
 }
 
-/// An application with state, whose keys come from the document that it publishes itself.
+/// An application with state. Its keys come from the document that it publishes.
 async fn app(issuer: &JwtIssuer) -> Router {
     let published = ask(&jwks_routes(issuer), Method::GET, KEYS, HeaderMap::new()).await;
     let tokens = TokenVerifier::builder(KeySet::from_json(bytes(published).await).unwrap())
@@ -119,7 +118,7 @@ async fn without_a_token_guarded_routes_are_401_and_unknown_paths_404() {
 }
 
 #[tokio::test]
-async fn a_good_token_with_other_claims_than_the_handler_asks_for_is_not_acceptable() {
+async fn a_good_token_with_other_claims_than_the_handler_expects_is_not_acceptable() {
     let issuer = issuer(ISSUER);
     let app = app(&issuer).await;
     for claims in [
@@ -136,7 +135,7 @@ async fn a_good_token_with_other_claims_than_the_handler_asks_for_is_not_accepta
 }
 
 #[tokio::test]
-async fn an_extractor_without_its_layer_is_a_server_error_or_nobody() {
+async fn an_extractor_without_its_layer_is_a_server_error_or_none() {
     let issuer = issuer(ISSUER);
     let app = app(&issuer).await;
     let token = issuer.issue(&json!({ "sub": "u", "level": 1 })).unwrap();
@@ -165,7 +164,7 @@ async fn keys_are_published_with_caching_and_without_private_members() {
 }
 
 #[tokio::test]
-async fn a_known_document_is_not_sent_again() {
+async fn a_cached_document_is_not_sent_again() {
     let app: Router = jwks_routes(&issuer(ISSUER));
     for path in [KEYS, DISCOVERY] {
         let first = ask(&app, Method::GET, path, HeaderMap::new()).await;
@@ -191,7 +190,7 @@ async fn a_known_document_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn head_answers_without_a_body_and_post_not_at_all() {
+async fn a_response_to_head_has_no_body_and_post_is_refused() {
     let app: Router = jwks_routes(&issuer(ISSUER));
     let response = ask(&app, Method::HEAD, KEYS, HeaderMap::new()).await;
     assert_eq!(response.status(), StatusCode::OK);

@@ -1,32 +1,24 @@
 //! A store chosen by its URL.
 
-#[cfg(test)]
-mod tests;
+mod ports;
 
 use std::collections::HashMap;
-use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, PoisonError};
 
 #[cfg(feature = "sqlite")]
 use super::sqlite::SqliteStore;
-use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::base::id::{DeliveryId, EndpointId, MessageId};
-use crate::queue::QueueListener;
 use crate::receive::dedupe::{Dedupe, InvalidSource, MemoryDedupe};
 use crate::receive::inbox::{Inbox, MemoryInbox};
 use crate::receive::mirror::{MemoryMirror, Mirror, TablePrefix};
-use crate::send::outbox::{
-    Attempt, Delivery, DeliveryLog, Endpoint, EndpointStore, Inserted, Lease, LeaseRequest,
-    MemoryOutbox, NewEndpoint, NewEvent, OutboxStore, Settled, Settlement,
-};
+use crate::send::outbox::MemoryOutbox;
 
-/// A store chosen by its URL. Copies are cheap and share what is stored.
+/// A store chosen by its URL. Copies are cheap and share the data.
 ///
 /// | URL | store | feature |
 /// |---|---|---|
-/// | `sqlite://auth-sync.db`, `sqlite:///var/lib/app/auth-sync.db` | `SqliteStore` on a file, which is made if it is missing | `sqlite` |
-/// | `sqlite::memory:` | the same, gone when the last copy is dropped | `sqlite` |
+/// | `sqlite://auth-sync.db`, `sqlite:///var/lib/app/auth-sync.db` | `SqliteStore` on a file, which is created if it is missing | `sqlite` |
+/// | `sqlite::memory:` | `SqliteStore` in memory, until the last copy is dropped | `sqlite` |
 /// | `memory:` | [`MemoryOutbox`] | |
 ///
 /// ```
@@ -41,10 +33,10 @@ use crate::send::outbox::{
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct AnyStore(Kind);
+pub struct AnyStore(Backend);
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum Backend {
     Memory {
         store: MemoryOutbox,
         dedupe: MemoryDedupe,
@@ -58,92 +50,122 @@ enum Kind {
 type MemoryMirrors = Arc<Mutex<HashMap<TablePrefix, MemoryMirror>>>;
 
 impl AnyStore {
-    /// Opens the store that `url` names and brings its tables up to date.
+    /// Opens the store of `url` and migrates its tables.
     ///
     /// # Errors
     ///
-    /// [`StoreError::is_address`] for a URL that names no store of this build (the cause says which
-    /// there are), otherwise what that store's own `connect` says.
+    /// [`StoreError::is_address`] for a URL that names no store of this build (the cause lists them),
+    /// otherwise as for that store's own `connect`.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if url == MEMORY {
             return Ok(MemoryOutbox::new().into());
         }
-        #[cfg(feature = "sqlite")]
-        if url.starts_with("sqlite:") {
-            return Ok(SqliteStore::connect(url).await?.into());
-        }
-        Err(StoreError::address(UnknownStore))
+        let sqlite = connect_sqlite(url).await?;
+        sqlite.ok_or_else(|| StoreError::address(UnknownStore))
     }
 
-    /// Returns the SQLite store, for the ports that this type does not have; `None` if it is
-    /// another one.
+    /// Returns the SQLite store, for calls that this type does not have; `None` for another store.
     #[cfg(feature = "sqlite")]
     #[must_use]
     pub const fn as_sqlite(&self) -> Option<&SqliteStore> {
         match &self.0 {
-            Kind::Sqlite(store) => Some(store),
-            Kind::Memory { .. } => None,
+            Backend::Sqlite(store) => Some(store),
+            Backend::Memory { .. } => None,
         }
     }
 
-    /// Creates the handle that [`VerifyWebhookLayer::with_dedupe`] takes, for the receiver named
-    /// `source`.
+    /// Creates the dedupe handle of `source`, for [`VerifyWebhookLayer::with_dedupe`].
     ///
     /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
     ///
+    /// ```
+    /// use tower_auth_sync::store::AnyStore;
+    /// use tower_auth_sync::verify::VerifyWebhookLayer;
+    ///
+    /// # fn example(
+    /// #     store: AnyStore,
+    /// #     layer: VerifyWebhookLayer,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = layer.with_dedupe(store.dedupe("crm")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    /// [`InvalidSource`] unless `source` has 1 to 128 printable ASCII characters without spaces.
     pub fn dedupe(&self, source: &str) -> Result<Dedupe, InvalidSource> {
         match &self.0 {
-            Kind::Memory { dedupe, .. } => dedupe.dedupe(source),
+            Backend::Memory { dedupe, .. } => dedupe.dedupe(source),
             #[cfg(feature = "sqlite")]
-            Kind::Sqlite(store) => store.dedupe(source),
+            Backend::Sqlite(store) => store.dedupe(source),
         }
     }
 
-    /// Creates the handle that [`VerifyWebhookLayer::with_inbox`] and the worker take, for the
-    /// receiver named `source`.
+    /// Creates the inbox of `source`, for [`VerifyWebhookLayer::with_inbox`] and the worker.
     ///
-    /// `memory:` keeps the messages in this process's memory.
+    /// `memory:` stores the messages in this process's memory.
     ///
     /// [`VerifyWebhookLayer::with_inbox`]: crate::receive::verify::VerifyWebhookLayer::with_inbox
     ///
+    /// ```
+    /// use tower_auth_sync::store::AnyStore;
+    /// use tower_auth_sync::verify::VerifyWebhookLayer;
+    ///
+    /// # fn example(
+    /// #     store: AnyStore,
+    /// #     layer: VerifyWebhookLayer,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = layer.with_inbox(store.inbox("crm")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    /// [`InvalidSource`] unless `source` has 1 to 128 printable ASCII characters without spaces.
     pub fn inbox(&self, source: &str) -> Result<Inbox, InvalidSource> {
         match &self.0 {
-            Kind::Memory { inbox, .. } => inbox.inbox(source),
+            Backend::Memory { inbox, .. } => inbox.inbox(source),
             #[cfg(feature = "sqlite")]
-            Kind::Sqlite(store) => store.inbox(source),
+            Backend::Sqlite(store) => store.inbox(source),
         }
     }
 
-    /// Makes the tables of the mirror whose names begin with `prefix`, or brings them up to date,
-    /// and returns a mirror on them. May be called again: one prefix is one mirror.
+    /// Creates or migrates the mirror's tables, whose names begin with `prefix`, and returns the mirror
+    /// on them. Repeated calls are allowed: one prefix is one mirror.
     ///
-    /// `memory:` keeps a mirror for each prefix too, in this process's memory; it has no tables to
-    /// join.
+    /// `memory:` also has a mirror for each prefix, in this process's memory, without tables to join.
+    ///
+    /// ```
+    /// use tower_auth_sync::mirror::TablePrefix;
+    /// use tower_auth_sync::store::AnyStore;
+    ///
+    /// # async fn example(store: AnyStore) -> Result<(), tower_auth_sync::StoreError> {
+    /// let mirror = store.mirror(TablePrefix::default()).await?;
+    /// let user = mirror.user("user_1").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// What the store's own `mirror` says; `memory:` has none.
+    /// As for the store's own `mirror`; `memory:` never fails.
     pub async fn mirror(&self, prefix: TablePrefix) -> Result<Mirror, StoreError> {
         match &self.0 {
-            Kind::Memory { mirrors, .. } => {
+            Backend::Memory { mirrors, .. } => {
                 let mut mirrors = mirrors.lock().unwrap_or_else(PoisonError::into_inner);
                 Ok(Mirror::new(mirrors.entry(prefix).or_default().clone()))
             }
             #[cfg(feature = "sqlite")]
-            Kind::Sqlite(store) => Ok(Mirror::new(store.mirror(prefix).await?)),
+            Backend::Sqlite(store) => Ok(Mirror::new(store.mirror(prefix).await?)),
         }
     }
 }
 
 impl From<MemoryOutbox> for AnyStore {
     fn from(store: MemoryOutbox) -> Self {
-        Self(Kind::Memory {
+        Self(Backend::Memory {
             store,
             dedupe: MemoryDedupe::new(),
             inbox: MemoryInbox::new(),
@@ -155,116 +177,36 @@ impl From<MemoryOutbox> for AnyStore {
 #[cfg(feature = "sqlite")]
 impl From<SqliteStore> for AnyStore {
     fn from(store: SqliteStore) -> Self {
-        Self(Kind::Sqlite(store))
+        Self(Backend::Sqlite(store))
     }
 }
 
-/// Calls a port's function on whichever store it is.
-macro_rules! on {
-    ($any:expr, $store:ident => $call:expr) => {
-        match &$any.0 {
-            Kind::Memory { store: $store, .. } => $call,
-            #[cfg(feature = "sqlite")]
-            Kind::Sqlite($store) => $call,
-        }
-    };
+/// Opens the SQLite store of `url`, if it is a `sqlite:` URL.
+#[cfg(feature = "sqlite")]
+async fn connect_sqlite(url: &str) -> Result<Option<AnyStore>, StoreError> {
+    if !url.starts_with("sqlite:") {
+        return Ok(None);
+    }
+    Ok(Some(SqliteStore::connect(url).await?.into()))
 }
 
-impl OutboxStore for AnyStore {
-    async fn ping(&self) -> Result<(), StoreError> {
-        on!(self, store => store.ping().await)
-    }
-
-    async fn enqueue(
-        &self,
-        events: Vec<NewEvent>,
-        now: UnixMillis,
-    ) -> Result<Vec<Inserted>, StoreError> {
-        on!(self, store => store.enqueue(events, now).await)
-    }
-
-    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
-        on!(self, store => store.lease(request).await)
-    }
-
-    async fn settle(
-        &self,
-        lease: &Lease,
-        settlement: Settlement,
-        now: UnixMillis,
-    ) -> Result<Settled, StoreError> {
-        on!(self, store => store.settle(lease, settlement, now).await)
-    }
-
-    async fn extend(&self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
-        on!(self, store => store.extend(lease, until).await)
-    }
-
-    async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
-        on!(self, store => store.release(lease, now).await)
-    }
-
-    async fn next_due(
-        &self,
-        per_endpoint: NonZeroU16,
-        now: UnixMillis,
-    ) -> Result<Option<UnixMillis>, StoreError> {
-        on!(self, store => store.next_due(per_endpoint, now).await)
-    }
-
-    async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
-        on!(self, store => store.prune(before, max).await)
-    }
-
-    fn listen(&self) -> QueueListener {
-        on!(self, store => store.listen())
-    }
+/// This build has no SQLite store.
+#[cfg(not(feature = "sqlite"))]
+async fn connect_sqlite(_url: &str) -> Result<Option<AnyStore>, StoreError> {
+    Ok(None)
 }
 
-impl EndpointStore for AnyStore {
-    async fn create(&self, endpoint: NewEndpoint, now: UnixMillis) -> Result<Endpoint, StoreError> {
-        on!(self, store => store.create(endpoint, now).await)
-    }
-
-    async fn get(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
-        on!(self, store => store.get(id).await)
-    }
-
-    async fn list(&self) -> Result<Vec<Endpoint>, StoreError> {
-        on!(self, store => store.list().await)
-    }
-
-    async fn disable(
-        &self,
-        id: &EndpointId,
-        now: UnixMillis,
-    ) -> Result<Option<Endpoint>, StoreError> {
-        on!(self, store => store.disable(id, now).await)
-    }
-
-    async fn enable(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
-        on!(self, store => store.enable(id).await)
-    }
-}
-
-impl DeliveryLog for AnyStore {
-    async fn deliveries(&self, event: &MessageId) -> Result<Vec<Delivery>, StoreError> {
-        on!(self, store => store.deliveries(event).await)
-    }
-
-    async fn attempts(&self, delivery: &DeliveryId) -> Result<Vec<Attempt>, StoreError> {
-        on!(self, store => store.attempts(delivery).await)
-    }
-}
-
-/// No store of this build has such a URL. The URL, which may hold a password, is not shown.
+/// The URL names no store of this build. The error does not show the URL, which may hold a password.
 #[derive(Debug, thiserror::Error)]
-#[error("no store of this build has such a URL; there are {KNOWN}")]
+#[error("the URL names no store of this build; there are {SUPPORTED}")]
 struct UnknownStore;
 
 const MEMORY: &str = "memory:";
 
 #[cfg(feature = "sqlite")]
-const KNOWN: &str = "`memory:`, `sqlite://<path>` and `sqlite::memory:`";
+const SUPPORTED: &str = "`memory:`, `sqlite://<path>` and `sqlite::memory:`";
 #[cfg(not(feature = "sqlite"))]
-const KNOWN: &str = "`memory:` and, with the feature `sqlite`, `sqlite://<path>`";
+const SUPPORTED: &str = "`memory:` and, with the feature `sqlite`, `sqlite://<path>`";
+
+#[cfg(test)]
+mod tests;

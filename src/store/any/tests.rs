@@ -1,11 +1,12 @@
 use std::error::Error as _;
 
 use super::*;
+use crate::send::outbox::OutboxStore as _;
 
 #[tokio::test]
-async fn memory_is_there_in_every_build() {
+async fn memory_is_available_in_every_build() {
     let store = AnyStore::connect("memory:").await.unwrap();
-    assert!(matches!(store.0, Kind::Memory { .. }));
+    assert!(matches!(store.0, Backend::Memory { .. }));
     store.ping().await.unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! The dedupe port: a row per name of a message.
+//! The dedupe port: a row for each key of a message.
 
 use std::borrow::Cow;
 
@@ -24,16 +24,28 @@ pub(super) const DEDUPE: Port = Port {
 };
 
 impl PostgresStore {
-    /// Creates the handle that [`VerifyWebhookLayer::with_dedupe`] takes, for the receiver named
-    /// `source`.
+    /// Creates the dedupe handle of `source`, for [`VerifyWebhookLayer::with_dedupe`].
     ///
-    /// Expired rows leave 256 at a time, at every 64th claim.
+    /// Every 64th claim deletes up to 256 expired rows.
     ///
     /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
     ///
+    /// ```
+    /// use tower_auth_sync::store::postgres::PostgresStore;
+    /// use tower_auth_sync::verify::VerifyWebhookLayer;
+    ///
+    /// # fn example(
+    /// #     store: PostgresStore,
+    /// #     layer: VerifyWebhookLayer,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = layer.with_dedupe(store.dedupe("crm")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    /// [`InvalidSource`] unless `source` has 1 to 128 printable ASCII characters without spaces.
     pub fn dedupe(&self, source: &str) -> Result<Dedupe, InvalidSource> {
         Dedupe::new(self.clone(), source)
     }
@@ -54,7 +66,7 @@ impl DedupeStore for PostgresStore {
                 return Ok(claimed);
             }
         }
-        Err(StoreError::unavailable(Contended))
+        Err(StoreError::unavailable(ClaimContention))
     }
 
     async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
@@ -73,19 +85,20 @@ impl DedupeStore for PostgresStore {
     }
 }
 
-/// What the claim's statement answers: whether the message was taken, whether the id came with another
-/// body, whether the request came under another id, and what holds the message.
-type Answer = (bool, Option<bool>, bool, Option<bool>, Option<i64>);
+/// The row of the claim's statement: whether the message is claimed now, whether the id was used with
+/// another body, whether the request was received under another id, and the flag and end of the claim
+/// on the message.
+type ClaimRow = (bool, Option<bool>, bool, Option<bool>, Option<i64>);
 
 impl PostgresStore {
-    /// `None`: another claim came between what this one saw and what it wrote.
+    /// Claims a message. `None` means that another claim began after this statement's snapshot.
     async fn try_claim(
         &self,
         ticket: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Option<Claimed>, StoreError> {
-        let answer: Answer = sqlx::query_as(CLAIM)
+        let row: ClaimRow = sqlx::query_as(CLAIM)
             .bind(ticket.key().as_bytes().to_vec())
             .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
             .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
@@ -99,7 +112,7 @@ impl PostgresStore {
             .fetch_one(&self.pool)
             .await
             .map_err(store_error)?;
-        Ok(match answer {
+        Ok(match row {
             (true, other_body, ..) => Some(Claimed::Fresh {
                 other_body: other_body == Some(true),
             }),
@@ -131,23 +144,24 @@ impl PostgresStore {
 
 type Change<'a> = Query<'a, Postgres, PgArguments>;
 
-/// Binds what names a claim and fences it: the first two parameters.
+/// Binds the claim's key and token: the first two parameters.
 fn of_claim<'a>(sql: &'static str, ticket: &DedupeKeys) -> Change<'a> {
     sqlx::query(sql)
         .bind(ticket.key().as_bytes().to_vec())
         .bind(ticket.token().cast_signed())
 }
 
-/// Each try fails only if another claim on the message began or ended during it.
+/// Largest number of tries. A try fails only if another claim on the message began or ended during
+/// it.
 pub(super) const TRIES: usize = 8;
 
-/// Other claims on the message came between again and again.
+/// Other calls claimed the message again and again.
 #[derive(Debug, thiserror::Error)]
-#[error("the message was claimed and given up by others {TRIES} times during one claim")]
-struct Contended;
+#[error("others claimed and released the message {TRIES} times during one claim")]
+struct ClaimContention;
 
-/// A handle's tokens follow one another, so every 64th ticket of each handle sweeps. That many
-/// claims leave at most 192 rows, fewer than one sweep takes away.
+/// A handle's tokens are consecutive, so every 64th claim of each handle sweeps. 64 claims leave at
+/// most 192 rows, fewer than one sweep deletes.
 const SWEEP_EVERY: u64 = 64;
 
 const SWEEP: &str = "
@@ -155,12 +169,11 @@ DELETE FROM tas_dedupe WHERE (key, kind) IN (
     SELECT key, kind FROM tas_dedupe WHERE until <= $1
     ORDER BY until LIMIT 256 FOR UPDATE SKIP LOCKED)";
 
-/// The request's name stays with the message that had it first, the message's with who holds it; the
-/// id is noted beside them. They are written in this order, so that two claims do not wait for each
-/// other.
+/// The request's key stays with the first message that used it, the message's key with its claim; the
+/// id is noted. The rows are written in this order, so that two claims do not wait for each other.
 ///
-/// What is there is read as it was when the statement began, but a conflicting row as it is: where
-/// neither shows what holds the message, another claim came between.
+/// The statement reads rows as they were when it began, but a conflicting row as it is now. If neither
+/// shows a claim on the message, another claim began meanwhile.
 const CLAIM: &str = "
 WITH request AS (
     SELECT owner FROM tas_dedupe WHERE kind = 2 AND key = $2 AND until > $4

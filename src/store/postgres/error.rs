@@ -1,14 +1,14 @@
-//! What a failure of the driver means for the caller.
+//! Failures of the driver, as errors of the store.
 
 use crate::base::error::StoreError;
 
-/// Sorts a failure of the driver by what can be done about it.
+/// Classifies a failure of the driver by its remedy.
 pub(super) fn store_error(cause: sqlx::Error) -> StoreError {
     use sqlx::Error as E;
     match &cause {
         E::Database(_) => match class(&cause).as_deref() {
             Some(DATA | CONSTRAINT) => StoreError::corrupt(cause),
-            // A statement that does not fit the tables: they were never made, or were changed.
+            // The statement does not fit the tables: they were never created, or were changed.
             Some(SYNTAX_OR_NAME | SCHEMA) => StoreError::migration(cause),
             _ => StoreError::unavailable(cause),
         },
@@ -19,7 +19,7 @@ pub(super) fn store_error(cause: sqlx::Error) -> StoreError {
     }
 }
 
-/// Sorts a failure of the first connection: what the address has wrong will not mend by itself.
+/// Classifies a failure of the first connection. A retry does not repair a wrong address.
 pub(super) fn connect_error(cause: sqlx::Error) -> StoreError {
     let is_address = matches!(cause, sqlx::Error::Configuration(_))
         || matches!(class(&cause).as_deref(), Some(AUTHORIZATION | DATABASE));

@@ -1,4 +1,4 @@
-//! Bringing a port's tables up to date.
+//! Migration of a port's tables.
 
 use super::PostgresStore;
 use super::error::store_error;
@@ -6,10 +6,10 @@ use crate::base::error::StoreError;
 use crate::store::sql::migrate::Port;
 
 impl PostgresStore {
-    /// Brings one port's tables up to date, each version in a transaction of its own.
+    /// Migrates one port's tables, each version in a transaction of its own.
     pub(super) async fn migrate_port(&self, port: &Port) -> Result<(), StoreError> {
-        // The advisory lock belongs to the session: on a connection of its own it ends with this
-        // future, even if that is dropped half-way.
+        // The advisory lock belongs to the session. A connection of its own ends the lock with this
+        // future, even if the future is dropped half-way.
         let mut session = self.pool.acquire().await.map_err(store_error)?.detach();
         port.migrator(true)
             .run_direct(None, &mut session, false)

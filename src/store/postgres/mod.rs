@@ -1,8 +1,8 @@
 //! The dedupe port and the inbox on PostgreSQL, for receivers on many machines.
 //!
-//! Each call is one statement, at most two, in a transaction of its own. All tables are named `tas_…` and lie in
-//! the first schema of the search path. Each port keeps the versions of its tables in a table of its
-//! own, `tas_migrations_<port>`, so that an application's own sqlx migrations may live in the same
+//! Each call is one statement, at most two, in a transaction of its own. The names of all tables begin
+//! with `tas_`, and the tables lie in the first schema of the search path. Each port has a version table
+//! of its own, `tas_migrations_<port>`, so that an application's own sqlx migrations can use the same
 //! database.
 //!
 //! `AnyStore` does not open `postgres:` URLs: there is no delivery store on PostgreSQL yet.
@@ -11,8 +11,6 @@ mod dedupe;
 mod error;
 mod inbox;
 mod migrate;
-#[cfg(test)]
-mod tests;
 
 use std::fmt;
 use std::str::FromStr as _;
@@ -24,8 +22,20 @@ use self::error::connect_error;
 use crate::base::error::StoreError;
 use crate::queue::QueueNotify;
 
-/// The dedupe port and the inbox on one PostgreSQL database, version 12 or later. Copies are cheap and share the
-/// connections.
+/// The dedupe port and the inbox on one PostgreSQL database, version 12 or later.
+///
+/// Copies are cheap and share the connections.
+///
+/// ```
+/// use tower_auth_sync::store::postgres::PostgresStore;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = PostgresStore::connect("postgres://app@localhost/app").await?;
+/// let dedupe = store.dedupe("crm")?;
+/// let inbox = store.inbox("crm")?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: PgPool,
@@ -33,18 +43,17 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to the database that `url` names, with at most 10 connections, and brings its tables
-    /// up to date.
+    /// Connects to the database of `url`, with at most 10 connections, and migrates its tables.
     ///
-    /// Takes what sqlx takes: `postgres://user:password@host:5432/database?sslmode=verify-full`.
+    /// `url` has the form of sqlx: `postgres://user:password@host:5432/database?sslmode=verify-full`.
     ///
     /// # Errors
     ///
-    /// [`StoreError::is_address`] for a URL of another kind, a database that does not exist and a
-    /// user who may not enter; otherwise as for [`migrate`](Self::migrate).
+    /// [`StoreError::is_address`] for a URL of another kind, a database that does not exist, and a user
+    /// without access; otherwise as for [`migrate`](Self::migrate).
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
-            return Err(StoreError::address(UnknownAddress));
+            return Err(StoreError::address(NotPostgresAddress));
         }
         let options = PgConnectOptions::from_str(url).map_err(connect_error)?;
         let pool = PgPoolOptions::new()
@@ -60,9 +69,19 @@ impl PostgresStore {
 
     /// Uses the connections of an application's own pool.
     ///
-    /// The tables are not touched: call [`migrate`](Self::migrate) once at the start. What takes
-    /// longer than 5 s, the wait for a connection included, counts as an outage to a receiver and to
-    /// an inbox's worker, whatever the pool's own limit; other calls wait for as long as that.
+    /// The tables are not changed: call [`migrate`](Self::migrate) once at the start. A receiver and an
+    /// inbox's worker treat a call of more than 5 s, the wait for a connection included, as an outage,
+    /// whatever the pool's own timeout. Other calls wait for the pool's timeout.
+    ///
+    /// ```
+    /// use tower_auth_sync::store::postgres::PostgresStore;
+    ///
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), tower_auth_sync::StoreError> {
+    /// let store = PostgresStore::from_pool(pool);
+    /// store.migrate().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn from_pool(pool: PgPool) -> Self {
         Self {
@@ -71,21 +90,21 @@ impl PostgresStore {
         }
     }
 
-    /// Makes the tables of every port, or brings them up to date. May be called again, and by
-    /// several processes at once: they take turns by an advisory lock.
+    /// Creates or migrates the tables of every port. Repeated and concurrent calls are allowed: an
+    /// advisory lock serializes the processes.
     ///
     /// # Errors
     ///
-    /// [`StoreError::is_future_migration`] if a newer version of this crate has been here (the
-    /// cause names the versions), [`StoreError::is_migration`] if a table cannot be made or
-    /// changed, [`StoreError::is_unavailable`] if the server does not answer.
+    /// [`StoreError::is_future_migration`] if a newer version of this crate changed the tables (the
+    /// cause names the versions), [`StoreError::is_migration`] if a table cannot be created or changed,
+    /// [`StoreError::is_unavailable`] if the server does not respond.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.migrate_port(&dedupe::DEDUPE).await?;
         self.migrate_port(&inbox::INBOX).await?;
         Ok(())
     }
 
-    /// Closes all connections; waits for those in use.
+    /// Closes all connections, after the calls that use them.
     pub async fn close(&self) {
         self.pool.close().await;
     }
@@ -101,15 +120,18 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
-/// The address is of a kind that the PostgreSQL store does not take.
+/// The address names no PostgreSQL database.
 #[derive(Debug, thiserror::Error)]
-#[error("a PostgreSQL store is named by a `postgres://` URL, not by this address")]
-struct UnknownAddress;
+#[error("a PostgreSQL store needs a `postgres://` URL, not this address")]
+struct NotPostgresAddress;
 
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 
-/// Claims are short: more connections only cost the server memory.
+/// Claims are short: more connections would only cost the server memory.
 const CONNECTIONS: u32 = 10;
 
-/// How long a call waits for a connection: less than a receiver waits for its store.
+/// Timeout of the wait for a connection, less than a receiver's timeout for its store.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests;

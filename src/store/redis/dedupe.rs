@@ -1,8 +1,8 @@
-//! The dedupe port: a key per name, one script per call.
+//! The dedupe port: one Redis key for each key of a message, one script for each call.
 
 use std::time::Duration;
 
-use redis::{FromRedisValue, Script, ScriptInvocation};
+use redis::{FromRedisValue, ScriptInvocation};
 use tokio::time::timeout;
 
 use super::RedisStore;
@@ -11,23 +11,8 @@ use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::receive::dedupe::{Claimed, DedupeKeys, DedupeStore, latest_end};
 
-/// The server runs each as a whole, and knows it by its hash.
-pub(super) struct Scripts {
-    claim: Script,
-    change: Script,
-}
-
-impl Scripts {
-    pub(super) fn new() -> Self {
-        Self {
-            claim: Script::new(include_str!("scripts/claim.lua")),
-            change: Script::new(include_str!("scripts/change.lua")),
-        }
-    }
-}
-
 impl RedisStore {
-    /// Hands the scripts to the server; the first use of a connection.
+    /// Loads the scripts into the server. This is the first use of the connection.
     pub(super) async fn load_scripts(&self) -> Result<(), StoreError> {
         let mut connection = self.connection.clone();
         let loading = async {
@@ -41,46 +26,46 @@ impl RedisStore {
         Ok(())
     }
 
-    /// One round trip, or three after the server forgot the script.
+    /// Runs a script: one round trip, or three if the server no longer has the script.
     async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, StoreError> {
         let mut connection = self.connection.clone();
-        let answer = timeout(CALL_TIMEOUT, call.invoke_async(&mut connection)).await;
-        answer
+        let response = timeout(CALL_TIMEOUT, call.invoke_async(&mut connection)).await;
+        response
             .map_err(StoreError::unavailable)?
             .map_err(store_error)
     }
 
-    /// Returns what holds the message of this name, if it lasts at `now`.
-    async fn held(
+    /// Returns the claim on the message with this key, if it lasts at `now`.
+    async fn find_claim(
         &self,
-        name: &[u8],
+        key: &[u8],
         now: UnixMillis,
         latest: UnixMillis,
     ) -> Result<Option<Claimed>, StoreError> {
         let mut connection = self.connection.clone();
         let mut get = redis::cmd("GET");
-        get.arg(of_message(name));
-        let answer = timeout(CALL_TIMEOUT, get.query_async(&mut connection)).await;
-        let held: Option<Vec<u8>> = answer
+        get.arg(of_message(key));
+        let response = timeout(CALL_TIMEOUT, get.query_async(&mut connection)).await;
+        let state: Option<Vec<u8>> = response
             .map_err(StoreError::unavailable)?
             .map_err(store_error)?;
-        let Some(held) = held else {
+        let Some(state) = state else {
             return Ok(None);
         };
-        let until = held
+        let until = state
             .get(UNTIL..)
             .and_then(|until| str::from_utf8(until).ok());
         let until = until.and_then(|until| until.parse().ok());
         let until = until.ok_or_else(|| StoreError::corrupt(UnknownState))?;
         let until = UnixMillis::from_millis(until);
-        Ok(match held.first() {
+        Ok(match state.first() {
             _ if until <= now => None,
             Some(b'd') => Some(Claimed::Done),
             _ => (until <= latest).then_some(Claimed::InFlight { until }),
         })
     }
 
-    /// Runs the script that changes a claim that is held.
+    /// Runs the script that changes a claim.
     async fn change(
         &self,
         change: &str,
@@ -141,8 +126,8 @@ impl DedupeStore for RedisStore {
         if other.is_empty() {
             return Ok(claimed);
         }
-        // The request came under another id. A script may touch no key that it was not given.
-        let first = self.held(&other, now, latest).await?;
+        // The request was received under another id. A script may access only the keys of its call.
+        let first = self.find_claim(&other, now, latest).await?;
         Ok(match (claimed, first) {
             (_, Some(Claimed::Done)) => Claimed::Done,
             (Claimed::Done, Some(in_flight)) => in_flight,
@@ -165,33 +150,33 @@ impl DedupeStore for RedisStore {
     }
 }
 
-/// The names of messages and of requests, and the ids that are not signed, are kept apart.
+/// Returns the Redis key. `kind` separates the keys of messages, of requests, and of unsigned ids.
 fn redis_key(kind: char, key: &[u8]) -> Vec<u8> {
-    let mut name = format!("tas:dedupe:{kind}:").into_bytes();
-    name.extend_from_slice(key);
-    name
+    let mut redis_key = format!("tas:dedupe:{kind}:").into_bytes();
+    redis_key.extend_from_slice(key);
+    redis_key
 }
 
 fn of_message(key: &[u8]) -> Vec<u8> {
     redis_key('m', key)
 }
 
-/// Where the time begins in what a message's name holds.
+/// Offset of the end in the value of a message's key.
 const UNTIL: usize = 17;
 
-/// How long the server keeps a key, in milliseconds. Whether it still means something is judged by
-/// the time in it and the caller's clock.
-fn life(meant: Duration) -> u64 {
-    u64::try_from(meant.saturating_add(GRACE).as_millis()).unwrap_or(u64::MAX)
+/// Returns the server's expiry of a key in milliseconds. The time in its value and the caller's clock
+/// decide whether the key is still valid.
+fn life(validity: Duration) -> u64 {
+    u64::try_from(validity.saturating_add(GRACE).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A commit that comes late still counts if nobody took the message over.
+/// A late commit still counts if no other call claimed the message.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// How long a call may take, a new connection and the loading of a script included.
+/// Timeout of a call, a new connection and the loading of a script included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The server has something that this store does not write.
+/// The server holds a value that this store does not write.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer is none of fresh, in flight and done")]
+#[error("the claim is none of fresh, in flight and done")]
 struct UnknownState;

@@ -1,10 +1,10 @@
-//! What a failure of the driver means for the caller.
+//! Failures of the driver, as errors of the store.
 
 use redis::{ErrorKind, RedisError};
 
 use crate::base::error::StoreError;
 
-/// Sorts a failure of the driver by what can be done about it.
+/// Classifies a failure of the driver by its remedy.
 pub(super) fn store_error(cause: RedisError) -> StoreError {
     match cause.kind() {
         ErrorKind::InvalidClientConfig | ErrorKind::AuthenticationFailed => {

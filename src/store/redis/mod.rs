@@ -1,30 +1,41 @@
 //! The dedupe port on Redis, for receivers on many machines.
 //!
-//! # What the server must promise
+//! # Deployment caveats
 //!
-//! * `maxmemory-policy noeviction`: a message that is evicted is handled again when it comes again.
-//! * What a crash of the server, or a failover to a replica that lags behind, forgets was not handled
-//!   as far as this store knows. Where that matters use a database that writes before it answers.
-//! * It is one server, with or without replicas, not a cluster. Redis 6 or later, or Valkey.
+//! * The server needs `maxmemory-policy noeviction`: after an eviction a duplicate of the message is
+//!   handled again.
+//! * A crash of the server, or a failover to a replica that lags behind, may lose claims: duplicates of
+//!   those messages are handled again. Where that matters, use a database that writes before it
+//!   responds.
+//! * The store needs one server, with or without replicas, not a cluster. Redis 6 or later, or Valkey.
 //!
-//! All keys begin with `tas:dedupe:`. Each expires by itself.
+//! All keys begin with `tas:dedupe:` and expire by themselves.
 
 mod connect;
 mod dedupe;
 mod error;
-#[cfg(test)]
-mod tests;
+mod lua;
 
 use std::fmt;
 use std::sync::Arc;
 
 use redis::aio::ConnectionManager;
 
-use self::dedupe::Scripts;
+use self::lua::Scripts;
 use crate::base::error::StoreError;
 use crate::receive::dedupe::{Dedupe, InvalidSource};
 
 /// The dedupe port on one Redis server. Copies are cheap and share one connection.
+///
+/// ```
+/// use tower_auth_sync::store::redis::RedisStore;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = RedisStore::connect("redis://localhost:6379/0").await?;
+/// let dedupe = store.dedupe("crm")?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RedisStore {
     connection: ConnectionManager,
@@ -32,19 +43,19 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects to the server that `url` names: `redis://:password@host:6379/0`, or
+    /// Connects to the server of `url`: `redis://:password@host:6379/0`, or
     /// `redis+unix:///run/redis.sock`.
     ///
-    /// A connection that breaks is opened again. While the server is away each call fails: at once
-    /// where the connection is refused, after 2 s at most where nothing answers.
+    /// A broken connection is opened again. While the server is down each call fails: at once if the
+    /// connection is refused, after at most 2 s if there is no response.
     ///
-    /// For `rediss://` (TLS) a program adds the crate `redis` with its feature `tokio-rustls-comp`
-    /// to its own dependencies.
+    /// `rediss://` (TLS) needs the crate `redis` with its feature `tokio-rustls-comp` in the program's
+    /// own dependencies.
     ///
     /// # Errors
     ///
-    /// [`StoreError::is_address`] for a URL of another kind and for a password that is refused,
-    /// [`StoreError::is_unavailable`] if the server does not answer.
+    /// [`StoreError::is_address`] for a URL of another kind and for a refused password,
+    /// [`StoreError::is_unavailable`] if the server does not respond.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let store = Self {
             connection: connect::connection(url)?,
@@ -54,14 +65,26 @@ impl RedisStore {
         Ok(store)
     }
 
-    /// Creates the handle that [`VerifyWebhookLayer::with_dedupe`] takes, for the receiver named
-    /// `source`.
+    /// Creates the dedupe handle of `source`, for [`VerifyWebhookLayer::with_dedupe`].
     ///
     /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
     ///
+    /// ```
+    /// use tower_auth_sync::store::redis::RedisStore;
+    /// use tower_auth_sync::verify::VerifyWebhookLayer;
+    ///
+    /// # fn example(
+    /// #     store: RedisStore,
+    /// #     layer: VerifyWebhookLayer,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = layer.with_dedupe(store.dedupe("crm")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    /// [`InvalidSource`] unless `source` has 1 to 128 printable ASCII characters without spaces.
     pub fn dedupe(&self, source: &str) -> Result<Dedupe, InvalidSource> {
         Dedupe::new(self.clone(), source)
     }
@@ -72,3 +95,6 @@ impl fmt::Debug for RedisStore {
         f.write_str("RedisStore(..)")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,29 @@
-//! From columns to types, and back, in any SQL store.
+//! Conversions between columns and types, for any SQL store.
+
+use std::time::Duration;
 
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 
-/// A column that does not hold what this version writes into it. Names the column, not its content.
+/// A column holds a value that this version does not write. The error names the column, not its
+/// value.
 #[derive(Debug, thiserror::Error)]
-#[error("the column {column} holds something else than expected")]
-struct Unreadable {
+#[error("the column {column} holds an unexpected value")]
+struct UnreadableColumn {
     column: &'static str,
 }
 
 pub(crate) fn unreadable(column: &'static str) -> StoreError {
-    StoreError::corrupt(Unreadable { column })
+    StoreError::corrupt(UnreadableColumn { column })
 }
 
-/// Integers in SQL are signed; the last 292 million years of what a `u64` can tell are one time.
+/// Integers in SQL are signed: the last 292 million years of a `u64` become one time.
 pub(crate) fn to_column(time: UnixMillis) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The latest date that a clock which is right can have given to something that lasts `longest`.
-pub(crate) fn latest(now: UnixMillis, longest: std::time::Duration) -> i64 {
+/// Returns the latest date that a correct clock can give to something that lasts `longest`.
+pub(crate) fn latest(now: UnixMillis, longest: Duration) -> i64 {
     to_column(now.saturating_add(longest))
 }
 

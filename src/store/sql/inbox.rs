@@ -1,4 +1,4 @@
-//! What the inboxes in SQL have in common: their rows, and what a settlement writes.
+//! The shared parts of the inboxes in SQL: rows, and the columns of an outcome.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use super::columns::{optional_time, time, to_column, unreadable};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::AttemptNumber;
-use crate::queue::LeaseToken;
+use crate::queue::{AttemptNumber, LeaseToken};
 use crate::receive::inbox::{
     Failure, InboxEntry, InboxLease, InboxOutcome, MessageState, StoredRequest,
 };
 
-/// Returns what can be read of `rows`. A message that cannot is told of and left out: the others of
-/// its batch are in order, and if it was leased, the lease lapses until the message has failed.
+/// Returns the readable messages of `rows`. Unreadable messages are logged and skipped, so that the
+/// rest of the batch continues. If an unreadable message was leased, its leases lapse until it has
+/// failed.
 pub(crate) fn readable<R, T>(rows: Vec<R>) -> Vec<T>
 where
     R: AsRef<str>,
@@ -32,7 +32,7 @@ where
     rows.into_iter().filter_map(|row| read(row).ok()).collect()
 }
 
-/// A message that was just leased.
+/// A message with a new lease.
 #[derive(sqlx::FromRow)]
 pub(crate) struct LeasedRow {
     pub(crate) id: String,
@@ -57,9 +57,9 @@ impl TryFrom<LeasedRow> for InboxLease {
     }
 }
 
-/// A message as it stands.
+/// A message without its body.
 #[derive(sqlx::FromRow)]
-pub(crate) struct RecordRow {
+pub(crate) struct EntryRow {
     id: String,
     state: String,
     attempt: i64,
@@ -71,14 +71,14 @@ pub(crate) struct RecordRow {
     head: Option<Vec<u8>>,
 }
 
-impl TryFrom<RecordRow> for InboxEntry {
+impl TryFrom<EntryRow> for InboxEntry {
     type Error = StoreError;
 
-    fn try_from(row: RecordRow) -> Result<Self, StoreError> {
+    fn try_from(row: EntryRow) -> Result<Self, StoreError> {
         let state = MessageState::by_name(&row.state);
         let head = row.head.map(Bytes::from);
         let request = head.map(|head| StoredRequest::from_stored(head, Bytes::new()));
-        // What a later version knows and this one does not makes no message unreadable.
+        // A value of a later version does not make the message unreadable.
         let status = row.status.and_then(|status| u16::try_from(status).ok());
         let failure = row.failure.as_deref();
         let failure = failure.and_then(|name| Failure::from_stored(name, status));
@@ -101,7 +101,7 @@ impl AsRef<str> for LeasedRow {
     }
 }
 
-impl AsRef<str> for RecordRow {
+impl AsRef<str> for EntryRow {
     fn as_ref(&self) -> &str {
         &self.id
     }
@@ -116,7 +116,7 @@ fn attempts(column: i64) -> Result<u32, StoreError> {
 }
 
 /// The columns that an outcome changes.
-pub(crate) struct InboxSettlement {
+pub(crate) struct OutcomeColumns {
     pub(crate) state: &'static str,
     pub(crate) due_at: Option<i64>,
     pub(crate) ended_at: Option<i64>,
@@ -124,7 +124,7 @@ pub(crate) struct InboxSettlement {
     pub(crate) status: Option<i32>,
 }
 
-impl InboxSettlement {
+impl OutcomeColumns {
     pub(crate) fn of(outcome: InboxOutcome, now: UnixMillis) -> Self {
         let (state, due_at, failure) = match outcome {
             InboxOutcome::Done => (MessageState::Done, None, None),
@@ -143,12 +143,12 @@ impl InboxSettlement {
     }
 }
 
-/// Returns a ticket's time in whole milliseconds.
-pub(crate) fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+/// Returns a duration in whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// No store ever gave out a token that does not fit.
+/// Returns the lease's token. Every token of a store fits.
 pub(crate) fn fence(lease: &InboxLease) -> i64 {
     i64::try_from(lease.token.get()).unwrap_or(i64::MAX)
 }

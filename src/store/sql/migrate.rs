@@ -1,4 +1,4 @@
-//! The tables of each port and their versions, in any SQL store.
+//! The tables of each port and their versions, for any SQL store.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,15 @@ use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
 use crate::base::error::StoreError;
 
-/// The tables of one port: the table that holds their version, and one script per version.
+/// The tables of one port: their version table, and one script for each version.
 ///
-/// A script that was released is never changed: its checksum is compared.
+/// A released script never changes: its checksum is compared.
 pub(crate) struct Port {
-    /// Names the port in errors.
+    /// The port's name in errors.
     pub(crate) name: &'static str,
     /// `tas_migrations_<port>`.
     pub(crate) version_table: Cow<'static, str>,
-    /// The scripts of version 1, 2, … with a title each.
+    /// The scripts of version 1, 2, …, each with a title.
     pub(crate) scripts: Cow<'static, [Script]>,
 }
 
@@ -23,7 +23,8 @@ pub(crate) struct Port {
 pub(crate) type Script = (&'static str, Cow<'static, str>);
 
 impl Port {
-    /// Each script runs in a transaction of its own, or all run in the caller's.
+    /// Returns the migrator. Each script runs in a transaction of its own, or all scripts run in the
+    /// caller's.
     pub(crate) fn migrator(&self, in_own_transaction: bool) -> Migrator {
         let scripts = (1..).zip(self.scripts.iter());
         let migrations = scripts.map(|(version, (title, script))| {
@@ -42,11 +43,11 @@ impl Port {
         migrator
     }
 
-    /// Says what a failed migration means; `sort` knows the driver's errors.
+    /// Classifies a failed migration. `classify` classifies the driver's errors.
     pub(crate) fn error(
         &self,
         cause: MigrateError,
-        sort: fn(sqlx::Error) -> StoreError,
+        classify: fn(sqlx::Error) -> StoreError,
     ) -> StoreError {
         match cause {
             MigrateError::VersionMissing(found) => StoreError::future_migration(FutureVersion {
@@ -54,14 +55,14 @@ impl Port {
                 found,
                 known: self.scripts.len(),
             }),
-            // Of the table of versions: the database is not as it must be, or cannot be reached.
-            MigrateError::Execute(cause) => sort(cause),
+            // The version table failed: the database is not as it must be, or cannot be reached.
+            MigrateError::Execute(cause) => classify(cause),
             MigrateError::ExecuteMigration(cause, _) => {
-                let sorted = sort(cause);
-                if sorted.is_unavailable() {
-                    sorted
+                let error = classify(cause);
+                if error.is_unavailable() {
+                    error
                 } else {
-                    StoreError::migration(sorted)
+                    StoreError::migration(error)
                 }
             }
             other => StoreError::migration(other),
@@ -69,7 +70,7 @@ impl Port {
     }
 }
 
-/// A newer version of this crate has changed the tables.
+/// A newer version of this crate changed the tables.
 #[derive(Debug, thiserror::Error)]
 #[error("the {port} tables have version {found}, this build knows versions up to {known}")]
 struct FutureVersion {

@@ -1,4 +1,4 @@
-//! What the adapters of SQL databases share.
+//! The shared parts of the SQL adapters.
 
 pub(crate) mod columns;
 pub(crate) mod inbox;

@@ -1,4 +1,4 @@
-//! From an address to connections.
+//! Opening a database.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,18 +9,18 @@ use sqlx::sqlite::{
 };
 
 use super::error::{is_busy, is_damage, is_unopenable, store_error};
-use super::{BUSY_TIMEOUT, in_time};
+use super::{BUSY_TIMEOUT, with_busy_timeout};
 use crate::base::error::StoreError;
 
-/// A database that is to be opened.
+/// A database to open.
 pub(super) struct Target {
     options: SqliteConnectOptions,
-    kind: Kind,
+    kind: DatabaseKind,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Kind {
-    /// Made if it is missing.
+enum DatabaseKind {
+    /// Created if it is missing.
     File,
     Memory,
 }
@@ -29,7 +29,7 @@ enum Kind {
 pub(super) fn parse(address: &str) -> Result<Target, StoreError> {
     if !address.starts_with(SCHEME) {
         if address.is_empty() || address.contains("://") || address == MEMORY {
-            return Err(StoreError::address(UnknownAddress));
+            return Err(StoreError::address(NotSqliteAddress));
         }
         return Ok(file(Path::new(address)));
     }
@@ -38,33 +38,33 @@ pub(super) fn parse(address: &str) -> Result<Target, StoreError> {
     Ok(Target { options, kind })
 }
 
-/// Reads of a `sqlite:` URL what the parsed options do not tell.
-fn kind(url: &str) -> Result<Kind, StoreError> {
+/// Reads the parts of a `sqlite:` URL that the parsed options do not show.
+fn kind(url: &str) -> Result<DatabaseKind, StoreError> {
     let (place, query) = url.split_once('?').unwrap_or((url, ""));
     let place = place.trim_start_matches(SCHEME);
-    let says = |name: &str, values: &[&str]| {
+    let has = |name: &str, values: &[&str]| {
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
         pairs.any(|(key, value)| key == name && values.contains(&&*value))
     };
-    if says("mode", &["ro"]) || says("immutable", &["1", "true"]) {
-        return Err(StoreError::address(ReadOnly));
+    if has("mode", &["ro"]) || has("immutable", &["1", "true"]) {
+        return Err(StoreError::address(ReadOnlyAddress));
     }
-    if place.trim_start_matches("//") == MEMORY || says("mode", &["memory"]) {
-        return Ok(Kind::Memory);
+    if place.trim_start_matches("//") == MEMORY || has("mode", &["memory"]) {
+        return Ok(DatabaseKind::Memory);
     }
-    Ok(Kind::File)
+    Ok(DatabaseKind::File)
 }
 
 pub(super) fn file(path: &Path) -> Target {
     Target {
         options: SqliteConnectOptions::new().filename(path),
-        kind: Kind::File,
+        kind: DatabaseKind::File,
     }
 }
 
 /// Opens the connections for writing and for reading.
 pub(super) async fn open(target: Target) -> Result<(SqlitePool, SqlitePool), StoreError> {
-    if target.kind == Kind::File {
+    if target.kind == DatabaseKind::File {
         create_private(target.options.get_filename());
     }
     let options = target
@@ -76,9 +76,9 @@ pub(super) async fn open(target: Target) -> Result<(SqlitePool, SqlitePool), Sto
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("cache_size", PAGE_CACHE)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-    let writer = in_time(open_writer(&options)).await?;
-    if target.kind == Kind::Memory {
-        // Another connection would see another database.
+    let writer = with_busy_timeout(open_writer(&options)).await?;
+    if target.kind == DatabaseKind::Memory {
+        // A second connection would open a second database.
         return Ok((writer.clone(), writer));
     }
     let reader = SqlitePoolOptions::new()
@@ -88,8 +88,8 @@ pub(super) async fn open(target: Target) -> Result<(SqlitePool, SqlitePool), Sto
     Ok((writer, reader))
 }
 
-/// Opens the first connection, which switches a new file to the write-ahead log. Where several
-/// processes do that at once SQLite refuses all but one without waiting.
+/// Opens the first connection, which switches a new file to the write-ahead log. If several processes
+/// do that at once, SQLite refuses all but one without a wait.
 async fn open_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
     loop {
         match one_connection().connect_with(options.clone()).await {
@@ -102,25 +102,25 @@ async fn open_writer(options: &SqliteConnectOptions) -> Result<SqlitePool, Store
     }
 }
 
-/// Makes the file, if it is missing, so that only its owner may read it: it holds secrets. SQLite
-/// gives the files beside it the same mode, and an empty file is an empty database to it.
+/// Creates a missing file that only its owner can read, because it holds secrets. SQLite gives the
+/// `-wal` and `-shm` files the same mode, and treats an empty file as an empty database.
 ///
-/// A failure is left to SQLite, which meets the same one and names it.
+/// A failure is ignored: SQLite then meets the same one and reports it.
 #[cfg(unix)]
 fn create_private(path: &Path) {
     use std::os::unix::fs::OpenOptionsExt as _;
 
     let mut new = std::fs::OpenOptions::new();
-    let made = new.write(true).create_new(true).mode(PRIVATE).open(path);
-    drop(made);
+    let created = new.write(true).create_new(true).mode(PRIVATE).open(path);
+    drop(created);
 }
 
-/// Who may read a new file is inherited from its directory.
+/// A new file inherits its access rights from the directory.
 #[cfg(not(unix))]
 fn create_private(_path: &Path) {}
 
-/// A pool of one connection that lives as long as the pool: a database in memory ends with it, and
-/// one on disk keeps its caches warm.
+/// Returns a pool whose only connection lives as long as the pool. A database in memory ends with the
+/// connection, and one on disk keeps its caches warm.
 fn one_connection() -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .min_connections(1)
@@ -131,29 +131,29 @@ fn one_connection() -> SqlitePoolOptions {
 }
 
 fn open_error(path: PathBuf, cause: sqlx::Error) -> StoreError {
-    let make = if is_unopenable(&cause) {
+    let new_error = if is_unopenable(&cause) {
         StoreError::address
     } else if is_damage(&cause) {
         StoreError::corrupt
     } else {
         return store_error(cause);
     };
-    make(CannotOpen { path, cause })
+    new_error(CannotOpen { path, cause })
 }
 
-/// The address is of a kind that the SQLite store does not take.
+/// The address names no SQLite database.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "a SQLite store is named by a path, by `sqlite://` and a path, or by `sqlite::memory:`, not by this address"
+    "a SQLite store needs a path, `sqlite://` and a path, or `sqlite::memory:`, not this address"
 )]
-struct UnknownAddress;
+struct NotSqliteAddress;
 
-/// The address asks for a database that cannot be written to.
+/// The address requests a read-only database.
 #[derive(Debug, thiserror::Error)]
-#[error("a store has to write: take `mode=ro` and `immutable` out of its address")]
-struct ReadOnly;
+#[error("a store must write: remove `mode=ro` and `immutable` from its address")]
+struct ReadOnlyAddress;
 
-/// There is no usable database at the path, and none can be made.
+/// The path holds no usable database, and none can be created.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot open {} as a SQLite database", path.display())]
 struct CannotOpen {
@@ -164,21 +164,21 @@ struct CannotOpen {
 
 const SCHEME: &str = "sqlite:";
 
-/// As SQLite waits for a lock: short against the few milliseconds of a switch.
+/// Pause between tries, as SQLite's own wait for a lock. A switch takes a few milliseconds.
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 
-/// SQLite's own name, without `sqlite:` before it: as a path it would be a file of this name.
+/// SQLite's own name. Without `sqlite:` before it, it would be the path of a file.
 const MEMORY: &str = ":memory:";
 
-/// Read and written by the owner only.
+/// Only the owner can read and write.
 #[cfg(unix)]
 const PRIVATE: u32 = 0o600;
 
-/// Reads are short and few; more connections only cost memory.
+/// Reads are short and few: more connections would only cost memory.
 const READERS: u32 = 4;
 
-/// 16 MiB, which hold the indexes of some hundred thousand events; SQLite's own 2 MB do not.
+/// 16 MiB. They hold the indexes of some hundred thousand events; SQLite's default of 2 MB does not.
 const PAGE_CACHE: &str = "-16384";
 
-/// 16 MiB: a page that many batches touch is copied into the file once, not once for each.
+/// 16 MiB: a page that many batches change is copied into the file once, not once for each batch.
 const CHECKPOINT_PAGES: &str = "4096";

@@ -1,4 +1,4 @@
-//! The port of those who administer endpoints.
+//! The endpoint port.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -31,7 +31,7 @@ impl EndpointStore for SqliteStore {
     }
 
     async fn get(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
-        let row: Option<EndpointRow> = sqlx::query_as(SELECT_ONE)
+        let row: Option<StoredEndpoint> = sqlx::query_as(SELECT_ONE)
             .bind(id.as_str())
             .fetch_optional(self.reader())
             .await
@@ -40,7 +40,7 @@ impl EndpointStore for SqliteStore {
     }
 
     async fn list(&self) -> Result<Vec<Endpoint>, StoreError> {
-        let rows: Vec<EndpointRow> = sqlx::query_as(SELECT_ALL)
+        let rows: Vec<StoredEndpoint> = sqlx::query_as(SELECT_ALL)
             .fetch_all(self.reader())
             .await
             .map_err(store_error)?;
@@ -53,7 +53,7 @@ impl EndpointStore for SqliteStore {
         now: UnixMillis,
     ) -> Result<Option<Endpoint>, StoreError> {
         let mut write = self.write().await?;
-        if let Some(seq) = find(write.conn(), id).await? {
+        if let Some(seq) = select_number(write.conn(), id).await? {
             disable(write.conn(), seq, DisabledBecause::Operator, now).await?;
         }
         write.commit().await?;
@@ -72,7 +72,7 @@ impl EndpointStore for SqliteStore {
     }
 }
 
-/// Disables an endpoint and cancels what waits for it; returns whether it was enabled.
+/// Disables an endpoint and cancels its pending deliveries. Returns whether it was enabled.
 pub(super) async fn disable(
     conn: &mut SqliteConnection,
     endpoint: i64,
@@ -98,8 +98,7 @@ pub(super) async fn disable(
     Ok(true)
 }
 
-/// Reads the endpoints with these numbers, each for itself: one that cannot be read is an error in
-/// its place.
+/// Reads the endpoints with these numbers. An unreadable endpoint is an error in its own place.
 pub(super) async fn select_by_number(
     conn: &mut SqliteConnection,
     numbers: &BTreeSet<i64>,
@@ -119,11 +118,13 @@ pub(super) async fn select_by_number(
 }
 
 fn read(row: &SqliteRow) -> Result<Endpoint, StoreError> {
-    EndpointRow::from_row(row).map_err(store_error)?.try_into()
+    StoredEndpoint::from_row(row)
+        .map_err(store_error)?
+        .try_into()
 }
 
-/// Disables an endpoint that cannot be read, so that the others go on. Its number is logged, since
-/// its id may be what cannot be read.
+/// Disables an unreadable endpoint, so that the others continue. The log has its number, because its id
+/// may be unreadable.
 pub(super) async fn disable_unreadable(
     conn: &mut SqliteConnection,
     endpoint: i64,
@@ -141,7 +142,10 @@ pub(super) async fn disable_unreadable(
     Ok(())
 }
 
-async fn find(conn: &mut SqliteConnection, id: &EndpointId) -> Result<Option<i64>, StoreError> {
+async fn select_number(
+    conn: &mut SqliteConnection,
+    id: &EndpointId,
+) -> Result<Option<i64>, StoreError> {
     sqlx::query_scalar("SELECT seq FROM tas_endpoints WHERE id = ?1")
         .bind(id.as_str())
         .fetch_optional(conn)
@@ -164,7 +168,7 @@ async fn insert(conn: &mut SqliteConnection, endpoint: &Endpoint) -> Result<(), 
 }
 
 #[derive(sqlx::FromRow)]
-struct EndpointRow {
+struct StoredEndpoint {
     id: String,
     url: String,
     scheme: String,
@@ -182,10 +186,10 @@ struct EndpointRow {
     created_at: i64,
 }
 
-impl TryFrom<EndpointRow> for Endpoint {
+impl TryFrom<StoredEndpoint> for Endpoint {
     type Error = StoreError;
 
-    fn try_from(row: EndpointRow) -> Result<Self, StoreError> {
+    fn try_from(row: StoredEndpoint) -> Result<Self, StoreError> {
         let status = row.status()?;
         let health = row.health()?;
         Ok(Self {
@@ -216,7 +220,7 @@ impl TryFrom<EndpointRow> for Endpoint {
     }
 }
 
-impl EndpointRow {
+impl StoredEndpoint {
     fn status(&self) -> Result<EndpointStatus, StoreError> {
         let at = optional_time("tas_endpoints.disabled_at", self.disabled_at)?;
         let Some(at) = at else {
@@ -251,7 +255,7 @@ fn previous(
     }))
 }
 
-/// Reads a secret that is stored as it is; this version cannot read encrypted ones.
+/// Reads a secret in plain text. This version cannot read encrypted ones.
 fn secret(
     column: &'static str,
     stored: Vec<u8>,

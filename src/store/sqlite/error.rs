@@ -1,15 +1,15 @@
-//! What a failure of the driver means for the caller.
+//! Failures of the driver, as errors of the store.
 
 use crate::base::error::StoreError;
 
-/// Sorts a failure of the driver by what can be done about it.
+/// Classifies a failure of the driver by its remedy.
 pub(crate) fn store_error(cause: sqlx::Error) -> StoreError {
     use sqlx::Error as E;
     match &cause {
         E::Database(_) => match primary_code(&cause) {
             Some(CORRUPT | CONSTRAINT | MISMATCH | NOT_A_DATABASE) => StoreError::corrupt(cause),
-            Some(READ_ONLY) => StoreError::unavailable(ReadOnly(cause)),
-            // A statement that does not fit the tables: they were never made, or were changed.
+            Some(READ_ONLY) => StoreError::unavailable(ReadOnlyDatabase(cause)),
+            // The statement does not fit the tables: they were never created, or were changed.
             Some(ERROR) => StoreError::migration(cause),
             _ => StoreError::unavailable(cause),
         },
@@ -20,36 +20,36 @@ pub(crate) fn store_error(cause: sqlx::Error) -> StoreError {
     }
 }
 
-/// Returns whether trying again to open the same path is of no use.
+/// Returns whether a retry to open the same path is useless.
 pub(super) fn is_unopenable(cause: &sqlx::Error) -> bool {
     matches!(primary_code(cause), Some(PERM | CANT_OPEN | NOT_A_DATABASE))
         || matches!(cause, sqlx::Error::Configuration(_))
 }
 
-/// The database cannot be written to.
+/// The store cannot write to the database.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the database is read-only: open it without `mode=ro` and `immutable`, and let this process write \
      to its file and directory"
 )]
-struct ReadOnly(#[source] sqlx::Error);
+struct ReadOnlyDatabase(#[source] sqlx::Error);
 
 /// Returns whether the file is damaged, not just a row.
 pub(super) fn is_damage(cause: &sqlx::Error) -> bool {
     matches!(primary_code(cause), Some(CORRUPT | NOT_A_DATABASE))
 }
 
-/// Returns whether another process was in the way at that moment.
+/// Returns whether another process had the lock at that moment.
 pub(super) fn is_busy(cause: &sqlx::Error) -> bool {
     matches!(primary_code(cause), Some(BUSY | PROTOCOL))
 }
 
-/// Of a `ROLLBACK` that failed: whether there was nothing to undo.
+/// Returns whether a `ROLLBACK` failed because no transaction was open.
 pub(super) fn is_without_transaction(cause: &sqlx::Error) -> bool {
     primary_code(cause) == Some(ERROR)
 }
 
-/// The low byte of SQLite's result code, without the detail in the upper ones.
+/// Returns the low byte of SQLite's result code, without the details in the upper ones.
 fn primary_code(cause: &sqlx::Error) -> Option<u32> {
     let code = cause.as_database_error()?.code()?;
     Some(code.parse::<u32>().ok()? & 0xff)

@@ -1,4 +1,4 @@
-//! Whether the database is damaged.
+//! Detection of a damaged database.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use tokio::sync::watch;
 use super::error::is_damage;
 use crate::base::error::StoreError;
 
-/// What is known of the database. Damage is remembered until the store is opened again.
+/// The state of the database. Damage is remembered until the store is opened again.
 #[derive(Clone, Default)]
 pub(super) struct Integrity(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
     is_begun: AtomicBool,
-    state: watch::Sender<State>,
+    state: watch::Sender<IntegrityState>,
 }
 
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
-enum State {
+enum IntegrityState {
     #[default]
     Unknown,
     Sound,
@@ -30,7 +30,7 @@ enum State {
 }
 
 impl Integrity {
-    /// Looks through the tables of this crate, once, beside other work.
+    /// Checks the tables of this crate, once, in the background.
     pub(super) fn begin(&self, reader: &SqlitePool) {
         if self.0.is_begun.swap(true, Ordering::Relaxed) {
             return;
@@ -41,48 +41,51 @@ impl Integrity {
                 .fetch_optional(&reader)
                 .await;
             match found {
-                Ok(None) => integrity.sound(),
-                Ok(Some::<String>(damage)) => integrity.damaged(&Found(damage)),
-                Err(cause) if is_damage(&cause) => integrity.damaged(&cause),
-                // Whatever is wrong, it stands in the way of other calls too, which say so.
-                Err(_) => integrity.sound(),
+                Ok(None) => integrity.set_sound(),
+                Ok(Some::<String>(damage)) => integrity.set_damaged(&DamageReport(damage)),
+                Err(cause) if is_damage(&cause) => integrity.set_damaged(&cause),
+                // Other calls meet the same failure and report it.
+                Err(_) => integrity.set_sound(),
             }
         });
     }
 
-    /// Refuses if the database is damaged, as far as that is known or becomes known within 1 s.
+    /// Fails if the database is damaged. Waits for the check for at most 1 s.
     pub(super) async fn check(&self, reader: &SqlitePool) -> Result<(), StoreError> {
         self.begin(reader);
         let mut state = self.0.state.subscribe();
-        let known = state.wait_for(|state| *state != State::Unknown);
-        // What takes longer goes on beside what is asked.
+        let known = state.wait_for(|state| *state != IntegrityState::Unknown);
+        // A longer check continues in the background.
         let _ = tokio::time::timeout(LONGEST_DELAY, known).await;
-        if *self.0.state.borrow() == State::Damaged {
-            return Err(StoreError::corrupt(Damaged));
+        if *self.0.state.borrow() == IntegrityState::Damaged {
+            return Err(StoreError::corrupt(DamagedDatabase));
         }
         Ok(())
     }
 
-    /// Remembers damage that a call has met.
+    /// Remembers damage that a call met.
     pub(super) fn note(&self, error: &StoreError) {
         let cause = error.source().and_then(|cause| cause.downcast_ref());
         if let Some(cause) = cause.filter(|cause| is_damage(cause)) {
-            self.damaged(cause);
+            self.set_damaged(cause);
         }
     }
 
-    fn damaged(&self, cause: &(dyn Error + 'static)) {
-        if self.0.state.send_replace(State::Damaged) != State::Damaged {
-            tracing::error!(error = cause, "{Damaged}; until then no event is taken");
+    fn set_damaged(&self, cause: &(dyn Error + 'static)) {
+        if self.0.state.send_replace(IntegrityState::Damaged) != IntegrityState::Damaged {
+            tracing::error!(
+                error = cause,
+                "{DamagedDatabase}; until then no event is stored"
+            );
         }
     }
 
-    /// Leaves damage that was found meanwhile.
-    fn sound(&self) {
-        let update = |state: &mut State| {
-            let is_unknown = *state == State::Unknown;
+    /// Marks the database as sound, unless damage was found meanwhile.
+    fn set_sound(&self) {
+        let update = |state: &mut IntegrityState| {
+            let is_unknown = *state == IntegrityState::Unknown;
             if is_unknown {
-                *state = State::Sound;
+                *state = IntegrityState::Sound;
             }
             is_unknown
         };
@@ -90,23 +93,23 @@ impl Integrity {
     }
 }
 
-/// A page of the file is not what SQLite has written.
+/// A page of the file differs from what SQLite wrote.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the database is damaged: restore it from a backup, or recover it with `.recover` of the sqlite3 \
      shell, and open it again"
 )]
-struct Damaged;
+struct DamagedDatabase;
 
-/// What SQLite says of the damage: numbers of pages, and no content.
+/// SQLite's report of the damage: numbers of pages, and no content.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Found(String);
+struct DamageReport(String);
 
-/// How long a call waits for the look through the tables: some 500 MB on a local disk.
+/// Timeout of a call's wait for the check. In this time SQLite checks some 500 MB on a local disk.
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
-/// The application's own tables are its own.
+/// The application's own tables are not checked.
 const FIND_DAMAGE: &str = "
 SELECT found.quick_check
 FROM sqlite_schema, pragma_quick_check(sqlite_schema.name) AS found

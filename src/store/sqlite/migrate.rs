@@ -1,4 +1,4 @@
-//! Bringing a port's tables up to date.
+//! Migration of a port's tables.
 
 use super::SqliteStore;
 use super::error::store_error;
@@ -6,7 +6,7 @@ use crate::base::error::StoreError;
 use crate::store::sql::migrate::Port;
 
 impl SqliteStore {
-    /// Brings one port's tables up to date, in one transaction.
+    /// Migrates one port's tables, in one transaction.
     pub(crate) async fn migrate_port(&self, port: &Port) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         port.migrator(false)

@@ -2,43 +2,42 @@
 //!
 //! # How the file is used
 //!
-//! * Write-ahead log with `synchronous=FULL`: what was acknowledged survives a power cut, not only
-//!   a crash of the process.
-//! * Every write is one `BEGIN IMMEDIATE` transaction. It asks for the write lock first, so that it
-//!   waits behind another writer; a transaction that reads before it writes would be refused at once
-//!   instead, however long the timeout.
-//! * Within one store the writers take turns on one connection, in order of arrival. A write that
-//!   cannot begin within 5 s, waiting for its turn included, fails as
+//! * The log is a write-ahead log with `synchronous=FULL`: acknowledged writes survive a power cut, not
+//!   only a crash of the process.
+//! * Every write is one `BEGIN IMMEDIATE` transaction, which takes the write lock first and waits for
+//!   another writer. A transaction that reads before it writes would fail at once instead, whatever
+//!   the timeout.
+//! * Within one store the writers share one connection, in order of arrival. A write that cannot begin
+//!   within 5 s, the wait for the connection included, fails as
 //!   [unavailable](StoreError::is_unavailable). Several processes may share the file; it must not lie
 //!   on a network file system.
-//! * All tables are named `tas_…`. Each port keeps the versions of its tables in a table of its
-//!   own, `tas_migrations_<port>`, so that an application's own sqlx migrations may live in the
-//!   same file.
+//! * The names of all tables begin with `tas_`. Each port has a version table of its own,
+//!   `tas_migrations_<port>`, so that an application's own sqlx migrations can use the same file.
 //!
-//! # When something fails
+//! # Failures
 //!
-//! * After a full disk or an I/O error the store goes on as soon as there is room again.
-//! * Opening waits as a write does: several processes may make one new file at once.
-//! * The first call of a store that emits, pings or leases looks through the tables named `tas_…`
-//!   for damaged pages. It waits 1 s for that at most; a large file is looked through beside the
-//!   work. Damage that this look or a worker's statement meets is logged as an error, once; from then
-//!   on [`ping`](crate::send::outbox::OutboxStore::ping) says so and no event is taken
+//! * After a full disk or an I/O error the store continues as soon as there is room.
+//! * Opening waits as a write does: several processes may create one new file at once.
+//! * The first call that emits, pings or leases checks the tables named `tas_…` for damaged pages. The
+//!   call waits for at most 1 s; the check of a large file continues in the background. Damage that
+//!   the check or a worker's statement finds is logged as an error, once. From then on
+//!   [`ping`](crate::send::outbox::OutboxStore::ping) reports it and no event is stored
 //!   ([`StoreError::is_corrupt`]) until the store is opened again.
-//!   [`emit_in`](crate::send::outbox::Emitter::emit_in) writes to a connection of the caller's and does
-//!   not know of it.
+//!   [`emit_in`](crate::send::outbox::Emitter::emit_in) writes to the caller's connection, without this
+//!   check.
 //!
-//! The file does not shrink when old events are [deleted](crate::send::outbox::OutboxStore::prune): later
-//! ones take their room.
+//! The file does not shrink when old events are [deleted](crate::send::outbox::OutboxStore::prune):
+//! later events use their room.
 //!
 //! # Security
 //!
-//! Endpoints' secrets are stored as they are: whoever can read the file can sign. The columns beside
-//! them name the key of an encrypted one; a secret that has such a key is refused as corrupt by this
-//! version, which cannot decrypt.
+//! Endpoints' secrets are stored in plain text: anyone who can read the file can sign. The columns
+//! beside them name the key of an encrypted secret. This version cannot decrypt, and refuses such a
+//! secret as corrupt.
 //!
-//! On Unix a file that the store makes may be read and written by its owner only (mode 0600), and so
-//! may the `-wal` and `-shm` files beside it. The mode of a file that exists, and whatever
-//! [`from_pool`](SqliteStore::from_pool) opens, is left as it is.
+//! On Unix only the owner can read and write a file that the store creates (mode 0600), and the `-wal`
+//! and `-shm` files beside it. The mode of an existing file, and of the files of
+//! [`from_pool`](SqliteStore::from_pool), does not change.
 
 mod connect;
 mod dedupe;
@@ -49,8 +48,6 @@ mod integrity;
 mod migrate;
 mod mirror;
 mod outbox;
-#[cfg(test)]
-mod tests;
 mod write;
 
 use std::fmt;
@@ -70,6 +67,21 @@ use crate::base::error::StoreError;
 use crate::queue::QueueNotify;
 
 /// The ports on one SQLite database. Copies are cheap and share the connections.
+///
+/// ```
+/// use tower_auth_sync::mirror::{Mirror, TablePrefix};
+/// use tower_auth_sync::outbox::Emitter;
+/// use tower_auth_sync::store::sqlite::SqliteStore;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = SqliteStore::open("auth-sync.db").await?;
+/// let emitter = Emitter::new(store.clone());
+/// let dedupe = store.dedupe("crm")?;
+/// let inbox = store.inbox("crm")?;
+/// let mirror = Mirror::new(store.mirror(TablePrefix::default()).await?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,
@@ -88,26 +100,24 @@ struct Inner {
 }
 
 impl SqliteStore {
-    /// Opens the database that `address` names, makes it if it is missing, and brings its tables
-    /// up to date.
+    /// Opens the database of `address`, creates it if it is missing, and migrates its tables.
     ///
-    /// Takes `sqlite:` URLs (`sqlite://auth-sync.db` in the working directory,
+    /// `address` is a `sqlite:` URL (`sqlite://auth-sync.db` in the working directory,
     /// `sqlite:///var/lib/app/auth-sync.db`, `sqlite::memory:` for a database that ends with the
-    /// store) and plain paths.
+    /// store) or a plain path.
     ///
     /// # Errors
     ///
-    /// [`StoreError::is_address`] if there can be no database at this place: a URL of another
-    /// kind, a directory, a file that is not a database or may not be opened, a missing parent
-    /// directory (the cause names the path), and if the URL says `mode=ro` or `immutable`, since a
-    /// store has to write; [`StoreError::is_corrupt`] if the file is damaged where its tables are
-    /// listed; otherwise as for [`migrate`](Self::migrate).
+    /// [`StoreError::is_address`] if the place cannot hold a database: a URL of another kind, a
+    /// directory, a file that is no database or cannot be opened, a missing parent directory (the cause
+    /// names the path), and a URL with `mode=ro` or `immutable`, because a store must write;
+    /// [`StoreError::is_corrupt`] if the file's list of tables is damaged; otherwise as for
+    /// [`migrate`](Self::migrate).
     pub async fn connect(address: &str) -> Result<Self, StoreError> {
         Self::open_with(connect::parse(address)?).await
     }
 
-    /// Opens the database in the file at `path`, makes it if it is missing, and brings its tables
-    /// up to date.
+    /// Opens the database in the file at `path`, creates it if it is missing, and migrates its tables.
     ///
     /// # Errors
     ///
@@ -125,9 +135,19 @@ impl SqliteStore {
 
     /// Uses the connections of an application's own pool.
     ///
-    /// The tables are not touched: call [`migrate`](Self::migrate) once at the start. The pool's
+    /// The tables are not changed: call [`migrate`](Self::migrate) once at the start. The pool's
     /// connections should have `journal_mode=WAL`, `synchronous=FULL`, `foreign_keys=ON` and a busy
     /// timeout of some seconds.
+    ///
+    /// ```
+    /// use tower_auth_sync::store::sqlite::SqliteStore;
+    ///
+    /// # async fn example(pool: sqlx::SqlitePool) -> Result<(), tower_auth_sync::StoreError> {
+    /// let store = SqliteStore::from_pool(pool);
+    /// store.migrate().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
         Self::new(pool.clone(), pool)
@@ -148,49 +168,48 @@ impl SqliteStore {
         }
     }
 
-    /// Sets where the randomness of ids comes from. Default: [`SystemEntropy`].
+    /// Sets the source of the randomness in ids. Default: [`SystemEntropy`].
     #[must_use]
     pub fn with_entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Arc::new(entropy);
         self
     }
 
-    /// Makes the tables of every port, or brings them up to date. May be called again, and by
-    /// several processes at once.
+    /// Creates or migrates the tables of every port. Repeated and concurrent calls are allowed.
     ///
     /// # Errors
     ///
-    /// [`StoreError::is_future_migration`] if a newer version of this crate has been here (the
-    /// cause names the versions), [`StoreError::is_migration`] if a table cannot be made or
-    /// changed, [`StoreError::is_unavailable`] if the database is locked, full or read-only (the
-    /// cause says what to change).
+    /// [`StoreError::is_future_migration`] if a newer version of this crate changed the tables (the
+    /// cause names the versions), [`StoreError::is_migration`] if a table cannot be created or changed,
+    /// [`StoreError::is_unavailable`] if the database is locked, full or read-only (the cause names the
+    /// remedy).
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.migrate_port(&outbox::DELIVERY).await?;
         self.migrate_port(&dedupe::DEDUPE).await?;
         self.migrate_port(&inbox::INBOX).await?;
-        // Tables that are there already were only read.
-        self.write_nothing().await
+        // Migrations only read existing tables.
+        self.check_writable().await
     }
 
-    /// Closes all connections; waits for those in use.
+    /// Closes all connections, after the calls that use them.
     pub async fn close(&self) {
         self.inner.writer.close().await;
         self.inner.reader.close().await;
     }
 
-    /// Remembers a damaged database.
-    pub(crate) fn noting<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
-        done.inspect_err(|error| self.inner.integrity.note(error))
+    /// Remembers a damaged database, if `result` reports one.
+    pub(crate) fn note_damage<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        result.inspect_err(|error| self.inner.integrity.note(error))
     }
 
-    /// Connections for reading.
+    /// Returns the connections for reading.
     pub(crate) fn reader(&self) -> &SqlitePool {
         &self.inner.reader
     }
 
-    /// Waits for this store's turn to write and begins a transaction.
+    /// Begins a write transaction, after the other writers of this store.
     pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
-        in_time(self.begin()).await
+        with_busy_timeout(self.begin()).await
     }
 
     async fn begin(&self) -> Result<Write<'_>, StoreError> {
@@ -199,15 +218,17 @@ impl SqliteStore {
     }
 }
 
-/// Bounds a wait for other writers, all its parts together: while another process holds the file,
-/// those behind the first in line would otherwise wait for its limit and then for their own.
-async fn in_time<T>(wait: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+/// Applies one timeout to all parts of a wait for other writers. While another process holds the file,
+/// later writers would otherwise wait for the timeout of the first one and then for their own.
+async fn with_busy_timeout<T>(
+    wait: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
     tokio::time::timeout(BUSY_TIMEOUT, wait)
         .await
         .map_err(|_elapsed| StoreError::unavailable(Busy))?
 }
 
-/// A write could not begin in time.
+/// A write could not begin before the timeout.
 #[derive(Debug, thiserror::Error)]
 #[error("the database was busy with other writes for {} s", BUSY_TIMEOUT.as_secs())]
 struct Busy;
@@ -221,5 +242,8 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-/// How long a write waits behind others, in this process and in others.
+/// Timeout of a write's wait for other writers, in this process and in others.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! The one way to write.
+//! Write transactions.
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Sqlite, SqliteConnection, SqlitePool};
@@ -7,26 +7,27 @@ use tokio::sync::MutexGuard;
 use super::error::{is_without_transaction, store_error};
 use crate::base::error::StoreError;
 
-/// A write transaction; undone when dropped before [`commit`](Self::commit).
+/// A write transaction. A drop before [`commit`](Self::commit) rolls it back.
 ///
-/// A full disk or an I/O error makes SQLite end a transaction by itself. sqlx's own transactions do
-/// not notice: they count, and a wrong count refuses every later one. This one sends the statements
-/// itself; whoever ended it, the connection is then free for the next one, or closed.
+/// After a full disk or an I/O error SQLite ends a transaction by itself. sqlx's own transactions do
+/// not notice: they count, and a wrong count refuses every later transaction. This type sends the
+/// statements itself. However the transaction ends, the connection is then free for the next one, or
+/// closed.
 pub(crate) struct Write<'a> {
-    /// Gone once the transaction is committed.
+    /// `None` after the commit.
     conn: Option<PoolConnection<Sqlite>>,
-    // Given up last, so that the next writer finds the undoing already under way.
+    // Released last, so that the rollback starts before the next writer.
     _turn: MutexGuard<'a, ()>,
 }
 
 impl<'a> Write<'a> {
-    /// Begins the transaction; waits for other processes.
+    /// Begins the transaction, after those of other processes.
     pub(super) async fn begin(
         pool: &SqlitePool,
         turn: MutexGuard<'a, ()>,
     ) -> Result<Self, StoreError> {
         let conn = pool.acquire().await.map_err(store_error)?;
-        // Undone also if this future is dropped while SQLite begins.
+        // The rollback also runs if this future is dropped while SQLite begins.
         let mut write = Self {
             conn: Some(conn),
             _turn: turn,
@@ -35,13 +36,13 @@ impl<'a> Write<'a> {
         Ok(write)
     }
 
-    /// The connection on which the transaction runs.
+    /// Returns the connection of the transaction.
     #[expect(clippy::expect_used, reason = "only `commit` and `drop` take it")]
     pub(crate) fn conn(&mut self) -> &mut SqliteConnection {
         self.conn.as_mut().expect("the transaction is open")
     }
 
-    /// Makes the changes lasting.
+    /// Makes the changes durable.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         run("COMMIT", self.conn()).await?;
         self.conn = None;
@@ -52,15 +53,15 @@ impl<'a> Write<'a> {
 impl Drop for Write<'_> {
     fn drop(&mut self) {
         if let Some(conn) = self.conn.take() {
-            tokio::spawn(undo(conn));
+            tokio::spawn(roll_back(conn));
         }
     }
 }
 
-/// Undoes what is left of a transaction and gives the connection back, or closes it.
-async fn undo(mut conn: PoolConnection<Sqlite>) {
-    let undone = sqlx::raw_sql("ROLLBACK").execute(&mut *conn).await;
-    if undone.is_err_and(|cause| !is_without_transaction(&cause)) {
+/// Rolls the open transaction back and returns the connection to the pool, or closes it.
+async fn roll_back(mut conn: PoolConnection<Sqlite>) {
+    let result = sqlx::raw_sql("ROLLBACK").execute(&mut *conn).await;
+    if result.is_err_and(|cause| !is_without_transaction(&cause)) {
         conn.close_on_drop();
     }
 }

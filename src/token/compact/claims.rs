@@ -1,4 +1,4 @@
-//! The registered claims (RFC 7519 §4.1), read in one pass without keeping the others.
+//! The registered claims (RFC 7519 §4.1), read in one pass. The other claims are not stored.
 
 use std::fmt;
 
@@ -10,27 +10,25 @@ use crate::base::clock::UnixMillis;
 use crate::token::error::TokenError;
 use crate::wire::json::members::{Names, Text};
 
-/// One claim's JSON. What it must be is judged claim by claim, so that a refusal can name it.
-pub(crate) type Claim<'a> = Option<&'a RawValue>;
-
-/// The claims that decide.
+/// The JSON of the claims that matter. Each claim is checked by itself, so that a refusal can name
+/// it.
 #[derive(Debug, Default)]
 pub(crate) struct RawClaims<'a> {
-    pub(crate) iss: Claim<'a>,
-    pub(crate) sub: Claim<'a>,
-    pub(crate) aud: Claim<'a>,
-    pub(crate) exp: Claim<'a>,
-    pub(crate) nbf: Claim<'a>,
-    pub(crate) iat: Claim<'a>,
-    /// One bit for each required name that is there and is not `null`.
+    pub(crate) iss: Option<&'a RawValue>,
+    pub(crate) sub: Option<&'a RawValue>,
+    pub(crate) aud: Option<&'a RawValue>,
+    pub(crate) exp: Option<&'a RawValue>,
+    pub(crate) nbf: Option<&'a RawValue>,
+    pub(crate) iat: Option<&'a RawValue>,
+    /// One bit for each required claim that is present and not `null`.
     pub(crate) required: u64,
 }
 
 impl<'a> RawClaims<'a> {
-    /// Reads `json`; `required` names up to 64 further claims to look for.
+    /// Reads `json` and looks for up to 64 further claims, the `required` ones.
     pub(crate) fn parse(json: &'a [u8], required: &[Box<str>]) -> Result<Self, TokenError> {
         let malformed = TokenError::Malformed { part: "claims" };
-        // The whole is checked: serde_json does not look at the text of members that are ignored.
+        // The whole text is checked: serde_json does not check the text of ignored members.
         let Ok(text) = str::from_utf8(json) else {
             return Err(malformed);
         };
@@ -96,7 +94,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
 
 /// Seconds since the epoch, which may have a fraction (RFC 7519 §2), in milliseconds.
 ///
-/// A time before the epoch is the epoch; one that is too large to tell is the last.
+/// A time before the epoch becomes the epoch, a time that is too large the last one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct NumericDate(pub(crate) UnixMillis);
 
@@ -104,7 +102,7 @@ impl NumericDate {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "a cast from a float stops at both ends, as wanted"
+        reason = "a cast from a float saturates at both ends, as intended"
     )]
     pub(crate) fn parse(json: &RawValue) -> Option<Self> {
         let millis = match serde_json::from_str::<u64>(json.get()) {
@@ -115,7 +113,7 @@ impl NumericDate {
     }
 }
 
-/// Whether `aud` names one of ours.
+/// Whether `aud` names one of the verifier's audiences.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AudienceMatch {
     Ours,
@@ -123,7 +121,7 @@ pub(crate) enum AudienceMatch {
 }
 
 impl AudienceMatch {
-    /// Reads `aud`: a string, or an array of one or more strings and nothing else.
+    /// Reads `aud`: a string, or an array of one or more strings.
     pub(crate) fn parse(json: &RawValue, ours: &[Box<str>]) -> Option<Self> {
         serde_json::Deserializer::from_str(json.get())
             .deserialize_any(AudienceVisitor { ours })

@@ -1,4 +1,4 @@
-//! Any JSON that decodes as a `serde_json::Value`, read without keeping it.
+//! JSON that decodes as a `serde_json::Value`, read without storing it.
 
 use std::fmt;
 
@@ -6,19 +6,12 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 
 use crate::wire::json::members::Text;
 
-/// A value that was read to its end: its strings, numbers and depth are what a `Value` can hold.
+/// A value that was read to its end. A `Value` can hold its strings, numbers and depth.
 pub(crate) struct Decodable {
     pub(crate) is_null: bool,
 }
 
-/// The only member of the object by which serde_json hands a number on, if some crate of the
-/// application asks for its feature `arbitrary_precision`.
-const NUMBER: &str = "$serde_json::private::Number";
-
-/// The name by which serde_json knows its `RawValue`: a `Value` takes JSON out of the text there.
-const RAW_VALUE: &str = "$serde_json::private::RawValue";
-
-/// Returns whether a `Value` does not take an object with this name as it stands.
+/// Returns whether a `Value` would change an object with this name.
 pub(crate) fn is_reserved(name: &str) -> bool {
     [NUMBER, RAW_VALUE].contains(&name)
 }
@@ -88,3 +81,10 @@ impl<'de> Visitor<'de> for DecodableVisitor {
         Ok(Self::SOME)
     }
 }
+
+/// The only member of the object that represents a number in serde_json, if some crate of the
+/// application enables its feature `arbitrary_precision`.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// The name of serde_json's `RawValue`: a `Value` decodes JSON from the text there.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";

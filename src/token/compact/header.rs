@@ -6,26 +6,26 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::wire::json::members::{Names, Text};
 
-/// What of a header decides. `jku`, `jwk`, `x5u`, `x5c` and unknown members are ignored: a token
-/// does not say which key to trust.
+/// The members of a header that matter. `jku`, `jwk`, `x5u`, `x5c` and unknown members are ignored: a
+/// token does not decide which key to trust.
 #[derive(Debug, Default)]
-pub(crate) struct Header<'a> {
+pub(crate) struct JoseHeader<'a> {
     pub(crate) alg: Option<Text<'a>>,
     pub(crate) kid: Option<Text<'a>>,
     pub(crate) typ: Option<Text<'a>>,
-    /// The first member that changes how the token is to be read: `crit`, `b64` or `zip`.
+    /// The first member that changes how the token must be read: `crit`, `b64` or `zip`.
     pub(crate) extension: Option<&'static str>,
 }
 
-impl<'a> Header<'a> {
+impl<'a> JoseHeader<'a> {
     pub(crate) fn parse(json: &'a [u8]) -> Option<Self> {
-        // The whole is checked: serde_json does not look at the text of members that are ignored.
+        // The whole text is checked: serde_json does not check the text of ignored members.
         let text = str::from_utf8(json).ok()?;
         serde_json::from_str(text).ok()
     }
 }
 
-impl<'de> Deserialize<'de> for Header<'de> {
+impl<'de> Deserialize<'de> for JoseHeader<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(HeaderVisitor)
     }
@@ -34,14 +34,14 @@ impl<'de> Deserialize<'de> for Header<'de> {
 struct HeaderVisitor;
 
 impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Header<'de>;
+    type Value = JoseHeader<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut header = Header::default();
+        let mut header = JoseHeader::default();
         let mut names = Names::new();
         while let Some(Text(name)) = map.next_key()? {
             names.add::<A::Error>(&name)?;
@@ -61,8 +61,8 @@ impl<'de> Visitor<'de> for HeaderVisitor {
     }
 }
 
-/// The media type in `typ`, without the prefix that RFC 7515 §4.1.9 lets out. Compared without
-/// regard to case.
+/// The media type in `typ`, without the optional prefix of RFC 7515 §4.1.9. The comparison ignores
+/// case.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TypeName<'a>(&'a str);
 
@@ -101,16 +101,16 @@ mod tests {
             "null",
             "",
         ] {
-            assert!(Header::parse(json.as_bytes()).is_none(), "{json}");
+            assert!(JoseHeader::parse(json.as_bytes()).is_none(), "{json}");
         }
-        assert!(Header::parse(b"{\"x\":\"\xff\"}").is_none());
+        assert!(JoseHeader::parse(b"{\"x\":\"\xff\"}").is_none());
     }
 
     #[test]
     fn extensions_are_seen_whatever_their_value() {
         for name in ["crit", "b64", "zip"] {
             let json = format!(r#"{{"alg":"ES256","{name}":null}}"#);
-            let header = Header::parse(json.as_bytes()).unwrap();
+            let header = JoseHeader::parse(json.as_bytes()).unwrap();
             assert_eq!(header.extension, Some(name));
         }
     }

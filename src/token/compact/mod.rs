@@ -1,4 +1,4 @@
-//! The text of a token: its parts, its header, its claims. Nothing here trusts any of it.
+//! The text of a token: its parts, its header, its claims. All of it is untrusted.
 
 mod claims;
 mod decodable;
@@ -6,5 +6,5 @@ mod header;
 mod parts;
 
 pub(crate) use self::claims::{AudienceMatch, NumericDate, RawClaims};
-pub(crate) use self::header::{Header, TypeName};
-pub(crate) use self::parts::{MAX_TOKEN_LEN, Parts};
+pub(crate) use self::header::{JoseHeader, TypeName};
+pub(crate) use self::parts::{MAX_TOKEN_LEN, TokenParts};

@@ -2,21 +2,18 @@
 
 use crate::token::error::TokenError;
 
-/// Longest token in bytes: 16 KiB. HTTP servers commonly refuse longer headers themselves.
-pub(crate) const MAX_TOKEN_LEN: usize = 16 * 1024;
-
 /// A token's parts, still encoded.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Parts<'a> {
+pub(crate) struct TokenParts<'a> {
     pub(crate) header: &'a str,
     pub(crate) claims: &'a str,
     pub(crate) signature: &'a str,
-    /// Header, dot and claims: what is signed.
+    /// Header, dot and claims: the signed text.
     pub(crate) signed: &'a str,
 }
 
-impl<'a> Parts<'a> {
-    /// Splits `token`, whose length is judged first.
+impl<'a> TokenParts<'a> {
+    /// Splits `token`, after a check of its length.
     pub(crate) fn split(token: &'a str) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN_LEN {
             return Err(TokenError::TooLong);
@@ -39,3 +36,6 @@ impl<'a> Parts<'a> {
         })
     }
 }
+
+/// Longest token in bytes: 16 KiB. HTTP servers commonly refuse longer headers themselves.
+pub(crate) const MAX_TOKEN_LEN: usize = 16 * 1024;

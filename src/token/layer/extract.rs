@@ -1,4 +1,4 @@
-//! The claims as an extractor.
+//! Extractor for the claims.
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
@@ -10,36 +10,56 @@ use serde::de::DeserializeOwned;
 use crate::token::verifier::VerifiedToken;
 use crate::wire::problem::{Problem, ProblemKind};
 
-/// The claims of the token that [`JwtAuthLayer`](super::layer::JwtAuthLayer) accepted, as `T`.
+/// Extractor for the claims of the token that [`JwtAuthLayer`](crate::token::JwtAuthLayer) accepted,
+/// as `T`.
 ///
-/// `T` sees all claims, the registered ones too; `Claims<serde_json::Value>` takes those of every
-/// token that the layer lets through. `Option<Claims<T>>` is `None` on a route without the
-/// layer; `Claims<VerifiedToken>` does not exist, since axum's `Extension<VerifiedToken>` does that.
+/// `T` is decoded from all claims, the registered ones included. `Claims<serde_json::Value>` decodes
+/// the claims of every accepted token. `Option<Claims<T>>` is `None` on a route without the layer.
+/// `Claims<VerifiedToken>` does not exist: use axum's `Extension<VerifiedToken>`.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use tower_auth_sync::token::{Claims, JwtAuthLayer, TokenVerifier};
+///
+/// #[derive(serde::Deserialize)]
+/// struct AppClaims {
+///     sub: String,
+/// }
+///
+/// async fn me(Claims(claims): Claims<AppClaims>) -> String {
+///     claims.sub
+/// }
+///
+/// fn app(tokens: TokenVerifier) -> Router {
+///     Router::new().route("/me", get(me).layer(JwtAuthLayer::new(tokens)))
+/// }
+/// ```
 ///
 /// # Errors
 ///
 /// `500` on a route without the layer. `401` `invalid_token` if the token is good but its claims do
-/// not have the shape of `T`: a token of another kind by the same issuer, such as a guest's, is the
-/// caller's mistake and must not page anyone here. The log names `T` and where the shape ends.
+/// not have the shape of `T`: another kind of token by the same issuer, such as a guest's, is the
+/// caller's mistake and must not page an operator. The log names `T` and the place of the mismatch.
 #[expect(clippy::exhaustive_structs, reason = "handlers destructure it")]
 #[derive(Clone, Copy, Debug)]
 pub struct Claims<T>(pub T);
 
-/// Why there are no claims.
+/// Why the claims cannot be extracted.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum ClaimsRejection {
     /// The route is not behind `JwtAuthLayer`: a programming error, so `500`.
     #[error("`Claims` needs `JwtAuthLayer` on this route")]
     LayerMissing,
-    /// The claims do not have the shape that the handler asks for.
+    /// The claims do not have the shape of the handler's type.
     #[error("the claims are not a `{expected}` (line {line}, column {column})")]
     Shape {
         /// The name of the type.
         expected: &'static str,
-        /// Where the claims stop to fit, counted from 1. The value there is not told.
+        /// The line of the mismatch, counted from 1. The value there is not shown.
         line: usize,
-        /// The column of the same place.
+        /// The column of the mismatch, counted from 1.
         column: usize,
     },
 }
@@ -97,7 +117,7 @@ impl IntoResponse for ClaimsRejection {
                     "Bearer error=\"invalid_token\", \
                      error_description=\"the token is not acceptable here\"",
                 );
-                tracing::warn!(error = %self, "a token has other claims than its handler asks for");
+                tracing::warn!(error = %self, "a token has other claims than its handler expects");
                 let problem = Problem::new(ProblemKind::INVALID_TOKEN)
                     .with_detail("the token is not acceptable here");
                 ([(WWW_AUTHENTICATE, CHALLENGE)], problem).into_response()

@@ -9,42 +9,41 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::layer::Gate;
+use super::gate::{JwtGate, attach_token};
 use super::rejection::JwtRejection;
-use super::validate::admit;
 use crate::http::body::ResponseBody;
 use crate::token::error::TokenError;
-use crate::token::verifier::{PendingVerdict, VerifiedToken};
+use crate::token::verifier::{PendingVerification, VerifiedToken};
 
 pin_project! {
-    /// Response future of [`JwtAuth`](super::service::JwtAuth).
+    /// Response future of [`JwtAuth`](crate::token::JwtAuth).
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, B>
     where
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S, B, S::Future>,
+        state: JwtState<S, B, S::Future>,
     }
 }
 
 pin_project! {
-    #[project = StateProj]
-    #[project_replace = StateOwned]
-    enum State<S, B, F> {
+    #[project = JwtStateProj]
+    #[project_replace = JwtStateOwned]
+    enum JwtState<S, B, F> {
         Forward { #[pin] inner: F },
-        Refuse { why: JwtRejection, gate: Arc<Gate> },
-        Wait { waiting: Box<Waiting<S, B>> },
+        Refuse { why: JwtRejection, gate: Arc<JwtGate> },
+        Wait { pending: Box<PendingRequest<S, B>> },
         Moving,
     }
 }
 
-/// A request whose token lacks its key, and the service that was ready for it.
-struct Waiting<S, B> {
-    verdict: PendingVerdict,
+/// A request that waits for the key of its token, and the ready service.
+struct PendingRequest<S, B> {
+    verification: PendingVerification,
     ready: S,
     request: Request<B>,
-    gate: Arc<Gate>,
+    gate: Arc<JwtGate>,
 }
 
 impl<S, B> ResponseFuture<S, B>
@@ -52,50 +51,50 @@ where
     S: Service<Request<B>>,
 {
     pub(super) const fn forward(inner: S::Future) -> Self {
-        let state = State::Forward { inner };
+        let state = JwtState::Forward { inner };
         Self { state }
     }
 
-    pub(super) const fn refuse(why: JwtRejection, gate: Arc<Gate>) -> Self {
-        let state = State::Refuse { why, gate };
+    pub(super) const fn refuse(why: JwtRejection, gate: Arc<JwtGate>) -> Self {
+        let state = JwtState::Refuse { why, gate };
         Self { state }
     }
 
     pub(super) fn wait(
-        verdict: PendingVerdict,
+        verification: PendingVerification,
         ready: S,
         request: Request<B>,
-        gate: Arc<Gate>,
+        gate: Arc<JwtGate>,
     ) -> Self {
-        let waiting = Box::new(Waiting {
-            verdict,
+        let pending = Box::new(PendingRequest {
+            verification,
             ready,
             request,
             gate,
         });
-        let state = State::Wait { waiting };
+        let state = JwtState::Wait { pending };
         Self { state }
     }
 }
 
-impl<S, B> Waiting<S, B>
+impl<S, B> PendingRequest<S, B>
 where
     S: Service<Request<B>>,
 {
-    fn go_on(self, verdict: Result<VerifiedToken, TokenError>) -> State<S, B, S::Future> {
+    fn resume(self, verified: Result<VerifiedToken, TokenError>) -> JwtState<S, B, S::Future> {
         let Self {
             mut ready,
             mut request,
             gate,
             ..
         } = self;
-        match gate.finish(verdict) {
+        match gate.finish(verified) {
             Ok(token) => {
-                admit(&mut request, token);
+                attach_token(&mut request, token);
                 let inner = ready.call(request);
-                State::Forward { inner }
+                JwtState::Forward { inner }
             }
-            Err(why) => State::Refuse { why, gate },
+            Err(why) => JwtState::Refuse { why, gate },
         }
     }
 }
@@ -109,21 +108,25 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            let verdict = match state.as_mut().project() {
-                StateProj::Forward { inner } => {
-                    let answer = ready!(inner.poll(cx));
-                    return Poll::Ready(answer.map(|head| head.map(ResponseBody::from_inner)));
+            let verified = match state.as_mut().project() {
+                JwtStateProj::Forward { inner } => {
+                    let response = ready!(inner.poll(cx));
+                    return Poll::Ready(
+                        response.map(|response| response.map(ResponseBody::from_inner)),
+                    );
                 }
-                StateProj::Refuse { why, gate } => {
+                JwtStateProj::Refuse { why, gate } => {
                     return Poll::Ready(Ok(why.to_response(&gate.realm)));
                 }
-                StateProj::Wait { waiting } => {
-                    ready!(Pin::new(&mut waiting.verdict).poll(cx))
+                JwtStateProj::Wait { pending } => {
+                    ready!(Pin::new(&mut pending.verification).poll(cx))
                 }
-                StateProj::Moving => return Poll::Pending,
+                JwtStateProj::Moving => return Poll::Pending,
             };
-            if let StateOwned::Wait { waiting } = state.as_mut().project_replace(State::Moving) {
-                state.set(waiting.go_on(verdict));
+            if let JwtStateOwned::Wait { pending } =
+                state.as_mut().project_replace(JwtState::Moving)
+            {
+                state.set(pending.resume(verified));
             }
         }
     }
@@ -135,9 +138,9 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::Forward { .. } => "forward",
-            State::Refuse { .. } => "refuse",
-            State::Wait { .. } | State::Moving => "wait",
+            JwtState::Forward { .. } => "forward",
+            JwtState::Refuse { .. } => "refuse",
+            JwtState::Wait { .. } | JwtState::Moving => "wait",
         };
         f.debug_struct("ResponseFuture")
             .field("state", &state)

@@ -1,4 +1,4 @@
-//! Refusals, and the one place where they meet a status code and a challenge.
+//! Refusals, and their mapping to a status code and a challenge.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,49 +9,58 @@ use http::{HeaderValue, Response};
 
 use crate::http::body::ResponseBody;
 use crate::token::error::TokenError;
-use crate::token::source::LookupError;
+use crate::token::key_source::LookupError;
 use crate::wire::problem::{Problem, ProblemKind};
 
-/// Why a request was refused; stands in the response's extensions.
+/// Why a request was refused. The layer inserts it into the response's extensions.
 ///
-/// For operators: the caller reads less. It never holds the token.
+/// The rejection is for operators: the response says less. It never holds the token.
+///
+/// ```
+/// use tower_auth_sync::token::JwtRejection;
+///
+/// fn is_expected<B>(response: &http::Response<B>) -> bool {
+///     let rejection = response.extensions().get::<JwtRejection>();
+///     rejection.is_none_or(|rejection| !rejection.kind().status().is_server_error())
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum JwtRejection {
-    /// There is no `Authorization` header, or it has another scheme.
+    /// The request has no `Authorization` header, or one of another scheme.
     #[error("the request has no bearer token")]
     NoCredentials,
     /// The `Authorization` header is not one bearer token.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// The token is refused.
+    /// The verifier refused the token.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The token lacks a scope.
     #[error("the token lacks one of the scopes \"{required}\"")]
     InsufficientScope {
-        /// The layer's scopes, separated by spaces.
+        /// The layer's scopes, joined by spaces.
         required: Arc<str>,
     },
 }
 
-/// What is wrong with an `Authorization` header of the scheme `Bearer`.
+/// Why an `Authorization` header of the scheme `Bearer` is malformed.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CredentialsError {
-    /// There is more than one `Authorization` line.
+    /// The request has more than one `Authorization` line.
     #[error("there is more than one `Authorization` line")]
     Doubled,
-    /// There is no token after `Bearer`.
+    /// `Bearer` is followed by no token.
     #[error("there is no token after `Bearer`")]
     NoToken,
-    /// What follows `Bearer` is not one token of RFC 6750 §2.1.
-    #[error("what follows `Bearer` is not one token")]
+    /// The text after `Bearer` is not one token of RFC 6750 §2.1.
+    #[error("the text after `Bearer` is not one token")]
     Token,
 }
 
 impl JwtRejection {
-    /// Returns the problem that the caller is told of.
+    /// Returns the problem of the response.
     #[must_use]
     pub const fn kind(&self) -> ProblemKind {
         match self {
@@ -62,11 +71,11 @@ impl JwtRejection {
         }
     }
 
-    /// Returns the answer, with this refusal in its extensions.
+    /// Returns the response, with this rejection in its extensions.
     pub(super) fn to_response<B>(&self, realm: &str) -> Response<ResponseBody<B>> {
         self.log();
         let mut response = ResponseBody::problem(&self.problem());
-        // Realm, scopes and descriptions are printable ASCII: this does not fail.
+        // Realm, scopes and descriptions are printable ASCII, so the conversion does not fail.
         let challenge = self.challenge(realm);
         let challenge = challenge.and_then(|text| HeaderValue::try_from(text).ok());
         let challenge = challenge.map(|value| (WWW_AUTHENTICATE, value));
@@ -91,7 +100,7 @@ impl JwtRejection {
         }
     }
 
-    /// Returns the challenge of RFC 6750 §3, which answers on this side's account have none of.
+    /// Returns the challenge of RFC 6750 §3. A server error has none.
     fn challenge(&self, realm: &str) -> Option<String> {
         let kind = self.kind();
         if kind.status().is_server_error() {
@@ -119,7 +128,7 @@ impl JwtRejection {
         let problem = self.kind().slug();
         if self.kind().status().is_server_error() {
             let cause = std::error::Error::source(self);
-            tracing::error!(reason = %self, cause, problem, "cannot judge a token");
+            tracing::error!(reason = %self, cause, problem, "cannot check a token");
         } else if matches!(self, Self::NoCredentials) {
             tracing::debug!(reason = %self, problem, "request refused");
         } else {
@@ -128,7 +137,7 @@ impl JwtRejection {
     }
 }
 
-/// Rounds up: a caller that comes back too early is refused again.
+/// Rounds up: a caller that retries too early is refused again.
 fn whole_seconds(wait: Duration) -> u32 {
     let up = u64::from(wait.subsec_nanos() > 0);
     u32::try_from(wait.as_secs().saturating_add(up)).unwrap_or(u32::MAX)

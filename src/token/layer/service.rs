@@ -1,4 +1,4 @@
-//! The service.
+//! The service of the layer.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,20 +8,19 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::future::ResponseFuture;
-use super::layer::Gate;
-use super::validate::admit;
+use super::gate::{JwtGate, attach_token};
 use crate::http::body::ResponseBody;
-use crate::token::verifier::Verdict;
+use crate::token::verifier::Verification;
 
-/// Service made by [`JwtAuthLayer`](super::layer::JwtAuthLayer).
+/// Service made by [`JwtAuthLayer`](crate::token::JwtAuthLayer).
 #[derive(Clone)]
 pub struct JwtAuth<S> {
     inner: S,
-    gate: Arc<Gate>,
+    gate: Arc<JwtGate>,
 }
 
 impl<S> JwtAuth<S> {
-    pub(super) const fn new(inner: S, gate: Arc<Gate>) -> Self {
+    pub(super) const fn new(inner: S, gate: Arc<JwtGate>) -> Self {
         Self { inner, gate }
     }
 }
@@ -39,21 +38,21 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let verdict = match self.gate.begin(request.headers()) {
-            Ok(Verdict::Now(verdict)) => self.gate.finish(verdict),
-            Ok(Verdict::Later(verdict)) => {
-                // `poll_ready` reserved capacity in `self.inner`; a clone has reserved none. Take
-                // the reserved one along and keep the clone for the next request.
+        let accepted = match self.gate.begin(request.headers()) {
+            Ok(Verification::Now(verified)) => self.gate.finish(verified),
+            Ok(Verification::Later(pending)) => {
+                // `poll_ready` reserved capacity in `self.inner`; a clone has reserved none. The
+                // future takes the ready service, and the clone is for the next request.
                 let clone = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, clone);
                 let gate = Arc::clone(&self.gate);
-                return ResponseFuture::wait(verdict, ready, request, gate);
+                return ResponseFuture::wait(pending, ready, request, gate);
             }
             Err(why) => Err(why),
         };
-        match verdict {
+        match accepted {
             Ok(token) => {
-                admit(&mut request, token);
+                attach_token(&mut request, token);
                 ResponseFuture::forward(self.inner.call(request))
             }
             Err(why) => ResponseFuture::refuse(why, Arc::clone(&self.gate)),

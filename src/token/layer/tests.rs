@@ -24,16 +24,16 @@ use crate::testing::ManualClock;
 use crate::token::algorithm::Algorithm;
 use crate::token::error::TokenError;
 use crate::token::issuer::JwtIssuer;
-use crate::token::signing::SigningKey;
-use crate::token::source::{KeyQuery, KeySource, Lookup, LookupError};
+use crate::token::key_source::{KeyQuery, KeySource, Lookup, LookupError};
+use crate::token::signing_key::SigningKey;
 use crate::token::verifier::{TokenVerifier, VerifiedToken};
-use crate::token::verifying::VerifyingKey;
+use crate::token::verifying_key::VerifyingKey;
 
 const NOW: UnixTime = UnixTime::from_secs(1_760_000_000);
 const ISSUER: &str = "https://auth.example";
 const AUDIENCE: &str = "https://app.example";
 
-/// Counts its calls, and panics when it is called without having been polled ready.
+/// Counts its calls, and panics on a call before it was polled ready.
 #[derive(Debug, Default)]
 struct Inner {
     calls: Arc<AtomicUsize>,
@@ -108,7 +108,7 @@ fn bearer(token: &str) -> Request<Full<Bytes>> {
     request(&[&format!("Bearer {token}")])
 }
 
-async fn answer(
+async fn respond(
     layer: &JwtAuthLayer,
     inner: &Inner,
     request: Request<Full<Bytes>>,
@@ -136,7 +136,7 @@ async fn a_good_token_reaches_the_service_with_its_claims() {
         .issue(&json!({ "sub": "user_1", "role": "admin" }))
         .unwrap();
     for line in ["Bearer ", "bearer ", "BEARER  "] {
-        let response = answer(
+        let response = respond(
             &layer(&issuer),
             &inner,
             request(&[&format!("{line}{token}")]),
@@ -163,7 +163,7 @@ async fn no_credentials_get_a_bare_challenge() {
         &["Bearerx y"],
         &[""],
     ] {
-        let response = answer(&layer(&issuer()), &inner, request(lines)).await;
+        let response = respond(&layer(&issuer()), &inner, request(lines)).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{lines:?}");
         assert_eq!(challenge(&response), "Bearer realm=\"api\"");
         assert_eq!(
@@ -175,7 +175,7 @@ async fn no_credentials_get_a_bare_challenge() {
 }
 
 #[tokio::test]
-async fn malformed_or_doubled_credentials_are_a_bad_request() {
+async fn malformed_or_duplicate_credentials_are_a_bad_request() {
     let (issuer, inner) = (issuer(), Inner::default());
     let token = issuer.issue(&json!({ "sub": "u" })).unwrap();
     let good = format!("Bearer {token}");
@@ -194,7 +194,7 @@ async fn malformed_or_doubled_credentials_are_a_bad_request() {
         &["Bearer \u{e9}"],
         &["Bearer \"a.b.c\""],
     ] {
-        let response = answer(&layer(&issuer), &inner, request(lines)).await;
+        let response = respond(&layer(&issuer), &inner, request(lines)).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{lines:?}");
         assert!(challenge(&response).contains("error=\"invalid_request\""));
         assert_eq!(
@@ -215,7 +215,7 @@ async fn a_bad_token_is_refused_with_a_reason_for_operators_only() {
         .unwrap();
     let token = other.issue(&json!({ "sub": "user_1" })).unwrap();
 
-    let response = answer(&layer(&issuer), &inner, bearer(&token)).await;
+    let response = respond(&layer(&issuer), &inner, bearer(&token)).await;
 
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     let expected = "Bearer realm=\"api\", error=\"invalid_token\", \
@@ -237,7 +237,7 @@ async fn a_bad_token_is_refused_with_a_reason_for_operators_only() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_told_so() {
+async fn the_response_says_that_a_token_expired() {
     let (issuer, inner) = (issuer(), Inner::default());
     let token = issuer.issue(&json!({ "sub": "u" })).unwrap();
     let clock = ManualClock::at(NOW);
@@ -250,7 +250,7 @@ async fn an_expired_token_is_told_so() {
     let layer = JwtAuthLayer::new(tokens).with_realm("the shop").unwrap();
     clock.advance(Duration::from_secs(15 * 60 + 60));
 
-    let response = answer(&layer, &inner, bearer(&token)).await;
+    let response = respond(&layer, &inner, bearer(&token)).await;
 
     let expected = "Bearer realm=\"the shop\", error=\"invalid_token\", \
                     error_description=\"the token expired\"";
@@ -271,7 +271,7 @@ async fn a_missing_scope_is_forbidden_and_named() {
         (json!({ "sub": "u", "scope": "write other read" }), 200),
     ] {
         let token = issuer.issue(&claims).unwrap();
-        let response = answer(&layer, &inner, bearer(&token)).await;
+        let response = respond(&layer, &inner, bearer(&token)).await;
         assert_eq!(response.status(), status, "{claims}");
         if status == 403 {
             let challenge = challenge(&response);
@@ -314,7 +314,7 @@ async fn the_credentials_are_marked_sensitive_on_the_way_in() {
     assert_eq!(body, "{\"authorization\": Sensitive}");
 }
 
-/// A source whose key comes when the test sends it.
+/// A source whose key arrives when the test sends it.
 #[derive(Clone, Debug)]
 struct Later(Arc<Mutex<Option<oneshot::Receiver<Fetched>>>>);
 
@@ -370,26 +370,26 @@ async fn a_request_whose_key_is_fetched_waits_and_then_calls_the_ready_service()
 }
 
 #[tokio::test]
-async fn a_fetched_key_is_held_to_the_same_checks() {
+async fn a_fetched_key_goes_through_the_same_checks() {
     let token = issuer().issue(&json!({ "sub": "u" })).unwrap();
     for algorithm in [Algorithm::EdDsa, Algorithm::Es256] {
         let wrong = SigningKey::generate(algorithm).unwrap();
         let (send, source) = Later::new();
         send.send(Ok(wrong.verifying_key().clone())).unwrap();
         let inner = Inner::default();
-        let response = answer(&JwtAuthLayer::new(verifier(source)), &inner, bearer(&token)).await;
+        let response = respond(&JwtAuthLayer::new(verifier(source)), &inner, bearer(&token)).await;
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(inner.calls(), 0);
     }
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_had_are_an_outage_and_not_a_bad_token() {
+async fn unavailable_keys_are_an_outage_and_not_a_bad_token() {
     let token = issuer().issue(&json!({ "sub": "u" })).unwrap();
     let (send, source) = Later::new();
     send.send(Err(unavailable())).unwrap();
 
-    let response = answer(
+    let response = respond(
         &JwtAuthLayer::new(verifier(source)),
         &Inner::default(),
         bearer(&token),
@@ -405,7 +405,7 @@ async fn keys_that_cannot_be_had_are_an_outage_and_not_a_bad_token() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_anyway_fetches_no_key() {
+async fn a_refused_token_fetches_no_key() {
     #[derive(Debug)]
     struct NoLookup;
 
@@ -419,7 +419,7 @@ async fn a_token_that_is_refused_anyway_fetches_no_key() {
     let other = builder.dangerous_ephemeral_key().build().unwrap();
     let token = other.issue(&json!({ "sub": "u" })).unwrap();
     let layer = JwtAuthLayer::new(verifier(NoLookup));
-    let response = answer(&layer, &Inner::default(), bearer(&token)).await;
+    let response = respond(&layer, &Inner::default(), bearer(&token)).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }
 

@@ -4,51 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::TokenVerifier;
-use super::policy::Policy;
+use super::policy::{Policy, TokenType};
 use crate::base::clock::{Clock, SystemClock};
 use crate::token::algorithm::Algorithm;
-use crate::token::compact::TypeName;
 use crate::token::error::TokenConfigError;
-use crate::token::source::KeySource;
-
-/// What `typ` a token must have (RFC 8725 §3.11).
-///
-/// Whatever the mode, a `logout+jwt`, `dpop+jwt` or `secevent+jwt` is refused: each is signed by the
-/// same issuer and is no access token.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum TokenType {
-    /// `JWT`, or none: what Better Auth, Convex and most issuers write. The default.
-    #[default]
-    Jwt,
-    /// `at+jwt`, an access token of RFC 9068.
-    AccessToken,
-}
-
-impl TokenType {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Jwt => "JWT",
-            Self::AccessToken => "at+jwt",
-        }
-    }
-
-    pub(super) fn accepts(self, typ: Option<TypeName<'_>>) -> bool {
-        typ.map_or(self == Self::Jwt, |typ| typ.is(self.name()))
-    }
-}
-
-/// Algorithms allowed by default.
-const DEFAULT_ALGORITHMS: [Algorithm; 4] = [
-    Algorithm::EdDsa,
-    Algorithm::Es256,
-    Algorithm::Rs256,
-    Algorithm::Ps256,
-];
-
-const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
-const MAX_LEEWAY: Duration = Duration::from_secs(300);
-const MAX_REQUIRED: usize = 64;
+use crate::token::key_source::KeySource;
 
 /// Settings of a [`TokenVerifier`]; made by [`TokenVerifier::builder`].
 #[must_use = "call `build` to get the verifier"]
@@ -78,47 +38,48 @@ impl TokenVerifierBuilder {
         }
     }
 
-    /// Sets what `iss` must be, byte for byte: a slash more is another issuer. Required.
+    /// Sets the required `iss`. It is compared byte for byte: a slash at the end makes another issuer.
+    /// Required.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Adds an audience; `aud` must name one of those added. At least one is required.
+    /// Adds an audience. `aud` must name one of the audiences. At least one is required.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into().into());
         self
     }
 
-    /// Sets which algorithms tokens may have. Default: `EdDSA`, `ES256`, `RS256` and `PS256`.
+    /// Sets the algorithms that tokens may have. Default: `EdDSA`, `ES256`, `RS256` and `PS256`.
     ///
-    /// Each key has one algorithm besides: this list only narrows. A key that names none is for the
+    /// Each key also has one algorithm, so this list only narrows. A key that names none is for the
     /// first algorithm of its type in the list: an RSA key without `alg` is for `RS256` by default,
-    /// and for `PS256` where that stands before it or alone, as in `[Algorithm::Ps256]`.
+    /// and for `PS256` if the list has it first or alone, as in `[Algorithm::Ps256]`.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = algorithms.into_iter().collect();
         self
     }
 
-    /// Sets how far the issuer's clock may differ from this one's: `exp`, `nbf` and `iat` are
-    /// stretched by it. 0 to 300 s. Default: 60 s.
+    /// Sets how far the issuer's clock may differ from this one. `exp`, `nbf` and `iat` have this
+    /// tolerance: 0 to 300 s. Default: 60 s.
     ///
     /// # Security
     ///
-    /// A token works for this long after it expired.
+    /// A token is accepted for this long after it expired.
     pub const fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Sets what `typ` tokens must have. Default: [`TokenType::Jwt`].
+    /// Sets the required `typ`. Default: [`TokenType::Jwt`].
     pub const fn typ(mut self, token_type: TokenType) -> Self {
         self.token_type = token_type;
         self
     }
 
-    /// Sets which claims must be there and not `null`, besides `exp`, `iss`, `aud` and `sub`, which
-    /// always must. At most 64. Default: none.
+    /// Sets further required claims, which must be present and not `null`: at most 64. `exp`, `iss`,
+    /// `aud` and `sub` are always required. Default: none.
     pub fn required_claims<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.required = names.into_iter().map(|name| name.into().into()).collect();
         self
@@ -130,12 +91,12 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Makes the verifier.
+    /// Creates the verifier.
     ///
     /// # Errors
     ///
     /// [`TokenConfigError`] for a missing or empty issuer or audience, an empty list of algorithms, a
-    /// leeway over 300 s and more than 64 required claims.
+    /// leeway over 300 s, and more than 64 required claims.
     pub fn build(self) -> Result<TokenVerifier, TokenConfigError> {
         let issuer = self.issuer.ok_or(TokenConfigError::IssuerMissing)?;
         if issuer.is_empty() {
@@ -167,3 +128,15 @@ impl TokenVerifierBuilder {
         Ok(TokenVerifier::new(self.source, policy, self.clock))
     }
 }
+
+/// Algorithms allowed by default.
+const DEFAULT_ALGORITHMS: [Algorithm; 4] = [
+    Algorithm::EdDsa,
+    Algorithm::Es256,
+    Algorithm::Rs256,
+    Algorithm::Ps256,
+];
+
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(60);
+const MAX_LEEWAY: Duration = Duration::from_secs(300);
+const MAX_REQUIRED: usize = 64;

@@ -2,7 +2,7 @@
 
 mod builder;
 mod policy;
-mod verified;
+mod verified_token;
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,34 +11,35 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
-pub use self::builder::{TokenType, TokenVerifierBuilder};
-pub use self::verified::VerifiedToken;
+pub use self::builder::TokenVerifierBuilder;
+pub use self::policy::TokenType;
+pub use self::verified_token::VerifiedToken;
 
-use self::policy::{Accepted, Policy};
+use self::policy::{AcceptedClaims, Policy};
 use super::algorithm::Algorithm;
 use super::base64url;
-use super::compact::{Header, Parts, RawClaims};
+use super::compact::{JoseHeader, RawClaims, TokenParts};
 use super::error::TokenError;
-use super::source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
-use super::verifying::VerifyingKey;
+use super::key_source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
+use super::verifying_key::VerifyingKey;
 use crate::base::clock::Clock;
 
-/// Accepts tokens of one issuer for one's own audience, signed by a key of a [`KeySource`].
+/// Accepts tokens of one issuer for the service's own audience, signed by a key of a [`KeySource`].
 ///
-/// The checks, in this order; the cheap ones stand before the look-up, so that a stranger's token
-/// fetches no key:
+/// The verifier checks, in this order (the cheap checks come before the lookup of the key, so that a
+/// stranger's token fetches no key):
 ///
 /// 1. the length (16 KiB), three parts, base64url without padding;
-/// 2. the header: unique names; no `crit`, `b64` or `zip`; an `alg` of the list; the `typ`;
+/// 2. the header: unique names; no `crit`, `b64` or `zip`; an `alg` in the list; the `typ`;
 /// 3. the claims: unique names; nothing that [`VerifiedToken::claims`] could not decode as a
 ///    `serde_json::Value`; `iss` byte for byte; one of the audiences in `aud`; a non-empty `sub`;
-///    `exp`, `nbf` and `iat` against the clock; the claims required besides;
-/// 4. the key: the only one with the token's `kid` and `alg`, or the only one of its `alg` if the
-///    token has no `kid`; one key that stands in the set twice is one;
+///    `exp`, `nbf` and `iat` against the clock; the other required claims;
+/// 4. the key: the only one with the token's `kid` and `alg`, or the only one with its `alg` if the
+///    token has no `kid`; the same key twice in the set counts once;
 /// 5. the signature.
 ///
-/// `jku`, `jwk`, `x5u` and `x5c` in a header are ignored: a token does not say whom to trust.
-/// Copies share all.
+/// `jku`, `jwk`, `x5u` and `x5c` in a header are ignored: a token does not decide which key to trust.
+/// Copies share everything.
 ///
 /// ```
 /// use tower_auth_sync::token::{JwtIssuer, TokenVerifier};
@@ -67,25 +68,25 @@ struct Inner {
     clock: Arc<dyn Clock>,
 }
 
-/// A verdict, now or later.
-pub(crate) enum Verdict {
+/// The result of a verification, or the future of that result.
+pub(crate) enum Verification {
     Now(Result<VerifiedToken, TokenError>),
-    Later(PendingVerdict),
+    Later(PendingVerification),
 }
 
-/// A token that only lacks its key.
+/// A verification that waits for the key.
 #[must_use = "futures do nothing unless polled"]
-pub(crate) struct PendingVerdict {
+pub(crate) struct PendingVerification {
     token: Box<str>,
-    candidate: Option<Candidate>,
+    unverified: Option<UnverifiedToken>,
     key: KeyFuture,
 }
 
-/// A token whose header and claims are acceptable.
-struct Candidate {
+/// A token with acceptable header and claims. Its signature is not checked yet.
+struct UnverifiedToken {
     algorithm: Algorithm,
     claims: Bytes,
-    accepted: Accepted,
+    accepted: AcceptedClaims,
 }
 
 impl TokenVerifier {
@@ -104,47 +105,48 @@ impl TokenVerifier {
 
     /// Verifies a token in the compact serialization, without `Bearer`.
     ///
-    /// Waits only if the key source has to fetch the key.
+    /// The future waits only if the key source fetches the key.
     ///
     /// # Errors
     ///
-    /// [`TokenError`]; [`TokenError::kind`] tells a bad token from keys that could not be had.
+    /// [`TokenError`]. Its [`kind`](TokenError::kind) tells a bad token from unavailable keys.
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError> {
         match self.begin(token) {
-            Verdict::Now(verdict) => verdict,
-            Verdict::Later(pending) => pending.await,
+            Verification::Now(result) => result,
+            Verification::Later(pending) => pending.await,
         }
     }
 
-    /// Verifies a token with the keys that are at hand, as a [`KeySet`](super::set::KeySet)'s always are.
+    /// Verifies a token with the keys in memory, which a [`KeySet`](super::KeySet)'s always are.
     ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify); a key that would have to be fetched is unknown.
+    /// As for [`verify`](Self::verify); a key that would have to be fetched is unknown.
     pub fn verify_now(&self, token: &str) -> Result<VerifiedToken, TokenError> {
         match self.begin(token) {
-            Verdict::Now(verdict) => verdict,
-            Verdict::Later(_) => Err(LookupError::Unknown.into()),
+            Verification::Now(result) => result,
+            Verification::Later(_) => Err(LookupError::Unknown.into()),
         }
     }
 
-    pub(crate) fn begin(&self, token: &str) -> Verdict {
-        self.judge(token)
-            .unwrap_or_else(|why| Verdict::Now(Err(why)))
+    /// Checks a token up to its signature, and the signature too if the key is in memory.
+    pub(crate) fn begin(&self, token: &str) -> Verification {
+        self.check(token)
+            .unwrap_or_else(|why| Verification::Now(Err(why)))
     }
 
-    fn judge(&self, token: &str) -> Result<Verdict, TokenError> {
+    fn check(&self, token: &str) -> Result<Verification, TokenError> {
         let Inner {
             source,
             policy,
             clock,
         } = &*self.0;
-        let parts = Parts::split(token)?;
+        let parts = TokenParts::split(token)?;
 
-        let mut buffer = Scratch::for_text(parts.header);
+        let mut buffer = HeaderBuffer::for_text(parts.header);
         let malformed = TokenError::Malformed { part: "header" };
         let header = base64url::decode_into(parts.header, buffer.bytes()).ok();
-        let Some(header) = header.and_then(Header::parse) else {
+        let Some(header) = header.and_then(JoseHeader::parse) else {
             return Err(malformed);
         };
         let algorithm = policy.check_header(&header)?;
@@ -154,7 +156,7 @@ impl TokenVerifier {
         };
         let raw = RawClaims::parse(&claims, &policy.required)?;
         let accepted = policy.check_claims(&raw, clock.now())?;
-        let candidate = Candidate {
+        let unverified = UnverifiedToken {
             algorithm,
             claims: claims.into(),
             accepted,
@@ -166,11 +168,11 @@ impl TokenVerifier {
             is_first: policy.is_first_of_its_type(algorithm),
         };
         match source.lookup(&query) {
-            Lookup::Found(key) => Ok(Verdict::Now(candidate.prove(&key, &parts))),
+            Lookup::Found(key) => Ok(Verification::Now(unverified.verify_signature(&key, &parts))),
             Lookup::Miss(why) => Err(why.into()),
-            Lookup::Wait(key) => Ok(Verdict::Later(PendingVerdict {
+            Lookup::Wait(key) => Ok(Verification::Later(PendingVerification {
                 token: token.into(),
-                candidate: Some(candidate),
+                unverified: Some(unverified),
                 key,
             })),
         }
@@ -183,8 +185,12 @@ impl fmt::Debug for TokenVerifier {
     }
 }
 
-impl Candidate {
-    fn prove(self, key: &VerifyingKey, parts: &Parts<'_>) -> Result<VerifiedToken, TokenError> {
+impl UnverifiedToken {
+    fn verify_signature(
+        self,
+        key: &VerifyingKey,
+        parts: &TokenParts<'_>,
+    ) -> Result<VerifiedToken, TokenError> {
         if key.algorithm() != self.algorithm {
             let expected = self.algorithm;
             return Err(TokenError::KeyAlgorithm { expected });
@@ -204,37 +210,33 @@ impl Candidate {
     }
 }
 
-impl Future for PendingVerdict {
+impl Future for PendingVerification {
     type Output = Result<VerifiedToken, TokenError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let key = ready!(self.key.as_mut().poll(cx));
-        let candidate = self.candidate.take();
-        Poll::Ready(match (key, candidate) {
-            (Ok(key), Some(candidate)) => {
-                Parts::split(&self.token).and_then(|parts| candidate.prove(&key, &parts))
-            }
+        let unverified = self.unverified.take();
+        Poll::Ready(match (key, unverified) {
+            (Ok(key), Some(unverified)) => TokenParts::split(&self.token)
+                .and_then(|parts| unverified.verify_signature(&key, &parts)),
             (Err(why), _) => Err(why.into()),
-            // Polled again after it was ready: there is nothing left to accept.
+            // The future was polled again after it was ready: the token is gone.
             (Ok(_), None) => Err(LookupError::Unknown.into()),
         })
     }
 }
 
-/// Longest signature in bytes: that of an RSA key of 8192 bits.
-const MAX_SIGNATURE_LEN: usize = 1024;
-
-/// Longest decoded header that is not worth an allocation.
-const SHORT_HEADER: usize = 512;
-
-/// Room for a decoded header.
-#[expect(clippy::large_enum_variant, reason = "it never leaves the stack")]
-enum Scratch {
+/// The buffer for a decoded header.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the value never leaves the stack"
+)]
+enum HeaderBuffer {
     Short([u8; SHORT_HEADER]),
     Long(Vec<u8>),
 }
 
-impl Scratch {
+impl HeaderBuffer {
     fn for_text(text: &str) -> Self {
         let room = text.len() / 4 * 3 + 3;
         if room <= SHORT_HEADER {
@@ -251,3 +253,9 @@ impl Scratch {
         }
     }
 }
+
+/// Longest signature in bytes: that of an RSA key of 8192 bits.
+const MAX_SIGNATURE_LEN: usize = 1024;
+
+/// Longest decoded header in bytes that is read without an allocation.
+const SHORT_HEADER: usize = 512;

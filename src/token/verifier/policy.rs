@@ -1,18 +1,17 @@
-//! What a token must say: pure checks of header and claims against the configuration.
+//! Pure checks of header and claims against the configuration.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use super::builder::TokenType;
 use crate::base::clock::UnixMillis;
 use crate::token::algorithm::Algorithm;
-use crate::token::compact::{AudienceMatch, Header, NumericDate, RawClaims, TypeName};
+use crate::token::compact::{AudienceMatch, JoseHeader, NumericDate, RawClaims, TypeName};
 use crate::token::error::TokenError;
 use crate::wire::json::members::Text;
 
-/// The configuration of a verifier, checked.
+/// The checked configuration of a verifier.
 #[derive(Debug)]
 pub(super) struct Policy {
     pub(super) issuer: Arc<str>,
@@ -23,16 +22,43 @@ pub(super) struct Policy {
     pub(super) required: Box<[Box<str>]>,
 }
 
-/// What of acceptable claims is kept beside their text.
+/// The `typ` that a token must have (RFC 8725 §3.11).
+///
+/// Both modes refuse `logout+jwt`, `dpop+jwt` and `secevent+jwt`: the same issuer may sign them, and
+/// they are no access tokens.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum TokenType {
+    /// `JWT`, or no `typ`, as Better Auth, Convex and most issuers write. The default.
+    #[default]
+    Jwt,
+    /// `at+jwt`, an access token of RFC 9068.
+    AccessToken,
+}
+
+impl TokenType {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Jwt => "JWT",
+            Self::AccessToken => "at+jwt",
+        }
+    }
+
+    pub(super) fn accepts(self, typ: Option<TypeName<'_>>) -> bool {
+        typ.map_or(self == Self::Jwt, |typ| typ.is(self.name()))
+    }
+}
+
+/// Claims parsed during the check.
 #[derive(Debug)]
-pub(super) struct Accepted {
+pub(super) struct AcceptedClaims {
     pub(super) subject: Box<str>,
     pub(super) expires_at: UnixMillis,
 }
 
 impl Policy {
     /// Returns the algorithm that the key must have.
-    pub(super) fn check_header(&self, header: &Header<'_>) -> Result<Algorithm, TokenError> {
+    pub(super) fn check_header(&self, header: &JoseHeader<'_>) -> Result<Algorithm, TokenError> {
         if let Some(name) = header.extension {
             return Err(TokenError::Extension(name));
         }
@@ -60,7 +86,7 @@ impl Policy {
         &self,
         claims: &RawClaims<'_>,
         now: UnixMillis,
-    ) -> Result<Accepted, TokenError> {
+    ) -> Result<AcceptedClaims, TokenError> {
         if now == UnixMillis::EPOCH {
             return Err(TokenError::ClockNotSet);
         }
@@ -77,7 +103,7 @@ impl Policy {
             return Err(TokenError::ClaimMissing(name));
         }
         let subject = subject.0.into();
-        Ok(Accepted {
+        Ok(AcceptedClaims {
             subject,
             expires_at,
         })

@@ -1,5 +1,5 @@
-//! jsonwebtoken's pure Rust backend checks tokens of ours. A process of its own: the choice of a
-//! backend lasts as long as the process.
+//! jsonwebtoken's pure Rust backend checks our tokens. The test has its own process, because the choice
+//! of a backend lasts as long as the process.
 
 use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
 use jsonwebtoken::jwk::JwkSet;

@@ -1,4 +1,4 @@
-//! What was handled, in stores that several processes share.
+//! Dedupe stores that several processes share.
 
 mod postgres;
 mod redis;
@@ -28,10 +28,10 @@ use tower_auth_sync::verify::VerifyWebhookLayer;
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
 
-/// Requests that each of the two processes sends.
+/// Number of requests that each of the two processes sends.
 const REQUESTS: usize = 32;
 
-/// Tells [`child`] what to do: a task, the time of the message, and the store's URL.
+/// The variable that passes its work to [`child`]: a task, the time of the message, and the store's URL.
 const CHILD: &str = "TAS_TEST_DEDUPE_CHILD";
 
 const CHILD_TEST: &str = "dedupe::child";
@@ -47,7 +47,7 @@ async fn open(url: &str) -> Dedupe {
     dedupe.unwrap()
 }
 
-/// The same message each time, signed at `sent_at`.
+/// Returns the same message each time, signed at `sent_at`.
 fn message(sent_at: UnixMillis) -> Request<Full<Bytes>> {
     let body = br#"{"event":"user.created"}"#;
     let signer = Signer::new(Scheme::banata(), [SECRET]).unwrap();
@@ -58,7 +58,7 @@ fn message(sent_at: UnixMillis) -> Request<Full<Bytes>> {
     request
 }
 
-/// Sends the message to a receiver of its own on `dedupe`.
+/// Sends the message to a new receiver on `dedupe`.
 async fn send<H, F>(dedupe: &Dedupe, clock: impl Clock, sent_at: UnixMillis, handler: H) -> u16
 where
     H: FnOnce() -> F + Clone + Send + 'static,
@@ -167,7 +167,7 @@ async fn kill(url: &str) {
     });
     assert_eq!(retry.await, StatusCode::CONFLICT);
 
-    // The lease of 60 s, and as much for the time between the clock's start and the claim.
+    // The lease of 60 s, and 60 s for the time between the clock's start and the claim.
     clock.advance(Duration::from_secs(120));
     let handled = send(&dedupe, clock.clone(), sent_at, || async {});
     assert_eq!(handled.await, StatusCode::OK);

@@ -29,7 +29,7 @@ async fn a_killed_process_lets_the_retry_through_after_its_lease() {
 }
 
 #[tokio::test]
-async fn several_stores_may_make_the_tables_of_one_database_at_once() {
+async fn several_stores_may_create_the_tables_of_one_database_at_once() {
     let Some(url) = servers::postgres().await else {
         return;
     };
@@ -45,7 +45,7 @@ async fn several_stores_may_make_the_tables_of_one_database_at_once() {
 }
 
 #[tokio::test]
-async fn tables_of_a_newer_version_are_left_alone() {
+async fn tables_of_a_newer_version_do_not_change() {
     let Some(url) = servers::postgres().await else {
         return;
     };
@@ -60,7 +60,7 @@ async fn tables_of_a_newer_version_are_left_alone() {
 }
 
 #[tokio::test]
-async fn without_its_tables_the_sender_is_asked_to_come_again() {
+async fn without_its_tables_the_store_is_unavailable_to_the_sender() {
     let Some(url) = servers::postgres().await else {
         return;
     };
@@ -80,7 +80,7 @@ async fn a_database_that_does_not_exist_is_a_wrong_address() {
 }
 
 #[tokio::test]
-async fn expired_rows_leave_in_bounded_batches() {
+async fn expired_rows_are_deleted_in_bounded_batches() {
     let Some(url) = servers::postgres().await else {
         return;
     };

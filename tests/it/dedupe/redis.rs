@@ -31,7 +31,7 @@ async fn a_killed_process_lets_the_retry_through_after_its_lease() {
 }
 
 #[tokio::test]
-async fn while_the_server_is_away_the_sender_comes_again_and_then_is_handled() {
+async fn while_the_server_is_down_the_sender_retries_and_then_the_message_is_handled() {
     let port = servers::free_port();
     let Some(server) = Server::redis(port) else {
         return;
@@ -46,7 +46,7 @@ async fn while_the_server_is_away_the_sender_comes_again_and_then_is_handled() {
         assert_eq!(send().await, 503);
     }
 
-    // It comes back with an empty database, and without the scripts.
+    // The server restarts with an empty database, and without the scripts.
     let _server = Server::redis(port).unwrap();
     let handled = async {
         while send().await != 200 {
@@ -74,7 +74,7 @@ async fn every_key_expires_by_itself() {
         .query_async(&mut connection)
         .await
         .unwrap();
-    // The names of the message and of the request, and an id that is not signed.
+    // The keys of the message and of the request, and an unsigned id.
     assert_eq!(keys.len(), 3);
     for key in keys {
         assert!(key.starts_with(b"tas:dedupe:"));

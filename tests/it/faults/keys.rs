@@ -1,4 +1,4 @@
-//! Keys, key sets and claims that people meet.
+//! Damaged keys, key sets and unusual claims.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use tower_auth_sync::clock::{Clock as _, SystemClock};
 use tower_auth_sync::token::{
-    Algorithm, JwtIssuer, KeySet, SigningKey, TokenError, TokenVerifier, VerifyingKey,
+    Algorithm, Claims, JwtAuthLayer, JwtIssuer, KeySet, SigningKey, TokenError, TokenVerifier,
+    VerifyingKey,
 };
-use tower_auth_sync::token::{Claims, JwtAuthLayer};
 
 const ISSUER: &str = "https://auth.example";
 const AUDIENCE: &str = "app";
@@ -42,7 +42,7 @@ const PUBLIC: [&str; 4] = [
 
 type Damage = fn(&str) -> String;
 
-/// What variables, shells, editors and secret stores make of a PEM text without losing anything.
+/// How variables, shells, editors and secret stores change a PEM text without a loss.
 const HARMLESS: &[(&str, Damage)] = &[
     ("line ends as `\\n`", |pem| pem.replace('\n', "\\n")),
     ("line ends as `\\r\\n`", |pem| pem.replace('\n', "\\r\\n")),
@@ -163,7 +163,7 @@ fn a_private_key_is_found_among_other_blocks() {
     }
 }
 
-/// What loses something, or leaves more than one reading.
+/// Changes that lose something, or leave more than one reading.
 const HARMFUL: &[(&str, Damage, &str)] = &[
     (
         "plus signs as spaces",
@@ -258,8 +258,8 @@ const HARMFUL: &[(&str, Damage, &str)] = &[
     ),
 ];
 
-/// Asserts that `error` says `expected` and nothing of what stands in `pem`.
-fn assert_tells(error: &dyn std::error::Error, expected: &str, pem: &str, name: &str) {
+/// Asserts that `error` says `expected` and quotes nothing of `pem`.
+fn assert_names(error: &dyn std::error::Error, expected: &str, pem: &str, name: &str) {
     let text = format!("{error} {error:?}");
     assert!(text.contains(expected), "{name}: {text}");
     let base64 = base64_of(pem).replace('\n', "");
@@ -276,9 +276,9 @@ fn a_pem_that_lost_something_is_refused_by_the_name_of_the_damage() {
     let public = include_str!("../../data/keys/rsa.pub.pem");
     for (name, damage, expected) in HARMFUL {
         let error = SigningKey::from_pem(damage(private)).unwrap_err();
-        assert_tells(&error, expected, private, name);
+        assert_names(&error, expected, private, name);
         let error = VerifyingKey::from_pem(damage(public)).unwrap_err();
-        assert_tells(&error, expected, public, name);
+        assert_names(&error, expected, public, name);
     }
 }
 
@@ -287,7 +287,7 @@ fn block(label: &str, body: &str) -> String {
 }
 
 #[test]
-fn what_is_no_private_key_is_refused_by_its_name() {
+fn a_text_that_is_no_private_key_is_refused_by_its_name() {
     let legacy = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0123456789ABCDEF\n\nMAMCAQA=";
     for (input, expected) in [
         (
@@ -332,7 +332,7 @@ fn what_is_no_private_key_is_refused_by_its_name() {
 }
 
 #[test]
-fn what_is_no_pem_text_is_refused_by_what_it_is() {
+fn a_text_that_is_no_pem_is_refused_by_its_format() {
     let utf16 = PRIVATE[0].encode_utf16().flat_map(u16::to_le_bytes);
     let der = SigningKey::from_pem(PRIVATE[1])
         .unwrap()
@@ -352,7 +352,7 @@ fn what_is_no_pem_text_is_refused_by_what_it_is() {
 }
 
 #[test]
-fn what_is_no_public_key_is_refused_by_its_name() {
+fn a_text_that_is_no_public_key_is_refused_by_its_name() {
     for (input, expected) in [
         (
             PRIVATE[0].to_owned(),
@@ -408,7 +408,7 @@ proptest! {
         chosen in prop::collection::vec(prop::sample::select(HARMLESS), 1..4),
         pem in prop::sample::select(&PRIVATE[..]),
     ) {
-        // These need the text as it was: its lines, or what a backslash stands before.
+        // These need the original text: its lines, or the character after a backslash.
         let alone = ["base64", "no ", "only", "lines continued"];
         let adds_up = |name: &str| !alone.iter().any(|start| name.starts_with(start));
         let chosen: Vec<_> = chosen.into_iter().filter(|(name, _)| adds_up(name)).collect();
@@ -427,7 +427,7 @@ proptest! {
         let cut = [&pem[..start], &pem[end..]].concat();
         match SigningKey::from_pem(&cut) {
             Ok(key) => prop_assert_eq!(key.id(), genuine.id()),
-            Err(error) => assert_tells(&error, "", pem, "cut"),
+            Err(error) => assert_names(&error, "", pem, "cut"),
         }
     }
 }
@@ -480,7 +480,7 @@ fn set(keys: &[Value]) -> KeySet {
     KeySet::from_json(json!({ "keys": keys }).to_string()).unwrap()
 }
 
-fn judge(keys: &[Value], algorithms: &[Algorithm], token: &str) -> Result<(), TokenError> {
+fn verify(keys: &[Value], algorithms: &[Algorithm], token: &str) -> Result<(), TokenError> {
     let verifier = TokenVerifier::builder(set(keys))
         .issuer(ISSUER)
         .audience(AUDIENCE)
@@ -492,7 +492,7 @@ fn judge(keys: &[Value], algorithms: &[Algorithm], token: &str) -> Result<(), To
 const BOTH: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Ps256];
 
 #[test]
-fn one_key_that_stands_in_a_set_twice_is_one() {
+fn the_same_key_twice_in_a_set_counts_once() {
     let (a, b) = (Rsa::new(), Rsa::new());
     let padded = {
         let mut jwk = a.named("k");
@@ -508,15 +508,15 @@ fn one_key_that_stands_in_a_set_twice_is_one() {
         (vec![a.named("k1"), a.named("k2")], Some("k2")),
         (vec![a.named("k1"), a.jwk(&json!({}))], None),
     ] {
-        let verdict = judge(&keys, &BOTH, &a.token("RS256", kid));
+        let verdict = verify(&keys, &BOTH, &a.token("RS256", kid));
         assert!(verdict.is_ok(), "{kid:?} {verdict:?}");
-        let forged = judge(&keys, &BOTH, &b.token("RS256", kid));
+        let forged = verify(&keys, &BOTH, &b.token("RS256", kid));
         assert!(forged.is_err(), "{kid:?}");
     }
 }
 
 #[test]
-fn different_keys_that_fit_one_token_are_refused_and_the_error_tells_why() {
+fn different_keys_that_fit_one_token_are_refused_with_the_reason() {
     let (a, b) = (Rsa::new(), Rsa::new());
     for (keys, kid, expected) in [
         (
@@ -540,7 +540,7 @@ fn different_keys_that_fit_one_token_are_refused_and_the_error_tells_why() {
             "the token has no `kid`",
         ),
     ] {
-        let error = judge(&keys, &BOTH, &a.token("RS256", kid)).unwrap_err();
+        let error = verify(&keys, &BOTH, &a.token("RS256", kid)).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
 }
@@ -558,7 +558,7 @@ fn a_key_without_an_algorithm_is_for_the_first_of_its_type_that_the_verifier_lis
         (&[Algorithm::Es256], false, false),
     ] {
         for (alg, expected) in [("RS256", rs256), ("PS256", ps256)] {
-            let verdict = judge(&keys, algorithms, &a.token(alg, Some("k")));
+            let verdict = verify(&keys, algorithms, &a.token(alg, Some("k")));
             assert_eq!(
                 verdict.is_ok(),
                 expected,
@@ -566,14 +566,14 @@ fn a_key_without_an_algorithm_is_for_the_first_of_its_type_that_the_verifier_lis
             );
         }
     }
-    // A key that names its algorithm keeps it.
+    // A key that names its algorithm is for that one.
     let named = [a.named("k")];
-    let verdict = judge(&named, &[Algorithm::Ps256], &a.token("PS256", Some("k")));
+    let verdict = verify(&named, &[Algorithm::Ps256], &a.token("PS256", Some("k")));
     assert!(verdict.is_err());
-    // The key without a name does not make the other ambiguous.
+    // The key without an algorithm does not make the other ambiguous.
     let two = [a.jwk(&json!({ "alg": "PS256" })), b.jwk(&json!({}))];
-    assert!(judge(&two, &BOTH, &a.token("PS256", None)).is_ok());
-    assert!(judge(&two, &BOTH, &b.token("RS256", None)).is_ok());
+    assert!(verify(&two, &BOTH, &a.token("PS256", None)).is_ok());
+    assert!(verify(&two, &BOTH, &b.token("RS256", None)).is_ok());
 }
 
 #[test]
@@ -604,7 +604,7 @@ fn a_public_pem_key_is_for_the_first_algorithm_of_its_type_too() {
 }
 
 #[test]
-fn a_set_without_a_usable_key_tells_the_reason_for_each() {
+fn a_set_without_a_usable_key_names_the_reason_for_each() {
     let a = Rsa::new();
     let mut private = a.named("leaked");
     private["d"] = json!("c2VjcmV0LXNlY3JldA");
@@ -652,7 +652,7 @@ fn a_token_whose_key_was_skipped_is_refused_with_the_reason() {
         ),
     ] {
         let keys = [b.named("l"), skipped];
-        let error = judge(&keys, &BOTH, &a.token("RS256", Some("k"))).unwrap_err();
+        let error = verify(&keys, &BOTH, &a.token("RS256", Some("k"))).unwrap_err();
         let text = error.to_string();
         assert!(
             text.contains("key 1 (\"k\")") && text.contains(expected),
@@ -663,7 +663,7 @@ fn a_token_whose_key_was_skipped_is_refused_with_the_reason() {
     }
     // A usable key under the same id is found.
     let keys = [a.jwk(&json!({ "kid": "k", "use": "enc" })), a.named("k")];
-    assert!(judge(&keys, &BOTH, &a.token("RS256", Some("k"))).is_ok());
+    assert!(verify(&keys, &BOTH, &a.token("RS256", Some("k"))).is_ok());
 }
 
 /// A log in memory.
@@ -717,7 +717,7 @@ fn a_skipped_key_is_logged_with_its_id_and_the_reason() {
     assert!(!text.contains("c2VjcmV0"), "{text}");
 }
 
-/// Members beside the registered ones; what a parser of JSON may not be able to hand on.
+/// Further members, some of which a JSON parser may be unable to represent.
 const UNDECODABLE: &[&str] = &[
     r#""x":"\ud800""#,
     r#""x":"\udc00 \ud83d""#,
@@ -745,7 +745,7 @@ const DECODABLE: &[&str] = &[
     r#""x":null,"":"","y":[[],{},""]"#,
 ];
 
-/// Signs claims, however odd, with the key of [`PRIVATE`]`[4]`, and asks a guarded route for them.
+/// Signs any claims with the key of [`PRIVATE`]`[4]`, and sends them to a guarded route.
 async fn ask(members: &str) -> (StatusCode, Result<(), TokenError>) {
     let key = SigningKey::from_pem(PRIVATE[4]).unwrap();
     let pair = RsaKeyPair::from_pkcs8(&key.to_pkcs8().unwrap()).unwrap();

@@ -36,7 +36,7 @@ async fn of_equal_requests_to_two_processes_one_is_stored() {
     assert_eq!(race(&inboxes, 64).await, 1);
 }
 
-/// All statements wait for a lock on the table, and then begin with what they see the same.
+/// All statements wait for a lock on the table, and then begin with the same snapshot.
 #[tokio::test]
 async fn of_equal_requests_that_are_stored_at_the_same_moment_one_is_new() {
     const AT_ONCE: usize = 8;
@@ -145,8 +145,8 @@ async fn while_the_store_fails_nothing_is_stored() {
     assert_eq!(status, StatusCode::ACCEPTED);
 }
 
-/// Storing, leasing, settling and deleting at once: whoever waited for another in a circle would be
-/// ended by the server.
+/// Storing, leasing, settling and deleting at once: the server would end statements that wait for each
+/// other in a circle.
 #[tokio::test]
 async fn storing_handling_and_deleting_do_not_wait_for_each_other_in_a_circle() {
     let Some(url) = servers::postgres().await else {
@@ -161,7 +161,7 @@ async fn storing_handling_and_deleting_do_not_wait_for_each_other_in_a_circle() 
             for round in 0..25 {
                 let id = format!("msg_{}", round % 10);
                 let now = SystemClock.now();
-                // Of a time in which what ended before is forgotten.
+                // At this time the retention of earlier messages has passed.
                 let later = now.saturating_add(Duration::from_hours(8 * 24 * round));
                 let clock = ManualClock::at(later);
                 let status = send_for_status(&inbox, &id, &clock).await;
@@ -169,7 +169,7 @@ async fn storing_handling_and_deleting_do_not_wait_for_each_other_in_a_circle() 
                 let handler = post(async || StatusCode::OK);
                 let worker = InboxWorker::builder(inbox.clone(), handler).clock(clock);
                 let worker = worker.retention(Duration::ZERO).build().unwrap();
-                // Whose clock is ahead may take over what another one handles.
+                // A worker whose clock is ahead may lease a message that another one handles.
                 assert_eq!(worker.run_due().await.unwrap().failed, 0);
                 worker.prune().await.unwrap();
             }
@@ -178,7 +178,7 @@ async fn storing_handling_and_deleting_do_not_wait_for_each_other_in_a_circle() 
     working.join_all().await;
 }
 
-/// Ends the connection that changes a message, in its `COMMIT`.
+/// Ends the connection that changes a message, during its `COMMIT`.
 const DIE_IN_COMMIT: &str = "
 CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -197,7 +197,7 @@ async fn a_connection_that_dies_in_its_commit_is_replaced() {
         return;
     };
     let admin = PgPool::connect(&url).await.unwrap();
-    // Not even a test of the connections helps.
+    // A test of the connections would not help either.
     let untested = sqlx::postgres::PgPoolOptions::new().test_before_acquire(false);
     let untested = untested.max_connections(1).connect(&url).await.unwrap();
     let own = PostgresStore::connect(&url).await.unwrap();

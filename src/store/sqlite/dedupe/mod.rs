@@ -1,12 +1,10 @@
-//! The dedupe port: a row per name of a message.
-
-#[cfg(test)]
-mod tests;
+//! The dedupe port: a row for each key of a message.
 
 use std::borrow::Cow;
 
+use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Sqlite, SqliteConnection, query::Query};
+use sqlx::{Sqlite, SqliteConnection};
 
 use super::SqliteStore;
 use super::error::store_error;
@@ -26,17 +24,30 @@ pub(super) const DEDUPE: Port = Port {
 };
 
 impl SqliteStore {
-    /// Creates the handle that [`VerifyWebhookLayer::with_dedupe`] takes, for the receiver named
-    /// `source`.
+    /// Creates the dedupe handle of `source`, for [`VerifyWebhookLayer::with_dedupe`].
     ///
-    /// Processes that open the same file share what was handled. A claim and a commit are one
-    /// durable write each, and so is a duplicate with an unsigned id and a new time. Expired rows leave 256 at a time, at every 64th claim.
+    /// Processes that open the same file share the claims. A claim and a commit are one durable write
+    /// each, and so is a duplicate with an unsigned id and a new time. Every 64th claim deletes up to
+    /// 256 expired rows.
     ///
     /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
     ///
+    /// ```
+    /// use tower_auth_sync::store::sqlite::SqliteStore;
+    /// use tower_auth_sync::verify::VerifyWebhookLayer;
+    ///
+    /// # fn example(
+    /// #     store: SqliteStore,
+    /// #     layer: VerifyWebhookLayer,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = layer.with_dedupe(store.dedupe("crm")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    /// [`InvalidSource`] unless `source` has 1 to 128 printable ASCII characters without spaces.
     pub fn dedupe(&self, source: &str) -> Result<Dedupe, InvalidSource> {
         Dedupe::new(self.clone(), source)
     }
@@ -53,9 +64,9 @@ impl DedupeStore for SqliteStore {
         if ticket.token().is_multiple_of(SWEEP_EVERY) {
             sweep(write.conn(), now).await?;
         }
-        let claimed = match take(write.conn(), ticket, now, until).await? {
+        let claimed = match insert_claim(write.conn(), ticket, now, until).await? {
             Some(fresh) => fresh,
-            None => held(write.conn(), ticket, now, until).await?,
+            None => find_claim(write.conn(), ticket, now, until).await?,
         };
         write.commit().await?;
         Ok(claimed)
@@ -90,15 +101,15 @@ impl SqliteStore {
 
 type Statement<'a> = Query<'a, Sqlite, SqliteArguments>;
 
-/// Binds what names a claim and fences it: the first two parameters.
+/// Binds the claim's key and token: the first two parameters.
 fn of_claim<'a>(sql: &'static str, ticket: &'a DedupeKeys) -> Statement<'a> {
     sqlx::query(sql)
         .bind(ticket.key().as_bytes().to_vec())
         .bind(ticket.token().cast_signed())
 }
 
-/// Leaves the request's name, and claims the message or finds that it is not free.
-async fn take(
+/// Stores the request's key and claims the message. Returns `None` if the message is not free.
+async fn insert_claim(
     conn: &mut SqliteConnection,
     ticket: &DedupeKeys,
     now: UnixMillis,
@@ -123,8 +134,9 @@ async fn take(
     Ok(is_taken.then_some(Claimed::Fresh { other_body }))
 }
 
-/// Tells what holds the message: where nothing does, the request came under another id.
-async fn held(
+/// Returns the claim on the message. Without one the request was received under another id, and the
+/// result is [`Claimed::Done`].
+async fn find_claim(
     conn: &mut SqliteConnection,
     ticket: &DedupeKeys,
     now: UnixMillis,
@@ -155,16 +167,16 @@ async fn sweep(conn: &mut SqliteConnection, now: UnixMillis) -> Result<(), Store
     Ok(())
 }
 
-/// A handle's tokens follow one another, so every 64th ticket of each handle sweeps. That many
-/// claims leave at most 192 rows, fewer than one sweep takes away.
+/// A handle's tokens are consecutive, so every 64th claim of each handle sweeps. 64 claims leave at
+/// most 192 rows, fewer than one sweep deletes.
 const SWEEP_EVERY: u64 = 64;
 
 const SWEEP: &str = "
 DELETE FROM tas_dedupe WHERE (key, kind) IN (
     SELECT key, kind FROM tas_dedupe WHERE until <= ?1 ORDER BY until LIMIT 256)";
 
-/// The request's name stays with the message that had it first, the message's with who holds it; the
-/// id is noted beside them.
+/// The request's key stays with the first message that used it, the message's key with its claim; the
+/// id is noted.
 const CLAIM: &str = "
 INSERT INTO tas_dedupe (kind, key, owner, until, token, body, flag)
 SELECT name.column1, name.column2, name.column3, name.column4, ?6, ?7, 0
@@ -198,3 +210,6 @@ WHERE kind = 0 AND key = ?1 AND token = ?2";
 
 const RELEASE: &str = "
 DELETE FROM tas_dedupe WHERE kind = 0 AND key = ?1 AND token = ?2 AND flag = 0";
+
+#[cfg(test)]
+mod tests;

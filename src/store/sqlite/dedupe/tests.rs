@@ -23,7 +23,7 @@ mod contract_on_disk {
     });
 }
 
-/// A store whose file goes with it.
+/// A store whose file is deleted with it.
 struct OnDisk {
     store: SqliteStore,
     _dir: TempDir,
@@ -71,7 +71,7 @@ async fn rows(store: &SqliteStore) -> i64 {
 }
 
 #[tokio::test]
-async fn what_was_handled_outlives_the_store() {
+async fn a_commit_outlives_the_store() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
     let store = SqliteStore::open(&path).await.unwrap();
@@ -90,7 +90,7 @@ async fn what_was_handled_outlives_the_store() {
 }
 
 #[tokio::test]
-async fn expired_rows_leave_in_bounded_batches() {
+async fn expired_rows_are_deleted_in_bounded_batches() {
     let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
     let dedupe = store.dedupe("crm").unwrap();
     let claim = async |id: String, now: UnixMillis| {
@@ -107,7 +107,7 @@ async fn expired_rows_leave_in_bounded_batches() {
     for n in 0..64 {
         claim(format!("new {n}"), later.saturating_add(LEASE * n)).await;
     }
-    // One sweep among 64 claims: it takes away one batch and not more.
+    // There is one sweep in 64 claims, and it deletes one batch.
     assert_eq!(rows(&store).await, before + 64 * 3 - 256);
     for n in 64..64 * 6 {
         claim(format!("new {n}"), later.saturating_add(LEASE * n)).await;
@@ -122,7 +122,7 @@ async fn expired_rows_leave_in_bounded_batches() {
 }
 
 #[tokio::test]
-async fn without_its_tables_the_store_fails_and_says_why() {
+async fn without_its_tables_the_store_fails_with_the_cause() {
     let dir = TempDir::new().unwrap();
     let options = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(dir.path().join("app.db"))

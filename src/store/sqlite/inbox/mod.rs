@@ -1,34 +1,32 @@
-//! The inbox: a row per message, and one per name of it.
+//! The inbox: a row for each message, and a row for each of its keys.
 
+mod lease;
+mod log;
+mod prune;
 mod sql;
-#[cfg(test)]
-mod tests;
 
 use std::borrow::Cow;
 use std::num::NonZeroU16;
 
+use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Sqlite, SqliteConnection, SqliteExecutor, query::Query};
+use sqlx::{Sqlite, SqliteConnection};
 
 use self::sql::{
-    DELETE_MESSAGES, DELETE_NAMES, END_LAPSED, EXTEND, FAILED, FIND, INSERT, INSERT_NAMES,
-    LEAVE_REPLAY_KEY, MARK_LEASED, NEXT_DUE, REDATE, RELEASE, REQUEUE, SEEN_WITH_OTHER_BODY,
-    SELECT_DUE, SELECT_OVER, SETTLE, TAKEN,
+    EXTEND, INSERT, INSERT_KEYS, INSERT_REPLAY_KEY, NEXT_DUE, RELEASE, SELECT_KNOWN, SETTLE,
+    WAS_SEEN_WITH_OTHER_BODY,
 };
 use super::SqliteStore;
 use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::base::id::InboxId;
-use crate::queue::RetryPolicy;
-use crate::queue::{LONGEST_LEASE, QueueListener};
+use crate::queue::{LONGEST_LEASE, QueueListener, RetryPolicy};
 use crate::receive::dedupe::InvalidSource;
 use crate::receive::inbox::{
-    Inbox, InboxEntry, InboxLease, InboxLeaseRequest, InboxLog, InboxOutcome, InboxStore,
-    NewMessage, Received,
+    Inbox, InboxLease, InboxLeaseRequest, InboxOutcome, InboxStore, NewMessage, Received,
 };
 use crate::store::sql::columns::{latest, optional_time, to_column};
-use crate::store::sql::inbox::{InboxSettlement, LeasedRow, RecordRow, fence, millis, readable};
+use crate::store::sql::inbox::{OutcomeColumns, fence, millis, readable};
 use crate::store::sql::migrate::Port;
 
 pub(super) const INBOX: Port = Port {
@@ -41,17 +39,29 @@ pub(super) const INBOX: Port = Port {
 };
 
 impl SqliteStore {
-    /// Creates the handle that [`VerifyWebhookLayer::with_inbox`] and the worker take, for the
-    /// receiver named `source`.
+    /// Creates the inbox of `source`, for [`VerifyWebhookLayer::with_inbox`] and the worker.
     ///
-    /// Processes that open the same file share what was received. A message that was answered 202 has
-    /// been written durably.
+    /// Processes that open the same file share the messages. A response `202` means that the message is
+    /// stored durably.
     ///
     /// [`VerifyWebhookLayer::with_inbox`]: crate::receive::verify::VerifyWebhookLayer::with_inbox
     ///
+    /// ```
+    /// use tower_auth_sync::store::sqlite::SqliteStore;
+    /// use tower_auth_sync::verify::VerifyWebhookLayer;
+    ///
+    /// # fn example(
+    /// #     store: SqliteStore,
+    /// #     layer: VerifyWebhookLayer,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = layer.with_inbox(store.inbox("crm")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    /// [`InvalidSource`] unless `source` has 1 to 128 printable ASCII characters without spaces.
     pub fn inbox(&self, source: &str) -> Result<Inbox, InvalidSource> {
         Inbox::new(self.clone(), source)
     }
@@ -62,15 +72,15 @@ impl InboxStore for SqliteStore {
         self.inner.integrity.check(self.reader()).await?;
         let mut write = self.write().await?;
         let conn = write.conn();
-        if let Some(known) = taken(conn, &message, now).await? {
-            if leave_replay_key(conn, &message, known, now).await? {
+        if let Some(known) = select_known(conn, &message, now).await? {
+            if insert_replay_key(conn, &message, known, now).await? {
                 write.commit().await?;
             }
             return Ok(Received::Known);
         }
-        let other_body = seen_with_other_body(conn, &message).await?;
+        let other_body = was_seen_with_other_body(conn, &message).await?;
         let number = insert(conn, &message, now).await?;
-        insert_names(conn, &message, number).await?;
+        insert_keys(conn, &message, number).await?;
         write.commit().await?;
         self.inner.inbox_signal.notify();
         Ok(Received::New { other_body })
@@ -83,7 +93,7 @@ impl InboxStore for SqliteStore {
     ) -> Result<Vec<InboxLease>, StoreError> {
         self.inner.integrity.begin(self.reader());
         let mut write = self.write().await?;
-        let due = self.noting(lease(write.conn(), source, request).await)?;
+        let due = self.note_damage(lease::lease(write.conn(), source, request).await)?;
         write.commit().await?;
         Ok(readable(due))
     }
@@ -94,7 +104,7 @@ impl InboxStore for SqliteStore {
         outcome: InboxOutcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let to = InboxSettlement::of(outcome, now);
+        let to = OutcomeColumns::of(outcome, now);
         let settle = of_lease(SETTLE, lease)
             .bind(to.state)
             .bind(to.due_at)
@@ -139,16 +149,16 @@ impl InboxStore for SqliteStore {
         now: UnixMillis,
         max: NonZeroU16,
     ) -> Result<usize, StoreError> {
-        // Asked on a connection for reading first: most of the time there is nothing to write.
-        let one = select_over(self.reader(), source, before, now, NonZeroU16::MIN).await?;
+        // The first query uses a connection for reading: most of the time there is nothing to delete.
+        let one = prune::select(self.reader(), source, before, now, NonZeroU16::MIN).await?;
         if one.is_empty() {
             return Ok(0);
         }
         let mut write = self.write().await?;
-        let over = select_over(write.conn(), source, before, now, max).await?;
-        delete(write.conn(), &over).await?;
+        let finished = prune::select(write.conn(), source, before, now, max).await?;
+        prune::delete(write.conn(), &finished).await?;
         write.commit().await?;
-        Ok(over.len())
+        Ok(finished.len())
     }
 
     fn listen(&self) -> QueueListener {
@@ -156,56 +166,9 @@ impl InboxStore for SqliteStore {
     }
 }
 
-impl InboxLog for SqliteStore {
-    async fn find(&self, source: &str, id: &InboxId) -> Result<Option<InboxEntry>, StoreError> {
-        let row: Option<RecordRow> = sqlx::query_as(FIND)
-            .bind(source)
-            .bind(id.as_str())
-            .fetch_optional(self.reader())
-            .await
-            .map_err(store_error)?;
-        row.map(InboxEntry::try_from).transpose()
-    }
-
-    async fn failed(
-        &self,
-        source: &str,
-        after: Option<&InboxId>,
-        max: NonZeroU16,
-    ) -> Result<Vec<InboxEntry>, StoreError> {
-        let rows: Vec<RecordRow> = sqlx::query_as(FAILED)
-            .bind(source)
-            .bind(after.map_or("", InboxId::as_str))
-            .bind(max.get())
-            .fetch_all(self.reader())
-            .await
-            .map_err(store_error)?;
-        Ok(readable(rows))
-    }
-
-    async fn requeue(
-        &self,
-        source: &str,
-        id: &InboxId,
-        now: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        let mut write = self.write().await?;
-        let requeued = sqlx::query(REQUEUE)
-            .bind(source)
-            .bind(id.as_str())
-            .bind(to_column(now))
-            .execute(write.conn())
-            .await
-            .map_err(store_error)?;
-        write.commit().await?;
-        self.inner.inbox_signal.notify();
-        Ok(requeued.rows_affected() > 0)
-    }
-}
-
 type Statement<'a> = Query<'a, Sqlite, SqliteArguments>;
 
-/// Binds what names a lease and fences it: the first two parameters.
+/// Binds the lease's id and fence: the first two parameters.
 fn of_lease<'a>(sql: &'static str, lease: &'a InboxLease) -> Statement<'a> {
     sqlx::query(sql).bind(lease.id.as_str()).bind(fence(lease))
 }
@@ -221,14 +184,14 @@ impl SqliteStore {
     }
 }
 
-/// Returns the number of the message that has taken one of the names.
-async fn taken(
+/// Returns the number of the message that has claimed one of the keys.
+async fn select_known(
     conn: &mut SqliteConnection,
     message: &NewMessage,
     now: UnixMillis,
 ) -> Result<Option<i64>, StoreError> {
     let ticket = &message.ticket;
-    sqlx::query_scalar(TAKEN)
+    sqlx::query_scalar(SELECT_KNOWN)
         .bind(ticket.key().as_bytes().to_vec())
         .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
         .bind(to_column(now))
@@ -237,8 +200,8 @@ async fn taken(
         .map_err(store_error)
 }
 
-/// Gives the request's name to the message that was stored. Returns whether that changed anything.
-async fn leave_replay_key(
+/// Gives the request's key to the stored message. Returns whether that changed a row.
+async fn insert_replay_key(
     conn: &mut SqliteConnection,
     message: &NewMessage,
     known: i64,
@@ -247,7 +210,7 @@ async fn leave_replay_key(
     let Some(replay_key) = message.ticket.replay_key() else {
         return Ok(false);
     };
-    let left = sqlx::query(LEAVE_REPLAY_KEY)
+    let inserted = sqlx::query(INSERT_REPLAY_KEY)
         .bind(replay_key.as_bytes().to_vec())
         .bind(known)
         .bind(message.ticket.body().cast_signed())
@@ -255,17 +218,17 @@ async fn leave_replay_key(
         .execute(conn)
         .await
         .map_err(store_error)?;
-    Ok(left.rows_affected() > 0)
+    Ok(inserted.rows_affected() > 0)
 }
 
-async fn seen_with_other_body(
+async fn was_seen_with_other_body(
     conn: &mut SqliteConnection,
     message: &NewMessage,
 ) -> Result<bool, StoreError> {
     let Some(id_key) = message.ticket.id_key() else {
         return Ok(false);
     };
-    sqlx::query_scalar(SEEN_WITH_OTHER_BODY)
+    sqlx::query_scalar(WAS_SEEN_WITH_OTHER_BODY)
         .bind(id_key.as_bytes().to_vec())
         .bind(message.ticket.body().cast_signed())
         .fetch_one(conn)
@@ -273,7 +236,7 @@ async fn seen_with_other_body(
         .map_err(store_error)
 }
 
-/// Returns the message's number.
+/// Inserts a message and returns its number.
 async fn insert(
     conn: &mut SqliteConnection,
     message: &NewMessage,
@@ -291,13 +254,13 @@ async fn insert(
         .map_err(store_error)
 }
 
-async fn insert_names(
+async fn insert_keys(
     conn: &mut SqliteConnection,
     message: &NewMessage,
     number: i64,
 ) -> Result<(), StoreError> {
     let ticket = &message.ticket;
-    sqlx::query(INSERT_NAMES)
+    sqlx::query(INSERT_KEYS)
         .bind(ticket.key().as_bytes().to_vec())
         .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
         .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
@@ -309,108 +272,5 @@ async fn insert_names(
     Ok(())
 }
 
-async fn lease(
-    conn: &mut SqliteConnection,
-    source: &str,
-    request: InboxLeaseRequest,
-) -> Result<Vec<LeasedRow>, StoreError> {
-    redate(conn, source, request).await?;
-    end_lapsed(conn, source, request).await?;
-    let due = select_due(conn, source, request).await?;
-    mark_leased(conn, &due, request.until).await?;
-    Ok(due)
-}
-
-/// Dates anew what a clock that was ahead has dated.
-async fn redate(
-    conn: &mut SqliteConnection,
-    source: &str,
-    request: InboxLeaseRequest,
-) -> Result<(), StoreError> {
-    sqlx::query(REDATE)
-        .bind(source)
-        .bind(to_column(request.now))
-        .bind(latest(request.now, LONGEST_LEASE))
-        .bind(latest(request.now, RetryPolicy::LONGEST_WAIT))
-        .bind(to_column(request.until))
-        .execute(conn)
-        .await
-        .map_err(store_error)?;
-    Ok(())
-}
-
-async fn end_lapsed(
-    conn: &mut SqliteConnection,
-    source: &str,
-    request: InboxLeaseRequest,
-) -> Result<(), StoreError> {
-    sqlx::query(END_LAPSED)
-        .bind(source)
-        .bind(to_column(request.now))
-        .bind(request.max_attempts.get())
-        .execute(conn)
-        .await
-        .map_err(store_error)?;
-    Ok(())
-}
-
-async fn select_due(
-    conn: &mut SqliteConnection,
-    source: &str,
-    request: InboxLeaseRequest,
-) -> Result<Vec<LeasedRow>, StoreError> {
-    sqlx::query_as(SELECT_DUE)
-        .bind(source)
-        .bind(to_column(request.now))
-        .bind(request.max.get())
-        .fetch_all(conn)
-        .await
-        .map_err(store_error)
-}
-
-async fn mark_leased(
-    conn: &mut SqliteConnection,
-    due: &[LeasedRow],
-    until: UnixMillis,
-) -> Result<(), StoreError> {
-    let ids: Vec<&str> = due.iter().map(|row| &*row.id).collect();
-    sqlx::query(MARK_LEASED)
-        // Texts cannot fail to serialize.
-        .bind(serde_json::to_string(&ids).unwrap_or_default())
-        .bind(to_column(until))
-        .execute(conn)
-        .await
-        .map_err(store_error)?;
-    Ok(())
-}
-
-/// Returns the numbers of messages that are over and whose names are free.
-async fn select_over(
-    conn: impl SqliteExecutor<'_>,
-    source: &str,
-    before: UnixMillis,
-    now: UnixMillis,
-    max: NonZeroU16,
-) -> Result<Vec<i64>, StoreError> {
-    sqlx::query_scalar(SELECT_OVER)
-        .bind(source)
-        .bind(to_column(before))
-        .bind(to_column(now))
-        .bind(max.get())
-        .fetch_all(conn)
-        .await
-        .map_err(store_error)
-}
-
-async fn delete(conn: &mut SqliteConnection, messages: &[i64]) -> Result<(), StoreError> {
-    // Numbers cannot fail to serialize.
-    let messages = serde_json::to_string(messages).unwrap_or_default();
-    for statement in [DELETE_NAMES, DELETE_MESSAGES] {
-        sqlx::query(statement)
-            .bind(&messages)
-            .execute(&mut *conn)
-            .await
-            .map_err(store_error)?;
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,11 @@
 //! The statements.
 
-pub(super) const TAKEN: &str = "
+pub(super) const SELECT_KNOWN: &str = "
 SELECT n.message FROM tas_inbox_names n JOIN tas_inbox m ON m.seq = n.message
 WHERE n.kind = 0 AND n.key IN (?1, ?2) AND (m.ended_at IS NULL OR m.ended_at > ?3 - m.keep)
 ORDER BY n.key = ?1 DESC LIMIT 1";
 
-pub(super) const SEEN_WITH_OTHER_BODY: &str = "
+pub(super) const WAS_SEEN_WITH_OTHER_BODY: &str = "
 SELECT EXISTS (SELECT 1 FROM tas_inbox_names WHERE kind = 1 AND key = ?1 AND body <> ?2)";
 
 pub(super) const INSERT: &str = "
@@ -13,16 +13,16 @@ INSERT INTO tas_inbox (id, source, state, due_at, keep, received_at, head, body)
 VALUES (?1, ?2, 'pending', ?3, ?4, ?3, ?5, ?6)
 RETURNING seq";
 
-/// Takes over the names of messages that have been over for long enough.
-pub(super) const INSERT_NAMES: &str = "
+/// Also claims the keys of messages whose retention has passed.
+pub(super) const INSERT_KEYS: &str = "
 INSERT INTO tas_inbox_names (key, kind, message, body)
 SELECT name.column2, name.column1, ?4, ?5
 FROM (VALUES (0, ?1), (0, ?2), (1, ?3)) AS name
 WHERE name.column2 IS NOT NULL
 ON CONFLICT (key, kind) DO UPDATE SET message = excluded.message, body = excluded.body";
 
-/// Messages that a clock that was ahead has dated. `?2` is the time, `?3` and `?4` are the latest
-/// times to which a lease and a wait can last.
+/// Selects messages with a date from a clock that was ahead. `?2` is the time; `?3` and `?4` are the
+/// latest possible ends of a lease and of a wait.
 macro_rules! dated_ahead {
     () => {
         "SELECT seq FROM tas_inbox INDEXED BY tas_inbox_untried
@@ -41,8 +41,8 @@ pub(super) const REDATE: &str = concat!(
     ")"
 );
 
-/// Not what another message has that is known by it.
-pub(super) const LEAVE_REPLAY_KEY: &str = "
+/// Excludes a key that another known message has.
+pub(super) const INSERT_REPLAY_KEY: &str = "
 INSERT INTO tas_inbox_names AS old (key, kind, message, body) VALUES (?1, 0, ?2, ?3)
 ON CONFLICT (key, kind) DO UPDATE SET message = excluded.message, body = excluded.body
     WHERE EXISTS (
@@ -53,7 +53,7 @@ UPDATE tas_inbox INDEXED BY tas_inbox_leased
 SET state = 'failed', due_at = NULL, ended_at = ?2, failure = 'lapsed', status = NULL
 WHERE source = ?1 AND due_at <= ?2 AND state = 'leased' AND attempt >= ?3";
 
-/// Attempt and fence are those of the lease that begins.
+/// `attempt` and `fence` are those of the new lease.
 pub(super) const SELECT_DUE: &str = "
 SELECT id, attempt + 1 AS attempt, fence + 1 AS fence, head, body
 FROM tas_inbox WHERE source = ?1 AND due_at <= ?2
@@ -83,12 +83,12 @@ pub(super) const NEXT_DUE: &str = concat!(
     "), ?2, (SELECT min(due_at) FROM tas_inbox WHERE source = ?1 AND due_at IS NOT NULL))"
 );
 
-pub(super) const SELECT_OVER: &str = "
+pub(super) const SELECT_FINISHED: &str = "
 SELECT seq FROM tas_inbox
 WHERE source = ?1 AND ended_at < ?2 AND ended_at <= ?3 - keep
 ORDER BY ended_at LIMIT ?4";
 
-pub(super) const DELETE_NAMES: &str = "
+pub(super) const DELETE_KEYS: &str = "
 DELETE FROM tas_inbox_names WHERE message IN (SELECT value FROM json_each(?1))";
 
 pub(super) const DELETE_MESSAGES: &str = "
@@ -103,7 +103,7 @@ SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
 FROM tas_inbox WHERE source = ?1 AND state = 'failed' AND id > ?2
 ORDER BY id LIMIT ?3";
 
-/// Not what has lost its names to a later message.
+/// Excludes messages whose keys belong to a later message.
 pub(super) const REQUEUE: &str = "
 UPDATE tas_inbox SET state = 'pending', due_at = ?3, ended_at = NULL, attempt = 0
 WHERE source = ?1 AND id = ?2 AND state = 'failed'

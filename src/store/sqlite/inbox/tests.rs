@@ -1,7 +1,10 @@
 use tempfile::TempDir;
 
+use super::sql::{DELETE_KEYS, END_LAPSED, FAILED, REDATE, SELECT_DUE, SELECT_FINISHED};
 use super::*;
+use crate::base::id::InboxId;
 use crate::queue::AttemptNumber;
+use crate::receive::inbox::InboxLog as _;
 use crate::testing::inbox_suite::at;
 
 mod conformance {
@@ -14,18 +17,18 @@ mod conformance {
     });
 }
 
-/// A statement that went through all messages would hold the writers up.
+/// A statement that reads all messages would block the writers.
 #[tokio::test]
-async fn what_is_due_over_or_failed_is_found_by_an_index() {
+async fn due_finished_and_failed_messages_are_found_by_an_index() {
     let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
     for (statement, parameters) in [
-        (TAKEN, 3),
+        (SELECT_KNOWN, 3),
         (END_LAPSED, 3),
         (SELECT_DUE, 3),
         (NEXT_DUE, 4),
         (REDATE, 5),
-        (SELECT_OVER, 4),
-        (DELETE_NAMES, 1),
+        (SELECT_FINISHED, 4),
+        (DELETE_KEYS, 1),
         (FAILED, 3),
         (SETTLE, 7),
     ] {
@@ -51,7 +54,7 @@ async fn what_is_due_over_or_failed_is_found_by_an_index() {
 }
 
 #[tokio::test]
-async fn what_was_received_is_there_after_a_restart() {
+async fn a_stored_message_survives_a_restart() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("auth-sync.db");
     let store = SqliteStore::open(&path).await.unwrap();
@@ -63,7 +66,7 @@ async fn what_was_received_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_holds_up_no_other() {
+async fn an_unreadable_message_blocks_no_other() {
     let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
     let bad = crate::testing::inbox_suite::store_new(&store, "bad", 0).await;
     let good = crate::testing::inbox_suite::store_new(&store, "good", 0).await;

@@ -1,8 +1,22 @@
 //! The mirror's statements, with the default prefix.
 
-pub(super) const SELECT_USER_RECORD: &str = "SELECT data, versions FROM auth_users WHERE id = ?";
+use std::borrow::Cow;
 
-pub(super) const SELECT_SESSION_RECORD: &str =
+use crate::receive::mirror::TablePrefix;
+
+/// Returns the statements with `prefix` instead of the default prefix.
+pub(super) fn with_prefix(sql: &'static str, prefix: &TablePrefix) -> Cow<'static, str> {
+    let default = TablePrefix::default();
+    if *prefix == default {
+        Cow::Borrowed(sql)
+    } else {
+        Cow::Owned(sql.replace(default.as_str(), prefix.as_str()))
+    }
+}
+
+pub(super) const SELECT_USER_FIELDS: &str = "SELECT data, versions FROM auth_users WHERE id = ?";
+
+pub(super) const SELECT_SESSION_FIELDS: &str =
     "SELECT data, versions FROM auth_sessions WHERE handle = ?";
 
 pub(super) const SELECT_SESSIONS_OF: &str =
@@ -16,7 +30,7 @@ pub(super) const SELECT_SESSION: &str =
     "SELECT data, versions, user_id, opened_by_server, opened_by_sender
      FROM auth_sessions WHERE handle = ?";
 
-/// Not `INSERT OR REPLACE`: that deletes the row first, and with it what refers to it.
+/// Not `INSERT OR REPLACE`, which deletes the row first and with it the rows that refer to it.
 pub(super) const UPSERT_USER: &str = "\
 INSERT INTO auth_users (
     id, email, email_verified, name, username, image, role, banned, ban_expires,
@@ -65,14 +79,14 @@ pub(super) const DELETE_USER: &str = "DELETE FROM auth_users WHERE id = ?";
 
 pub(super) const DELETE_SESSION: &str = "DELETE FROM auth_sessions WHERE handle = ?";
 
-pub(super) const BURY_SESSIONS_OF: &str = "\
+pub(super) const INSERT_TOMBSTONES_OF: &str = "\
 INSERT INTO auth_tombstones (kind, id)
 SELECT 'session', handle FROM auth_sessions WHERE user_id = ?
 ON CONFLICT DO NOTHING";
 
 pub(super) const DELETE_SESSIONS_OF: &str = "DELETE FROM auth_sessions WHERE user_id = ?";
 
-pub(super) const BURY_SESSIONS_OPENED: &str = "\
+pub(super) const INSERT_TOMBSTONES_OPENED: &str = "\
 INSERT INTO auth_tombstones (kind, id)
 SELECT 'session', handle FROM auth_sessions
 WHERE user_id = ? AND (opened_by_server <= ? OR opened_by_sender <= ?)
@@ -90,7 +104,7 @@ pub(super) const SELECT_TOMBSTONE: &str =
 
 pub(super) const INSERT_REVOCATION: &str = "INSERT INTO auth_revocations (handle, user_id, ends_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
 
-/// Of the session's user, of nobody in particular, or, if the session has no user, of anyone.
+/// A revocation applies if it names the session's user or no user, or if the session has no user.
 pub(super) const SELECT_REVOCATION: &str = "\
 SELECT EXISTS (
     SELECT 1 FROM auth_revocations

@@ -68,7 +68,7 @@ async fn users_are_an_ordinary_table_that_other_tables_may_refer_to() {
 }
 
 #[tokio::test]
-async fn what_was_applied_is_there_after_a_restart_tombstones_too() {
+async fn users_and_tombstones_survive_a_restart() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir).await;
     let mirror = Mirror::new(store.mirror(TablePrefix::default()).await.unwrap());
@@ -114,7 +114,7 @@ async fn two_prefixes_in_one_file_are_two_mirrors() {
 }
 
 #[tokio::test]
-async fn a_table_of_the_application_s_own_is_not_touched() {
+async fn a_table_of_the_application_is_not_changed() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir).await;
     let mut write = store.write().await.unwrap();
@@ -128,7 +128,7 @@ async fn a_table_of_the_application_s_own_is_not_touched() {
 }
 
 #[tokio::test]
-async fn a_damaged_row_is_told_and_not_overwritten() {
+async fn a_damaged_row_is_reported_and_not_overwritten() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir).await;
     let mirror = store.mirror(TablePrefix::default()).await.unwrap();

@@ -13,8 +13,8 @@ use crate::send::outbox::{Inserted, NewEvent};
 use crate::store::sql::columns::{to_column, unreadable};
 use crate::store::sqlite::error::store_error;
 
-/// Stores events and their deliveries in the transaction that is open on `conn`. Without `fan_out`
-/// the endpoints are read anew.
+/// Stores events and their deliveries in the open transaction of `conn`. Without `fan_out` the endpoints
+/// are read again.
 pub(super) async fn enqueue(
     conn: &mut SqliteConnection,
     fan_out: Option<&FanOut>,
@@ -31,7 +31,7 @@ pub(super) async fn enqueue(
             None => Subscribers::select(conn, now).await?.into(),
         };
         for event in events {
-            // A second event with this id in the same call does not find the number any more.
+            // A second event with this id in the same call finds no number.
             inserted.push(numbers.remove(event.id.as_str()).map(|number| {
                 let first = rows.len();
                 rows.extend(subscribers.of(&event.event_type).map(|(seq, enabled)| {
@@ -51,14 +51,13 @@ pub(super) async fn enqueue(
     with_duplicates(conn, events, inserted).await
 }
 
-/// Inserts the events that are not there and returns their numbers by id.
+/// Inserts the new events and returns their numbers by id.
 async fn insert_events(
     conn: &mut SqliteConnection,
     events: &[NewEvent],
     now: UnixMillis,
 ) -> Result<HashMap<String, i64>, StoreError> {
-    // The payloads travel as one blob and are cut out of it by SQL: as JSON texts they would have
-    // to be UTF-8, and escaped.
+    // The payloads are one blob, which SQL splits: JSON texts would have to be UTF-8, and escaped.
     let mut payloads = Vec::with_capacity(events.iter().map(|event| event.payload.len()).sum());
     let mut rows = Vec::with_capacity(events.len());
     for event in events {
@@ -98,60 +97,60 @@ async fn insert_deliveries(
     Ok(())
 }
 
-/// Answers for the events that were not inserted with the ids of those that were in their way.
+/// Completes `inserted` with the ids of the stored events that made the others duplicates.
 async fn with_duplicates(
     conn: &mut SqliteConnection,
     events: &[NewEvent],
     inserted: Vec<Option<Inserted>>,
 ) -> Result<Vec<Inserted>, StoreError> {
-    let known = if inserted.iter().any(Option::is_none) {
-        select_known(conn, events).await?
+    let stored = if inserted.iter().any(Option::is_none) {
+        select_stored(conn, events).await?
     } else {
-        Known::default()
+        StoredEvents::default()
     };
     inserted
         .into_iter()
         .zip(events)
         .map(|(inserted, event)| match inserted {
             Some(new) => Ok(new),
-            None => known.duplicate_of(event),
+            None => stored.duplicate_of(event),
         })
         .collect()
 }
 
-/// The events that are stored under an id or a key of this call.
+/// The stored events with an id or a key of this call.
 #[derive(Default)]
-struct Known {
+struct StoredEvents {
     ids: HashSet<String>,
     by_key: HashMap<String, String>,
 }
 
-async fn select_known(
+async fn select_stored(
     conn: &mut SqliteConnection,
     events: &[NewEvent],
-) -> Result<Known, StoreError> {
+) -> Result<StoredEvents, StoreError> {
     let ids: Vec<_> = events.iter().map(|event| &event.id).collect();
     let keys = events
         .iter()
         .filter_map(|event| event.idempotency_key.as_ref());
     let keys: Vec<_> = keys.map(|key| key.as_str()).collect();
-    let rows: Vec<(String, Option<String>)> = sqlx::query_as(SELECT_KNOWN)
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(SELECT_STORED)
         .bind(json(&ids))
         .bind(json(&keys))
         .fetch_all(conn)
         .await
         .map_err(store_error)?;
-    let mut known = Known::default();
+    let mut stored = StoredEvents::default();
     for (id, key) in rows {
         if let Some(key) = key {
-            known.by_key.insert(key, id.clone());
+            stored.by_key.insert(key, id.clone());
         }
-        known.ids.insert(id);
+        stored.ids.insert(id);
     }
-    Ok(known)
+    Ok(stored)
 }
 
-impl Known {
+impl StoredEvents {
     fn duplicate_of(&self, event: &NewEvent) -> Result<Inserted, StoreError> {
         if self.ids.contains(event.id.as_str()) {
             let id = event.id.clone();
@@ -170,8 +169,8 @@ fn json<T: serde::Serialize + ?Sized>(rows: &T) -> String {
     serde_json::to_string(rows).unwrap_or_default()
 }
 
-/// `WHERE true` keeps `ON CONFLICT` from being read as a join's `ON`. A cut out of an empty blob
-/// is null.
+/// `WHERE true` prevents SQLite from reading `ON CONFLICT` as a join's `ON`. A part of an empty blob is
+/// null.
 const INSERT_EVENTS: &str = "
 INSERT INTO tas_events (id, type, payload, created_at, idempotency_key)
 SELECT value ->> 0, value ->> 1, coalesce(substr(?2, value ->> 2, value ->> 3), x''), ?3, value ->> 4
@@ -188,7 +187,7 @@ SELECT value ->> 0, value ->> 1, value ->> 2,
     ?2, iif(value ->> 3, NULL, ?2)
 FROM json_each(?1)";
 
-const SELECT_KNOWN: &str = "
+const SELECT_STORED: &str = "
 SELECT id, idempotency_key FROM tas_events
 WHERE id IN (SELECT value FROM json_each(?1))
 UNION

@@ -1,4 +1,4 @@
-//! Who gets an event.
+//! The endpoints that get an event.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,11 +11,11 @@ use crate::store::sqlite::endpoints::disable_unreadable;
 use crate::store::sqlite::error::store_error;
 use crate::wire::event::{EventFilter, EventType};
 
-/// The subscribers that were read last, and the generation under which they were read.
+/// The subscribers of the last read, and the generation of that read.
 ///
-/// The generation changes with every change of what decides who gets an event, in the transaction
-/// of the change and whoever makes it (triggers of `tas_endpoints`). It is read in the transaction
-/// that uses the subscribers: they are never older than that transaction.
+/// Triggers of `tas_endpoints` raise the generation with every change that affects the fan-out, in the
+/// transaction of the change, whatever process makes it. The transaction that uses the subscribers
+/// also reads the generation, so they are never older than that transaction.
 #[derive(Default)]
 pub(crate) struct FanOut(Mutex<Option<(i64, Arc<Subscribers>)>>);
 
@@ -36,7 +36,7 @@ impl FanOut {
             return Ok(Arc::clone(subscribers));
         }
         let subscribers = Arc::new(Subscribers::select(conn, now).await?);
-        // What this transaction has changed itself may be undone.
+        // The changes of this transaction may be rolled back.
         if !subscribers.changed {
             *self.last() = Some((generation, Arc::clone(&subscribers)));
         }
@@ -48,23 +48,23 @@ impl FanOut {
     }
 }
 
-/// All endpoints, as far as it decides who gets an event.
+/// All endpoints, with the columns that the fan-out needs.
 pub(super) struct Subscribers {
     groups: Vec<Group>,
-    /// Whether one was disabled when they were read.
+    /// Whether this read disabled an endpoint.
     changed: bool,
 }
 
-/// The endpoints with one filter that are enabled, or those that are not.
+/// The enabled or the disabled endpoints with one filter.
 struct Group {
-    /// `None` if it cannot be read.
+    /// `None` if the filter cannot be read.
     filter: Option<EventFilter>,
     enabled: bool,
     endpoints: Vec<i64>,
 }
 
 impl Subscribers {
-    /// Reads the endpoints and disables those whose filter cannot be read.
+    /// Reads the endpoints and disables those with an unreadable filter.
     pub(super) async fn select(
         conn: &mut SqliteConnection,
         now: UnixMillis,
@@ -97,10 +97,10 @@ impl Subscribers {
         Ok(Self { groups, changed })
     }
 
-    /// Returns the endpoints that want an event of this type, and whether each is enabled.
+    /// Returns the endpoints whose filter matches an event of this type, and whether each is enabled.
     ///
-    /// What an endpoint whose filter cannot be read would want is not known: everything is kept
-    /// for it, as skipped.
+    /// An unreadable filter matches every event: its endpoint is disabled, so that its deliveries are
+    /// stored as skipped.
     pub(super) fn of(&self, event_type: &EventType) -> impl Iterator<Item = (i64, bool)> {
         self.groups
             .iter()
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_that_is_undone_leaves_nothing_behind() {
+    async fn a_change_that_is_rolled_back_has_no_effect() {
         let dir = TempDir::new().unwrap();
         let store = open(&dir).await;
         endpoint(&store, "one").await;
@@ -238,7 +238,7 @@ mod tests {
             shared.await.unwrap();
             undone.rollback().await.unwrap();
             assert_eq!(emit(&store, number).await, (1, 0));
-            // The next change is not taken for the one that was undone.
+            // The next change has another generation than the one that was rolled back.
             let change = "UPDATE tas_endpoints SET filter = iif(filter = '*', 'user.*', '*')";
             run(&store, change).await;
             assert_eq!(emit(&store, number + 30).await, (1, 0));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_disabled_also_after_a_first_try_was_undone() {
+    async fn an_unreadable_endpoint_is_disabled_also_after_a_rollback_of_the_first_try() {
         let dir = TempDir::new().unwrap();
         let store = open(&dir).await;
         endpoint(&store, "one").await;

@@ -1,27 +1,21 @@
-//! Handing deliveries out.
+//! Leasing deliveries.
 
 use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use serde::Deserialize as _;
-use serde::de::IntoDeserializer as _;
-use serde::de::value::Error as PlainError;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
 
+use super::due_row::DueRow;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::base::id::{DeliveryId, MessageId};
-use crate::queue::{AttemptNumber, RetryPolicy};
-use crate::queue::{LONGEST_LEASE, LeaseToken};
+use crate::queue::{LONGEST_LEASE, RetryPolicy};
 use crate::send::outbox::{Endpoint, Lease, LeaseRequest};
-use crate::store::sql::columns::{latest, optional_time, to_column, unreadable};
+use crate::store::sql::columns::{latest, optional_time, to_column};
 use crate::store::sqlite::endpoints::{disable_unreadable, select_by_number};
 use crate::store::sqlite::error::store_error;
-use crate::wire::event::EventType;
 
 pub(super) async fn lease(
     conn: &mut SqliteConnection,
@@ -34,7 +28,7 @@ pub(super) async fn lease(
         if due.is_empty() {
             return Ok(Vec::new());
         }
-        // What cannot be read gets out of the way of the rest, which is then looked up anew.
+        // Unreadable rows are disabled or cancelled; then the rest is selected again.
         let Some(endpoints) = select_endpoints(conn, &due, request.now).await? else {
             continue;
         };
@@ -62,7 +56,7 @@ pub(super) async fn next_due(
     optional_time("tas_deliveries.due_at", due)
 }
 
-/// Dates anew what a clock that was ahead has dated.
+/// Corrects dates from a clock that was ahead.
 async fn redate(conn: &mut SqliteConnection, request: &LeaseRequest) -> Result<(), StoreError> {
     for statement in [REDATE, END_PAUSES] {
         sqlx::query(statement)
@@ -116,8 +110,8 @@ async fn mark_leased(
     Ok(())
 }
 
-/// Reads each endpoint once, however many deliveries it has. Disables those that cannot be read; if
-/// there are any, the answer is `None`.
+/// Reads each endpoint once, however many deliveries it has. Disables unreadable ones; if there are any,
+/// returns `None`.
 async fn select_endpoints(
     conn: &mut SqliteConnection,
     due: &[DueRow],
@@ -140,8 +134,7 @@ async fn select_endpoints(
     Ok(are_readable.then_some(endpoints))
 }
 
-/// Makes leases of the rows. Cancels deliveries that cannot be read; if there are any, the answer
-/// is `None`.
+/// Makes leases of the rows. Cancels unreadable deliveries; if there are any, returns `None`.
 async fn read_all(
     conn: &mut SqliteConnection,
     due: Vec<DueRow>,
@@ -179,49 +172,8 @@ async fn cancel(conn: &mut SqliteConnection, id: &str, now: UnixMillis) -> Resul
     Ok(())
 }
 
-/// A due delivery as it was before it was leased, with its event.
-#[derive(sqlx::FromRow)]
-struct DueRow {
-    id: String,
-    endpoint: i64,
-    attempt: i64,
-    fence: i64,
-    event_seq: i64,
-    event: String,
-    event_type: String,
-    payload: Vec<u8>,
-}
-
-impl DueRow {
-    fn into_lease(self, endpoints: &HashMap<i64, Arc<Endpoint>>) -> Result<Lease, StoreError> {
-        let attempt = u32::try_from(self.attempt).ok();
-        let attempt = attempt.and_then(|n| n.checked_add(1));
-        let attempt = attempt.and_then(AttemptNumber::new);
-        let token = u64::try_from(self.fence)
-            .ok()
-            .and_then(|n| n.checked_add(1));
-        let endpoint = endpoints.get(&self.endpoint).map(Arc::clone);
-        Ok(Lease {
-            delivery: DeliveryId::new(self.id)
-                .map_err(|_invalid| unreadable("tas_deliveries.id"))?,
-            token: LeaseToken::new(token.ok_or_else(|| unreadable("tas_deliveries.fence"))?),
-            attempt: attempt.ok_or_else(|| unreadable("tas_deliveries.attempt"))?,
-            event: MessageId::new(self.event).map_err(|_invalid| unreadable("tas_events.id"))?,
-            event_type: event_type(&self.event_type)?,
-            payload: Bytes::from(self.payload),
-            endpoint: endpoint.ok_or_else(|| unreadable("tas_deliveries.endpoint"))?,
-        })
-    }
-}
-
-/// Reads a name as a receiver would: whatever could be stored can be sent.
-fn event_type(name: &str) -> Result<EventType, StoreError> {
-    EventType::deserialize(name.into_deserializer())
-        .map_err(|_: PlainError| unreadable("tas_events.type"))
-}
-
-/// Deliveries that a clock that was ahead has dated. `?1` is the time, `?2` and `?3` are the latest
-/// times to which a lease and a wait can last.
+/// Selects deliveries with a date from a clock that was ahead. `?1` is the time; `?2` and `?3` are the
+/// latest possible ends of a lease and of a wait.
 macro_rules! dated_ahead {
     () => {
         "SELECT id FROM tas_deliveries INDEXED BY tas_deliveries_untried
@@ -250,9 +202,9 @@ WHERE state = 'leased' AND due_at <= ?1
     AND (attempt >= ?2
         OR (SELECT disabled_at FROM tas_endpoints WHERE seq = endpoint) IS NOT NULL)";
 
-/// Takes of each endpoint no more rows than it may have under way, so that a long backlog is not
-/// read; among them `turn` is a delivery's place in its endpoint's queue, those under way counted.
-/// `CROSS JOIN` keeps the planner from going through all events to find the chosen ones.
+/// Selects for each endpoint no more rows than it may have under lease, so that a long backlog is not
+/// read. `turn` is a delivery's position in its endpoint's queue, after the leased deliveries.
+/// `CROSS JOIN` prevents the planner from reading all events to find the chosen ones.
 pub(super) const SELECT_DUE: &str = "
 WITH busy AS MATERIALIZED (
     SELECT endpoint, count(*) AS leases FROM tas_deliveries
@@ -288,7 +240,7 @@ WHERE id IN (SELECT value FROM json_each(?1))";
 const CANCEL: &str = "
 UPDATE tas_deliveries SET state = 'cancelled', due_at = NULL, ended_at = ?2 WHERE id = ?1";
 
-/// An endpoint at its cap can be leased from when a lease of it ends.
+/// A delivery of an endpoint at its limit becomes due when the endpoint's first lease ends.
 pub(super) const NEXT_DUE: &str = concat!(
     "
 WITH busy AS MATERIALIZED (

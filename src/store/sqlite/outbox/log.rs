@@ -1,4 +1,4 @@
-//! What became of events.
+//! Deliveries of an event, and attempts of a delivery.
 
 use std::time::Duration;
 

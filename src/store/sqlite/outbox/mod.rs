@@ -1,14 +1,12 @@
-//! The ports of emitter, worker and log.
+//! The outbox and the delivery log.
 
+mod due_row;
 mod enqueue;
 mod fan_out;
 mod lease;
 mod log;
 mod prune;
 mod settle;
-
-#[cfg(test)]
-mod tests;
 
 pub(super) use self::fan_out::FanOut;
 
@@ -48,7 +46,7 @@ pub(super) const DELIVERY: Port = Port {
 impl OutboxStore for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.inner.integrity.check(self.reader()).await?;
-        self.write_nothing().await
+        self.check_writable().await
     }
 
     async fn enqueue(
@@ -63,7 +61,7 @@ impl OutboxStore for SqliteStore {
         let mut write = self.write().await?;
         let fan_out = Some(&self.inner.fan_out);
         let inserted = enqueue::enqueue(write.conn(), fan_out, &events, now, &*self.entropy).await;
-        let inserted = self.noting(inserted)?;
+        let inserted = self.note_damage(inserted)?;
         write.commit().await?;
         self.inner.signal.notify();
         Ok(inserted)
@@ -72,7 +70,7 @@ impl OutboxStore for SqliteStore {
     async fn lease(&self, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
         self.inner.integrity.begin(self.reader());
         let mut write = self.write().await?;
-        let leases = self.noting(lease::lease(write.conn(), &request).await)?;
+        let leases = self.note_damage(lease::lease(write.conn(), &request).await)?;
         write.commit().await?;
         Ok(leases)
     }
@@ -85,7 +83,7 @@ impl OutboxStore for SqliteStore {
     ) -> Result<Settled, StoreError> {
         let mut write = self.write().await?;
         let settled = settle::settle(write.conn(), lease, &settlement, now).await;
-        let settled = self.noting(settled)?;
+        let settled = self.note_damage(settled)?;
         write.commit().await?;
         Ok(settled)
     }
@@ -109,20 +107,20 @@ impl OutboxStore for SqliteStore {
         per_endpoint: NonZeroU16,
         now: UnixMillis,
     ) -> Result<Option<UnixMillis>, StoreError> {
-        self.noting(lease::next_due(self.reader(), per_endpoint, now).await)
+        self.note_damage(lease::next_due(self.reader(), per_endpoint, now).await)
     }
 
     async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
-        // Asked on a connection for reading first: most of the time there is nothing to write.
+        // The first query uses a connection for reading: most of the time there is nothing to delete.
         let one = prune::select(self.reader(), before, NonZeroU16::MIN).await?;
         if one.is_empty() {
             return Ok(0);
         }
         let mut write = self.write().await?;
-        let over = prune::select(write.conn(), before, max).await?;
-        prune::delete(write.conn(), &over).await?;
+        let finished = prune::select(write.conn(), before, max).await?;
+        prune::delete(write.conn(), &finished).await?;
         write.commit().await?;
-        Ok(over.len())
+        Ok(finished.len())
     }
 
     fn listen(&self) -> QueueListener {
@@ -131,10 +129,10 @@ impl OutboxStore for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Finds out whether there is leave to write.
-    pub(super) async fn write_nothing(&self) -> Result<(), StoreError> {
+    /// Fails if the database is read-only.
+    pub(super) async fn check_writable(&self) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        sqlx::query(WRITE_NOTHING)
+        sqlx::query(DELETE_NOTHING)
             .execute(write.conn())
             .await
             .map_err(store_error)?;
@@ -167,5 +165,8 @@ impl OutboxConnection for SqliteConnection {
     }
 }
 
-/// Asks for leave to write without writing: a read-only file refuses it.
-const WRITE_NOTHING: &str = "DELETE FROM tas_events WHERE seq IS NULL";
+/// Changes nothing, but fails on a read-only file.
+const DELETE_NOTHING: &str = "DELETE FROM tas_events WHERE seq IS NULL";
+
+#[cfg(test)]
+mod tests;

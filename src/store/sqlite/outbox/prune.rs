@@ -1,4 +1,4 @@
-//! Deleting what has been over for long.
+//! Deleting finished events after their retention.
 
 use std::num::NonZeroU16;
 
@@ -9,13 +9,13 @@ use crate::base::error::StoreError;
 use crate::store::sql::columns::to_column;
 use crate::store::sqlite::error::store_error;
 
-/// Returns the numbers of events that are over.
+/// Returns the numbers of finished events.
 pub(super) async fn select(
     conn: impl SqliteExecutor<'_>,
     before: UnixMillis,
     max: NonZeroU16,
 ) -> Result<Vec<i64>, StoreError> {
-    sqlx::query_scalar(SELECT_OVER)
+    sqlx::query_scalar(SELECT_FINISHED)
         .bind(to_column(before))
         .bind(max.get())
         .fetch_all(conn)
@@ -23,7 +23,7 @@ pub(super) async fn select(
         .map_err(store_error)
 }
 
-/// Deletes events with their deliveries and attempts, whoever refers to others first.
+/// Deletes events with their deliveries and attempts. Rows that refer to others go first.
 pub(super) async fn delete(conn: &mut SqliteConnection, events: &[i64]) -> Result<(), StoreError> {
     // Numbers cannot fail to serialize.
     let events = serde_json::to_string(events).unwrap_or_default();
@@ -37,7 +37,7 @@ pub(super) async fn delete(conn: &mut SqliteConnection, events: &[i64]) -> Resul
     Ok(())
 }
 
-pub(super) const SELECT_OVER: &str = "
+pub(super) const SELECT_FINISHED: &str = "
 SELECT v.seq FROM tas_events v
 WHERE v.created_at < ?1 AND NOT EXISTS (
     SELECT 1 FROM tas_deliveries d

@@ -1,4 +1,4 @@
-//! The end of a lease, and its extension.
+//! Settling, releasing and extending a lease.
 
 use sqlx::SqliteConnection;
 
@@ -67,7 +67,7 @@ pub(super) async fn release(
         .map(|_endpoint| ())
 }
 
-/// Ends the delivery; returns its endpoint's number.
+/// Finishes the delivery. Returns its endpoint's number.
 async fn end(
     conn: &mut SqliteConnection,
     lease: &Lease,
@@ -85,8 +85,8 @@ async fn end(
         .ok_or_else(StoreError::lease_lost)
 }
 
-/// Lets the delivery wait again, or cancels it at a disabled endpoint, and takes attempts back;
-/// returns the endpoint's number.
+/// Makes the delivery pending again, or cancelled if the endpoint is disabled, and takes back
+/// `attempts`. Returns the endpoint's number.
 async fn give_back(
     conn: &mut SqliteConnection,
     lease: &Lease,
@@ -153,7 +153,7 @@ async fn note_failure(
     Ok(Health::failing(since, failures))
 }
 
-/// No store of this kind ever gave out a token that does not fit.
+/// Returns the lease's token. Every token of this store fits.
 fn token(lease: &Lease) -> i64 {
     i64::try_from(lease.token.get()).unwrap_or(i64::MAX)
 }

@@ -20,7 +20,7 @@ async fn new_store() -> (SqliteStore, TempDir) {
     (store, dir)
 }
 
-/// Opens the directory's database once more, on connections of its own.
+/// Opens the directory's database again, on its own connections.
 async fn open(dir: &TempDir) -> SqliteStore {
     SqliteStore::open(dir.path().join("a.db")).await.unwrap()
 }
@@ -67,7 +67,7 @@ const REFUSE_DELIVERIES: &str = "
 CREATE TRIGGER refuse BEFORE INSERT ON tas_deliveries
 BEGIN SELECT raise(ABORT, 'refused'); END";
 
-/// Polls a future at most so often, then drops it.
+/// Polls a future at most `polls` times, then drops it.
 async fn abandon<F: Future>(future: F, polls: usize) {
     let mut future = pin!(future);
     for _ in 0..polls {
@@ -80,7 +80,7 @@ async fn abandon<F: Future>(future: F, polls: usize) {
 }
 
 #[tokio::test]
-async fn an_enqueue_that_is_dropped_midway_is_stored_whole_or_not_at_all() {
+async fn an_enqueue_that_is_dropped_midway_stores_everything_or_nothing() {
     let (store, _dir) = new_store().await;
     endpoint(&store, "one").await;
     endpoint(&store, "two").await;
@@ -113,7 +113,7 @@ async fn an_enqueue_that_fails_midway_stores_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_when_the_file_is_opened_again() {
+async fn acknowledged_events_are_there_when_the_file_is_opened_again() {
     let (store, dir) = new_store().await;
     let one = endpoint(&store, "one").await;
     store
@@ -276,7 +276,7 @@ async fn a_full_disk_makes_the_store_unavailable_until_there_is_room() {
 }
 
 #[tokio::test]
-async fn a_ping_finds_out_that_the_file_is_read_only() {
+async fn a_ping_fails_on_a_read_only_file() {
     let (store, dir) = new_store().await;
     store.ping().await.unwrap();
     store.close().await;
@@ -289,14 +289,14 @@ async fn a_ping_finds_out_that_the_file_is_read_only() {
 }
 
 #[tokio::test]
-async fn missing_tables_are_told_from_an_unreachable_store() {
+async fn missing_tables_differ_from_an_unreachable_store() {
     let pool = sqlx::SqlitePool::connect("sqlite::memory:").await.unwrap();
     let store = SqliteStore::from_pool(pool);
     assert!(store.ping().await.unwrap_err().is_migration());
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_corrupt_and_only_its_column_is_named() {
+async fn an_unreadable_row_is_corrupt_and_only_its_column_is_named() {
     for (damage, column) in [
         (
             "UPDATE tas_endpoints SET url = 'hunter2'",
@@ -362,7 +362,7 @@ async fn unreadable_endpoints(store: &SqliteStore) -> i64 {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_cannot_be_read_is_disabled_and_the_others_go_on() {
+async fn an_unreadable_endpoint_is_disabled_and_the_others_continue() {
     for damage in DAMAGES {
         let (store, _dir) = new_store().await;
         endpoint(&store, "one").await;
@@ -370,7 +370,7 @@ async fn an_endpoint_that_cannot_be_read_is_disabled_and_the_others_go_on() {
         store.enqueue(vec![event("msg_1")], at(0)).await.unwrap();
         run(&store, damage).await;
 
-        // One place only: the unreadable one does not take it.
+        // The limit is one lease: the unreadable endpoint does not use it.
         let leases = store.lease(request(1, 9, 1)).await.unwrap();
         assert_eq!(leases.len(), 1, "{damage}");
         assert_eq!(leases[0].endpoint.id, two.id, "{damage}");
@@ -385,7 +385,7 @@ async fn an_endpoint_that_cannot_be_read_is_disabled_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_filter_that_cannot_be_read_does_not_keep_events_from_being_stored() {
+async fn an_unreadable_filter_does_not_prevent_events_from_being_stored() {
     let (store, _dir) = new_store().await;
     endpoint(&store, "one").await;
     endpoint(&store, "two").await;
@@ -422,7 +422,7 @@ async fn an_endpoint_that_was_repaired_and_enabled_gets_events_again() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_cannot_be_read_is_cancelled_and_the_others_go_on() {
+async fn an_unreadable_delivery_is_cancelled_and_the_others_continue() {
     for damage in [
         "UPDATE tas_deliveries SET attempt = -9 WHERE event = 1",
         "UPDATE tas_deliveries SET fence = -9 WHERE event = 1",
@@ -464,7 +464,7 @@ async fn the_previous_secret_is_read_with_its_end() {
 }
 
 #[tokio::test]
-async fn neither_the_backlog_nor_what_has_ended_is_scanned_for_a_lease() {
+async fn a_lease_scans_neither_the_backlog_nor_finished_deliveries() {
     let (store, _dir) = new_store().await;
     for sql in [
         lease::REDATE,
@@ -472,7 +472,7 @@ async fn neither_the_backlog_nor_what_has_ended_is_scanned_for_a_lease() {
         lease::SELECT_DUE,
         lease::END_LAPSED,
         lease::NEXT_DUE,
-        prune::SELECT_OVER,
+        prune::SELECT_FINISHED,
     ] {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
         let plan = sqlx::query(explain)

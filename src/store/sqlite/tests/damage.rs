@@ -22,7 +22,7 @@ fn event(id: &str) -> NewEvent {
     }
 }
 
-/// Makes a database with events that wait, and some that were delivered; returns its pages.
+/// Creates a database with pending and delivered events, and returns its number of pages.
 async fn filled(path: &Path) -> usize {
     let store = SqliteStore::open(path).await.unwrap();
     endpoint(&store, "one").await;
@@ -48,7 +48,7 @@ fn overwrite(path: &Path, pages: std::ops::Range<usize>, with: u8) {
     file.write_all(&vec![with; pages.len() * PAGE]).unwrap();
 }
 
-async fn assert_takes_nothing(store: &SqliteStore, what: &str) {
+async fn assert_stores_nothing(store: &SqliteStore, what: &str) {
     let error = store.ping().await.unwrap_err();
     assert!(error.is_corrupt(), "{what}: {}", chain(&error));
     assert!(chain(&error).contains("damaged"), "{}", chain(&error));
@@ -57,7 +57,7 @@ async fn assert_takes_nothing(store: &SqliteStore, what: &str) {
 }
 
 #[tokio::test]
-async fn a_store_on_a_damaged_file_says_so_and_takes_no_event() {
+async fn a_store_on_a_damaged_file_reports_it_and_stores_no_event() {
     let dir = TempDir::new().unwrap();
     let whole = dir.path().join("whole.db");
     let pages = filled(&whole).await;
@@ -70,7 +70,7 @@ async fn a_store_on_a_damaged_file_says_so_and_takes_no_event() {
         overwrite(&path, range.clone(), [0xa5, 0][number % 2]);
         let what = format!("{range:?} of {pages}");
         match SqliteStore::open(&path).await {
-            Ok(store) => assert_takes_nothing(&store, &what).await,
+            Ok(store) => assert_stores_nothing(&store, &what).await,
             // The list of tables itself is damaged.
             Err(error) => assert!(error.is_corrupt(), "{what}: {}", chain(&error)),
         }
@@ -81,12 +81,12 @@ async fn a_store_on_a_damaged_file_says_so_and_takes_no_event() {
 }
 
 #[tokio::test]
-async fn damage_that_a_workers_statement_meets_is_remembered() {
+async fn damage_that_a_workers_statement_finds_is_remembered() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
     let pages = filled(&path).await;
     let store = SqliteStore::open(&path).await.unwrap();
-    // Looked through while it is whole.
+    // The check runs while the file is sound.
     store.ping().await.unwrap();
     store.inner.reader.close().await;
     overwrite(&path, pages / 3..pages, 0xa5);
@@ -98,11 +98,11 @@ async fn damage_that_a_workers_statement_meets_is_remembered() {
     drop(write);
     let error = store.lease(request(100, 100, 1)).await.unwrap_err();
     assert!(error.is_corrupt(), "{}", chain(&error));
-    assert_takes_nothing(&store, "while it is open").await;
+    assert_stores_nothing(&store, "while it is open").await;
 }
 
 #[tokio::test]
-async fn tables_of_the_application_are_not_looked_through() {
+async fn tables_of_the_application_are_not_checked() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
     filled(&path).await;

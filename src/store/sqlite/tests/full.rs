@@ -1,4 +1,4 @@
-//! A full disk, and how everything goes on afterwards.
+//! A full disk, and the recovery afterwards.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
@@ -25,7 +25,7 @@ fn big(number: usize) -> Vec<NewEvent> {
     }]
 }
 
-/// Writes by every port: outbox, inbox, dedupe, mirror and endpoints.
+/// Writes through every port: outbox, inbox, dedupe, mirror and endpoints.
 async fn use_every_port(store: &SqliteStore, mirror: &Mirror, round: usize) {
     endpoint(store, "one").await;
     store.enqueue(big(1_000_000 + round), at(0)).await.unwrap();
@@ -69,7 +69,7 @@ async fn use_every_port(store: &SqliteStore, mirror: &Mirror, round: usize) {
     mirror.apply(&event).await.unwrap();
 }
 
-/// Stores events until there is no more room.
+/// Stores events until there is no room.
 async fn fill(store: &SqliteStore, round: usize) -> StoreError {
     for number in 0..1_000 {
         if let Err(error) = store.enqueue(big(1_000 * round + number), at(0)).await {
@@ -97,7 +97,7 @@ async fn a_statement_that_ends_its_transaction_stops_nothing(store: SqliteStore)
         limit_pages(&store, 1).await;
         let error = fill(&store, round).await;
         assert!(error.is_unavailable(), "{}", chain(&error));
-        // Of these SQLite ends the whole transaction by itself.
+        // After these statements SQLite ends the whole transaction by itself.
         for sql in [
             "INSERT INTO filler VALUES (zeroblob(200000))",
             "CREATE TABLE other (a)",
@@ -114,7 +114,7 @@ async fn a_statement_that_ends_its_transaction_stops_nothing(store: SqliteStore)
 }
 
 #[tokio::test]
-async fn everything_goes_on_after_a_statement_that_ended_its_transaction() {
+async fn everything_works_after_a_statement_that_ended_its_transaction() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
     a_statement_that_ends_its_transaction_stops_nothing(SqliteStore::open(path).await.unwrap())
@@ -122,7 +122,7 @@ async fn everything_goes_on_after_a_statement_that_ended_its_transaction() {
 }
 
 #[tokio::test]
-async fn a_database_in_memory_outlives_a_statement_that_ended_its_transaction() {
+async fn a_database_in_memory_survives_a_statement_that_ended_its_transaction() {
     let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
     a_statement_that_ends_its_transaction_stops_nothing(store).await;
 }
@@ -147,7 +147,7 @@ async fn a_pool_of_the_application_gets_its_connection_back_without_a_transactio
     tx.rollback().await.unwrap();
 }
 
-/// Tells [`child`] the path.
+/// The variable that passes the path to [`child`].
 const CHILD: &str = "TAS_TEST_FULL_CHILD";
 
 fn say(line: &str) {
@@ -155,7 +155,7 @@ fn say(line: &str) {
     std::io::stdout().flush().unwrap();
 }
 
-/// A process whose files may not grow beyond a limit: what fails is the `COMMIT`.
+/// A process whose files have a size limit, so that the `COMMIT` fails.
 #[tokio::test]
 #[ignore = "started by the test below"]
 async fn child() {
@@ -167,7 +167,7 @@ async fn child() {
     for round in 0..3 {
         let error = fill(&store, round).await;
         assert!(error.is_unavailable(), "{}", chain(&error));
-        // Whatever writes fails now, and in no way that lasts.
+        // Every write fails now, and recovers later.
         assert!(
             store
                 .enqueue(big(999 + round * 1_000), at(0))
@@ -183,12 +183,12 @@ async fn child() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn everything_goes_on_after_a_commit_that_failed() {
+async fn everything_works_after_a_failed_commit() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
-    // Made here: what the child may write is the log of changes alone.
+    // Created here, so that the child writes only the write-ahead log.
     let store = SqliteStore::open(&path).await.unwrap();
-    // A write beyond the limit is an error then, and not the end of the process.
+    // A write beyond the limit then fails, instead of ending the process.
     let script = r#"trap '' XFSZ; ulimit -S -f 2048; exec "$0" "$@""#;
     let mut child = Command::new("sh")
         .args(["-c", script])
@@ -204,7 +204,7 @@ async fn everything_goes_on_after_a_commit_that_failed() {
     let mut lines = lines.by_ref().map_while(Result::ok);
     for _ in 0..3 {
         assert!(lines.any(|line| line == "full"));
-        // The log of changes is moved into the file and begins anew.
+        // The write-ahead log is copied into the file and restarts.
         let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
             .fetch_one(&store.inner.writer)
             .await

@@ -7,7 +7,7 @@ use super::*;
 
 const CHILD: &str = "TAS_TEST_OPENING_CHILD";
 
-/// Opens each file that it is told, and says what came of it.
+/// Opens each file whose path it reads, and prints the result.
 #[tokio::test]
 #[ignore = "started by the test below"]
 async fn child() {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// The messages of an error and all its causes, one per line.
+/// Returns the messages of an error and all its causes, one per line.
 fn chain(error: &dyn Error) -> String {
     let mut lines = error.to_string();
     let mut next = error.source();
@@ -26,7 +26,7 @@ async fn pragma(pool: &SqlitePool, sql: &'static str) -> String {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_made_and_written_durably() {
+async fn a_missing_file_is_created_and_written_durably() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("new.db");
     let store = SqliteStore::open(&path).await.unwrap();
@@ -74,7 +74,7 @@ async fn a_file_whose_name_looks_like_memory_is_a_file() {
     let store = SqliteStore::connect(&url).await.unwrap();
     assert!(path.is_file());
     let journal = "SELECT journal_mode FROM pragma_journal_mode";
-    // Its readers are connections of their own.
+    // The readers have their own connections.
     let writing = store.inner.writer.acquire().await.unwrap();
     assert_eq!(pragma(store.reader(), journal).await, "wal");
     drop(writing);
@@ -91,7 +91,7 @@ mod modes {
     }
 
     #[tokio::test]
-    async fn a_new_file_may_be_read_by_its_owner_only() {
+    async fn only_its_owner_can_read_a_new_file() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("a.db");
         for address in [
@@ -109,7 +109,7 @@ mod modes {
     }
 
     #[tokio::test]
-    async fn the_mode_of_a_file_that_exists_is_left_alone() {
+    async fn the_mode_of_an_existing_file_does_not_change() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("a.db");
         std::fs::write(&path, "").unwrap();
@@ -120,7 +120,7 @@ mod modes {
     }
 
     #[tokio::test]
-    async fn a_read_only_address_makes_no_file() {
+    async fn a_read_only_address_creates_no_file() {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("a.db");
         let url = format!("sqlite://{}?mode=ro", path.display());
@@ -139,7 +139,7 @@ async fn an_address_that_is_no_sqlite_database_is_refused_without_being_quoted()
 }
 
 #[tokio::test]
-async fn what_cannot_be_opened_is_named_in_the_error() {
+async fn an_error_names_the_path_that_cannot_be_opened() {
     let dir = TempDir::new().unwrap();
     let text = dir.path().join("notes.txt");
     std::fs::write(
@@ -165,7 +165,7 @@ async fn migrating_again_changes_nothing() {
 }
 
 #[tokio::test]
-async fn several_stores_may_make_the_tables_of_one_file_at_once() {
+async fn several_stores_may_create_the_tables_of_one_file_at_once() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
     let opened = tokio::join!(
@@ -179,7 +179,7 @@ async fn several_stores_may_make_the_tables_of_one_file_at_once() {
 }
 
 #[tokio::test]
-async fn tables_of_a_newer_version_are_left_alone() {
+async fn tables_of_a_newer_version_do_not_change() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
     let store = SqliteStore::open(&path).await.unwrap();
@@ -201,7 +201,7 @@ async fn tables_of_a_newer_version_are_left_alone() {
 }
 
 #[tokio::test]
-async fn a_script_that_was_changed_after_its_release_is_noticed() {
+async fn a_script_that_was_changed_after_its_release_is_detected() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
     let store = SqliteStore::open(&path).await.unwrap();
@@ -259,7 +259,7 @@ async fn a_pool_that_does_not_let_a_store_write_is_refused_by_migrate() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_dropped_leaves_nothing_and_frees_the_turn() {
+async fn a_dropped_transaction_is_rolled_back_and_lets_the_next_writer_begin() {
     let dir = TempDir::new().unwrap();
     let store = SqliteStore::open(dir.path().join("a.db")).await.unwrap();
     let mut write = store.write().await.unwrap();
@@ -274,7 +274,7 @@ async fn a_transaction_that_is_dropped_leaves_nothing_and_frees_the_turn() {
 }
 
 #[tokio::test]
-async fn writers_in_line_behind_another_process_give_up_together_after_one_limit() {
+async fn writers_that_wait_for_another_process_fail_together_after_one_timeout() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
     let (store, other) = (SqliteStore::open(&path), SqliteStore::open(&path));

@@ -1,54 +1,49 @@
 //! A set of public keys, read key by key.
 
-use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::jwk::{Jwk, KeyRejected, json_damage};
+use super::ignored_key::IgnoredKey;
+use super::jwk::Jwk;
 use super::key_id::KeyId;
-use super::source::{KeyQuery, KeySource, Lookup, LookupError};
-use super::verifying::VerifyingKey;
+use super::key_rejected::json_damage;
+use super::key_source::{KeyQuery, KeySource, Lookup, LookupError};
+use super::verifying_key::VerifyingKey;
 
-/// Most keys in a set. Looking one up costs time for each.
-pub const MAX_KEYS: usize = 64;
-
-/// Longest JWKS document in bytes: 256 KiB.
-pub const MAX_SET_LEN: usize = 256 * 1024;
-
-/// Public keys that are all at hand. Copies share them.
+/// Public keys in memory. Copies share them.
 ///
-/// As a [`KeySource`] it never waits.
+/// As a [`KeySource`] a set never waits.
+///
+/// ```
+/// use tower_auth_sync::token::{Algorithm, KeySet, SigningKey};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = SigningKey::generate(Algorithm::Es256)?;
+/// let keys = KeySet::new([key.verifying_key().clone()])?;
+/// let read = KeySet::from_json(keys.to_json())?;
+/// assert_eq!(read.keys()[0].id(), Some(key.id()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct KeySet {
     keys: Arc<[VerifyingKey]>,
     ignored: Arc<[IgnoredKey]>,
 }
 
-/// A key of a JWKS that is not used.
-#[non_exhaustive]
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct IgnoredKey {
-    /// Where it stands in `keys`, counted from 0.
-    pub index: usize,
-    /// Its `kid`, if that can be read.
-    pub id: Option<KeyId>,
-    /// What is wrong with it.
-    pub reason: KeyRejected,
-}
-
-/// Why there is no key set.
+/// Why a key set cannot be made.
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum KeySetError {
     /// The document has more than [`MAX_SET_LEN`] bytes.
     #[error("the JWKS has {actual} bytes; at most {MAX_SET_LEN} are read")]
     TooLong {
-        /// Its length in bytes.
+        /// The length in bytes.
         actual: usize,
     },
-    /// The document was changed on the way here, as by an environment variable or a shell.
+    /// An environment variable, a shell or the like changed the document.
     #[error("the JSON of the JWKS is damaged: {0}")]
     Damaged(&'static str),
     /// The document is not a JSON object with an array `keys`.
@@ -57,19 +52,19 @@ pub enum KeySetError {
     /// There are more than [`MAX_KEYS`] keys.
     #[error("there are {actual} keys; at most {MAX_KEYS} are taken")]
     TooManyKeys {
-        /// How many there are.
+        /// The number of keys.
         actual: usize,
     },
-    /// No key is left that can verify a token.
+    /// No key can verify a token.
     #[error("none of the keys can verify a token: {}", reasons(.ignored))]
     NoKeys {
-        /// What was wrong with each.
+        /// Each key, with the reason.
         ignored: Arc<[IgnoredKey]>,
     },
 }
 
 impl KeySet {
-    /// Makes a set of `keys`.
+    /// Creates a set of `keys`.
     ///
     /// # Errors
     ///
@@ -80,20 +75,20 @@ impl KeySet {
 
     /// Reads a JWKS document (RFC 7517 §5).
     ///
-    /// Each key is judged by itself. One that must not verify tokens is left out, listed in
-    /// [`ignored`](Self::ignored) and logged with its `kid` and the reason; a key that carries
-    /// private members is logged as an error, because it has been published.
+    /// Each key is checked by itself. A key that must not verify tokens is left out, listed in
+    /// [`ignored`](Self::ignored) and logged with its `kid` and the reason. A key with private members
+    /// is logged as an error, because it has been published.
     ///
-    /// One key may stand there twice, under one `kid` or two. Different keys under one `kid` stay in
-    /// the set, and tokens that name them are refused ([`LookupError::SharedId`]).
+    /// The same key may appear twice, under one `kid` or two. Different keys under one `kid` stay in
+    /// the set, and tokens with that `kid` are refused ([`LookupError::SharedId`]).
     ///
     /// # Errors
     ///
-    /// [`KeySetError`], also where no key is left: an empty set would refuse every token, and must
-    /// not replace a good one. It tells the reason for each key.
+    /// [`KeySetError`], also if no key is left: an empty set would refuse every token, and must not
+    /// replace a good one. The error names the reason for each key.
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
-        struct Document<'a> {
+        struct ReadSet<'a> {
             #[serde(borrow)]
             keys: Vec<&'a RawValue>,
         }
@@ -103,12 +98,12 @@ impl KeySet {
             return Err(KeySetError::TooLong { actual: json.len() });
         }
         let text = str::from_utf8(json).map_err(|_error| KeySetError::Json)?;
-        let document: Document<'_> = serde_json::from_str(text)
+        let set: ReadSet<'_> = serde_json::from_str(text)
             .map_err(|_error| json_damage(text).map_or(KeySetError::Json, KeySetError::Damaged))?;
-        check_count(document.keys.len())?;
-        let mut keys = Vec::with_capacity(document.keys.len());
+        check_count(set.keys.len())?;
+        let mut keys = Vec::with_capacity(set.keys.len());
         let mut ignored = Vec::new();
-        for (index, key) in document.keys.into_iter().enumerate() {
+        for (index, key) in set.keys.into_iter().enumerate() {
             match VerifyingKey::from_jwk(key.get()) {
                 Ok(key) => keys.push(key),
                 Err(reason) => ignored.push(IgnoredKey::new(index, key.get(), reason)),
@@ -134,22 +129,22 @@ impl KeySet {
         &self.keys
     }
 
-    /// Returns which keys of the document are not used, and why.
+    /// Returns the keys of the document that do not verify tokens, with the reasons.
     #[must_use]
     pub fn ignored(&self) -> &[IgnoredKey] {
         &self.ignored
     }
 
-    /// Returns the JWKS document: public members only.
+    /// Returns the JWKS document, with public members only.
     #[must_use]
     pub fn to_json(&self) -> String {
-        #[derive(serde::Serialize)]
-        struct Document {
+        #[derive(Serialize)]
+        struct PublishedSet {
             keys: Vec<Jwk>,
         }
         let keys = self.keys.iter().map(VerifyingKey::to_jwk).collect();
         // Texts cannot fail to serialize.
-        serde_json::to_string(&Document { keys }).unwrap_or_default()
+        serde_json::to_string(&PublishedSet { keys }).unwrap_or_default()
     }
 
     fn find(&self, query: &KeyQuery<'_>) -> Result<VerifyingKey, LookupError> {
@@ -158,7 +153,8 @@ impl KeySet {
             .keys
             .iter()
             .filter(|key| query.id.is_none() || has_id(key.id()));
-        let mut fitting = named.filter_map(|key| key.for_algorithm_of(query));
+        let mut fitting =
+            named.filter_map(|key| key.for_algorithm(query.algorithm, query.is_first));
         let Some(first) = fitting.next() else {
             let mut ignored = self.ignored.iter();
             let ignored = ignored.find(|key| key.id.is_some() && has_id(key.id.as_ref()));
@@ -185,38 +181,6 @@ impl KeySource for KeySet {
     }
 }
 
-impl IgnoredKey {
-    fn new(index: usize, json: &str, reason: KeyRejected) -> Self {
-        #[derive(Deserialize)]
-        struct Named {
-            kid: String,
-        }
-        let named = serde_json::from_str(json).ok();
-        let id = named.and_then(|Named { kid }| KeyId::new(kid).ok());
-        Self { index, id, reason }
-    }
-
-    fn log(&self) {
-        let Self { index, id, reason } = self;
-        let kid = id.as_ref().map(KeyId::as_str);
-        if matches!(reason, KeyRejected::Private | KeyRejected::Symmetric) {
-            tracing::error!(index, kid, %reason, "a JWKS publishes a secret key");
-        } else {
-            tracing::warn!(index, kid, %reason, "a key of a JWKS is ignored");
-        }
-    }
-}
-
-impl fmt::Display for IgnoredKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { index, id, reason } = self;
-        match id {
-            Some(id) => write!(f, "key {index} ({:?}): {reason}", id.as_str()),
-            None => write!(f, "key {index}: {reason}"),
-        }
-    }
-}
-
 fn reasons(ignored: &[IgnoredKey]) -> String {
     if ignored.is_empty() {
         return "there is none".to_owned();
@@ -232,3 +196,9 @@ const fn check_count(actual: usize) -> Result<(), KeySetError> {
         Ok(())
     }
 }
+
+/// Largest number of keys in a set. A lookup costs time for each key.
+pub const MAX_KEYS: usize = 64;
+
+/// Longest JWKS document in bytes: 256 KiB.
+pub const MAX_SET_LEN: usize = 256 * 1024;

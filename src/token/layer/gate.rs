@@ -1,25 +1,33 @@
-//! The decision: which requests go on. Pure but for the key source.
+//! The decision which requests reach the inner service. Pure but for the key source.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request};
+use serde::Deserialize;
 
-use super::layer::Gate;
 use super::rejection::{CredentialsError, JwtRejection};
 use crate::token::error::TokenError;
-use crate::token::verifier::{Verdict, VerifiedToken};
+use crate::token::verifier::{TokenVerifier, Verification, VerifiedToken};
 
-impl Gate {
-    /// Judges the credentials as far as the keys at hand allow.
-    pub(super) fn begin(&self, headers: &HeaderMap) -> Result<Verdict, JwtRejection> {
+/// The settings of a layer, and the checks of a request.
+#[derive(Clone, Debug)]
+pub(super) struct JwtGate {
+    pub(super) verifier: TokenVerifier,
+    pub(super) realm: Box<str>,
+    pub(super) scopes: Vec<Box<str>>,
+}
+
+impl JwtGate {
+    /// Checks the credentials as far as the keys in memory allow.
+    pub(super) fn begin(&self, headers: &HeaderMap) -> Result<Verification, JwtRejection> {
         Ok(self.verifier.begin(bearer_token(headers)?))
     }
 
-    /// Judges the token after the verifier did.
+    /// Checks the scopes of a verified token.
     pub(super) fn finish(
         &self,
-        verdict: Result<VerifiedToken, TokenError>,
+        verified: Result<VerifiedToken, TokenError>,
     ) -> Result<VerifiedToken, JwtRejection> {
-        let token = verdict?;
+        let token = verified?;
         if self.scopes.is_empty() || self.has_scopes(&token) {
             return Ok(token);
         }
@@ -28,11 +36,11 @@ impl Gate {
     }
 
     fn has_scopes(&self, token: &VerifiedToken) -> bool {
-        #[derive(serde::Deserialize)]
-        struct Scope {
+        #[derive(Deserialize)]
+        struct ScopeClaim {
             scope: String,
         }
-        let Ok(Scope { scope }) = token.claims() else {
+        let Ok(ScopeClaim { scope }) = token.claims() else {
             return false;
         };
         let mut required = self.scopes.iter();
@@ -40,15 +48,15 @@ impl Gate {
     }
 }
 
-/// Marks a request that goes on.
-pub(super) fn admit<B>(request: &mut Request<B>, token: VerifiedToken) {
+/// Attaches the token to an accepted request and marks the `Authorization` value as sensitive.
+pub(super) fn attach_token<B>(request: &mut Request<B>, token: VerifiedToken) {
     if let Some(credentials) = request.headers_mut().get_mut(AUTHORIZATION) {
         credentials.set_sensitive(true);
     }
     request.extensions_mut().insert(token);
 }
 
-/// Finds the one bearer token (RFC 6750 §2.1, RFC 9110 §11.4).
+/// Returns the only bearer token (RFC 6750 §2.1, RFC 9110 §11.4).
 fn bearer_token(headers: &HeaderMap) -> Result<&str, JwtRejection> {
     const SCHEME: &str = "Bearer";
 

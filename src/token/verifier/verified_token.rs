@@ -1,4 +1,4 @@
-//! A token after all checks.
+//! A verified token.
 
 use std::fmt;
 
@@ -8,22 +8,22 @@ use serde::Deserialize;
 use crate::base::clock::UnixMillis;
 use crate::token::key_id::KeyId;
 
-/// A token that a [`TokenVerifier`](super::TokenVerifier) accepted: only a verifier can make one.
+/// A token that a [`TokenVerifier`](crate::token::TokenVerifier) accepted. Only a verifier creates one.
 ///
-/// [`JwtAuthLayer`](crate::token::layer::JwtAuthLayer) leaves it in the request's extensions, for services
-/// without axum too:
+/// [`JwtAuthLayer`](crate::token::JwtAuthLayer) inserts it into the request's extensions, also for
+/// services without axum:
 ///
 /// ```
 /// use tower_auth_sync::token::VerifiedToken;
 ///
 /// #[derive(serde::Deserialize)]
-/// struct Mine {
+/// struct AppClaims {
 ///     role: String,
 /// }
 ///
 /// fn role<B>(request: &http::Request<B>) -> Option<String> {
 ///     let token = request.extensions().get::<VerifiedToken>()?;
-///     Some(token.claims::<Mine>().ok()?.role)
+///     Some(token.claims::<AppClaims>().ok()?.role)
 /// }
 /// ```
 #[derive(Clone)]
@@ -47,23 +47,23 @@ impl VerifiedToken {
         self.expires_at
     }
 
-    /// Returns the id of the key that signed it, where that key has one.
+    /// Returns the id of the key that signed the token, if the key has one.
     #[must_use]
     pub const fn key_id(&self) -> Option<&KeyId> {
         self.key_id.as_ref()
     }
 
-    /// Decodes the claims, all of them, as `T`.
+    /// Decodes all claims as `T`.
     ///
     /// # Errors
     ///
-    /// Fails if the claims do not have the shape of `T`. The error may quote a claim. A
-    /// `serde_json::Value` takes the claims of every token that was accepted.
+    /// Fails if the claims do not have the shape of `T`. The error may quote a claim. Decoding as a
+    /// `serde_json::Value` never fails.
     pub fn claims<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.claims)
     }
 
-    /// Returns the claims as the JSON object that was signed.
+    /// Returns the claims as the signed JSON object.
     #[must_use]
     pub const fn json(&self) -> &Bytes {
         &self.claims
