@@ -2,6 +2,7 @@
 
 mod damage;
 mod forms;
+mod placeholder;
 mod undo;
 
 use std::convert::Infallible;
@@ -13,6 +14,7 @@ use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
 pub use self::damage::SecretDamage;
+use self::placeholder::is_guessable;
 use super::entropy::{Entropy, random};
 
 /// The text of a secret, as it was handed out: `whsec_…`, or whatever the sender shows.
@@ -25,26 +27,42 @@ pub struct Secret(Arc<Zeroizing<String>>);
 impl Secret {
     /// Takes the secret's text.
     ///
-    /// Its strength is judged where the scheme is known, in
-    /// [`Verifier::new`](crate::wire::signature::Verifier::new).
+    /// [`Verifier::new`](crate::wire::signature::Verifier::new) checks the length of the key, since
+    /// that depends on the scheme.
+    ///
+    /// ```
+    /// use tower_auth_sync::secret::{Secret, SecretError};
+    ///
+    /// assert!(Secret::new("whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u").is_ok());
+    /// let placeholder = Secret::new("replace-with-a-long-random-secret");
+    /// assert_eq!(placeholder.unwrap_err(), SecretError::Placeholder);
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SecretError::Empty`], and [`SecretError::Damaged`] for a text that its file, its variable or
-    /// a clipboard has damaged, as [`SecretDamage`] lists it: quotes around it, a line end behind it,
-    /// the name of its variable in front of it. The same characters in its middle, such as spaces
-    /// between words, are part of a secret. One that only looks damaged is taken by
-    /// [`verbatim`](Self::verbatim).
+    /// * [`SecretError::Empty`].
+    /// * [`SecretError::Damaged`] for a text that a file, a variable or a clipboard damaged, as
+    ///   [`SecretDamage`] lists it: quotes around the text, a line end behind it, the variable's name
+    ///   in front of it. The same characters inside the text, such as spaces between words, are part
+    ///   of a secret. [`verbatim`](Self::verbatim) takes a text that only looks damaged.
+    /// * [`SecretError::Placeholder`] for a placeholder of documentation, such as
+    ///   `replace-with-a-long-random-secret` or `changeme`, for one character repeated, and for base64
+    ///   of one byte repeated, each also behind `whsec_` or `v1,whsec_` and in any letter case.
     pub fn new(text: impl Into<String>) -> Result<Self, SecretError> {
         let secret = Self::verbatim(text)?;
         match secret.damage() {
             Some(damage) => Err(SecretError::Damaged(damage)),
+            None if is_guessable(&secret.0) => Err(SecretError::Placeholder),
             None => Ok(secret),
         }
     }
 
-    /// Takes the secret's text as it is, also if it looks damaged: for senders whose secret has quotes
-    /// of its own, for stores, and to ask [`diagnose`](crate::doctor::diagnose) about it.
+    /// Takes the secret's text unchecked: for senders whose secret has quotes of its own, for stores,
+    /// and for [`diagnose`](crate::doctor::diagnose).
+    ///
+    /// # Security
+    ///
+    /// Accepts placeholders and single characters repeated, which anybody can guess.
     ///
     /// # Errors
     ///
@@ -130,6 +148,12 @@ pub enum SecretError {
     /// Its file, its variable or a clipboard has damaged it.
     #[error("the secret is damaged: {0}")]
     Damaged(SecretDamage),
+    /// It is a placeholder from documentation, or one character or byte repeated.
+    #[error(
+        "the secret is a known placeholder, or one character repeated: anybody can guess it; \
+         generate one with `Secret::generate`"
+    )]
+    Placeholder,
     /// The environment variable does not exist.
     #[error("{name} is not set")]
     NotSet {
@@ -163,6 +187,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::entropy::SystemEntropy;
 
     #[test]
     fn a_secret_prints_nothing_of_itself() {
@@ -177,6 +202,14 @@ mod tests {
         let quoted = Secret::verbatim("'abc'").unwrap();
         assert_eq!(quoted.expose(), "'abc'");
         assert_eq!(quoted.damage(), Some(SecretDamage::Quoted));
+    }
+
+    #[test]
+    fn a_generated_secret_is_accepted_as_a_text() {
+        for _ in 0..1000 {
+            let secret = Secret::generate(&SystemEntropy);
+            assert!(Secret::new(secret.expose()).is_ok());
+        }
     }
 
     #[test]

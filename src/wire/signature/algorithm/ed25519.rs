@@ -106,9 +106,16 @@ mod tests {
         [prefix, &Base64::encode_string(bytes)].concat()
     }
 
-    /// A seed, its secret and its public key as they are handed out.
-    fn keys(seed: u8) -> (String, String) {
-        let seed = [seed; SEED_LEN];
+    /// Returns a seed that is not one byte repeated.
+    fn seed(first: u8) -> [u8; SEED_LEN] {
+        let mut seed = [first; SEED_LEN];
+        seed[1..].fill(!first);
+        seed
+    }
+
+    /// Returns a private key and its public key in their text form.
+    fn keys(first: u8) -> (String, String) {
+        let seed = seed(first);
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
         let public = text("whpk_", pair.public_key().as_ref());
         (text("whsk_", &seed), public)
@@ -150,13 +157,13 @@ mod tests {
 
     #[test]
     fn a_private_key_may_carry_its_own_public_key_and_no_other() {
-        let seed = [7; SEED_LEN];
+        let seed = seed(7);
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
         let with = |public: &[u8]| text("whsk_", &[&seed, public].concat());
         let build = |text: String| Signer::new(Scheme::standard_webhooks_v1a(), [text]);
         assert!(build(with(pair.public_key().as_ref())).is_ok());
         for wrong in [
-            with(&[7; 32]),
+            with(&[7; PUBLIC_LEN]),
             with(&[7]),
             text("whpk_", &seed),
             text("", &seed),
@@ -171,7 +178,7 @@ mod tests {
         let (private, public) = keys(1);
         let build = |text: &str| Verifier::new(Scheme::standard_webhooks_v1a(), [text]);
         assert!(build(&public).is_ok());
-        for wrong in [&private, &public[5..], "whpk_AAAA", "whsec_AAAA", "whpk_?"] {
+        for wrong in [&private, &public[5..], "whpk_AAEC", "whsec_AAEC", "whpk_?"] {
             let error = build(wrong).unwrap_err();
             assert_eq!(error, WebhookConfigError::NotPublicKey { index: 0 });
         }
