@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::wire::json::members::{Names, Text};
+use crate::wire::json::members::{Text, UniqueNames};
 
 /// What of a header decides. `jku`, `jwk`, `x5u`, `x5c` and unknown members are ignored: a token
 /// does not say which key to trust.
@@ -42,7 +42,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut header = Header::default();
-        let mut names = Names::new();
+        let mut names = UniqueNames::new();
         while let Some(Text(name)) = map.next_key()? {
             names.add::<A::Error>(&name)?;
             match &*name {
