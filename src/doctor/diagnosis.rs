@@ -1,4 +1,4 @@
-//! What the doctor can say.
+//! Diagnoses.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,79 +8,78 @@ use crate::wire::scheme::SignatureEncoding;
 use crate::wire::scheme::{Seconds, TimeUnit};
 use crate::wire::signature::VerifyError;
 
-/// One thing that stood between a request and its acceptance.
+/// One reason for the refusal of a request.
 ///
-/// `Display` is a sentence for operators that names what to do. It holds no secret, no signature and
-/// nothing of the payload; secrets are named by their place, counted from 0.
+/// `Display` is a sentence for operators with a remedy. It contains no secret, no signature and no part
+/// of the payload, and names secrets by their index, counted from 0.
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Diagnosis {
-    /// Nothing is wrong with the request: this configured secret accepts it.
+    /// The request is valid: this configured secret accepts it.
     Accepted {
-        /// The secret's place.
+        /// The index of the secret.
         secret: usize,
     },
-    /// Nothing is wrong but that this secret has ended.
+    /// The request is valid, but this secret has ended.
     SecretEnded {
-        /// The secret's place.
+        /// The index of the secret.
         secret: usize,
     },
-    /// The headers are missing or malformed, and make sense in no other known scheme.
+    /// The headers are missing or malformed, also under every other preset.
     Headers(VerifyError),
-    /// The sender makes another key of this secret's text.
+    /// The sender derives another key from this secret's text.
     KeyForm {
-        /// The secret's place.
+        /// The index of the secret.
         secret: usize,
-        /// What the sender makes of it.
+        /// The sender's form of the key.
         used: SecretForm,
     },
-    /// The configured secret is damaged: the sender's is the same without the damage. Where nothing
-    /// explains the request, each damaged secret is named so.
+    /// The configured secret is damaged, and the sender has the undamaged one. A request without another
+    /// explanation gets this diagnosis for each damaged secret.
     SecretDamaged {
-        /// The secret's place.
+        /// The index of the secret.
         secret: usize,
-        /// What happened to it.
+        /// The damage.
         damage: SecretDamage,
     },
     /// The sender signs with this secret, damaged.
     SenderSecretDamaged {
-        /// The secret's place.
+        /// The index of the secret.
         secret: usize,
-        /// What happened to the sender's.
+        /// The damage of the sender's secret.
         damage: SecretDamage,
     },
-    /// The signature is written in another way than the scheme reads.
+    /// The signature has another encoding than the scheme's.
     Encoding {
-        /// How it is written.
+        /// The encoding of the signature.
         used: SignatureEncoding,
     },
     /// The body was changed between the sender and the verifier.
     Body(BodyChange),
-    /// The request is signed by the rules of another preset.
+    /// The request has a signature of another preset.
     Scheme {
         /// The preset's name.
         name: &'static str,
     },
     /// The time is right in another unit.
     Unit {
-        /// What the sender counts.
+        /// The sender's unit.
         used: TimeUnit,
     },
-    /// The signature is right and its time is not.
+    /// The signature matches, but its time is outside the tolerance.
     ClockSkew {
-        /// How far the request's time lies ahead of this side's clock, or behind it if negative, in
-        /// milliseconds.
+        /// The request's time minus the receiver's time, in milliseconds.
         millis: i64,
-        /// How far it may lie, on either side.
+        /// The tolerance in each direction.
         tolerance: Duration,
     },
-    /// This side's clock reads 1970.
+    /// The receiver's clock reads 1970.
     ClockNotSet,
-    /// Nothing that is known to go wrong explains the request.
+    /// No known fault explains the request.
     Unexplained,
 }
 
-/// What a sender makes of a secret's text.
+/// Form of the key in a secret's text.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SecretForm {
@@ -96,41 +95,41 @@ pub enum SecretForm {
     Hex,
 }
 
-/// What happened to a body after it was signed.
+/// A change of a body after its signature.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum BodyChange {
-    /// A line end was put behind it.
+    /// A line end was added.
     LineEndAdded,
-    /// A line end behind it was taken off.
+    /// A line end was removed.
     LineEndRemoved,
-    /// A byte order mark was put in front of it.
+    /// A byte order mark was added.
     ByteOrderMarkAdded,
-    /// A byte order mark in front of it was taken off.
+    /// A byte order mark was removed.
     ByteOrderMarkRemoved,
-    /// It was signed as JSON without white space.
+    /// The signed body was JSON without white space.
     SignedCompact,
-    /// It was signed as JSON with a space behind each comma and colon, as Python writes it.
+    /// The signed body was JSON with a space behind each comma and colon, as Python writes it.
     SignedSpaced,
-    /// It was signed as indented JSON.
+    /// The signed body was indented JSON.
     SignedIndented,
-    /// It was signed as JSON without white space and with sorted keys.
+    /// The signed body was JSON without white space and with sorted keys.
     SignedSorted,
-    /// It was signed as JSON with characters beyond ASCII escaped, such as `\u00eb` for `ë`, as Python
+    /// The signed body was JSON with characters beyond ASCII escaped, such as `\u00eb` for `ë`, as Python
     /// and PHP write it.
     SignedEscaped,
-    /// It was signed as JSON with characters beyond ASCII as they are.
+    /// The signed body was JSON with characters beyond ASCII as they are.
     SignedUnescaped,
-    /// It was signed as JSON with `\/` for `/`, as PHP and Swift write it.
+    /// The signed body was JSON with `\/` for `/`, as PHP and Swift write it.
     SignedSlashesEscaped,
-    /// It was signed as JSON with slashes as they are.
+    /// The signed body was JSON with slashes as they are.
     SignedSlashesUnescaped,
-    /// It was signed as JSON with ASCII characters escaped, such as `\u003c` for `<`, as Go, .NET and
+    /// The signed body was JSON with ASCII characters escaped, such as `\u003c` for `<`, as Go, .NET and
     /// Rails write it.
     SignedAsciiEscaped,
-    /// It was signed as JSON with ASCII characters such as `<` as they are.
+    /// The signed body was JSON with ASCII characters such as `<` as they are.
     SignedAsciiUnescaped,
-    /// It was signed as JSON with the same characters escaped in another way: `\u00EB` for `\u00eb`,
+    /// The signed body was JSON with the same characters escaped in another way: `\u00EB` for `\u00eb`,
     /// `\u0008` for `\b`.
     SignedOtherEscapes,
 }

@@ -1,4 +1,4 @@
-//! Secrets as a type that cannot be printed, logged, serialized or left in memory.
+//! Secrets as a type that is never printed, logged or serialized, and that is zeroed in memory.
 
 mod damage;
 mod forms;
@@ -17,15 +17,15 @@ pub use self::damage::SecretDamage;
 use self::placeholder::is_guessable;
 use super::entropy::{Entropy, random};
 
-/// The text of a secret, as it was handed out: `whsec_…`, or whatever the sender shows.
+/// The text of a secret as the sender shows it, such as `whsec_…`.
 ///
-/// Prints as `Secret(..)`, is zeroed when the last copy goes, and copies share one allocation.
-/// It has no `Serialize` and no `PartialEq`.
+/// Prints as `Secret(..)`. Copies share one allocation, which the last drop zeroes. The type has no
+/// `Serialize` and no `PartialEq`.
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
-    /// Takes the secret's text.
+    /// Checks and wraps the secret's text.
     ///
     /// [`Verifier::new`](crate::wire::signature::Verifier::new) checks the length of the key, since
     /// that depends on the scheme.
@@ -57,7 +57,7 @@ impl Secret {
         }
     }
 
-    /// Takes the secret's text unchecked: for senders whose secret has quotes of its own, for stores,
+    /// Wraps the secret's text unchecked: for senders whose secret has quotes of its own, for stores,
     /// and for [`diagnose`](crate::doctor::diagnose).
     ///
     /// # Security
@@ -75,7 +75,7 @@ impl Secret {
         Ok(Self(Arc::new(text)))
     }
 
-    /// Returns what its file, its variable or a clipboard has done to the text: the outermost damage.
+    /// Returns the outermost damage that a file, a variable or a clipboard did to the text.
     #[must_use]
     pub fn damage(&self) -> Option<SecretDamage> {
         SecretDamage::find(&self.0).map(|(damage, _)| damage)
@@ -83,10 +83,17 @@ impl Secret {
 
     /// Reads the secret from the environment variable `name`.
     ///
+    /// ```no_run
+    /// use tower_auth_sync::secret::Secret;
+    ///
+    /// let secret = Secret::from_env("WEBHOOK_SECRET")?;
+    /// # Ok::<(), tower_auth_sync::secret::SecretError>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`SecretError::NotSet`] or [`SecretError::NotUnicode`], which name the variable, and
-    /// [`SecretError::InVariable`] around what [`new`](Self::new) refuses.
+    /// [`SecretError::NotSet`], [`SecretError::NotUnicode`], or [`SecretError::InVariable`] around an
+    /// error of [`new`](Self::new). Each names the variable.
     pub fn from_env(name: &str) -> Result<Self, SecretError> {
         let text = env::var(name).map_err(|err| match err {
             env::VarError::NotPresent => SecretError::NotSet { name: name.into() },
@@ -98,8 +105,18 @@ impl Secret {
         })
     }
 
-    /// Makes a new secret: `whsec_` and the base64 of 32 random bytes, which every scheme that reads
-    /// `whsec_` secrets takes.
+    /// Generates a secret: `whsec_` and the base64 of 32 random bytes. Every scheme with `whsec_`
+    /// secrets accepts it.
+    ///
+    /// ```
+    /// use tower_auth_sync::entropy::SystemEntropy;
+    /// use tower_auth_sync::scheme::Scheme;
+    /// use tower_auth_sync::secret::Secret;
+    /// use tower_auth_sync::signature::Verifier;
+    ///
+    /// let secret = Secret::generate(&SystemEntropy);
+    /// assert!(Verifier::new(Scheme::banata(), [secret]).is_ok());
+    /// ```
     #[must_use]
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let key = Zeroizing::new(random::<32>(entropy));
@@ -110,7 +127,7 @@ impl Secret {
         Self(Arc::new(text))
     }
 
-    /// Returns the text; only code that signs, verifies or encrypts may ask.
+    /// Returns the text. Only code that signs, verifies or encrypts may call this.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -142,13 +159,13 @@ impl TryFrom<String> for Secret {
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SecretError {
-    /// There is no text.
+    /// The text is empty.
     #[error("the secret is empty")]
     Empty,
-    /// Its file, its variable or a clipboard has damaged it.
+    /// A file, a variable or a clipboard damaged the text.
     #[error("the secret is damaged: {0}")]
     Damaged(SecretDamage),
-    /// It is a placeholder from documentation, or one character or byte repeated.
+    /// The text is a placeholder of documentation, or one character or byte repeated.
     #[error(
         "the secret is a known placeholder, or one character repeated: anybody can guess it; \
          generate one with `Secret::generate`"
@@ -166,12 +183,12 @@ pub enum SecretError {
         /// The variable.
         name: Box<str>,
     },
-    /// The environment variable holds a text that is no secret.
+    /// The text in the environment variable is no secret.
     #[error("{name} holds no usable secret: {source}")]
     InVariable {
         /// The variable.
         name: Box<str>,
-        /// What is wrong with its text.
+        /// Why the text is no secret.
         source: Box<Self>,
     },
 }

@@ -1,4 +1,4 @@
-//! Secrets that anybody can guess: the placeholders of documentation, and one character repeated.
+//! Secrets that anybody can guess: placeholders of documentation, and one character repeated.
 
 use base64ct::{Base64Unpadded, Encoding};
 use zeroize::Zeroizing;
@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 /// Returns whether the text, behind its prefix, is a placeholder from documentation, one character
 /// repeated, or base64 of one byte repeated.
 ///
-/// Letter case and what stands between words make no difference: `Change_Me` is `changeme`.
+/// Ignores letter case and word separators: `Change_Me` equals `changeme`.
 pub(super) fn is_guessable(text: &str) -> bool {
     let rest = without_prefix(text);
     is_repeated_character(rest) || is_base64_of_repeated_byte(rest) || is_from_documentation(rest)
@@ -55,11 +55,11 @@ fn is_from_documentation(text: &str) -> bool {
 
 const PREFIXES: [&str; 3] = ["whsec_", "whpk_", "whsk_"];
 
-/// One or two equal bytes may be chance.
+/// One or two equal bytes may be a coincidence.
 const MIN_REPEATED_BYTES: usize = 3;
 
-/// Letters and digits of each placeholder, in lower case. The first two stand on the page of
-/// better-auth-sync; the two `betterauthsecret…` are default secrets of Better Auth.
+/// Letters and digits of each placeholder, in lower case. The first two are those of the
+/// better-auth-sync page; the two `betterauthsecret…` are default secrets of Better Auth.
 const PLACEHOLDERS: [&str; 41] = [
     "replacewithalongrandomsecret",
     "yourwebhooksecretplaceholder",

@@ -1,4 +1,4 @@
-//! What events are about.
+//! Resources: the `data` of events.
 //!
 //! Field names on the wire are those of Better Auth, in camel case.
 
@@ -7,9 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::declare::{Declared, Emitted, resource};
-use super::error::DecodeError;
-use super::event_type::EventType;
+use super::declare::{FieldSpec, ResourceData, resource};
 use super::session_handle::SessionHandle;
 use super::time;
 use crate::base::clock::UnixMillis;
@@ -23,37 +21,37 @@ resource! {
     }
     ids {}
     optional {
-        /// The name to show.
+        /// The display name.
         name = "name": String,
         /// The e-mail address.
         email = "email": String,
-        /// Whether the user proved to own the address.
+        /// Whether the user verified the address.
         email_verified = "emailVerified": bool,
         /// The URL of a picture.
         image = "image": String,
-        /// The name to sign in with, normalized.
+        /// The sign-in name, normalized.
         username = "username": String,
-        /// The name to sign in with, as the user wrote it.
+        /// The sign-in name, as the user entered it.
         display_username = "displayUsername": String,
         /// The telephone number.
         phone_number = "phoneNumber": String,
-        /// Whether the user proved to own the number.
+        /// Whether the user verified the number.
         phone_number_verified = "phoneNumberVerified": bool,
         /// Whether the user signed in without an identity.
         is_anonymous = "isAnonymous": bool,
         /// The role in the whole application; several are separated by commas.
         role = "role": String,
-        /// Whether the user may not sign in.
+        /// Whether the user is banned from signing in.
         banned = "banned": bool,
-        /// Why not.
+        /// The reason for the ban.
         ban_reason = "banReason": String,
-        /// Whether the second factor is on.
+        /// Whether the second factor is enabled.
         two_factor_enabled = "twoFactorEnabled": bool,
     }
     times {
-        /// When a ban ends; `None` is never, if `banned`.
+        /// The end of the ban; `None` with `banned` means no end.
         ban_expires = "banExpires",
-        /// When the user came to be.
+        /// When the user was created.
         created_at = "createdAt",
         /// When the user last changed.
         updated_at = "updatedAt",
@@ -63,32 +61,32 @@ resource! {
 resource! {
     /// A session, without its token.
     ///
-    /// A `token` in a received payload is turned into the [`handle`](Self::handle) and forgotten;
-    /// one in [`extra`](Self::extra) is not sent.
+    /// A `token` in a received payload becomes the [`handle`](Self::handle) and is dropped. A `token`
+    /// in [`extra`](Self::extra) is not sent.
     Session = "session" hides &["token"];
     required {}
     ids {
-        /// Names the session by a hash of its token.
+        /// The hash of the token that identifies the session.
         handle = "handle": SessionHandle,
-        /// The session's id, where the sender knows it.
+        /// The session's id, if the sender has it.
         id = "id": String,
-        /// Whose session it is.
+        /// The id of the session's user.
         user_id = "userId": String,
     }
     optional {
-        /// The address the session was opened from.
+        /// The IP address of the client that opened the session.
         ip_address = "ipAddress": String,
-        /// The browser it was opened with.
+        /// The `User-Agent` of that client.
         user_agent = "userAgent": String,
-        /// The administrator who acts as the user.
+        /// The id of the administrator who impersonates the user.
         impersonated_by = "impersonatedBy": String,
-        /// The organization the session works in.
+        /// The id of the active organization.
         active_organization_id = "activeOrganizationId": String,
     }
     times {
-        /// When the session ends by itself.
+        /// When the session expires.
         expires_at = "expiresAt",
-        /// When it was opened.
+        /// When it was created.
         created_at = "createdAt",
         /// When it last changed.
         updated_at = "updatedAt",
@@ -96,7 +94,7 @@ resource! {
 }
 
 impl Session {
-    /// Makes one with nothing but the handle of `token`.
+    /// Creates one with the handle of `token` alone.
     #[must_use]
     pub fn of_token(token: &str) -> Self {
         Self {
@@ -105,7 +103,7 @@ impl Session {
         }
     }
 
-    fn without_token(mut self) -> Self {
+    pub(super) fn without_token(mut self) -> Self {
         if let Some(Value::String(token)) = self.extra.remove("token") {
             self.handle
                 .get_or_insert_with(|| SessionHandle::of_token(&token));
@@ -123,7 +121,7 @@ resource! {
     }
     ids {}
     optional {
-        /// The name to show.
+        /// The display name.
         name = "name": String,
         /// The name in URLs.
         slug = "slug": String,
@@ -131,7 +129,7 @@ resource! {
         logo = "logo": String,
     }
     times {
-        /// When it came to be.
+        /// When it was created.
         created_at = "createdAt",
         /// When it last changed.
         updated_at = "updatedAt",
@@ -146,9 +144,9 @@ resource! {
         id = "id",
     }
     ids {
-        /// The organization.
+        /// The id of the organization.
         organization_id = "organizationId": String,
-        /// The user.
+        /// The id of the user.
         user_id = "userId": String,
     }
     optional {
@@ -171,25 +169,25 @@ resource! {
         id = "id",
     }
     ids {
-        /// The organization.
+        /// The id of the organization.
         organization_id = "organizationId": String,
     }
     optional {
-        /// Who is invited.
+        /// The e-mail address of the invited person.
         email = "email": String,
-        /// The role that is offered.
+        /// The offered role.
         role = "role": String,
-        /// The team that is offered.
+        /// The id of the offered team.
         team_id = "teamId": String,
         /// `pending`, `accepted`, `rejected` or `canceled`.
         status = "status": String,
-        /// The user who invites.
+        /// The id of the inviting user.
         inviter_id = "inviterId": String,
     }
     times {
-        /// When the invitation ends by itself.
+        /// When the invitation expires.
         expires_at = "expiresAt",
-        /// When it was made.
+        /// When it was created.
         created_at = "createdAt",
         /// When it last changed.
         updated_at = "updatedAt",
@@ -204,137 +202,32 @@ resource! {
         id = "id",
     }
     ids {
-        /// The user or organization that owns the key.
+        /// The id of the user or organization that owns the key.
         reference_id = "referenceId": String,
-        /// The user that owns the key, in older versions of Better Auth.
+        /// The id of the owning user, in older versions of Better Auth.
         user_id = "userId": String,
     }
     optional {
-        /// The name to show.
+        /// The display name.
         name = "name": String,
-        /// The first characters of the key, for its owner to know it by.
+        /// The first characters of the key, for its owner to recognize it.
         start = "start": String,
-        /// What the key begins with, by configuration.
+        /// The configured prefix of the key.
         prefix = "prefix": String,
         /// Whether the key is accepted.
         enabled = "enabled": bool,
     }
     times {
-        /// When the key ends by itself.
+        /// When the key expires.
         expires_at = "expiresAt",
-        /// When it was made.
+        /// When it was created.
         created_at = "createdAt",
         /// When it last changed.
         updated_at = "updatedAt",
     }
 }
 
-/// What an event is about.
-#[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
-pub enum Resource {
-    /// `user.*`, `email.verified`, `password.reset` and `two_factor.*`.
-    User(User),
-    /// `session.*`.
-    Session(Session),
-    /// `organization.*`.
-    Organization(Organization),
-    /// `member.*`.
-    Member(Member),
-    /// `invitation.*`.
-    Invitation(Invitation),
-    /// `api_key.*`.
-    ApiKey(ApiKey),
-    /// An event whose name this version does not know; its `data` is in the event.
-    Other,
-}
-
-impl Resource {
-    pub(crate) fn of(
-        event_type: &EventType,
-        data: &Map<String, Value>,
-    ) -> Result<Self, DecodeError> {
-        match Kind::of(event_type) {
-            Kind::User => decode(data).map(Self::User),
-            Kind::Session => decode(data).map(Session::without_token).map(Self::Session),
-            Kind::Organization => decode(data).map(Self::Organization),
-            Kind::Member => decode(data).map(Self::Member),
-            Kind::Invitation => decode(data).map(Self::Invitation),
-            Kind::ApiKey => decode(data).map(Self::ApiKey),
-            Kind::Other => Ok(Self::Other),
-        }
-    }
-}
-
-/// Which resource an event's name promises.
-pub(crate) enum Kind {
-    User,
-    Session,
-    Organization,
-    Member,
-    Invitation,
-    ApiKey,
-    Other,
-}
-
-impl Kind {
-    pub(crate) const fn of(event_type: &EventType) -> Self {
-        match event_type {
-            EventType::UserCreated
-            | EventType::UserUpdated
-            | EventType::UserDeleted
-            | EventType::UserBanned
-            | EventType::UserUnbanned
-            | EventType::EmailVerified
-            | EventType::PasswordReset
-            | EventType::TwoFactorEnabled
-            | EventType::TwoFactorDisabled => Self::User,
-            EventType::SessionCreated | EventType::SessionRevoked => Self::Session,
-            EventType::OrganizationCreated
-            | EventType::OrganizationUpdated
-            | EventType::OrganizationDeleted => Self::Organization,
-            EventType::MemberAdded | EventType::MemberRemoved | EventType::MemberRoleUpdated => {
-                Self::Member
-            }
-            EventType::InvitationCreated
-            | EventType::InvitationAccepted
-            | EventType::InvitationRevoked => Self::Invitation,
-            EventType::ApiKeyCreated | EventType::ApiKeyRevoked => Self::ApiKey,
-            EventType::Other(_) => Self::Other,
-        }
-    }
-
-    /// What the resource is called, and its fields; of an unknown one none is known.
-    pub(crate) const fn declared(&self) -> (&'static str, &'static [Declared]) {
-        match self {
-            Self::User => (User::NAME, User::FIELDS),
-            Self::Session => (Session::NAME, Session::FIELDS),
-            Self::Organization => (Organization::NAME, Organization::FIELDS),
-            Self::Member => (Member::NAME, Member::FIELDS),
-            Self::Invitation => (Invitation::NAME, Invitation::FIELDS),
-            Self::ApiKey => (ApiKey::NAME, ApiKey::FIELDS),
-            Self::Other => ("resource", &[]),
-        }
-    }
-}
-
-fn decode<'a, T>(data: &'a Map<String, Value>) -> Result<T, DecodeError>
-where
-    T: Emitted + Deserialize<'a>,
-{
-    let wrong = T::FIELDS.iter().find(|field| !field.is_right_in(data));
-    let refused = |field| DecodeError::Resource {
-        resource: T::NAME,
-        field,
-    };
-    match wrong {
-        Some(field) => Err(refused(field.name)),
-        // Never fails: each field was read. The cause would be dropped, as it may quote the payload.
-        None => T::deserialize(data).map_err(|_cause| refused("data")),
-    }
-}
-
-/// Shows which one it is and nothing about it.
+/// Shows the identifier alone.
 macro_rules! opaque {
     ($($name:ident: $id:ident;)*) => {
         $(

@@ -1,46 +1,49 @@
-//! What is signed, as a template that is read once.
+//! The signed content, as a template that is parsed once.
 
-/// The signed bytes: up to 8 pieces in their order.
+#[cfg(test)]
+mod tests;
+
+/// The signed content: up to 7 segments in order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Content<'t> {
-    parts: [Part<'t>; MAX_PARTS],
+pub(crate) struct Template<'t> {
+    segments: [Segment<'t>; MAX_SEGMENTS],
     count: usize,
-    /// The byte that ends an id in the signed bytes, and so may not stand in one.
+    /// The byte that ends an id in the signed content. No id may contain it.
     id_end: Option<u8>,
 }
 
-/// A piece of the signed bytes.
+/// A segment of the signed content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Part<'t> {
+pub(crate) enum Segment<'t> {
     Id,
     Time,
     Body,
     Text(&'t str),
 }
 
-/// What a template is filled with around the body, which may still have to come.
+/// A template with its id and time. The body is separate and may be incomplete.
 #[derive(Clone, Copy)]
-pub(crate) struct Filling<'a> {
-    pub(crate) content: &'a Content<'a>,
+pub(crate) struct Rendered<'a> {
+    pub(crate) template: &'a Template<'a>,
     pub(crate) id: &'a str,
     pub(crate) time: &'a str,
 }
 
-/// What is wrong with a template for signed content.
+/// A fault in a template of signed content.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ContentError {
     /// A brace is not part of `{id}`, `{t}` or `{body}`.
     #[error("braces may only stand in `{{id}}`, `{{t}}` and `{{body}}`")]
     Brace,
-    /// `{body}` is not there: anything could be put in the place of the body.
+    /// `{body}` is missing: an attacker could replace the body.
     #[error("`{{body}}` is missing")]
     NoBody,
-    /// The id, the time or the body is there twice.
+    /// The id, the time or the body occurs twice.
     #[error("`{{id}}`, `{{t}}` and `{{body}}` may each stand there once")]
     Repeated,
-    /// Two of id, time and body could not be told apart in the signed bytes, so that one signature
-    /// would hold for two messages.
+    /// The signed bytes do not separate id, time and body, so that one signature would match two
+    /// messages.
     #[error(
         "between two of `{{id}}`, `{{t}}` and `{{body}}` there must be a text that begins and ends \
          with an ASCII character that is no letter and no digit"
@@ -48,50 +51,50 @@ pub enum ContentError {
     NotSeparated,
 }
 
-impl<'t> Content<'t> {
-    /// Reads a template: `{id}`, `{t}` and `{body}`, and text that stands for itself.
+impl<'t> Template<'t> {
+    /// Parses a template: `{id}`, `{t}`, `{body}` and literal text.
     pub(crate) const fn parse(template: &'t str) -> Result<Self, ContentError> {
         let mut content = Self {
-            parts: [Part::Text(""); MAX_PARTS],
+            segments: [Segment::Text(""); MAX_SEGMENTS],
             count: 0,
             id_end: None,
         };
         let mut rest = template;
         while !rest.is_empty() {
-            let Some((part, behind)) = next(rest) else {
+            let Some((segment, behind)) = next(rest) else {
                 return Err(ContentError::Brace);
             };
             rest = behind;
-            // Texts do not follow each other, so more parts than fit have a variable twice.
-            if content.count == MAX_PARTS || (!part.is_text() && content.has(part)) {
+            // Two texts are never adjacent, so more segments than the limit contain a variable twice.
+            if content.count == MAX_SEGMENTS || (!segment.is_text() && content.has(segment)) {
                 return Err(ContentError::Repeated);
             }
-            content.parts[content.count] = part;
+            content.segments[content.count] = segment;
             content.count += 1;
         }
-        if !content.has(Part::Body) {
+        if !content.has(Segment::Body) {
             return Err(ContentError::NoBody);
         }
         content.separated()
     }
 
-    /// Returns the template as given if its variables can be told apart, with the end of an id.
+    /// Checks that text separates the variables, and sets the end of the id.
     const fn separated(mut self) -> Result<Self, ContentError> {
         let mut index = 1;
-        let mut body_seen = self.parts[0].is(Part::Body);
+        let mut body_seen = self.segments[0].is(Segment::Body);
         while index < self.count {
-            let [before, part] = [self.parts[index - 1], self.parts[index]];
-            body_seen = body_seen || part.is(Part::Body);
-            if index + 1 < self.count || !part.is_text() {
-                match part {
-                    Part::Text(text) => {
+            let [before, segment] = [self.segments[index - 1], self.segments[index]];
+            body_seen = body_seen || segment.is(Segment::Body);
+            if index + 1 < self.count || !segment.is_text() {
+                match segment {
+                    Segment::Text(text) => {
                         let Some((first, last)) = ends(text) else {
                             return Err(ContentError::NotSeparated);
                         };
-                        // Read from the start up to the body, and from the end back to it.
-                        if before.is(Part::Id) && !body_seen {
+                        // A reader parses from the start to the body, and from the end back to the body.
+                        if before.is(Segment::Id) && !body_seen {
                             self.id_end = Some(first);
-                        } else if self.parts[index + 1].is(Part::Id) && body_seen {
+                        } else if self.segments[index + 1].is(Segment::Id) && body_seen {
                             self.id_end = Some(last);
                         }
                     }
@@ -104,11 +107,11 @@ impl<'t> Content<'t> {
         Ok(self)
     }
 
-    /// Returns whether `part` is among the parts.
-    pub(crate) const fn has(&self, part: Part<'_>) -> bool {
+    /// Returns whether the template contains `segment`.
+    pub(crate) const fn has(&self, segment: Segment<'_>) -> bool {
         let mut index = 0;
         while index < self.count {
-            if self.parts[index].is(part) {
+            if self.segments[index].is(segment) {
                 return true;
             }
             index += 1;
@@ -116,25 +119,25 @@ impl<'t> Content<'t> {
         false
     }
 
-    pub(crate) fn parts(&self) -> &[Part<'t>] {
-        &self.parts[..self.count]
+    pub(crate) fn segments(&self) -> &[Segment<'t>] {
+        &self.segments[..self.count]
     }
 
-    /// Returns the byte that may not stand in an id.
+    /// Returns the byte that no id may contain.
     pub(crate) const fn id_end(&self) -> Option<u8> {
         self.id_end
     }
 }
 
-impl Part<'_> {
-    /// Compares kinds: `==` is not yet for constants.
-    const fn is(self, other: Part<'_>) -> bool {
+impl Segment<'_> {
+    /// Compares kinds: `==` is not `const`.
+    const fn is(self, other: Segment<'_>) -> bool {
         matches!(
             (self, other),
-            (Self::Id, Part::Id)
-                | (Self::Time, Part::Time)
-                | (Self::Body, Part::Body)
-                | (Self::Text(_), Part::Text(_))
+            (Self::Id, Segment::Id)
+                | (Self::Time, Segment::Time)
+                | (Self::Body, Segment::Body)
+                | (Self::Text(_), Segment::Text(_))
         )
     }
 
@@ -143,47 +146,57 @@ impl Part<'_> {
     }
 }
 
-impl Filling<'_> {
-    /// Hands over the signed bytes before the body, piece by piece.
-    pub(crate) fn before_body(&self, take: impl FnMut(&[u8])) {
-        let parts = self.content.parts().iter();
-        self.each(parts.take_while(|part| !part.is(Part::Body)), take);
+impl Rendered<'_> {
+    /// Passes the signed bytes before the body to `push`, in chunks.
+    pub(crate) fn before_body(&self, push: impl FnMut(&[u8])) {
+        let segments = self.template.segments().iter();
+        self.each(
+            segments.take_while(|segment| !segment.is(Segment::Body)),
+            push,
+        );
     }
 
-    /// Hands over the signed bytes behind the body, piece by piece.
-    pub(crate) fn behind_body(&self, take: impl FnMut(&[u8])) {
-        let parts = self.content.parts().iter();
-        self.each(parts.skip_while(|part| !part.is(Part::Body)), take);
+    /// Passes the signed bytes behind the body to `push`, in chunks.
+    pub(crate) fn behind_body(&self, push: impl FnMut(&[u8])) {
+        let segments = self.template.segments().iter();
+        self.each(
+            segments.skip_while(|segment| !segment.is(Segment::Body)),
+            push,
+        );
     }
 
-    fn each<'p>(&self, parts: impl Iterator<Item = &'p Part<'p>>, mut take: impl FnMut(&[u8])) {
-        for part in parts {
-            match part {
-                Part::Id => take(self.id.as_bytes()),
-                Part::Time => take(self.time.as_bytes()),
-                Part::Text(text) => take(text.as_bytes()),
-                Part::Body => {}
+    fn each<'p>(
+        &self,
+        segments: impl Iterator<Item = &'p Segment<'p>>,
+        mut push: impl FnMut(&[u8]),
+    ) {
+        for segment in segments {
+            match segment {
+                Segment::Id => push(self.id.as_bytes()),
+                Segment::Time => push(self.time.as_bytes()),
+                Segment::Text(text) => push(text.as_bytes()),
+                Segment::Body => {}
             }
         }
     }
 }
 
-/// Splits the first part off.
-const fn next(rest: &str) -> Option<(Part<'_>, &str)> {
+/// Splits off the first segment.
+const fn next(rest: &str) -> Option<(Segment<'_>, &str)> {
     let mut end = 0;
     while end < rest.len() && !matches!(rest.as_bytes()[end], b'{' | b'}') {
         end += 1;
     }
     if end > 0 {
         let (text, rest) = rest.split_at(end);
-        return Some((Part::Text(text), rest));
+        return Some((Segment::Text(text), rest));
     }
     if let Some(rest) = after("{id}", rest) {
-        Some((Part::Id, rest))
+        Some((Segment::Id, rest))
     } else if let Some(rest) = after("{t}", rest) {
-        Some((Part::Time, rest))
+        Some((Segment::Time, rest))
     } else if let Some(rest) = after("{body}", rest) {
-        Some((Part::Body, rest))
+        Some((Segment::Body, rest))
     } else {
         None
     }
@@ -204,7 +217,7 @@ const fn after<'t>(prefix: &str, text: &'t str) -> Option<&'t str> {
     Some(text.split_at(prefix.len()).1)
 }
 
-/// Returns the first and the last byte of `text`, if both separate.
+/// Returns the first and the last byte of `text`, if both are separators.
 const fn ends(text: &str) -> Option<(u8, u8)> {
     let bytes = text.as_bytes();
     let (first, last) = (bytes[0], bytes[bytes.len() - 1]);
@@ -219,95 +232,5 @@ const fn separates(byte: u8) -> bool {
     byte.is_ascii() && !byte.is_ascii_alphanumeric()
 }
 
-/// Three variables, and a text before, between and behind them.
-const MAX_PARTS: usize = 7;
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_template_is_read_into_its_parts() {
-        for (template, parts, id_end) in [
-            ("{body}", &[Part::Body][..], None),
-            (
-                "v0:{t}:{body}",
-                &[Part::Text("v0:"), Part::Time, Part::Text(":"), Part::Body],
-                None,
-            ),
-            (
-                "{id}.-{t}\n{body}!",
-                &[
-                    Part::Id,
-                    Part::Text(".-"),
-                    Part::Time,
-                    Part::Text("\n"),
-                    Part::Body,
-                    Part::Text("!"),
-                ],
-                Some(b'.'),
-            ),
-            (
-                "{t}.{body}-/{id}",
-                &[
-                    Part::Time,
-                    Part::Text("."),
-                    Part::Body,
-                    Part::Text("-/"),
-                    Part::Id,
-                ],
-                Some(b'/'),
-            ),
-        ] {
-            let content = Content::parse(template).unwrap();
-            assert_eq!(content.parts(), parts, "{template}");
-            assert_eq!(content.id_end(), id_end, "{template}");
-        }
-    }
-
-    #[test]
-    fn a_template_that_could_mean_two_messages_is_refused() {
-        for (template, error) in [
-            ("", ContentError::NoBody),
-            ("{t}.{id}", ContentError::NoBody),
-            ("{t}.{body}.{body}", ContentError::Repeated),
-            ("{t}.{t}.{t}.{t}.{body}", ContentError::Repeated),
-            ("{t}{body}", ContentError::NotSeparated),
-            ("{body}{id}", ContentError::NotSeparated),
-            ("{t}0{body}", ContentError::NotSeparated),
-            ("{id}.x{t}.{body}", ContentError::NotSeparated),
-            ("{id}é{body}", ContentError::NotSeparated),
-            ("{body", ContentError::Brace),
-            ("}{body}", ContentError::Brace),
-            ("{{body}}", ContentError::Brace),
-            ("{timestamp}.{body}", ContentError::Brace),
-        ] {
-            assert_eq!(Content::parse(template), Err(error), "{template}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_was_signed_can_be_told_from_the_signed_bytes(
-            template in "(\\{id\\}|\\{t\\}|\\{body\\}|[.:a\n]){0,8}",
-            body in "[.:a1\n]{0,8}",
-        ) {
-            crate::fuzzing::content_is_unambiguous(&template, body.as_bytes());
-        }
-
-        #[test]
-        fn what_is_read_is_what_was_written(template in "(\\{id\\}|\\{t\\}|\\{body\\}|[.:a\\n{}]){0,8}") {
-            if let Ok(content) = Content::parse(&template) {
-                let written: String = content.parts().iter().map(|part| match part {
-                    Part::Id => "{id}",
-                    Part::Time => "{t}",
-                    Part::Body => "{body}",
-                    Part::Text(text) => text,
-                }).collect();
-                prop_assert_eq!(written, template);
-            }
-        }
-    }
-}
+/// Three variables, and texts before, between and behind them.
+const MAX_SEGMENTS: usize = 7;
