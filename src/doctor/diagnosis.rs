@@ -4,8 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::base::secret::SecretDamage;
-use crate::wire::scheme::SignatureEncoding;
-use crate::wire::scheme::{Seconds, TimeUnit};
+use crate::wire::scheme::{Seconds, SignatureEncoding, TimeUnit};
 use crate::wire::signature::VerifyError;
 
 /// One reason for the refusal of a request.
@@ -139,13 +138,13 @@ impl fmt::Display for Diagnosis {
         match self {
             Self::Accepted { secret } => write!(
                 f,
-                "nothing is wrong with the request: the secret at index {secret} accepts it; give \
-                 the verifier that refused it this secret"
+                "the request is valid: the secret at index {secret} accepts it; add this secret to \
+                 the verifier that refused it"
             ),
             Self::SecretEnded { secret } => write!(
                 f,
                 "the request is signed with the secret at index {secret}, which has ended: move the \
-                 sender to the new secret, or let the old one end later"
+                 sender to the new secret, or extend the end of the old one"
             ),
             Self::Headers(error) => write!(f, "{error}: {HEADERS}"),
             Self::KeyForm { secret, used } => key_form(*secret, *used, f),
@@ -163,21 +162,21 @@ impl fmt::Display for Diagnosis {
             }
             Self::Encoding { used } => write!(
                 f,
-                "the signature is right but written in {}: choose the scheme or the \
+                "the signature matches, but its encoding is {}: choose the scheme or the \
                  `SignatureEncoding` that reads it",
                 encoding_name(*used)
             ),
             Self::Body(change) => write!(
                 f,
-                "body: {change}: verify the very bytes that came, before anything parses or rewrites them"
+                "body: {change}: verify the received bytes, before anything parses or rewrites them"
             ),
             Self::Scheme { name } => write!(
                 f,
-                "the request is signed by the rules of the scheme `{name}`: verify it with that"
+                "the request has a signature of the scheme `{name}`: verify it with that scheme"
             ),
             Self::Unit { used } => write!(
                 f,
-                "the sender counts time in {}: choose the scheme or the `TimeUnit` that does",
+                "the sender counts time in {}: choose the scheme or the `TimeUnit` with that unit",
                 unit_name(*used)
             ),
             Self::ClockSkew { millis, tolerance } => clock_skew(*millis, *tolerance, f),
@@ -187,18 +186,18 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-const HEADERS: &str = "compare what the sender writes with the scheme, and see whether a proxy drops or \
-                       doubles headers";
+const HEADERS: &str = "compare the sender's headers with the scheme, and check whether a proxy drops or \
+                       repeats headers";
 
 const UNEXPLAINED: &str = "no configured secret, in any known form and scheme, made this signature of \
-                           this body: compare the secret with the one that the sender shows, and see \
-                           whether anything on the way changes the body; or the request is forged";
+                           this body: compare the secret with the sender's secret, and check whether \
+                           anything on the way changes the body; or the request is forged";
 
 fn key_form(secret: usize, used: SecretForm, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(
         f,
-        "the sender keys with {used} of the secret at index {secret}: choose the scheme or the \
-         `KeyForm` that does, or change the secret's text accordingly"
+        "the sender's key is {used} of the secret at index {secret}: choose the scheme or the \
+         `KeyForm` with that form, or change the secret's text accordingly"
     )
 }
 
@@ -210,12 +209,12 @@ fn clock_skew(millis: i64, tolerance: Duration, f: &mut fmt::Formatter<'_>) -> f
     } else {
         (
             "behind",
-            "the request was held up or repeated, the sender's clock is slow or this one fast",
+            "the request was delayed or replayed, the sender's clock is slow or this one fast",
         )
     };
     write!(
         f,
-        "the signature is right, but its time is {amount} s {side} this machine's clock, and \
+        "the signature matches, but its time is {amount} s {side} this machine's clock, and \
          {tolerance} s are tolerated: {cause}; set both clocks by NTP before you raise the tolerance"
     )
 }
@@ -250,34 +249,32 @@ impl fmt::Display for SecretForm {
 impl fmt::Display for BodyChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::LineEndAdded => "a line end was put behind it after it was signed",
-            Self::LineEndRemoved => "a line end behind it was lost after it was signed",
-            Self::ByteOrderMarkAdded => "a byte order mark was put in front after it was signed",
-            Self::ByteOrderMarkRemoved => "a byte order mark in front was lost after it was signed",
-            Self::SignedCompact => "written anew: it was signed as JSON without white space",
+            Self::LineEndAdded => "a line end was added after the signature",
+            Self::LineEndRemoved => "a line end was removed after the signature",
+            Self::ByteOrderMarkAdded => "a byte order mark was added after the signature",
+            Self::ByteOrderMarkRemoved => "a byte order mark was removed after the signature",
+            Self::SignedCompact => "rewritten: the signed body was JSON without white space",
             Self::SignedSpaced => {
-                "written anew: it was signed as JSON with a space behind each comma and colon"
+                "rewritten: the signed body was JSON with a space behind each comma and colon"
             }
-            Self::SignedIndented => "written anew: it was signed as indented JSON",
+            Self::SignedIndented => "rewritten: the signed body was indented JSON",
             Self::SignedSorted => {
-                "written anew: it was signed as JSON with sorted keys and no white space"
+                "rewritten: the signed body was JSON with sorted keys and no white space"
             }
-            Self::SignedEscaped => {
-                r"non-ASCII was escaped when it was signed, as in `\u00eb` for `ë`"
-            }
+            Self::SignedEscaped => r"the signed body had non-ASCII escaped, as in `\u00eb` for `ë`",
             Self::SignedUnescaped => {
-                r"non-ASCII was not escaped when it was signed, as in `ë` for `\u00eb`"
+                r"the signed body had non-ASCII not escaped, as in `ë` for `\u00eb`"
             }
-            Self::SignedSlashesEscaped => r"slashes were escaped when it was signed, as in `\/`",
-            Self::SignedSlashesUnescaped => "slashes were not escaped when it was signed",
+            Self::SignedSlashesEscaped => r"the signed body had slashes escaped, as in `\/`",
+            Self::SignedSlashesUnescaped => "the signed body had slashes not escaped",
             Self::SignedAsciiEscaped => {
-                r"ASCII was escaped when it was signed, as in `\u003c` for `<`"
+                r"the signed body had ASCII escaped, as in `\u003c` for `<`"
             }
             Self::SignedAsciiUnescaped => {
-                r"ASCII was not escaped when it was signed, as in `<` for `\u003c`"
+                r"the signed body had ASCII not escaped, as in `<` for `\u003c`"
             }
             Self::SignedOtherEscapes => {
-                r"escapes were written otherwise when it was signed, as `\u00EB` is for `\u00eb`"
+                r"the signed body had other escapes, such as `\u00EB` for `\u00eb`"
             }
         })
     }

@@ -71,32 +71,32 @@ impl fmt::Display for SecretDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::WhiteSpace => {
-                "white space or a control character stands in it, such as a line end, carriage \
-                 return or space at its end: take it off"
+                "it contains white space or a control character, such as a line end, carriage \
+                 return or space at its end: remove it"
             }
             Self::Invisible => {
-                "a byte order mark or another invisible character stands in it: type the secret anew, \
+                "it contains a byte order mark or another invisible character: type the secret again, \
                  or save the file without the mark"
             }
             Self::Quoted => {
-                "quotes stand around it and are taken as part of it: take them off, as `docker \
+                "it has quotes around it, which count as part of it: remove them, since `docker \
                  --env-file` and secrets files keep them"
             }
             Self::EscapedLineEnd => {
-                r"a line end stands at its end, written out as `\n` or `\r`: take it off"
+                r"it ends with an escaped line end, `\n` or `\r`: remove it"
             }
             Self::Named => {
-                "the name of its variable, as in `SECRET=…`, or other text stands in front of it: give \
+                "it has the variable's name, as in `SECRET=…`, or other text in front: give \
                  the value alone"
             }
-            Self::Json => "it is a whole JSON document or member: give the value in it alone",
+            Self::Json => "it is a whole JSON document or member: give its value alone",
             Self::Placeholder => {
-                "it is a placeholder, such as `${SECRET}`, a reference or a mask, that nothing \
-                 replaced: give the secret itself"
+                "it is an unresolved placeholder, such as `${SECRET}`, a reference or a mask: give the \
+                 secret itself"
             }
             Self::PercentEncoded => "it is percent-encoded, as for a URL: decode it",
             Self::Base64Encoded => {
-                "it is base64 of a secret, as Kubernetes stores it: decode it once more"
+                "it is base64 of a secret, as Kubernetes stores it: decode it"
             }
         })
     }

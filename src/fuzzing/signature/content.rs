@@ -2,8 +2,8 @@
 
 use crate::wire::scheme::{Rendered, Segment, Template};
 
-/// A template that is accepted tells every two messages apart: what was put in is found again, read
-/// from both ends up to the body.
+/// An accepted template distinguishes every two messages: parsing from both ends to the body yields the
+/// original values.
 pub(crate) fn content_is_unambiguous(template: &str, body: &[u8]) {
     const TIME: &str = "1750000000";
     let Ok(content) = Template::parse(template) else {
@@ -19,9 +19,9 @@ pub(crate) fn content_is_unambiguous(template: &str, body: &[u8]) {
         time: TIME,
     };
     let mut signed = Vec::new();
-    rendered.before_body(|piece| signed.extend_from_slice(piece));
+    rendered.before_body(|chunk| signed.extend_from_slice(chunk));
     signed.extend_from_slice(body);
-    rendered.behind_body(|piece| signed.extend_from_slice(piece));
+    rendered.behind_body(|chunk| signed.extend_from_slice(chunk));
 
     let (mut start, mut end) = (0, signed.len());
     let parts = content.segments();

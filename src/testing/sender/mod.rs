@@ -180,6 +180,17 @@ impl FakeSender {
 }
 
 /// Builder of a [`FakeSender`]; [`FakeSender::builder`] creates it.
+///
+/// ```
+/// use tower_auth_sync::scheme::Scheme;
+/// use tower_auth_sync::testing::FakeSender;
+///
+/// let sender = FakeSender::builder(Scheme::github())
+///     .secret("short-secret")?
+///     .dangerous_allow_short_secret()
+///     .build()?;
+/// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+/// ```
 #[must_use = "call `build` to get the sender"]
 #[derive(Clone, Debug)]
 pub struct FakeSenderBuilder {

@@ -43,7 +43,7 @@ pub enum Expected {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "to a receiver the messages {first} and {second} are one: their ids, or their bodies, are the same"
+    "a receiver cannot distinguish the messages {first} and {second}: their ids or bodies are the same"
 )]
 pub struct SameMessage {
     /// The index of the first.

@@ -14,6 +14,14 @@ use crate::base::clock::UnixMillis;
 
 resource! {
     /// A user.
+    ///
+    /// ```
+    /// use tower_auth_sync::event::{AuthEvent, User};
+    ///
+    /// let mut user = User::new("usr_1");
+    /// user.email = Some("ada@example.com".into());
+    /// assert_eq!(AuthEvent::user_created(&user).data()["email"], "ada@example.com");
+    /// ```
     User = "user" hides &["password"];
     required {
         /// The user's id.
@@ -95,6 +103,13 @@ resource! {
 
 impl Session {
     /// Creates one with the handle of `token` alone.
+    ///
+    /// ```
+    /// use tower_auth_sync::event::{Session, SessionHandle};
+    ///
+    /// let session = Session::of_token("a-session-token");
+    /// assert_eq!(session.handle, Some(SessionHandle::of_token("a-session-token")));
+    /// ```
     #[must_use]
     pub fn of_token(token: &str) -> Self {
         Self {

@@ -10,13 +10,13 @@ pub enum SchemeError {
     #[error("a scheme's name has 1 to 64 visible ASCII characters and is no preset's")]
     Name,
     /// The name of a header is not valid or is used twice.
-    #[error("`{name}` is no name for a header, or is used for two of them")]
+    #[error("`{name}` is not a valid header name, or two headers have it")]
     Header {
         /// The given text.
         name: &'static str,
     },
     /// The prefix or version contains characters that the grammar reserves.
-    #[error("the prefix or version `{text}` has characters that cannot stand there")]
+    #[error("the prefix or version `{text}` has characters that the grammar reserves")]
     Prefix {
         /// The given text.
         text: &'static str,

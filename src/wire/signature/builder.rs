@@ -4,14 +4,27 @@ use std::time::Duration;
 
 use super::algorithm::VerificationKey;
 use super::config_error::WebhookConfigError;
-use super::key;
-use super::key::{DatedSecret, ShortKeys};
+use super::key::{self, DatedSecret, ShortKeys};
 use super::verifier::Verifier;
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::secret::{Secret, SecretError};
 use crate::wire::scheme::{Scheme, TOLERANCE};
 
 /// Builder of a [`Verifier`]; [`Verifier::builder`] creates it.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_auth_sync::clock::UnixTime;
+/// use tower_auth_sync::scheme::Scheme;
+/// use tower_auth_sync::signature::Verifier;
+///
+/// let verifier = Verifier::builder(Scheme::stripe())
+///     .secret("the-new-secret-not-a-real-one")?
+///     .secret_until("the-old-secret-not-a-real-one", UnixTime::from_secs(1_750_000_000))?
+///     .tolerance(Duration::from_secs(60))
+///     .build()?;
+/// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+/// ```
 #[must_use = "call `build` to get the verifier"]
 #[derive(Debug)]
 pub struct VerifierBuilder {

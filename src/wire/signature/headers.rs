@@ -4,9 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::verify_error::VerifyError;
 use crate::base::clock::UnixMillis;
-use crate::wire::scheme::TimeUnit;
-use crate::wire::scheme::{Fault, Parsed, every};
-use crate::wire::scheme::{HeaderNames, IdSource, Scheme};
+use crate::wire::scheme::{Fault, HeaderNames, IdSource, Parsed, Scheme, TimeUnit, every};
 
 /// The header names of a family, parsed once.
 pub(crate) struct ParsedHeaderNames {
@@ -70,11 +68,11 @@ impl ParsedHeaderNames {
         value: &'h str,
         scheme: &Scheme,
     ) -> Result<HeaderValues<'h>, VerifyError> {
-        let id = self.id(found, scheme)?;
-        let stamp = self.stamp(found)?;
+        let id = self.read_id(found, scheme)?;
+        let stamp = self.read_timestamp(found)?;
         let parsed = scheme.grammar.parse(value);
         let parsed = parsed.map_err(|fault| self.refuse(fault))?;
-        let time = self.time(parsed.time, stamp, scheme.unit)?;
+        let time = self.read_time(parsed.time, stamp, scheme.unit)?;
         Ok(HeaderValues { id, time, parsed })
     }
 
@@ -94,7 +92,7 @@ impl ParsedHeaderNames {
         found
     }
 
-    fn id<'h>(
+    fn read_id<'h>(
         &self,
         found: &FamilyHeaders<'h>,
         scheme: &Scheme,
@@ -114,7 +112,10 @@ impl ParsedHeaderNames {
     }
 
     /// Returns the value of the timestamp header, if the family has one.
-    fn stamp<'h>(&self, found: &FamilyHeaders<'h>) -> Result<Option<&'h str>, VerifyError> {
+    fn read_timestamp<'h>(
+        &self,
+        found: &FamilyHeaders<'h>,
+    ) -> Result<Option<&'h str>, VerifyError> {
         match &self.timestamp {
             Some(name) => found.timestamp.text(name),
             None => Ok(None),
@@ -122,7 +123,7 @@ impl ParsedHeaderNames {
     }
 
     /// Returns the signed text of the time and its value; `None` for a scheme without a time.
-    fn time<'h>(
+    fn read_time<'h>(
         &self,
         signed: Option<&'h str>,
         stamp: Option<&'h str>,

@@ -8,13 +8,11 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::algorithm::WebhookSigningKey;
 use super::config_error::WebhookConfigError;
 use super::headers;
-use super::key;
-use super::key::ShortKeys;
+use super::key::{self, ShortKeys};
 use crate::base::clock::UnixTime;
 use crate::base::id::MessageId;
 use crate::base::secret::{Secret, SecretError};
-use crate::wire::scheme::Rendered;
-use crate::wire::scheme::Scheme;
+use crate::wire::scheme::{Rendered, Scheme};
 
 /// Signs messages by the rules of a [`Scheme`]. Cheap to clone.
 #[derive(Clone)]
@@ -27,6 +25,17 @@ struct Inner {
 }
 
 /// Builder of a [`Signer`]; [`Signer::builder`] creates it.
+///
+/// ```
+/// use tower_auth_sync::scheme::Scheme;
+/// use tower_auth_sync::signature::Signer;
+///
+/// let signer = Signer::builder(Scheme::github())
+///     .secret("short-secret")?
+///     .dangerous_allow_short_secret()
+///     .build()?;
+/// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+/// ```
 #[must_use = "call `build` to get the signer"]
 #[derive(Clone, Debug)]
 pub struct SignerBuilder {

@@ -8,14 +8,11 @@ use http::HeaderMap;
 
 use super::algorithm::{RunningCheck, VerificationKey};
 use super::freshness::check_age;
-use super::headers;
-use super::headers::{HeaderValues, ParsedHeaderNames};
+use super::headers::{self, HeaderValues, ParsedHeaderNames};
 use super::key::DatedSecret;
 use super::verify_error::VerifyError;
 use crate::base::clock::{Clock, UnixMillis};
-use crate::wire::scheme::Parsed;
-use crate::wire::scheme::Rendered;
-use crate::wire::scheme::Scheme;
+use crate::wire::scheme::{Parsed, Rendered, Scheme};
 
 /// Verifies that a request has a fresh signature of one of its secrets.
 ///

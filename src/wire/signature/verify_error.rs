@@ -26,7 +26,7 @@ pub enum VerifyError {
         header: HeaderName,
     },
     /// A header is repeated: a proxy may use another of its values.
-    #[error("header {header} is there more than once")]
+    #[error("header {header} is repeated")]
     Repeated {
         /// The name of the header.
         header: HeaderName,
@@ -39,14 +39,14 @@ pub enum VerifyError {
     },
     /// A header's value has white space, a control character or a byte beyond ASCII that the scheme
     /// does not allow.
-    #[error("header {header} has a character that does not belong there")]
+    #[error("header {header} has a character that is not allowed")]
     BadCharacter {
         /// The name of the header.
         header: HeaderName,
     },
     /// An id is empty, longer than 256 bytes, not visible ASCII, or contains the character that ends it
     /// in the signed content: a full stop in all presets.
-    #[error("header {header} holds no message id")]
+    #[error("header {header} has no valid message id")]
     BadId {
         /// The name of the header.
         header: HeaderName,
