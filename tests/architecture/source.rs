@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 /// A file without its tests.
 pub(crate) struct Source {
-    /// Below `src`, without `.rs`.
+    /// The path below `src`, without `.rs`.
     pub(crate) path: String,
-    /// The text without comments and without what `#[cfg(test)]` holds.
+    /// The text without comments and without `#[cfg(test)]` items.
     pub(crate) code: String,
-    /// Of the whole file.
+    /// The number of lines of the whole file.
     pub(crate) lines: usize,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn sources() -> Vec<Source> {
         .collect()
 }
 
-/// Returns whether the file, or folder, lies in `room`.
+/// Returns whether the file or folder is in `room`.
 pub(crate) fn is_within(path: &str, room: &str) -> bool {
     path.strip_prefix(room)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
