@@ -15,10 +15,7 @@ pub(crate) struct Source {
 
 impl Source {
     pub(crate) fn read(path: String, text: &str) -> Self {
-        // The test module stands last in a file.
-        let tests = ["\n#[cfg(test)]\nmod ", "\n#[cfg(all(test"];
-        let end = tests.iter().filter_map(|start| text.find(start)).min();
-        let code = text[..end.unwrap_or(text.len())]
+        let code = without_test_module(text)
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"))
             .map(|line| format!("{line}\n"))
@@ -51,6 +48,19 @@ impl Source {
         };
         self.code.lines().filter_map(declared).collect()
     }
+}
+
+/// Cuts off the inline test module, which is the last item of a file. A `mod tests;` does not count.
+fn without_test_module(text: &str) -> &str {
+    let gates = ["\n#[cfg(test)]\n", "\n#[cfg(all(test"];
+    let starts = gates.iter().flat_map(|gate| text.match_indices(gate));
+    let modules = starts.filter(|(start, _)| {
+        let mut rest = text[start + 1..].lines();
+        let item = rest.find(|line| line.starts_with(char::is_alphabetic));
+        item.is_some_and(|item| item.starts_with("mod ") && item.ends_with('{'))
+    });
+    let end = modules.map(|(start, _)| start).min();
+    &text[..end.unwrap_or(text.len())]
 }
 
 /// Returns the sources of the crate without its tests.
