@@ -35,7 +35,7 @@ use tower_auth_sync::signature::{Signer, Verifier};
 use tower_auth_sync::verify::VerifyWebhookLayer;
 
 // A demonstration key: 24 zero bytes. Read yours from a secret store.
-const DEMO_KEY: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const DEMO_KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

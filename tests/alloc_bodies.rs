@@ -79,8 +79,8 @@ fn signed(body: &[u8]) -> Signed {
 
 #[cfg(feature = "ed25519")]
 fn signed_asymmetrically(body: &[u8]) -> Signed {
-    const PRIVATE: &str = "whsk_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
-    const PUBLIC: &str = "whpk_iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=";
+    const PRIVATE: &str = "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+    const PUBLIC: &str = "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
     let signer = Signer::new(Scheme::standard_webhooks_v1a(), [PRIVATE]).unwrap();
     let verifier = Verifier::new(Scheme::standard_webhooks_v1a(), [PUBLIC]).unwrap();
     by(&signer, verifier, body)

@@ -1,4 +1,4 @@
-//! Wall-clock time as a port, so that tests decide what time it is.
+//! Wall-clock time as a port, so that tests control the time.
 //!
 //! This module is the only place that reads the operating system's clock.
 
@@ -8,6 +8,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 /// Source of wall-clock time. Need not be monotonic.
+///
+/// ```
+/// use tower_auth_sync::clock::{Clock, UnixMillis, UnixTime};
+///
+/// /// A clock that always shows the same time.
+/// #[derive(Debug)]
+/// struct Fixed;
+///
+/// impl Clock for Fixed {
+///     fn now(&self) -> UnixMillis {
+///         UnixTime::from_secs(1_750_000_000).to_millis()
+///     }
+/// }
+///
+/// assert_eq!(Fixed.now().to_secs().as_secs(), 1_750_000_000);
+/// ```
 pub trait Clock: Debug + Send + Sync + 'static {
     /// Returns the current time.
     fn now(&self) -> UnixMillis;
@@ -36,7 +52,7 @@ impl Clock for SystemClock {
 pub struct UnixMillis(u64);
 
 impl UnixMillis {
-    /// 1970-01-01T00:00:00Z: what a clock reads that was never set.
+    /// 1970-01-01T00:00:00Z: the reading of a clock that was never set.
     pub const EPOCH: Self = Self(0);
 
     /// Creates a time from milliseconds since the epoch.
@@ -57,7 +73,7 @@ impl UnixMillis {
         UnixTime(self.0 / 1000)
     }
 
-    /// Returns this time plus `duration`, or the latest time that can be told.
+    /// Returns this time plus `duration`, or the latest representable time.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -71,7 +87,7 @@ impl UnixMillis {
         Self(self.0.saturating_sub(millis))
     }
 
-    /// Returns how long after `earlier` this time is; zero if it is not later.
+    /// Returns the time since `earlier`; zero if this time is not later.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -98,7 +114,7 @@ impl UnixTime {
         self.0
     }
 
-    /// Returns the same time in milliseconds, or the latest time that can be told.
+    /// Returns the same time in milliseconds, or the latest representable time.
     #[must_use]
     pub const fn to_millis(self) -> UnixMillis {
         UnixMillis(self.0.saturating_mul(1000))

@@ -4,10 +4,18 @@ use std::fmt::Debug;
 
 /// Source of unpredictable bytes.
 ///
+/// ```
+/// use tower_auth_sync::entropy::SystemEntropy;
+/// use tower_auth_sync::secret::Secret;
+///
+/// let secret = Secret::generate(&SystemEntropy);
+/// # let _ = secret;
+/// ```
+///
 /// # Security
 ///
-/// Ids, lease tokens and keys are made from these bytes: outside tests an implementation must be
-/// fit for cryptography.
+/// Ids, lease tokens and keys consist of these bytes. Outside tests an implementation must be
+/// cryptographically secure.
 pub trait Entropy: Debug + Send + Sync + 'static {
     /// Fills `bytes`.
     fn fill(&self, bytes: &mut [u8]);

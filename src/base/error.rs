@@ -1,34 +1,41 @@
-//! The one error of every store.
+//! Errors that every room shares.
 
 use std::error::Error;
 
 /// Any error of a body, a service or a store.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// What a layer does while its store fails.
+/// Behavior of a layer while its store fails.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum StoreFailurePolicy {
-    /// Answers 503: nothing is handled twice, and nothing is lost without a word.
+    /// Responds with 503. No message is handled twice, and the sender sees every failure.
     #[default]
     FailClosed,
-    /// Goes on without the store, and logs it.
+    /// Continues without the store and logs the failure.
     FailOpen,
 }
 
-/// Why a store did not do what it was asked.
+/// Failure of a store.
 ///
-/// The cause is kept as [`source`](Error::source) for logs; callers never see it.
+/// [`source`](Error::source) keeps the cause for logs; callers never see it.
+///
+/// ```
+/// use tower_auth_sync::StoreError;
+///
+/// let error = StoreError::unavailable("the connection was closed");
+/// assert!(error.is_unavailable());
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{kind}")]
 pub struct StoreError {
-    kind: Kind,
+    kind: StoreErrorKind,
     source: Option<BoxError>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-enum Kind {
-    #[error("the store cannot be reached or does not answer")]
+enum StoreErrorKind {
+    #[error("the store cannot be reached or does not respond")]
     Unavailable,
     #[error("the lease is no longer held")]
     LeaseLost,
@@ -49,13 +56,13 @@ macro_rules! kinds {
                 $(#[$meta])*
                 #[must_use]
                 pub fn $make(source: impl Into<BoxError>) -> Self {
-                    Self { kind: Kind::$kind, source: Some(source.into()) }
+                    Self { kind: StoreErrorKind::$kind, source: Some(source.into()) }
                 }
 
                 #[doc = concat!("Returns whether this was made by [`", stringify!($make), "`](Self::", stringify!($make), ").")]
                 #[must_use]
                 pub fn $is(&self) -> bool {
-                    self.kind == Kind::$kind
+                    self.kind == StoreErrorKind::$kind
                 }
             )*
         }
@@ -63,26 +70,25 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The store cannot be reached, is full, locked or read-only: worth trying again.
+    /// The store cannot be reached, is full, locked or read-only. A retry may succeed.
     unavailable, is_unavailable, Unavailable;
-    /// A row, or an answer, that this version cannot read, or a damaged database (the cause says which):
-    /// trying again is of no use.
+    /// This version cannot read a row or a response, or the database is damaged; the cause says which.
+    /// A retry fails again.
     corrupt, is_corrupt, Corrupt;
-    /// The tables were made by a newer version of this crate.
+    /// A newer version of this crate created the tables.
     future_migration, is_future_migration, FutureMigration;
-    /// The tables could not be made or changed.
+    /// The tables could not be created or changed.
     migration, is_migration, Migration;
-    /// The URL or path names no store that this build can open.
+    /// This build can open no store at the URL or path.
     address, is_address, Address;
 }
 
 impl StoreError {
-    /// The claim or lease under which the caller works is no longer the newest: its outcome was
-    /// not recorded.
+    /// The caller's claim or lease is no longer the newest: the store did not record the outcome.
     #[must_use]
     pub const fn lease_lost() -> Self {
         Self {
-            kind: Kind::LeaseLost,
+            kind: StoreErrorKind::LeaseLost,
             source: None,
         }
     }
@@ -90,6 +96,6 @@ impl StoreError {
     /// Returns whether this was made by [`lease_lost`](Self::lease_lost).
     #[must_use]
     pub fn is_lease_lost(&self) -> bool {
-        self.kind == Kind::LeaseLost
+        self.kind == StoreErrorKind::LeaseLost
     }
 }

@@ -1,4 +1,4 @@
-//! What every room stands on.
+//! Types that every room uses: time, entropy, ids, secrets, keys, errors.
 
 pub mod clock;
 pub mod entropy;

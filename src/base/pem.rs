@@ -1,9 +1,9 @@
-//! Keys and certificates in PEM (RFC 7468), read also where an environment variable, a shell or a
-//! secret store damaged the text and one reading alone is left.
+//! Keys and certificates in PEM (RFC 7468), also from a text that an environment variable, a shell or
+//! a secret store damaged, as long as only one reading is possible.
 //!
-//! White space is dropped, also where it is written as an escape, and so is what stands around the
-//! blocks. What is left must be base64 of exactly one DER sequence: a byte that was lost or changed
-//! shows in its length.
+//! The reader drops white space, also escaped white space, and all text around the blocks. The rest of
+//! a block must be base64 of exactly one DER sequence, so that the length reveals a lost or changed
+//! byte.
 
 use std::fmt;
 use std::str::Chars;
@@ -11,7 +11,7 @@ use std::str::Chars;
 use base64ct::{Base64Unpadded, Encoding as _};
 use zeroize::Zeroizing;
 
-/// What a PEM block holds, by its label.
+/// Content of a PEM block, by its label.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PemKind {
@@ -19,52 +19,52 @@ pub enum PemKind {
     PrivateKey,
     /// A public key: `PUBLIC KEY` (X.509), `RSA PUBLIC KEY` (PKCS#1).
     PublicKey,
-    /// A private key under a password.
+    /// A private key that a password encrypts.
     EncryptedKey,
-    /// A key in a format of OpenSSH.
+    /// A key in an OpenSSH format.
     OpenSshKey,
     /// A certificate.
     Certificate,
-    /// The name of a curve, which `openssl ecparam` writes before the key.
+    /// The name of a curve. `openssl ecparam` writes it before the key.
     EcParameters,
     /// Anything else.
     Other,
 }
 
-/// Why a text is not the PEM that is needed. Never quotes a part of a key.
+/// Why a text is not the required PEM. Never quotes a part of a key.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PemError {
-    /// The bytes are not UTF-8, or hold a NUL.
+    /// The bytes are not UTF-8, or contain a NUL.
     #[error("not a PEM text: the bytes are not UTF-8 (DER, or a file in UTF-16?)")]
     NotText,
-    /// There is neither a `BEGIN` nor an `END` line, nor is the text base64 of a key.
+    /// The text has neither a `BEGIN` nor an `END` line and is not base64 of a key.
     #[error("not a PEM text: it has no `-----BEGIN` line (an empty variable, or a path?)")]
     Missing,
     /// The text is a JSON object.
     #[error("not a PEM text: it is JSON; a JWK is read by `from_jwk`")]
     Json,
-    /// The text holds something else.
+    /// The text holds another kind of block.
     #[error("the PEM text holds {found}; {wanted} is needed")]
     Kind {
-        /// What it holds.
+        /// The kind in the text.
         found: PemKind,
-        /// What was looked for.
+        /// The required kind.
         wanted: PemKind,
     },
-    /// The `BEGIN` line is missing or damaged, and what stands before the `END` line is not whole.
+    /// The `BEGIN` line is missing or damaged, and the text before the `END` line is incomplete.
     #[error("the `BEGIN` line of the PEM text is missing or damaged")]
     Begin,
-    /// The `END` line is missing or damaged, and what follows the `BEGIN` line is not whole.
+    /// The `END` line is missing or damaged, and the text after the `BEGIN` line is incomplete.
     #[error("the `END` line of the PEM text is missing or damaged: is the text cut off?")]
     End,
-    /// A character that is no base64 stands between the lines.
+    /// The text between the lines contains a character outside the base64 alphabet.
     #[error("{0:?} stands between the lines of the PEM text, where only base64 may")]
     Character(char),
-    /// The letter `n` stands where lines ended.
+    /// The lines end in the letter `n` instead of a line end.
     #[error("the lines of the PEM text end in the letter `n`: the backslash of `\\n` is lost")]
     LineEnds,
-    /// The base64 is not that of one whole DER sequence.
+    /// The base64 does not decode to exactly one DER sequence.
     #[error("the base64 of the PEM text is incomplete or altered (a `+` that became a space?)")]
     Incomplete,
 }
@@ -73,8 +73,8 @@ pub(crate) type Der = Zeroizing<Vec<u8>>;
 
 /// Returns the contents of all blocks of the kind `wanted`, at least one.
 ///
-/// A text without any line may be the base64 of one, or of a whole PEM text as in the secrets of
-/// Kubernetes. What the former holds, the caller has to find out.
+/// A text without lines may be the base64 of one DER sequence, or of a whole PEM text, as in
+/// Kubernetes secrets. For a bare DER sequence the caller must find out the kind.
 pub(crate) fn read(input: &[u8], wanted: PemKind) -> Result<Vec<Der>, PemError> {
     let text = compact(input)?;
     let blocks = Block::all(&text);
@@ -101,7 +101,7 @@ pub(crate) fn read(input: &[u8], wanted: PemKind) -> Result<Vec<Der>, PemError> 
     Ok(ders)
 }
 
-/// Tells what a compact text is that has no lines and is no base64 of a key.
+/// Explains a compact text that has no lines and is not base64 of a key.
 fn no_lines(text: &str, wanted: PemKind) -> PemError {
     let text = text.trim_start_matches(QUOTES);
     let found = PemKind::OpenSshKey;
@@ -121,7 +121,7 @@ fn no_lines(text: &str, wanted: PemKind) -> PemError {
 
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 
-/// Two lines and what stands between them, or one of them and its side.
+/// A `BEGIN` and an `END` line with the text between them, or one line with the text on its side.
 #[derive(Clone, Copy)]
 struct Block<'a> {
     /// The label, without spaces.
@@ -142,7 +142,7 @@ impl<'a> Block<'a> {
             .collect();
         lines.sort_unstable();
         let mut blocks = Vec::new();
-        // The text since the last line, and whether that was a BEGIN.
+        // Start of the text after the last line, and whether that line was a `BEGIN`.
         let (mut start, mut begun) = (0, false);
         for (at, mark) in lines.into_iter().chain([(text.len(), "")]) {
             let (label, body) = if start == 0 {
@@ -192,7 +192,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Labels without their spaces; one that starts like another stands before it.
+/// Labels without spaces. A label stands before its own prefixes.
 const LABELS: &[(&str, PemKind)] = &[
     ("PRIVATEKEY", PemKind::PrivateKey),
     ("ECPRIVATEKEY", PemKind::PrivateKey),
@@ -209,7 +209,7 @@ const LABELS: &[(&str, PemKind)] = &[
     ("ECPARAMETERS", PemKind::EcParameters),
 ];
 
-/// Splits the rest of a line from what follows it. The dashes after a known label may be missing.
+/// Splits a label from the text after its line. The dashes after a known label may be missing.
 fn split_label(text: &str) -> (&str, &str) {
     let known = LABELS.iter().find(|(label, _)| text.starts_with(label));
     let length = known.map_or_else(|| text.find('-'), |(label, _)| Some(label.len()));
@@ -217,19 +217,19 @@ fn split_label(text: &str) -> (&str, &str) {
     (label, rest.trim_start_matches('-'))
 }
 
-/// Drops white space, also where it is written as `\n`, `\r`, `\t` or `\u000a`, and undoes the
-/// escapes of JSON: `\/`, `\"`, `\u002b`. A backslash may be doubled.
+/// Drops white space, also in the form `\n`, `\r`, `\t` or `\u000a`, and resolves the JSON escapes
+/// `\/`, `\"` and `\u002b`. A backslash may be doubled.
 fn compact(input: &[u8]) -> Result<Zeroizing<String>, PemError> {
     let text = str::from_utf8(input).map_err(|_error| PemError::NotText)?;
     if text.contains('\0') {
         return Err(PemError::NotText);
     }
-    // Reserved at once: a string that grows would leave copies behind.
+    // Reserves the whole capacity: a growing string leaves copies in memory.
     let mut compact = Zeroizing::new(String::with_capacity(text.len()));
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
         let c = if c == '\\' { unescape(&mut rest) } else { c };
-        // A byte order mark and a zero-width space are no white space by Unicode.
+        // Unicode does not count a byte order mark and a zero-width space as white space.
         if !c.is_whitespace() && !matches!(c, '\u{feff}' | '\u{200b}') {
             compact.push(c);
         }
@@ -237,7 +237,7 @@ fn compact(input: &[u8]) -> Result<Zeroizing<String>, PemError> {
     Ok(compact)
 }
 
-/// Reads what follows a backslash; gives the backslash itself for an escape that is not known.
+/// Resolves the escape after a backslash; returns the backslash for an unknown escape.
 fn unescape(rest: &mut Chars<'_>) -> char {
     let text = rest.as_str().trim_start_matches('\\');
     let hex = text.strip_prefix('u').and_then(|text| text.get(..4));
@@ -253,13 +253,13 @@ fn unescape(rest: &mut Chars<'_>) -> char {
     c
 }
 
-/// Decodes in a time that does not depend on the key. Padding may be missing.
+/// Decodes in constant time with respect to the key. Padding may be missing.
 fn base64(text: &str) -> Option<Der> {
     let decoded = Base64Unpadded::decode_vec(text.trim_end_matches('='));
     decoded.ok().map(Zeroizing::new)
 }
 
-/// Returns whether the bytes are one DER sequence and nothing besides (X.690 §8.1).
+/// Returns whether the bytes are exactly one DER sequence (X.690 §8.1).
 fn is_der(bytes: &[u8]) -> bool {
     let (length, contents) = match bytes {
         [0x30, length @ ..=0x7f, contents @ ..] => (usize::from(*length), contents),

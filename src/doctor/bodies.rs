@@ -1,21 +1,21 @@
-//! What a body may have been before something on the way wrote it anew.
+//! Candidates for the original of a changed body.
 
 use std::borrow::Cow;
 use std::iter::once;
 
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
 
 use super::budget::Budget;
 use super::diagnosis::BodyChange;
-use super::strings::{Found, Strings, split_string};
+use super::rewrite::{JsonStyle, MARK, SPACINGS};
+use super::strings::{EscapeUsage, StringStyle};
 
-/// A body that may have been signed, and what then happened to it.
+/// A possible signed body with its later changes.
 pub(crate) type Original<'a> = (Vec<BodyChange>, Cow<'a, [u8]>);
 
-/// Returns the bodies that may have been signed in place of `body`: those with one change first.
+/// Returns the possible originals of `body`, those with one change first.
 ///
-/// Each is made when it is asked for, and out of `budget`.
+/// The iterator creates each on demand and spends `budget` for it.
 pub(crate) fn before<'a>(body: &'a [u8], budget: &'a Budget) -> impl Iterator<Item = Original<'a>> {
     let ends = ENDS.iter().filter_map(move |(change, end)| {
         let other = end.of(body, budget)?;
@@ -38,28 +38,28 @@ pub(crate) fn before<'a>(body: &'a [u8], budget: &'a Budget) -> impl Iterator<It
     ends.chain(written)
 }
 
-/// What may have been put before or behind a body, or cut off.
-enum End {
-    /// It was signed with this in front of it.
+/// Text that was added to or removed from an end of a body.
+enum EndChange {
+    /// The signed body has this text in front.
     Led(&'static [u8]),
-    /// It was signed without.
+    /// The signed body lacks this text in front.
     NotLed(&'static [u8]),
-    /// It was signed with this behind it.
+    /// The signed body has this text behind.
     Ended(&'static [u8]),
-    /// It was signed without.
+    /// The signed body lacks this text behind.
     NotEnded(&'static [u8]),
 }
 
-const ENDS: [(BodyChange, End); 6] = [
-    (BodyChange::LineEndRemoved, End::Ended(b"\n")),
-    (BodyChange::LineEndRemoved, End::Ended(b"\r\n")),
-    (BodyChange::LineEndAdded, End::NotEnded(b"\n")),
-    (BodyChange::LineEndAdded, End::NotEnded(b"\r\n")),
-    (BodyChange::ByteOrderMarkRemoved, End::Led(MARK)),
-    (BodyChange::ByteOrderMarkAdded, End::NotLed(MARK)),
+const ENDS: [(BodyChange, EndChange); 6] = [
+    (BodyChange::LineEndRemoved, EndChange::Ended(b"\n")),
+    (BodyChange::LineEndRemoved, EndChange::Ended(b"\r\n")),
+    (BodyChange::LineEndAdded, EndChange::NotEnded(b"\n")),
+    (BodyChange::LineEndAdded, EndChange::NotEnded(b"\r\n")),
+    (BodyChange::ByteOrderMarkRemoved, EndChange::Led(MARK)),
+    (BodyChange::ByteOrderMarkAdded, EndChange::NotLed(MARK)),
 ];
 
-impl End {
+impl EndChange {
     fn of<'a>(&self, body: &'a [u8], budget: &Budget) -> Option<Cow<'a, [u8]>> {
         let (before, behind): (&[u8], &[u8]) = match self {
             Self::NotLed(text) => return body.strip_prefix(*text).map(Cow::Borrowed),
@@ -67,35 +67,24 @@ impl End {
             Self::Led(text) => (text, b""),
             Self::Ended(text) => (b"", text),
         };
-        // Read and written.
+        // Counts reading and writing.
         let length = before.len() + body.len() + behind.len();
         let is_allowed = budget.allows(body.len()) && budget.allows(length);
         is_allowed.then(|| Cow::Owned([before, body, behind].concat()))
     }
 }
 
-/// How a program may have written the JSON.
-#[derive(Clone, Default)]
-struct Writing {
-    /// Whether a byte order mark was in front.
-    is_marked: bool,
-    spacing: Option<&'static (BodyChange, Style)>,
-    /// With what happened to the strings.
-    strings: Option<(Vec<BodyChange>, Strings)>,
-    is_sorted: bool,
-}
-
-/// Returns the writings of one change, then those of more.
-fn writings<'a>(json: &'a [u8], budget: &'a Budget) -> impl Iterator<Item = Writing> {
-    let spaced = SPACINGS.iter().map(|spacing| Writing {
+/// Returns the styles with one change, then styles with several.
+fn writings<'a>(json: &'a [u8], budget: &'a Budget) -> impl Iterator<Item = JsonStyle> {
+    let spaced = SPACINGS.iter().map(|spacing| JsonStyle {
         spacing: Some(spacing),
-        ..Writing::default()
+        ..JsonStyle::default()
     });
-    let sorted = Writing {
+    let sorted = JsonStyle {
         is_sorted: true,
-        ..Writing::default()
+        ..JsonStyle::default()
     };
-    let marked = spaced.clone().map(|spaced| Writing {
+    let marked = spaced.clone().map(|spaced| JsonStyle {
         is_marked: true,
         ..spaced
     });
@@ -104,223 +93,44 @@ fn writings<'a>(json: &'a [u8], budget: &'a Budget) -> impl Iterator<Item = Writ
         let strings = strings(json, budget);
         let both = both.clone().flat_map({
             let strings = strings.clone();
-            move |Writing { spacing, .. }| {
+            move |JsonStyle { spacing, .. }| {
                 let strings = strings.clone().into_iter();
-                strings.map(move |writing| Writing { spacing, ..writing })
+                strings.map(move |writing| JsonStyle { spacing, ..writing })
             }
         });
         strings.into_iter().chain(marked.clone()).chain(both)
     });
-    // It writes strings and white space anew, too: what explains the same with less goes first.
+    // Sorting also rewrites strings and white space, so smaller changes come first.
     spaced.chain(others).chain(once(sorted))
 }
 
-/// Returns the ways in which the strings may have been written; none if there is but one.
-fn strings(json: &[u8], budget: &Budget) -> Vec<Writing> {
+/// Returns the possible string styles; none if there is only one.
+fn strings(json: &[u8], budget: &Budget) -> Vec<JsonStyle> {
     if !budget.allows(json.len()) {
         return Vec::new();
     }
-    let found = Found::of(json);
+    let found = EscapeUsage::of(json);
     let styles = found.styles();
     if styles.len() == 1 {
         return Vec::new();
     }
-    let writing = |style: Strings| Writing {
+    let writing = |style: StringStyle| JsonStyle {
         strings: Some((found.changes_since(&style), style)),
-        ..Writing::default()
+        ..JsonStyle::default()
     };
     styles.into_iter().map(writing).collect()
 }
 
-const SPACINGS: [(BodyChange, Style); 4] = [
-    (BodyChange::SignedCompact, style(",", ":", None)),
-    (BodyChange::SignedSpaced, style(", ", ": ", None)),
-    (BodyChange::SignedIndented, style(",", ": ", Some(2))),
-    (BodyChange::SignedIndented, style(",", ": ", Some(4))),
-];
-
-const fn style(comma: &'static str, colon: &'static str, indent: Option<usize>) -> Style {
-    Style {
-        comma,
-        colon,
-        indent,
-    }
-}
-
-impl Writing {
-    fn changes(&self) -> impl Iterator<Item = BodyChange> {
-        let mark = self.is_marked.then_some(BodyChange::ByteOrderMarkRemoved);
-        let strings = self
-            .strings
-            .iter()
-            .flat_map(|(changes, _)| changes.iter().copied());
-        let spacing = self.spacing.iter().map(|(change, _)| *change);
-        let sorted = self.is_sorted.then_some(BodyChange::SignedSorted);
-        mark.into_iter().chain(strings).chain(spacing).chain(sorted)
-    }
-
-    /// Returns `json` so written, if that is something else, within [`GROWTH`] and the budget.
-    fn of(&self, json: &[u8], budget: &Budget) -> Option<Vec<u8>> {
-        if (self.is_sorted && json.len() > MAX_SORTED) || !budget.allows(json.len()) {
-            return None;
-        }
-        let most = GROWTH * json.len().max(SHORT);
-        let mut written = Written::up_to(most.min(budget.left()), json.len());
-        if self.is_sorted {
-            written.push(&sorted(json)?);
-        } else {
-            let style = self.spacing.map(|(_, style)| style);
-            let strings = self.strings.as_ref().map(|(_, strings)| strings);
-            rewrite(json, style, strings, &mut written);
-        }
-        let is_allowed = budget.allows(written.bytes.len());
-        if !is_allowed || written.is_full || written.bytes == json {
-            return None;
-        }
-        if self.is_marked {
-            written.bytes.splice(..0, MARK.iter().copied());
-        }
-        Some(written.bytes)
-    }
-}
-
-/// Bytes up to a number of them.
-struct Written {
-    bytes: Vec<u8>,
-    most: usize,
-    /// Something did not fit.
-    is_full: bool,
-}
-
-impl Written {
-    fn up_to(most: usize, likely: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(most.min(likely + SHORT)),
-            most,
-            is_full: false,
-        }
-    }
-
-    fn push(&mut self, piece: &[u8]) {
-        self.is_full |= piece.len() > self.most - self.bytes.len();
-        if !self.is_full {
-            self.bytes.extend_from_slice(piece);
-        }
-    }
-}
-
-/// How JSON is spaced.
-struct Style {
-    comma: &'static str,
-    colon: &'static str,
-    /// Spaces per level, each value on a line of its own.
-    indent: Option<usize>,
-}
-
-/// Writes JSON with other white space, or other strings; what is to stay keeps its bytes.
-fn rewrite(json: &[u8], style: Option<&Style>, strings: Option<&Strings>, written: &mut Written) {
-    let mut depth = 0_usize;
-    let mut rest = json;
-    while let Some((byte, behind)) = rest.split_at_checked(1)
-        && !written.is_full
-    {
-        rest = behind;
-        match (byte, style) {
-            (b"\"", _) => {
-                let (string, behind) = split_string(rest);
-                written.push(byte);
-                match strings {
-                    Some(strings) => strings.write(string, |piece| written.push(piece)),
-                    None => written.push(string),
-                }
-                written.push(byte);
-                rest = behind;
-            }
-            (_, None) => written.push(byte),
-            (b"{" | b"[", Some(style)) => {
-                depth += 1;
-                written.push(byte);
-                if !closes(rest) {
-                    style.new_line(depth, written);
-                }
-            }
-            (b"}" | b"]", Some(style)) => {
-                depth = depth.saturating_sub(1);
-                if !matches!(written.bytes.last(), Some(b'{' | b'[')) {
-                    style.new_line(depth, written);
-                }
-                written.push(byte);
-            }
-            (b",", Some(style)) => {
-                written.push(style.comma.as_bytes());
-                style.new_line(depth, written);
-            }
-            (b":", Some(style)) => written.push(style.colon.as_bytes()),
-            (b" " | b"\t" | b"\n" | b"\r", _) => {}
-            _ => written.push(byte),
-        }
-    }
-}
-
-impl Style {
-    fn new_line(&self, depth: usize, written: &mut Written) {
-        if let Some(indent) = self.indent {
-            written.push(b"\n");
-            written.push(&SPACES[..(indent * depth).min(SPACES.len())]);
-        }
-    }
-}
-
-/// Returns whether the next thing closes what was just opened.
-fn closes(rest: &[u8]) -> bool {
-    let next = rest.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(next, Some(b'}' | b']'))
-}
-
-/// Returns the JSON with sorted keys, where its numbers survive that.
-fn sorted(json: &[u8]) -> Option<Vec<u8>> {
-    let mut value: Value = serde_json::from_slice(json).ok()?;
-    sort(&mut value);
-    serde_json::to_vec(&value).ok()
-}
-
-/// `serde_json` keeps the order where another crate asks it to.
-fn sort(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            let mut members: Vec<_> = std::mem::take(map).into_iter().collect();
-            members.sort_by(|a, b| a.0.cmp(&b.0));
-            members.iter_mut().for_each(|(_, value)| sort(value));
-            *map = members.into_iter().collect::<Map<_, _>>();
-        }
-        Value::Array(items) => items.iter_mut().for_each(sort),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// The byte order mark of UTF-8.
-const MARK: &[u8] = "\u{feff}".as_bytes();
-
-/// Nobody indents further.
-const SPACES: [u8; 64] = [b' '; 64];
-
-/// A body that was written anew is at most so many times as long as this one.
-const GROWTH: usize = 4;
-
-/// A shorter body may grow as one of this length.
-const SHORT: usize = 1024;
-
-/// The longest body whose white space is changed.
+/// Limit of a body for a change of white space.
 const MAX_RESPACED: usize = 1024 * 1024;
-
-/// The longest body whose keys are sorted: parsed, it takes up to a hundred times its length.
-const MAX_SORTED: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
+    use crate::doctor::rewrite::MAX_SORTED;
 
     fn written(body: &str, change: BodyChange) -> Vec<String> {
         before(body.as_bytes(), &Budget::of(Budget::WHOLE))

@@ -1,86 +1,84 @@
-//! What the doctor can say.
+//! Diagnoses.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::base::secret::SecretDamage;
-use crate::wire::scheme::SignatureEncoding;
-use crate::wire::scheme::{Seconds, TimeUnit};
+use crate::wire::scheme::{Seconds, SignatureEncoding, TimeUnit};
 use crate::wire::signature::VerifyError;
 
-/// One thing that stood between a request and its acceptance.
+/// One reason for the refusal of a request.
 ///
-/// `Display` is a sentence for operators that names what to do. It holds no secret, no signature and
-/// nothing of the payload; secrets are named by their place, counted from 0.
+/// `Display` is a sentence for operators with a remedy. It contains no secret, no signature and no part
+/// of the payload, and names secrets by their index, counted from 0.
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Diagnosis {
-    /// Nothing is wrong with the request: this configured secret accepts it.
+    /// The request is valid: this configured secret accepts it.
     Accepted {
-        /// The secret's place.
+        /// The index of the secret.
         secret: usize,
     },
-    /// Nothing is wrong but that this secret has ended.
+    /// The request is valid, but this secret has ended.
     SecretEnded {
-        /// The secret's place.
+        /// The index of the secret.
         secret: usize,
     },
-    /// The headers are missing or malformed, and make sense in no other known scheme.
+    /// The headers are missing or malformed, also under every other preset.
     Headers(VerifyError),
-    /// The sender makes another key of this secret's text.
+    /// The sender derives another key from this secret's text.
     KeyForm {
-        /// The secret's place.
+        /// The index of the secret.
         secret: usize,
-        /// What the sender makes of it.
+        /// The sender's form of the key.
         used: SecretForm,
     },
-    /// The configured secret is damaged: the sender's is the same without the damage. Where nothing
-    /// explains the request, each damaged secret is named so.
+    /// The configured secret is damaged, and the sender has the undamaged one. A request without another
+    /// explanation gets this diagnosis for each damaged secret.
     SecretDamaged {
-        /// The secret's place.
+        /// The index of the secret.
         secret: usize,
-        /// What happened to it.
+        /// The damage.
         damage: SecretDamage,
     },
     /// The sender signs with this secret, damaged.
     SenderSecretDamaged {
-        /// The secret's place.
+        /// The index of the secret.
         secret: usize,
-        /// What happened to the sender's.
+        /// The damage of the sender's secret.
         damage: SecretDamage,
     },
-    /// The signature is written in another way than the scheme reads.
+    /// The signature has another encoding than the scheme's.
     Encoding {
-        /// How it is written.
+        /// The encoding of the signature.
         used: SignatureEncoding,
     },
     /// The body was changed between the sender and the verifier.
     Body(BodyChange),
-    /// The request is signed by the rules of another preset.
+    /// The request has a signature of another preset.
     Scheme {
         /// The preset's name.
         name: &'static str,
     },
     /// The time is right in another unit.
     Unit {
-        /// What the sender counts.
+        /// The sender's unit.
         used: TimeUnit,
     },
-    /// The signature is right and its time is not.
+    /// The signature matches, but its time is outside the tolerance.
     ClockSkew {
-        /// How far the request's time lies ahead of this side's clock, or behind it if negative, in
-        /// milliseconds.
+        /// The request's time minus the receiver's time, in milliseconds.
         millis: i64,
-        /// How far it may lie, on either side.
+        /// The tolerance in each direction.
         tolerance: Duration,
     },
-    /// This side's clock reads 1970.
+    /// The receiver's clock reads 1970.
     ClockNotSet,
-    /// Nothing that is known to go wrong explains the request.
+    /// No known fault explains the request.
     Unexplained,
 }
 
-/// What a sender makes of a secret's text.
+/// Form of the key in a secret's text.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SecretForm {
@@ -96,41 +94,41 @@ pub enum SecretForm {
     Hex,
 }
 
-/// What happened to a body after it was signed.
+/// A change of a body after its signature.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum BodyChange {
-    /// A line end was put behind it.
+    /// A line end was added.
     LineEndAdded,
-    /// A line end behind it was taken off.
+    /// A line end was removed.
     LineEndRemoved,
-    /// A byte order mark was put in front of it.
+    /// A byte order mark was added.
     ByteOrderMarkAdded,
-    /// A byte order mark in front of it was taken off.
+    /// A byte order mark was removed.
     ByteOrderMarkRemoved,
-    /// It was signed as JSON without white space.
+    /// The signed body was JSON without white space.
     SignedCompact,
-    /// It was signed as JSON with a space behind each comma and colon, as Python writes it.
+    /// The signed body was JSON with a space behind each comma and colon, as Python writes it.
     SignedSpaced,
-    /// It was signed as indented JSON.
+    /// The signed body was indented JSON.
     SignedIndented,
-    /// It was signed as JSON without white space and with sorted keys.
+    /// The signed body was JSON without white space and with sorted keys.
     SignedSorted,
-    /// It was signed as JSON with characters beyond ASCII escaped, such as `\u00eb` for `ë`, as Python
+    /// The signed body was JSON with characters beyond ASCII escaped, such as `\u00eb` for `ë`, as Python
     /// and PHP write it.
     SignedEscaped,
-    /// It was signed as JSON with characters beyond ASCII as they are.
+    /// The signed body was JSON with characters beyond ASCII as they are.
     SignedUnescaped,
-    /// It was signed as JSON with `\/` for `/`, as PHP and Swift write it.
+    /// The signed body was JSON with `\/` for `/`, as PHP and Swift write it.
     SignedSlashesEscaped,
-    /// It was signed as JSON with slashes as they are.
+    /// The signed body was JSON with slashes as they are.
     SignedSlashesUnescaped,
-    /// It was signed as JSON with ASCII characters escaped, such as `\u003c` for `<`, as Go, .NET and
+    /// The signed body was JSON with ASCII characters escaped, such as `\u003c` for `<`, as Go, .NET and
     /// Rails write it.
     SignedAsciiEscaped,
-    /// It was signed as JSON with ASCII characters such as `<` as they are.
+    /// The signed body was JSON with ASCII characters such as `<` as they are.
     SignedAsciiUnescaped,
-    /// It was signed as JSON with the same characters escaped in another way: `\u00EB` for `\u00eb`,
+    /// The signed body was JSON with the same characters escaped in another way: `\u00EB` for `\u00eb`,
     /// `\u0008` for `\b`.
     SignedOtherEscapes,
 }
@@ -140,13 +138,13 @@ impl fmt::Display for Diagnosis {
         match self {
             Self::Accepted { secret } => write!(
                 f,
-                "nothing is wrong with the request: the secret at index {secret} accepts it; give \
-                 the verifier that refused it this secret"
+                "the request is valid: the secret at index {secret} accepts it; add this secret to \
+                 the verifier that refused it"
             ),
             Self::SecretEnded { secret } => write!(
                 f,
                 "the request is signed with the secret at index {secret}, which has ended: move the \
-                 sender to the new secret, or let the old one end later"
+                 sender to the new secret, or extend the end of the old one"
             ),
             Self::Headers(error) => write!(f, "{error}: {HEADERS}"),
             Self::KeyForm { secret, used } => key_form(*secret, *used, f),
@@ -164,21 +162,21 @@ impl fmt::Display for Diagnosis {
             }
             Self::Encoding { used } => write!(
                 f,
-                "the signature is right but written in {}: choose the scheme or the \
+                "the signature matches, but its encoding is {}: choose the scheme or the \
                  `SignatureEncoding` that reads it",
                 encoding_name(*used)
             ),
             Self::Body(change) => write!(
                 f,
-                "body: {change}: verify the very bytes that came, before anything parses or rewrites them"
+                "body: {change}: verify the received bytes, before anything parses or rewrites them"
             ),
             Self::Scheme { name } => write!(
                 f,
-                "the request is signed by the rules of the scheme `{name}`: verify it with that"
+                "the request has a signature of the scheme `{name}`: verify it with that scheme"
             ),
             Self::Unit { used } => write!(
                 f,
-                "the sender counts time in {}: choose the scheme or the `TimeUnit` that does",
+                "the sender counts time in {}: choose the scheme or the `TimeUnit` with that unit",
                 unit_name(*used)
             ),
             Self::ClockSkew { millis, tolerance } => clock_skew(*millis, *tolerance, f),
@@ -188,18 +186,18 @@ impl fmt::Display for Diagnosis {
     }
 }
 
-const HEADERS: &str = "compare what the sender writes with the scheme, and see whether a proxy drops or \
-                       doubles headers";
+const HEADERS: &str = "compare the sender's headers with the scheme, and check whether a proxy drops or \
+                       repeats headers";
 
 const UNEXPLAINED: &str = "no configured secret, in any known form and scheme, made this signature of \
-                           this body: compare the secret with the one that the sender shows, and see \
-                           whether anything on the way changes the body; or the request is forged";
+                           this body: compare the secret with the sender's secret, and check whether \
+                           anything on the way changes the body; or the request is forged";
 
 fn key_form(secret: usize, used: SecretForm, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(
         f,
-        "the sender keys with {used} of the secret at index {secret}: choose the scheme or the \
-         `KeyForm` that does, or change the secret's text accordingly"
+        "the sender's key is {used} of the secret at index {secret}: choose the scheme or the \
+         `KeyForm` with that form, or change the secret's text accordingly"
     )
 }
 
@@ -211,12 +209,12 @@ fn clock_skew(millis: i64, tolerance: Duration, f: &mut fmt::Formatter<'_>) -> f
     } else {
         (
             "behind",
-            "the request was held up or repeated, the sender's clock is slow or this one fast",
+            "the request was delayed or replayed, the sender's clock is slow or this one fast",
         )
     };
     write!(
         f,
-        "the signature is right, but its time is {amount} s {side} this machine's clock, and \
+        "the signature matches, but its time is {amount} s {side} this machine's clock, and \
          {tolerance} s are tolerated: {cause}; set both clocks by NTP before you raise the tolerance"
     )
 }
@@ -251,34 +249,32 @@ impl fmt::Display for SecretForm {
 impl fmt::Display for BodyChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::LineEndAdded => "a line end was put behind it after it was signed",
-            Self::LineEndRemoved => "a line end behind it was lost after it was signed",
-            Self::ByteOrderMarkAdded => "a byte order mark was put in front after it was signed",
-            Self::ByteOrderMarkRemoved => "a byte order mark in front was lost after it was signed",
-            Self::SignedCompact => "written anew: it was signed as JSON without white space",
+            Self::LineEndAdded => "a line end was added after the signature",
+            Self::LineEndRemoved => "a line end was removed after the signature",
+            Self::ByteOrderMarkAdded => "a byte order mark was added after the signature",
+            Self::ByteOrderMarkRemoved => "a byte order mark was removed after the signature",
+            Self::SignedCompact => "rewritten: the signed body was JSON without white space",
             Self::SignedSpaced => {
-                "written anew: it was signed as JSON with a space behind each comma and colon"
+                "rewritten: the signed body was JSON with a space behind each comma and colon"
             }
-            Self::SignedIndented => "written anew: it was signed as indented JSON",
+            Self::SignedIndented => "rewritten: the signed body was indented JSON",
             Self::SignedSorted => {
-                "written anew: it was signed as JSON with sorted keys and no white space"
+                "rewritten: the signed body was JSON with sorted keys and no white space"
             }
-            Self::SignedEscaped => {
-                r"non-ASCII was escaped when it was signed, as in `\u00eb` for `ë`"
-            }
+            Self::SignedEscaped => r"the signed body had non-ASCII escaped, as in `\u00eb` for `ë`",
             Self::SignedUnescaped => {
-                r"non-ASCII was not escaped when it was signed, as in `ë` for `\u00eb`"
+                r"the signed body had non-ASCII not escaped, as in `ë` for `\u00eb`"
             }
-            Self::SignedSlashesEscaped => r"slashes were escaped when it was signed, as in `\/`",
-            Self::SignedSlashesUnescaped => "slashes were not escaped when it was signed",
+            Self::SignedSlashesEscaped => r"the signed body had slashes escaped, as in `\/`",
+            Self::SignedSlashesUnescaped => "the signed body had slashes not escaped",
             Self::SignedAsciiEscaped => {
-                r"ASCII was escaped when it was signed, as in `\u003c` for `<`"
+                r"the signed body had ASCII escaped, as in `\u003c` for `<`"
             }
             Self::SignedAsciiUnescaped => {
-                r"ASCII was not escaped when it was signed, as in `<` for `\u003c`"
+                r"the signed body had ASCII not escaped, as in `<` for `\u003c`"
             }
             Self::SignedOtherEscapes => {
-                r"escapes were written otherwise when it was signed, as `\u00EB` is for `\u00eb`"
+                r"the signed body had other escapes, such as `\u00EB` for `\u00eb`"
             }
         })
     }

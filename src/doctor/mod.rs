@@ -1,9 +1,12 @@
-//! Why a request was refused, found by trying what is known to go wrong.
+//! Explains refused requests by trying known faults.
 
 mod bodies;
 mod budget;
+mod candidate_keys;
 mod case;
 mod diagnosis;
+mod rewrite;
+mod string_units;
 mod strings;
 
 #[cfg(test)]
@@ -16,22 +19,21 @@ pub use self::diagnosis::{BodyChange, Diagnosis, SecretForm};
 use crate::base::clock::UnixMillis;
 use crate::base::secret::Secret;
 use crate::wire::scheme::Scheme;
-use crate::wire::signature::{Held, Verifier};
+use crate::wire::signature::{DatedSecret, Verifier};
 
-/// Says why a request was refused: what would have to be different for it to be accepted at `now`
-/// with `scheme` and one of `secrets`, which may be more than the verifier had.
+/// Explains why a request was refused: the changes with which `scheme` and one of `secrets` accept it
+/// at `now`. `secrets` may contain more than the verifier's secrets.
 ///
-/// Tries one change, then two together: another form of the key, another writing of the signature, a
-/// secret damaged on either side, the body before it was written anew (its white space, the escapes of
-/// its strings, a byte order mark), another preset; and beside each, the unit of the time and the
-/// clocks. What it returns is, all together, one explanation; it is never empty. A secret that
-/// [`Secret::new`] refuses as damaged is asked about by [`Secret::verbatim`].
+/// Tries single changes, then pairs: another form of the key, another encoding of the signature, a
+/// secret damaged on either side, the body before a rewrite (white space, escapes in strings, a byte
+/// order mark), another preset; and for each, the unit of the time and the clocks. The result is one
+/// explanation of all its items together and is never empty. [`Secret::verbatim`] takes a secret that
+/// [`Secret::new`] refuses as damaged.
 ///
-/// Reads no clock and writes nothing. Reads, rewrites and hashes at most 64 MiB all together, with one
-/// rewritten body in memory at a time, of at most four times the length of `body` (or 4 KiB). What
-/// would be longer is not tried, nor other JSON in more than 1 MiB, nor sorted keys in more than
-/// 64 KiB. So a request made to cost much costs as much as hashing 64 MiB, too much for each request
-/// that a stranger sends.
+/// Reads no clock and has no side effects. Reads, rewrites and hashes at most 64 MiB in total. Keeps
+/// one rewritten body in memory at a time, of at most four times the length of `body` (or 4 KiB). Skips
+/// longer bodies, other JSON forms of more than 1 MiB, and sorted keys in more than 64 KiB. The worst
+/// request costs as much as hashing 64 MiB: too much to run for each request from the network.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -57,7 +59,7 @@ use crate::wire::signature::{Held, Verifier};
 ///
 /// # Security
 ///
-/// For operators. Told to a caller it would help to forge; it holds no secret and no payload.
+/// For operators only: the explanation helps a forger. It contains no secret and no payload.
 #[must_use]
 pub fn diagnose(
     scheme: &Scheme,
@@ -66,7 +68,7 @@ pub fn diagnose(
     body: &[u8],
     now: UnixMillis,
 ) -> Vec<Diagnosis> {
-    let secrets: Vec<Held> = secrets.iter().cloned().map(Held::from).collect();
+    let secrets: Vec<DatedSecret> = secrets.iter().cloned().map(DatedSecret::from).collect();
     let case = Case {
         scheme,
         secrets: &secrets,
@@ -79,7 +81,7 @@ pub fn diagnose(
 }
 
 impl Verifier {
-    /// Says why a request was refused: what would have to be different for it to be accepted.
+    /// Explains why a request was refused: the changes with which this verifier accepts it.
     ///
     /// As [`diagnose`], with this verifier's secrets, tolerance and clock.
     #[must_use]

@@ -274,7 +274,7 @@ fn of_every_preset(body: &[u8]) -> HeaderMap {
 fn a_request_made_to_cost_much_stays_within_the_budget() {
     let half = 512 * 1024;
     let body = [b"[".repeat(half), b"]".repeat(half)].concat();
-    let (headers, secrets) = (of_every_preset(&body), [Held::from(secret(TEXT))]);
+    let (headers, secrets) = (of_every_preset(&body), [DatedSecret::from(secret(TEXT))]);
     let scheme = Scheme::github();
     let case = Case {
         scheme: &scheme,

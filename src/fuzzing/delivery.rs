@@ -1,4 +1,4 @@
-//! What receivers choose of a delivery.
+//! Properties of a delivery's values that receivers choose.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -13,9 +13,9 @@ use crate::base::clock::UnixTime;
 use crate::http::egress::EgressPolicy;
 use crate::queue::parse_retry_after;
 
-/// An accepted URL holds no private address, no user name and no port 0, leads another parser to the
-/// same host and port, and stays accepted when it is printed and parsed again. An address is judged
-/// the same by itself and in a URL: the first bytes of the input are addresses too.
+/// An accepted URL has no private address, no user name and no port 0, gives another parser the same
+/// host and port, and is accepted again in its printed form. The check of an address is the same alone
+/// and in a URL: the first bytes of the input are also addresses.
 pub fn egress_url(input: &[u8]) {
     let policy = EgressPolicy::public();
     if let Some(bytes) = input.first_chunk::<4>() {
@@ -60,7 +60,7 @@ fn accepted(policy: &EgressPolicy, url: &Url) {
     assert_eq!(url.scheme(), "https");
     assert!(url.username().is_empty() && url.password().is_none());
     assert_ne!(url.port(), Some(0));
-    // What the client dials is read by this parser.
+    // The client dials the result of this parser.
     let dialled: Uri = match url.as_str().parse() {
         Ok(dialled) => dialled,
         Err(error) => panic!("{url}: {error}"),
@@ -71,7 +71,7 @@ fn accepted(policy: &EgressPolicy, url: &Url) {
     assert_eq!(again.as_ref(), Ok(url));
 }
 
-/// Asks the standard library besides the policy.
+/// Checks with the standard library in addition to the policy.
 fn assert_public(policy: &EgressPolicy, address: IpAddr) {
     assert!(policy.check_addr(address).is_ok(), "{address} is accepted");
     let inside = match address {
@@ -104,11 +104,10 @@ fn is_inside_v6(v6: Ipv6Addr) -> bool {
         || v6.is_unicast_link_local()
 }
 
-/// A `Retry-After` value never asks for more than a day. Digits mean their number, a date that another
-/// library writes means the time until then, and the seconds that any value stands for, written as
-/// digits, mean the same.
+/// A `Retry-After` value is never more than a day. Digits are their number, a date of another library is
+/// the time until that date, and the resulting seconds in digits give the same result.
 ///
-/// The first line is the time now, in seconds since 1970; the rest is the value.
+/// The first line is the current time, in seconds since 1970; the rest is the value.
 pub fn retry_after(input: &[u8]) {
     const DAY: u64 = 24 * 60 * 60;
 

@@ -1,4 +1,4 @@
-//! What the fuzz targets need of this room's private items.
+//! Properties of the emitting layer.
 
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
@@ -12,8 +12,8 @@ use crate::send::emit::{Secrets, is_id};
 use crate::session::ActiveSession;
 use crate::wire::json::lenient;
 
-/// Judges `sent`, as it is and packed in a text, and `answered` as an exchange on `path`, with and
-/// without a session, and returns the payloads.
+/// Reads `sent`, plain and packed in a text, and `answered` as an exchange on `path`, with and without
+/// a session, and returns the payloads.
 pub(crate) fn payloads(path: &str, sent: &Value, answered: &Value) -> Vec<Value> {
     let packed = json!({"metadata": sent.to_string()});
     let mut payloads = Vec::new();
@@ -46,12 +46,12 @@ fn exchange(method: Method, path: &str, sent: &Value, answered: &Value) -> Optio
     ))
 }
 
-/// A request that holds `secret`.
+/// A request that contains `secret`.
 pub(crate) fn with_secret(secret: &str) -> Value {
     json!({"password": secret, "token": "another-secret-token"})
 }
 
-/// Whether a field at the top of a payload may repeat what its caller sent.
+/// Returns whether a top-level field of a payload may repeat a value of the request.
 pub(crate) fn is_public(key: &str, value: &Value) -> bool {
     let plain = !value.is_array() && !value.is_object();
     plain && (is_id(key) || is_documented(key))

@@ -1,4 +1,4 @@
-//! What is read of events, by receivers and by the layer that emits them.
+//! Properties of events, for receivers and for the emitting layer.
 
 use serde_json::{Map, Value};
 
@@ -8,8 +8,8 @@ use crate::base::clock::UnixMillis;
 use crate::base::id::MessageId;
 use crate::wire::event::AuthEvent;
 
-/// A payload decodes to what a plain JSON parser finds in it, and is written as a payload that decodes
-/// to the same event. One that has nothing but a name and data does decode.
+/// A payload decodes to the values of a plain JSON parser, and its encoding decodes to the same event.
+/// A payload with a name and data alone decodes.
 pub fn event_envelope(payload: &[u8]) {
     match AuthEvent::from_slice(payload) {
         Ok(event) => {
@@ -62,7 +62,7 @@ fn agrees(event: &AuthEvent, payload: &[u8]) {
 }
 
 fn survives(event: &AuthEvent) {
-    /// Later times are written as this one.
+    /// Later times are encoded as this one.
     const LATEST: UnixMillis = UnixMillis::from_millis(253_402_207_200_999);
     const NOW: UnixMillis = UnixMillis::from_millis(1_750_000_000_000);
 
@@ -83,7 +83,7 @@ fn survives(event: &AuthEvent) {
     assert_eq!(again.to_payload(&id, NOW), written);
 }
 
-/// Whether the payload is as plain as an event can be.
+/// Returns whether the payload consists of a name and data alone.
 fn is_plain_event(payload: &[u8]) -> bool {
     let Some(members) = Members::read(payload).filter(|members| !members.has_doubles()) else {
         return false;
@@ -94,14 +94,14 @@ fn is_plain_event(payload: &[u8]) -> bool {
     members.0.len() == 2 && is_data && (is_name("event") || is_name("type"))
 }
 
-/// The password of a request is in no payload, whatever the answer; only ids and documented plain
-/// fields are not compared with it.
+/// No payload contains the password of a request, for any response; ids and documented plain fields are
+/// not compared.
 ///
-/// The first line is the path, the rest the answer, in which `$` stands for the password.
+/// The first line is the path, the rest the response, in which `$` stands for the password.
 pub fn emit_redaction(input: &[u8]) {
     use super::emit::{is_public, payloads, with_secret};
 
-    /// As long as a text must be to be looked for inside of others, and not part of any name.
+    /// Long enough for the search inside other texts, and not part of any name.
     const SECRET: &str = "S3CR3T-PASSWORD";
 
     let Some((path, answered)) = first_line(input) else {
@@ -119,8 +119,8 @@ pub fn emit_redaction(input: &[u8]) {
     }
 }
 
-/// What `serde_json` reads, a captured body is read as, unless it is nested too deep; nothing is
-/// nested deeper afterwards.
+/// The lenient reader agrees with `serde_json`, except for values that are nested too deep, and its
+/// result is within the depth limit.
 pub fn captured_json(body: &[u8]) {
     super::emit::lenient(body);
 }

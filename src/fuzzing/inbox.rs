@@ -1,12 +1,12 @@
-//! What an inbox keeps.
+//! Properties of inbox entries.
 
 use bytes::Bytes;
 
 use crate::receive::inbox::StoredRequest;
 use crate::wire::event::VerifiedWebhook;
 
-/// A head that is read makes a request from which the same head is made again, once what is never kept
-/// has gone.
+/// A parsed head becomes a request, and that request becomes the same head, without the headers that an
+/// inbox never keeps.
 pub fn inbox_head(head: &[u8]) {
     let Some(kept) = kept_again(Bytes::copy_from_slice(head)) else {
         return;
@@ -32,5 +32,5 @@ fn kept_again(head: Bytes) -> Option<StoredRequest> {
     Some(StoredRequest::keep(&parts, &delivered))
 }
 
-/// Members of the proof that may be absent are written as null; nothing else gets longer.
+/// Absent members of the proof are encoded as null; nothing else gets longer.
 const PROOF: usize = 128;

@@ -1,4 +1,4 @@
-//! JSON as a slow reader reads it that forgets nothing.
+//! A slow reference reader of JSON that keeps every member.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,17 +7,17 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// An object's members in their order, also those that come again.
+/// An object's members in order, with repeated names.
 pub(super) struct Members(pub(super) Vec<(String, Box<RawValue>)>);
 
 impl Members {
-    /// Returns the members of the object that `json` is, if it is one and all of it can be read.
+    /// Returns the members of `json` if it is a valid object.
     pub(super) fn read(json: &[u8]) -> Option<Self> {
         serde_json::from_slice::<Value>(json).ok()?;
         serde_json::from_slice(json).ok()
     }
 
-    /// Returns the value of the member, if there is one and no more.
+    /// Returns the value of the member if its name is unique.
     pub(super) fn only(&self, name: &str) -> Option<Value> {
         let mut named = self.0.iter().filter(|(other, _)| other == name);
         match (named.next(), named.next()) {
@@ -26,7 +26,7 @@ impl Members {
         }
     }
 
-    /// Returns whether some name is there twice, at any depth.
+    /// Returns whether a name is repeated, at any depth.
     pub(super) fn has_doubles(&self) -> bool {
         let mut seen = HashSet::new();
         let doubled = self.0.iter().any(|(name, _)| !seen.insert(name));

@@ -1,6 +1,6 @@
-//! One function per fuzz target: the property, beside the private items it needs.
+//! One function per fuzz target: the property and its helpers.
 //!
-//! Inputs are texts as far as possible, so that seeds can be read and written by hand.
+//! Most inputs are texts, so that people can read and write seeds.
 
 mod delivery;
 mod emit;
@@ -24,7 +24,7 @@ pub use self::webhooks::{
     signature_single, verify_headers,
 };
 
-/// Splits the first line off, which must be text.
+/// Splits off the first line, which must be text.
 fn first_line(input: &[u8]) -> Option<(&str, &[u8])> {
     let end = input.iter().position(|byte| *byte == b'\n')?;
     let line = std::str::from_utf8(&input[..end]).ok()?;

@@ -1,17 +1,17 @@
-//! A property that the fuzz target and a property test share.
+//! A property of secrets, shared by a fuzz target and a property test.
 
 use crate::base::secret::SecretDamage;
 
-/// Each damage that is undone leaves less, up to an intact text or one that nobody can mend; and an
-/// intact text in quotes, with its line end or behind its name is found damaged, and mended to itself.
+/// Each repair shortens the text, up to an intact or an unrepairable one. An intact text in quotes, with
+/// a line end or with a byte order mark is found damaged and repaired to itself.
 pub(crate) fn damage_is_undone(text: &str) {
     let mut text = text.to_owned();
-    while let Some((_, mended)) = SecretDamage::find(&text) {
-        let Some(mended) = mended else {
+    while let Some((_, repaired)) = SecretDamage::find(&text) {
+        let Some(repaired) = repaired else {
             return;
         };
-        assert!(mended.len() < text.len(), "{text:?}");
-        text = mended.to_string();
+        assert!(repaired.len() < text.len(), "{text:?}");
+        text = repaired.to_string();
     }
     if text.is_empty() || text.contains('"') {
         return;
@@ -22,7 +22,7 @@ pub(crate) fn damage_is_undone(text: &str) {
         (SecretDamage::Invisible, format!("\u{feff}{text}")),
     ] {
         let found = SecretDamage::find(&damaged);
-        let found = found.map(|(damage, mended)| (damage, mended.map(|text| text.to_string())));
+        let found = found.map(|(damage, repaired)| (damage, repaired.map(|text| text.to_string())));
         assert_eq!(found, Some((damage, Some(text.clone()))));
     }
 }

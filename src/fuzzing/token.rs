@@ -14,8 +14,7 @@ use crate::token::TokenVerifier;
 use crate::token::{JoseHeader, NumericDate, RawClaims};
 use crate::token::{KeySet, MAX_KEYS};
 
-/// Claims that are read in one pass say what a plain JSON parser says of them. Returns whether they
-/// are read.
+/// Reading claims in one pass agrees with a plain JSON parser. Returns whether they are accepted.
 pub(crate) fn claims_agree(json: &str) -> bool {
     let Ok(raw) = RawClaims::parse(json.as_bytes(), &[]) else {
         return false;
@@ -23,7 +22,7 @@ pub(crate) fn claims_agree(json: &str) -> bool {
     if json.contains("serde_json::private") {
         return true;
     }
-    // It refuses what is judged later: the claims that decide.
+    // The parser refuses claims that the verifier checks later.
     let Ok(claims) = serde_json::from_str::<Map<String, Value>>(json) else {
         return true;
     };
@@ -37,8 +36,7 @@ pub(crate) fn claims_agree(json: &str) -> bool {
     true
 }
 
-/// Whatever claims a verifier accepts decode as a `Value`: those that it asks for, and besides them the
-/// members of `json`.
+/// Claims that a verifier accepts decode as a `Value`: the required claims and the members of `json`.
 pub(crate) fn accepted_claims_decode(json: &str) {
     static PARTIES: LazyLock<(SigningKey, TokenVerifier)> =
         LazyLock::new(|| parties().unwrap_or_else(|error| panic!("{error}")));
@@ -57,10 +55,10 @@ pub(crate) fn accepted_claims_decode(json: &str) {
     }
 }
 
-/// What a verifier asks for, without the end.
+/// The required claims, without the closing brace.
 const CLAIMS: &str = r#"{"iss":"https://auth.example","aud":"app","sub":"u","exp":1760000060"#;
 
-/// A clock at a minute before the claims end.
+/// A clock at one minute before the claims expire.
 #[derive(Debug)]
 struct Stopped;
 
@@ -81,8 +79,8 @@ fn parties() -> Result<(SigningKey, TokenVerifier), Box<dyn std::error::Error>> 
     Ok((key, verifier))
 }
 
-/// A PEM text that is read holds whole DER, and reads the same when it is written without damage, in
-/// one line, and as base64.
+/// An accepted PEM text contains whole DER, and parses to the same DER without damage, in one line, and
+/// as base64.
 pub(crate) fn pem(input: &[u8]) {
     for (wanted, label) in [
         (PemKind::PrivateKey, "PRIVATE KEY"),
@@ -113,8 +111,7 @@ pub(crate) fn pem(input: &[u8]) {
     }
 }
 
-/// A header that is read in one pass says what a plain JSON parser says of it. Returns whether it is
-/// read.
+/// Reading a header in one pass agrees with a plain JSON parser. Returns whether it is accepted.
 pub(crate) fn header_agrees(json: &str) -> bool {
     let Some(header) = JoseHeader::parse(json.as_bytes()) else {
         return false;
@@ -141,8 +138,8 @@ pub(crate) fn header_agrees(json: &str) -> bool {
     true
 }
 
-/// A set that is read is bounded, publishes the keys of its document and nothing private, and reads the
-/// same again.
+/// An accepted set is bounded, publishes the keys of its document and nothing private, and parses to the
+/// same set again.
 pub(crate) fn key_set(json: &[u8]) {
     let Ok(set) = KeySet::from_json(json) else {
         return;
@@ -156,11 +153,11 @@ pub(crate) fn key_set(json: &[u8]) {
     assert_eq!(again.to_json(), published);
 }
 
-/// Every key that is read is published with the members it came with, in its place.
+/// Every accepted key is published with its original members, at its place.
 fn assert_published(set: &KeySet, json: &[u8], published: &str) {
-    /// What RFC 7518 calls private, and the key of a MAC.
+    /// The private members of RFC 7518, and the key of a MAC.
     const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-    // `n` and `e` may lose zero bytes in front, which are an `A` in the text.
+    // `n` and `e` may lose leading zero bytes, which are an `A` in the text.
     let loses_zeros = |name: &str, text: &Value| {
         let zeros = text.as_str().is_some_and(|text| text.starts_with('A'));
         ["n", "e"].contains(&name) && zeros
@@ -170,7 +167,7 @@ fn assert_published(set: &KeySet, json: &[u8], published: &str) {
         let document: Map<String, Value> = serde_json::from_slice(json).ok()?;
         serde_json::from_value(document.get("keys")?.clone()).ok()
     };
-    // A plain parser refuses what is skipped unread here.
+    // A plain parser refuses some values that this reader skips.
     let Some(sent) = keys(json) else { return };
     let Some(published) = keys(published.as_bytes()) else {
         panic!("{published} has no keys");

@@ -1,4 +1,4 @@
-//! What is read of tokens and keys.
+//! Properties of tokens and keys.
 
 use std::sync::LazyLock;
 
@@ -9,9 +9,9 @@ use crate::base::clock::{Clock as _, UnixMillis};
 use crate::testing::{ManualClock, SeededEntropy};
 use crate::token::{JwtIssuer, SigningKey, TokenVerifier};
 
-/// Header and claims of a token are read as a plain JSON parser reads them, and nothing is refused but
-/// names that come again, more than 128 of them, header texts that are none, and names that such a
-/// parser takes for its own. Whatever claims are accepted decode as a `Value`.
+/// Reading of header and claims agrees with a plain JSON parser. Refused are only repeated names, more
+/// than 128 names, header texts of a wrong type, and names that such a parser reserves. Accepted claims
+/// decode as a `Value`.
 pub fn token_parts(json: &str) {
     super::token::accepted_claims_decode(json);
     let header = super::token::header_agrees(json);
@@ -35,18 +35,18 @@ pub fn token_parts(json: &str) {
     assert_eq!(header, is_plain && are_texts, "{json}");
 }
 
-/// A JWKS that is read is bounded, publishes nothing private, and reads the same again.
+/// An accepted JWKS is bounded, publishes nothing private, and parses to the same set again.
 pub fn jwks_document(json: &[u8]) {
     super::token::key_set(json);
 }
 
-/// A PEM text that is read holds whole DER, and reads the same in every spelling.
+/// An accepted PEM text contains whole DER, and parses to the same DER in every spelling.
 pub fn pem(input: &[u8]) {
     super::token::pem(input);
 }
 
-/// Only the token that the key's holder signed is accepted, and not the least change of it: the input
-/// is where to cut it (two bytes), how much to take out (one), and what to put there.
+/// A verifier accepts the signed token and no change of its text. The input is the position of the
+/// change (two bytes), the number of removed bytes (one), and the inserted text.
 pub fn token(input: &[u8]) {
     static TOKEN: LazyLock<(TokenVerifier, String)> = LazyLock::new(|| {
         let clock = ManualClock::at(UnixMillis::from_millis(1_760_000_000_000));
@@ -73,7 +73,7 @@ pub fn token(input: &[u8]) {
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Makes a token, the same in every run, and its verifier.
+/// Creates a reproducible token and its verifier.
 fn signed(clock: &ManualClock) -> Result<(TokenVerifier, String), Failure> {
     const ISSUER: &str = "https://auth.example";
     const AUDIENCE: &str = "https://app.example";

@@ -1,4 +1,4 @@
-//! What receivers read.
+//! Properties of received webhooks.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -8,8 +8,7 @@ use super::secret::damage_is_undone;
 use super::signature::header_is_read_as_told;
 use crate::wire::scheme::{Grammar, SignatureEncoding};
 
-/// `t=…,v1=…` is [read as told](header_is_read_as_told), with `v1,…` read as well and not, spaced and
-/// not.
+/// [Header property](header_is_read_as_told) of `t=…,v1=…`, with and without `v1,…`, spaced and not.
 pub fn signature_fields(value: &str) {
     for (bare_version, spaced) in [(false, false), (true, false), (false, true)] {
         let grammar = Grammar::Fields {
@@ -21,13 +20,13 @@ pub fn signature_fields(value: &str) {
     }
 }
 
-/// `v1,… v1,…` is [read as told](header_is_read_as_told).
+/// [Header property](header_is_read_as_told) of `v1,… v1,…`.
 pub fn signature_list(value: &str) {
     let grammar = Grammar::List { version: "v1" };
     header_is_read_as_told(grammar, SignatureEncoding::Base64, value);
 }
 
-/// A single signature is [read as told](header_is_read_as_told), behind a prefix and behind none.
+/// [Header property](header_is_read_as_told) of a single signature, with and without a prefix.
 pub fn signature_single(value: &str) {
     for prefix in ["", "v0=", "sha256="] {
         let grammar = Grammar::Single { prefix };
@@ -36,8 +35,8 @@ pub fn signature_single(value: &str) {
     }
 }
 
-/// A template that is accepted tells every two messages apart: from the signed bytes, read from both
-/// ends up to the body, come the id, the time and the body that made them.
+/// An accepted template distinguishes every two messages: parsing the signed bytes from both ends to
+/// the body yields the original id, time and body.
 ///
 /// The first line is the template, the rest the body.
 pub fn content_template(input: &[u8]) {
@@ -46,10 +45,9 @@ pub fn content_template(input: &[u8]) {
     }
 }
 
-/// The doctor names the one thing that went wrong with a request, and accepts nothing in what nobody
-/// signed.
+/// The doctor names the single fault of a request, and accepts no unsigned request.
 ///
-/// The first byte picks the preset and what goes wrong, three lines are headers as for
+/// The first byte selects the preset and the fault, three lines are headers as for
 /// [`verify_headers`], the rest is the body.
 pub fn diagnose(input: &[u8]) {
     if let Some((choice, rest)) = input.split_first() {
@@ -58,13 +56,13 @@ pub fn diagnose(input: &[u8]) {
     }
 }
 
-/// What files do to a secret [is found and undone](damage_is_undone), and that ends.
+/// Damage of a secret [is found and repaired](damage_is_undone), in finitely many steps.
 pub fn secret(text: &str) {
     damage_is_undone(text);
 }
 
-/// No headers that were not made with the key are accepted, and under headers that were no other body
-/// than the one that was signed.
+/// A verifier accepts no headers without a signature of its key, and under signed headers only the
+/// signed body.
 ///
 /// The first three lines are the values of id, timestamp and signature, for every scheme; the rest is
 /// the body.
@@ -74,8 +72,8 @@ pub fn verify_headers(input: &[u8]) {
     super::signature::only_the_signed_body_is_accepted(body, input);
 }
 
-/// Puts each of three lines under all names that it can have: those of ids, of timestamps, of
-/// signatures. Returns what follows them too.
+/// Inserts each of three lines under all its possible names: those of ids, of timestamps, of
+/// signatures. Also returns the rest.
 fn webhook_headers(input: &[u8]) -> (HeaderMap, &[u8]) {
     const NAMES: [&[&str]; 3] = [
         &[
@@ -117,12 +115,12 @@ fn webhook_headers(input: &[u8]) -> (HeaderMap, &[u8]) {
     (headers, rest)
 }
 
-/// The id found in a body is the one that a reader finds there who looks at every member: the only one
-/// of its name, and a string.
+/// The id lookup agrees with a reader of every member: the id is the only member of its name, and a
+/// string.
 pub fn body_id(body: &[u8]) {
     for (path, names) in [("/id", &["id"][..]), ("/event/id", &["event", "id"])] {
         let found = crate::wire::json::pointer::string_at(body, path);
-        // A full decoder refuses what is nested too deep, and numbers that are too large.
+        // A full decoder refuses values that are nested too deep, and numbers that are too large.
         if Members::read(body).is_some() {
             assert_eq!(found.as_deref(), only_at(body, names).as_deref(), "{path}");
         }

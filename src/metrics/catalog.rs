@@ -1,16 +1,16 @@
-//! The metrics: names, units and what they mean. The table of the module says the same, which a test checks.
+//! Names, units and meanings of the metrics. A test compares them with the table of the module.
 
-/// One metric, whatever its labels.
+/// A metric, for all its labels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Metric {
     pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: MetricKind,
     pub(crate) help: &'static str,
 }
 
-/// What an instrument does with a value.
+/// Kind of a metric.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum MetricKind {
     Counter,
     /// In seconds.
     Gauge,
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 }
 
 #[cfg(test)]
-impl Kind {
+impl MetricKind {
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -34,7 +34,7 @@ macro_rules! catalog {
         $(
             pub(crate) const $name: Metric = Metric {
                 name: concat!("tower_auth_sync_", $text),
-                kind: Kind::$kind,
+                kind: MetricKind::$kind,
                 help: $help,
             };
         )*
@@ -46,23 +46,23 @@ macro_rules! catalog {
 
 catalog! {
     ACCEPTED: Counter, "webhooks_accepted_total",
-        "Requests that verified and were not known, handed on or put into the inbox";
+        "New verified requests, passed to the handler or stored in the inbox";
     REFUSED: Counter, "webhooks_refused_total",
-        "Requests that were refused, by the slug of the answer";
+        "Refused requests, by the slug of the response";
     DUPLICATES: Counter, "webhooks_duplicates_total",
-        "Requests whose message was handled already or is being handled";
+        "Requests whose message is finished or in progress";
     HANDLED: Counter, "webhooks_handled_total",
-        "Ends of the handler, by outcome";
+        "Finished runs of the handler, by outcome";
     STORE_ERRORS: Counter, "webhook_store_errors_total",
-        "Failed calls of the store that remembers messages";
+        "Failed calls of the store of messages";
     LAST_VERIFIED: Gauge, "webhook_last_verified_timestamp_seconds",
-        "When a request last verified, as Unix time";
+        "Time of the last verified request, as Unix time";
     AGE: Histogram, "webhook_age_seconds",
-        "From the signed time to the verification";
+        "Time from the signature to the verification";
     DURATION: Histogram, "webhook_duration_seconds",
-        "From a request's head to the end of its handler";
+        "Time from a request's head to the end of its handler";
     INBOX_RUNS: Counter, "inbox_runs_total",
         "Runs of the handler behind an inbox, by outcome";
     INBOX_RUN_DURATION: Histogram, "inbox_run_duration_seconds",
-        "How long a run of the handler behind an inbox took";
+        "Duration of a run of the handler behind an inbox";
 }

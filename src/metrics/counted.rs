@@ -1,10 +1,10 @@
-//! What tests see of the metrics.
+//! Access to the metrics for tests.
 
 use std::collections::BTreeMap;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
-/// Collects what this thread counts while it lives.
+/// Collects the metrics of this thread until it is dropped.
 pub(crate) struct Counted {
     snapshotter: Snapshotter,
     _recording: ::metrics::LocalRecorderGuard<'static>,
@@ -12,7 +12,7 @@ pub(crate) struct Counted {
 
 impl Counted {
     pub(crate) fn begin() -> Self {
-        // The guard borrows the recorder, and lives until the test ends.
+        // The guard borrows the recorder until the test ends.
         let recorder = Box::leak(Box::new(DebuggingRecorder::new()));
         Self {
             snapshotter: recorder.snapshotter(),

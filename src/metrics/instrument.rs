@@ -1,4 +1,4 @@
-//! What counts and measures.
+//! Counters, gauges, histograms and timers.
 
 use ::metrics::{Key, Label, Level, Metadata, with_recorder};
 use tokio::time::Instant;
@@ -20,8 +20,8 @@ pub(crate) struct Gauge(Key);
 #[derive(Clone, Debug)]
 pub(crate) struct Histogram(Key);
 
-/// The key is made once; the recorder is asked each time, since a program may install it later than
-/// it builds its layers.
+/// Creates a key once. Each use looks up the recorder, since a program may install it after it builds
+/// its layers.
 fn key(metric: &Metric, labels: &[(&'static str, &str)]) -> Key {
     let labels = labels
         .iter()
@@ -63,7 +63,7 @@ impl Histogram {
     }
 }
 
-/// Measures how long something takes.
+/// Measures a duration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timer(Instant);
 

@@ -1,11 +1,21 @@
-//! Random bytes that are the same in every run.
+//! Reproducible random bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::base::entropy::Entropy;
 
-/// A generator whose bytes follow from its seed: for tests only. Clones share one sequence.
+/// A generator whose seed determines its bytes: for tests only. Clones share one sequence.
+///
+/// ```
+/// use tower_auth_sync::entropy::Entropy;
+/// use tower_auth_sync::testing::SeededEntropy;
+///
+/// let (mut first, mut second) = ([0; 16], [0; 16]);
+/// SeededEntropy::new(7).fill(&mut first);
+/// SeededEntropy::new(7).fill(&mut second);
+/// assert_eq!(first, second);
+/// ```
 #[derive(Clone, Debug)]
 pub struct SeededEntropy(Arc<AtomicU64>);
 

@@ -1,5 +1,5 @@
-//! What tests of this crate, and of programs that use it, need: time and chance under control, a
-//! [sender](FakeSender) of genuine and of forged webhooks, and the conformance suite of every port.
+//! Test support for this crate and its users: a manual clock, seeded entropy, a
+//! [sender](FakeSender) of genuine and forged webhooks, and the conformance suite of every port.
 
 mod clock;
 #[cfg(feature = "verify")]

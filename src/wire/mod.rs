@@ -1,4 +1,4 @@
-//! What travels between services. Pure: no runtime, no I/O.
+//! Formats that services exchange. Pure: no runtime, no I/O.
 
 pub mod event;
 pub(crate) mod json;

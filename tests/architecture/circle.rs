@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Returns the files of a circle, if there is one.
+/// Returns the files of a circle, if any.
 pub(crate) fn first_circle(arrows: &BTreeSet<(String, String)>) -> Option<Vec<String>> {
     let mut left: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (from, to) in arrows {
         left.entry(from).or_default().insert(to);
         left.entry(to).or_default();
     }
-    // Whatever imports nothing that is left is in no circle; nor is what nothing left imports.
+    // A file is in no circle if it imports no remaining file, or if no remaining file imports it.
     loop {
         let before = left.len();
         let names: BTreeSet<&str> = left.keys().copied().collect();

@@ -1,16 +1,16 @@
-//! From the paths in the code to the files of the items that they name.
+//! Resolution of paths in the code to the files of their items.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::Source;
 
-/// The modules of a crate, and which of them names an item of which.
+/// The modules of a crate and their imports of each other.
 pub(crate) struct Crate {
     /// The file of each module, by its path such as `["wire", "scheme"]`.
     files: BTreeMap<Vec<String>, String>,
-    /// What a `mod.rs` hands on: its path with the name, and the path of the item.
+    /// The re-exports of each `mod.rs`: its path with the name, and the path of the item.
     handed_on: BTreeMap<Vec<String>, Vec<String>>,
-    /// Every path that a file names, from the root of the crate.
+    /// Every path in a file, from the root of the crate.
     named: Vec<(String, Vec<String>)>,
 }
 
@@ -40,11 +40,11 @@ impl Crate {
         this
     }
 
-    /// Returns each pair of files of which the first names an item of the second.
+    /// Returns each pair of files whose first names an item of the second.
     pub(crate) fn arrows(&self) -> BTreeSet<(String, String)> {
         let mut arrows = BTreeSet::new();
         for (from, path) in &self.named {
-            // A `mod.rs` that hands an item on takes nothing from it.
+            // A re-export in a `mod.rs` is no import.
             let is_handed_on = from.ends_with("mod") || from == "lib";
             let target = self.file_of(path);
             let is_below = is_handed_on && module_of(&target).starts_with(&module_of(from));
@@ -87,7 +87,7 @@ fn module_of(path: &str) -> Vec<String> {
     module
 }
 
-/// Returns `path` from the root of the crate, if it is one of this crate.
+/// Returns `path` from the root of the crate, if it is a path of this crate.
 fn absolute(module: &[String], path: &[String]) -> Option<Vec<String>> {
     let (first, rest) = path.split_first()?;
     match first.as_str() {
@@ -102,7 +102,7 @@ fn absolute(module: &[String], path: &[String]) -> Option<Vec<String>> {
     }
 }
 
-/// Returns every path in the code, those of `use` with the name under which the item is then known.
+/// Returns every path in the code, and for each `use` the local name of the item.
 fn paths(code: &str) -> Vec<(Vec<String>, Option<String>)> {
     let mut found = Vec::new();
     let mut rest = String::new();
@@ -143,7 +143,7 @@ fn split(path: &str) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Adds what the tree of a `use` names.
+/// Adds the paths of a `use` tree.
 fn leaves(before: &[String], tree: &str, found: &mut Vec<(Vec<String>, Option<String>)>) {
     let tree = tree.trim();
     let Some((head, inner)) = tree.split_once('{') else {

@@ -1,4 +1,4 @@
-//! Who may import whom: the table of the design, checked on the source text.
+//! The allowed imports between rooms, checked on the source text.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod circle;
@@ -11,7 +11,7 @@ use crate::circle::first_circle;
 use crate::imports::Crate;
 use crate::source::{Source, is_within, sources};
 
-/// The rooms by level. A room imports itself and rooms of lower levels, and no other of its own.
+/// The rooms by level. A room imports itself and rooms of lower levels only.
 const LEVELS: &[&[&str]] = &[
     &["base", "metrics"],
     &["wire"],
@@ -22,7 +22,7 @@ const LEVELS: &[&[&str]] = &[
     &["lib", "testing", "fuzzing"],
 ];
 
-/// Beyond the levels: what the files of the first path may not import, and why.
+/// Further forbidden imports of the files of the first path, with the reason.
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     (
         "store",
@@ -92,7 +92,7 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ("wire/scheme", &["wire/signature"], "a scheme is data"),
 ];
 
-/// External crates, and the only files that may name them.
+/// External crates and the only files that may name them.
 const CRATES: &[(&str, &[&str])] = &[
     ("sqlx", &["store/sql", "store/sqlite", "store/postgres"]),
     ("redis", &["store/redis"]),
@@ -130,11 +130,11 @@ const TIME_READERS: [&str; 4] = [
     "Utc::now",
 ];
 
-/// Names that several modules give to the same thing: the future and the private enum of each layer
-/// or body.
+/// Names with the same meaning in several modules: the future and the private enum of each layer or
+/// body.
 const SHARED_NAMES: [&str; 3] = ["Inner", "InnerProj", "ResponseFuture"];
 
-/// Longest file, tests beside it included: what one can hold in mind.
+/// Limit of a file in lines, inline tests included.
 const MAX_LINES: usize = 300;
 
 #[test]
@@ -198,7 +198,7 @@ fn only_the_clock_reads_the_time() {
     assert_eq!(readers, Vec::<String>::new());
 }
 
-/// A comparison that stops at the first difference tells how much of a signature was right.
+/// A comparison that stops at the first difference reveals the length of the right prefix.
 #[test]
 fn no_signature_is_compared_in_variable_time() {
     let comparisons = ["mac ==", "mac !=", "== mac", "!= mac", "== &mac"];
@@ -215,8 +215,8 @@ fn no_signature_is_compared_in_variable_time() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// `cfg(feature)` stands on modules, items, fields, and on the arms of variants that are gated
-/// themselves: never inside a function otherwise, and no file exists to dodge that.
+/// `cfg(feature)` gates modules, items, fields and match arms of gated variants, and nothing else inside
+/// a function. No `#[path]` circumvents this.
 #[test]
 fn features_are_never_gated_inside_a_function() {
     let mut wrong = Vec::new();
@@ -224,7 +224,7 @@ fn features_are_never_gated_inside_a_function() {
         let lines: Vec<&str> = source.code.lines().collect();
         for pair in lines.windows(2) {
             let indent = pair[0].len() - pair[0].trim_start().len();
-            // Deeper than a field or a method, a gate stands in a function.
+            // A gate with more indentation than a field or a method is inside a function.
             let is_inside = indent > 4 && pair[0].contains("#[cfg") && pair[0].contains("feature");
             if is_inside && !pair[1].contains("=>") {
                 wrong.push(format!("{}: {}", source.path, pair[0].trim()));
@@ -259,7 +259,7 @@ fn no_file_outgrows_what_one_can_hold_in_mind() {
     assert_eq!(long, vec![]);
 }
 
-/// The first folder, or the file at the root.
+/// Returns the first folder, or the file at the root.
 fn room_of(path: &str) -> &str {
     path.split('/').next().unwrap()
 }

@@ -5,20 +5,17 @@ use std::path::{Path, PathBuf};
 
 /// A file without its tests.
 pub(crate) struct Source {
-    /// Below `src`, without `.rs`.
+    /// The path below `src`, without `.rs`.
     pub(crate) path: String,
-    /// The text without comments and without what `#[cfg(test)]` holds.
+    /// The text without comments and without `#[cfg(test)]` items.
     pub(crate) code: String,
-    /// Of the whole file.
+    /// The number of lines of the whole file.
     pub(crate) lines: usize,
 }
 
 impl Source {
     pub(crate) fn read(path: String, text: &str) -> Self {
-        // The test module stands last in a file.
-        let tests = ["\n#[cfg(test)]\nmod ", "\n#[cfg(all(test"];
-        let end = tests.iter().filter_map(|start| text.find(start)).min();
-        let code = text[..end.unwrap_or(text.len())]
+        let code = without_test_module(text)
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"))
             .map(|line| format!("{line}\n"))
@@ -53,6 +50,19 @@ impl Source {
     }
 }
 
+/// Cuts off the inline test module, which is the last item of a file. A `mod tests;` does not count.
+fn without_test_module(text: &str) -> &str {
+    let gates = ["\n#[cfg(test)]\n", "\n#[cfg(all(test"];
+    let starts = gates.iter().flat_map(|gate| text.match_indices(gate));
+    let modules = starts.filter(|(start, _)| {
+        let mut rest = text[start + 1..].lines();
+        let item = rest.find(|line| line.starts_with(char::is_alphabetic));
+        item.is_some_and(|item| item.starts_with("mod ") && item.ends_with('{'))
+    });
+    let end = modules.map(|(start, _)| start).min();
+    &text[..end.unwrap_or(text.len())]
+}
+
 /// Returns the sources of the crate without its tests.
 pub(crate) fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -69,7 +79,7 @@ pub(crate) fn sources() -> Vec<Source> {
         .collect()
 }
 
-/// Returns whether the file, or folder, lies in `room`.
+/// Returns whether the file or folder is in `room`.
 pub(crate) fn is_within(path: &str, room: &str) -> bool {
     path.strip_prefix(room)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

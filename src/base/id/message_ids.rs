@@ -1,4 +1,4 @@
-//! Ids of messages that rise.
+//! Message ids in ascending order.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,10 +6,10 @@ use super::MessageId;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::{Entropy, random};
 
-/// Makes ids of messages, each greater than the one before: a monotonic ULID after `msg_`.
+/// Generates message ids in ascending order: `msg_` and a monotonic ULID.
 ///
-/// Of one millisecond, and when the clock goes back, the next id is the last one plus one. Where the
-/// random part has no greater value, the id's time goes on by a millisecond.
+/// Within one millisecond, and when the clock goes back, the next id is the last id plus one. If the
+/// random part overflows, the id's time advances by one millisecond.
 #[derive(Debug, Default)]
 pub(crate) struct MessageIds(Mutex<ulid::Ulid>);
 
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
     use crate::base::entropy::SystemEntropy;
 
-    /// The greatest bytes there are.
+    /// Only bytes of `0xff`.
     #[derive(Debug)]
     struct Ones;
 

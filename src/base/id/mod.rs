@@ -1,4 +1,4 @@
-//! Identifiers as types: a message is not an endpoint.
+//! Identifiers as types, so that a message id cannot stand for an endpoint id.
 
 #[cfg(feature = "_outbox")]
 mod message_ids;
@@ -14,9 +14,9 @@ use super::entropy::{Entropy, random};
 #[cfg(feature = "_outbox")]
 pub(crate) use self::message_ids::MessageIds;
 
-/// An identifier that is not well-formed: 1 to 128 of `A-Z a-z 0-9 _ -`.
+/// The text is no identifier: 1 to 128 characters of `A-Z a-z 0-9 _ -`.
 ///
-/// A full stop is refused because signed content is joined with it.
+/// A full stop is refused because it separates the parts of signed content.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("an identifier has 1 to 128 characters of A-Z, a-z, 0-9, `_` and `-`")]
@@ -50,13 +50,13 @@ macro_rules! id {
         pub struct $name(Box<str>);
 
         impl $name {
-            #[doc = concat!("Makes a new identifier: `", $prefix, "` and a ULID, so that later ones sort later.")]
+            #[doc = concat!("Generates an identifier: `", $prefix, "` and a ULID. Later identifiers sort later.\n\n```\nuse tower_auth_sync::clock::{Clock, SystemClock};\nuse tower_auth_sync::entropy::SystemEntropy;\nuse tower_auth_sync::id::", stringify!($name), ";\n\nlet id = ", stringify!($name), "::generate(SystemClock.now(), &SystemEntropy);\nassert!(id.as_str().starts_with(\"", $prefix, "\"));\n```")]
             #[must_use]
             pub fn generate(now: UnixMillis, entropy: &dyn Entropy) -> Self {
                 Self(prefixed_ulid($prefix, now, entropy).into())
             }
 
-            /// Takes an identifier as it is.
+            /// Checks and wraps an existing identifier.
             ///
             /// # Errors
             ///
@@ -105,19 +105,19 @@ macro_rules! id {
 }
 
 id! {
-    /// Names one message: every attempt to deliver an event carries the same one.
+    /// Identifies a message. Every attempt to deliver the same event carries the same id.
     MessageId, "msg_"
 }
 id! {
-    /// Names a registered endpoint.
+    /// Identifies a registered endpoint.
     EndpointId, "we_"
 }
 id! {
-    /// Names the delivery of one event to one endpoint.
+    /// Identifies the delivery of one event to one endpoint.
     DeliveryId, "whd_"
 }
 id! {
-    /// Names a message in an inbox.
+    /// Identifies a message in an inbox.
     InboxId, "inb_"
 }
 

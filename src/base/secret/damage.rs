@@ -1,4 +1,4 @@
-//! What files, variables and clipboards do to a secret's text.
+//! Damage that files, variables and clipboards do to a secret's text.
 
 use std::fmt;
 
@@ -9,41 +9,40 @@ use super::undo::{
     without_invisible, without_line_end, without_name, without_white_space,
 };
 
-/// What happened to a secret's text on its way into the program.
+/// Damage to a secret's text on its way into the program.
 ///
-/// `Display` says what to mend. It shows nothing of the text.
+/// `Display` says how to repair the text and shows no part of it.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SecretDamage {
-    /// A space or line end stands at an end, or other white space or a control character in it.
+    /// A space or line end at an end, or other white space or a control character inside.
     WhiteSpace,
-    /// A byte order mark, or another character that is not seen, stands in it.
+    /// A byte order mark or another invisible character.
     Invisible,
-    /// Quotes stand around it, of any kind.
+    /// Quotes of any kind around the text.
     Quoted,
-    /// `\n` or `\r`, written out, stands at its end.
+    /// An escaped line end, `\n` or `\r`, at the end.
     EscapedLineEnd,
-    /// The name of its variable stands in front of it, as in `SECRET=…`, or something else stands in
-    /// front of its `whsec_`.
+    /// The variable's name in front, as in `SECRET=…`, or other text in front of `whsec_`.
     Named,
-    /// It is the JSON document or member that holds the secret.
+    /// The JSON document or member around the secret.
     Json,
-    /// It is a variable that was not replaced, such as `${SECRET}`, a reference, or a mask.
+    /// An unresolved variable such as `${SECRET}`, a reference, or a mask.
     Placeholder,
-    /// It is percent-encoded, as for a URL.
+    /// Percent-encoding, as for a URL.
     PercentEncoded,
-    /// It is the base64 of a text that begins with `whsec_`, as Kubernetes stores secrets.
+    /// Base64 of a text that begins with `whsec_`, as Kubernetes stores secrets.
     Base64Encoded,
 }
 
-/// A text without its damage; `None` where that is not known.
-type Mended = Option<Zeroizing<String>>;
+/// The text without its damage; `None` where the original is unknown.
+type RepairedText = Option<Zeroizing<String>>;
 
 impl SecretDamage {
     /// Returns the outermost damage of a text, and the text without it.
     ///
-    /// What a secret may have in its middle, such as a quote or a `\n`, is none.
-    pub(crate) fn find(text: &str) -> Option<(Self, Mended)> {
+    /// A quote or a `\n` inside the text is no damage.
+    pub(crate) fn find(text: &str) -> Option<(Self, RepairedText)> {
         let known = |damage: Self, mended: Option<String>| {
             mended.map(|text| (damage, Some(Zeroizing::new(text))))
         };
@@ -59,8 +58,8 @@ impl SecretDamage {
             .or_else(|| Self::find_behind_prefix(text))
     }
 
-    /// Finds what was done to a text before `whsec_` was put in front of it.
-    fn find_behind_prefix(text: &str) -> Option<(Self, Mended)> {
+    /// Finds damage that happened before `whsec_` was put in front.
+    fn find_behind_prefix(text: &str) -> Option<(Self, RepairedText)> {
         let (prefix, rest) = split_prefix(text)?;
         let (damage, mended) = Self::find(rest)?;
         let mended = mended.map(|rest| Zeroizing::new([prefix, &rest].concat()));
@@ -72,32 +71,32 @@ impl fmt::Display for SecretDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::WhiteSpace => {
-                "white space or a control character stands in it, such as a line end, carriage \
-                 return or space at its end: take it off"
+                "it contains white space or a control character, such as a line end, carriage \
+                 return or space at its end: remove it"
             }
             Self::Invisible => {
-                "a byte order mark or another invisible character stands in it: type the secret anew, \
+                "it contains a byte order mark or another invisible character: type the secret again, \
                  or save the file without the mark"
             }
             Self::Quoted => {
-                "quotes stand around it and are taken as part of it: take them off, as `docker \
+                "it has quotes around it, which count as part of it: remove them, since `docker \
                  --env-file` and secrets files keep them"
             }
             Self::EscapedLineEnd => {
-                r"a line end stands at its end, written out as `\n` or `\r`: take it off"
+                r"it ends with an escaped line end, `\n` or `\r`: remove it"
             }
             Self::Named => {
-                "the name of its variable, as in `SECRET=…`, or other text stands in front of it: give \
+                "it has the variable's name, as in `SECRET=…`, or other text in front: give \
                  the value alone"
             }
-            Self::Json => "it is a whole JSON document or member: give the value in it alone",
+            Self::Json => "it is a whole JSON document or member: give its value alone",
             Self::Placeholder => {
-                "it is a placeholder, such as `${SECRET}`, a reference or a mask, that nothing \
-                 replaced: give the secret itself"
+                "it is an unresolved placeholder, such as `${SECRET}`, a reference or a mask: give the \
+                 secret itself"
             }
             Self::PercentEncoded => "it is percent-encoded, as for a URL: decode it",
             Self::Base64Encoded => {
-                "it is base64 of a secret, as Kubernetes stores it: decode it once more"
+                "it is base64 of a secret, as Kubernetes stores it: decode it"
             }
         })
     }

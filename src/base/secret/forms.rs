@@ -1,4 +1,4 @@
-//! What becomes of a secret on a sender's side.
+//! Damage that a secret suffers on the sender's side.
 
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
@@ -7,8 +7,8 @@ use super::damage::SecretDamage;
 use super::undo::{QUOTES, is_left_by_all};
 
 impl SecretDamage {
-    /// Returns what is likely to become of a text on its way, the likeliest first. `owner` is whose
-    /// secret it is, such as `github`.
+    /// Returns likely damaged forms of a text, the likeliest first. `owner` is the provider's name,
+    /// such as `github`.
     pub(crate) fn forms(text: &str, owner: &str) -> Vec<(Self, Zeroizing<String>)> {
         let around = AROUND.iter().map(|(damage, before, behind)| {
             let form = [before, text, behind].concat();
@@ -60,7 +60,7 @@ fn percent_encoded(text: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// What senders' programs leave around a secret, besides [`QUOTES`], the likeliest first.
+/// Texts that senders' programs leave around a secret, besides [`QUOTES`], the likeliest first.
 const AROUND: [(SecretDamage, &str, &str); 21] = {
     use SecretDamage::{EscapedLineEnd, Invisible, Quoted, WhiteSpace};
     [
@@ -88,7 +88,7 @@ const AROUND: [(SecretDamage, &str, &str); 21] = {
     ]
 };
 
-/// How variables of secrets are called; `{}` is whose they are.
+/// Names of secret variables; `{}` is the provider's name.
 const NAMES: [&str; 8] = [
     "webhook_secret",
     "{}_webhook_secret",

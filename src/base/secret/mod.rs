@@ -1,7 +1,8 @@
-//! Secrets as a type that cannot be printed, logged, serialized or left in memory.
+//! Secrets as a type that is never printed, logged or serialized, and that is zeroed in memory.
 
 mod damage;
 mod forms;
+mod placeholder;
 mod undo;
 
 use std::convert::Infallible;
@@ -13,38 +14,55 @@ use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
 pub use self::damage::SecretDamage;
+use self::placeholder::is_guessable;
 use super::entropy::{Entropy, random};
 
-/// The text of a secret, as it was handed out: `whsec_…`, or whatever the sender shows.
+/// The text of a secret as the sender shows it, such as `whsec_…`.
 ///
-/// Prints as `Secret(..)`, is zeroed when the last copy goes, and copies share one allocation.
-/// It has no `Serialize` and no `PartialEq`.
+/// Prints as `Secret(..)`. Copies share one allocation, which the last drop zeroes. The type has no
+/// `Serialize` and no `PartialEq`.
 #[derive(Clone)]
 pub struct Secret(Arc<Zeroizing<String>>);
 
 impl Secret {
-    /// Takes the secret's text.
+    /// Checks and wraps the secret's text.
     ///
-    /// Its strength is judged where the scheme is known, in
-    /// [`Verifier::new`](crate::wire::signature::Verifier::new).
+    /// [`Verifier::new`](crate::wire::signature::Verifier::new) checks the length of the key, since
+    /// that depends on the scheme.
+    ///
+    /// ```
+    /// use tower_auth_sync::secret::{Secret, SecretError};
+    ///
+    /// assert!(Secret::new("whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u").is_ok());
+    /// let placeholder = Secret::new("replace-with-a-long-random-secret");
+    /// assert_eq!(placeholder.unwrap_err(), SecretError::Placeholder);
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SecretError::Empty`], and [`SecretError::Damaged`] for a text that its file, its variable or
-    /// a clipboard has damaged, as [`SecretDamage`] lists it: quotes around it, a line end behind it,
-    /// the name of its variable in front of it. The same characters in its middle, such as spaces
-    /// between words, are part of a secret. One that only looks damaged is taken by
-    /// [`verbatim`](Self::verbatim).
+    /// * [`SecretError::Empty`].
+    /// * [`SecretError::Damaged`] for a text that a file, a variable or a clipboard damaged, as
+    ///   [`SecretDamage`] lists it: quotes around the text, a line end behind it, the variable's name
+    ///   in front of it. The same characters inside the text, such as spaces between words, are part
+    ///   of a secret. [`verbatim`](Self::verbatim) takes a text that only looks damaged.
+    /// * [`SecretError::Placeholder`] for a placeholder of documentation, such as
+    ///   `replace-with-a-long-random-secret` or `changeme`, for one character repeated, and for base64
+    ///   of one byte repeated, each also behind `whsec_` or `v1,whsec_` and in any letter case.
     pub fn new(text: impl Into<String>) -> Result<Self, SecretError> {
         let secret = Self::verbatim(text)?;
         match secret.damage() {
             Some(damage) => Err(SecretError::Damaged(damage)),
+            None if is_guessable(&secret.0) => Err(SecretError::Placeholder),
             None => Ok(secret),
         }
     }
 
-    /// Takes the secret's text as it is, also if it looks damaged: for senders whose secret has quotes
-    /// of its own, for stores, and to ask [`diagnose`](crate::doctor::diagnose) about it.
+    /// Wraps the secret's text unchecked: for senders whose secret has quotes of its own, for stores,
+    /// and for [`diagnose`](crate::doctor::diagnose).
+    ///
+    /// # Security
+    ///
+    /// Accepts placeholders and single characters repeated, which anybody can guess.
     ///
     /// # Errors
     ///
@@ -57,7 +75,7 @@ impl Secret {
         Ok(Self(Arc::new(text)))
     }
 
-    /// Returns what its file, its variable or a clipboard has done to the text: the outermost damage.
+    /// Returns the outermost damage that a file, a variable or a clipboard did to the text.
     #[must_use]
     pub fn damage(&self) -> Option<SecretDamage> {
         SecretDamage::find(&self.0).map(|(damage, _)| damage)
@@ -65,10 +83,17 @@ impl Secret {
 
     /// Reads the secret from the environment variable `name`.
     ///
+    /// ```no_run
+    /// use tower_auth_sync::secret::Secret;
+    ///
+    /// let secret = Secret::from_env("WEBHOOK_SECRET")?;
+    /// # Ok::<(), tower_auth_sync::secret::SecretError>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`SecretError::NotSet`] or [`SecretError::NotUnicode`], which name the variable, and
-    /// [`SecretError::InVariable`] around what [`new`](Self::new) refuses.
+    /// [`SecretError::NotSet`], [`SecretError::NotUnicode`], or [`SecretError::InVariable`] around an
+    /// error of [`new`](Self::new). Each names the variable.
     pub fn from_env(name: &str) -> Result<Self, SecretError> {
         let text = env::var(name).map_err(|err| match err {
             env::VarError::NotPresent => SecretError::NotSet { name: name.into() },
@@ -80,8 +105,18 @@ impl Secret {
         })
     }
 
-    /// Makes a new secret: `whsec_` and the base64 of 32 random bytes, which every scheme that reads
-    /// `whsec_` secrets takes.
+    /// Generates a secret: `whsec_` and the base64 of 32 random bytes. Every scheme with `whsec_`
+    /// secrets accepts it.
+    ///
+    /// ```
+    /// use tower_auth_sync::entropy::SystemEntropy;
+    /// use tower_auth_sync::scheme::Scheme;
+    /// use tower_auth_sync::secret::Secret;
+    /// use tower_auth_sync::signature::Verifier;
+    ///
+    /// let secret = Secret::generate(&SystemEntropy);
+    /// assert!(Verifier::new(Scheme::banata(), [secret]).is_ok());
+    /// ```
     #[must_use]
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let key = Zeroizing::new(random::<32>(entropy));
@@ -92,7 +127,7 @@ impl Secret {
         Self(Arc::new(text))
     }
 
-    /// Returns the text; only code that signs, verifies or encrypts may ask.
+    /// Returns the text. Only code that signs, verifies or encrypts may call this.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -124,12 +159,18 @@ impl TryFrom<String> for Secret {
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SecretError {
-    /// There is no text.
+    /// The text is empty.
     #[error("the secret is empty")]
     Empty,
-    /// Its file, its variable or a clipboard has damaged it.
+    /// A file, a variable or a clipboard damaged the text.
     #[error("the secret is damaged: {0}")]
     Damaged(SecretDamage),
+    /// The text is a placeholder of documentation, or one character or byte repeated.
+    #[error(
+        "the secret is a known placeholder, or one character repeated: anybody can guess it; \
+         generate one with `Secret::generate`"
+    )]
+    Placeholder,
     /// The environment variable does not exist.
     #[error("{name} is not set")]
     NotSet {
@@ -142,12 +183,12 @@ pub enum SecretError {
         /// The variable.
         name: Box<str>,
     },
-    /// The environment variable holds a text that is no secret.
+    /// The text in the environment variable is no secret.
     #[error("{name} holds no usable secret: {source}")]
     InVariable {
         /// The variable.
         name: Box<str>,
-        /// What is wrong with its text.
+        /// Why the text is no secret.
         source: Box<Self>,
     },
 }
@@ -163,6 +204,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::entropy::SystemEntropy;
 
     #[test]
     fn a_secret_prints_nothing_of_itself() {
@@ -177,6 +219,14 @@ mod tests {
         let quoted = Secret::verbatim("'abc'").unwrap();
         assert_eq!(quoted.expose(), "'abc'");
         assert_eq!(quoted.damage(), Some(SecretDamage::Quoted));
+    }
+
+    #[test]
+    fn a_generated_secret_is_accepted_as_a_text() {
+        for _ in 0..1000 {
+            let secret = Secret::generate(&SystemEntropy);
+            assert!(Secret::new(secret.expose()).is_ok());
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Damage of a text, found and undone.
+//! Detection and repair of a text's damage.
 
 use base64ct::{Base64, Encoding};
 use serde_json::{Map, Value};
@@ -40,7 +40,7 @@ pub(super) fn without_invisible(text: &str) -> Option<String> {
     })
 }
 
-/// Takes quotes off that stand at both ends, with a comma or semicolon behind them or without.
+/// Removes quotes at both ends, with or without a comma or semicolon behind them.
 pub(super) fn unquoted(text: &str) -> Option<String> {
     let code = text.trim_end_matches([',', ';']);
     let both = QUOTES.iter().find_map(|(open, close)| {
@@ -49,14 +49,14 @@ pub(super) fn unquoted(text: &str) -> Option<String> {
         is_one.then(|| inner.to_owned())
     });
     both.or_else(|| {
-        // A secret in a known form has no quote at an end of its own.
+        // A secret in a known form neither begins nor ends with a quote.
         let inner = code.trim_matches(is_quote);
         (inner.len() < code.len() && split_prefix(inner).is_some()).then(|| inner.to_owned())
     })
 }
 
-/// Returns whether what stands between two quotes is one text: a quote in it is an apostrophe, or
-/// escaped.
+/// Returns whether the text between two quotes is a single text: each quote inside is an apostrophe
+/// or escaped.
 fn is_one_text(inner: &str, quote: &str) -> bool {
     inner.match_indices(quote).all(|(at, _)| {
         let before = inner[..at].chars().next_back();
@@ -81,7 +81,7 @@ pub(super) fn without_line_end(text: &str) -> Option<String> {
     (inner.len() < text.len()).then(|| inner.to_owned())
 }
 
-/// Takes the name of a variable off, or what stands before `whsec_`.
+/// Removes the name of a variable, or the text before `whsec_`.
 pub(super) fn without_name(text: &str) -> Option<String> {
     let known = PREFIXES
         .iter()
@@ -112,7 +112,7 @@ fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
 
-/// Returns whether the text is a name as variables of the environment have it.
+/// Returns whether the text looks like the name of an environment variable.
 fn is_shouted(name: &str) -> bool {
     let shouted = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     name.len() >= 4 && name.chars().all(shouted) && !name.starts_with(|c: char| c.is_ascii_digit())
@@ -126,7 +126,7 @@ fn tells_secret(name: &str) -> bool {
     words.iter().any(|word| name.contains(word))
 }
 
-/// Returns the value in a JSON object, or in a member of one, if it holds one text.
+/// Returns the only string in a JSON object or in a member of an object.
 pub(super) fn json_value(text: &str) -> Option<Option<Zeroizing<String>>> {
     let object: Zeroizing<String> = match text.chars().next()? {
         '{' => text.to_owned(),
@@ -166,9 +166,8 @@ pub(super) fn is_placeholder(text: &str) -> bool {
                 .all(|c| matches!(c, '*' | '•' | '●' | '…' | '.'))
 }
 
-/// Decodes a text that is percent-encoded throughout: nothing stands in it that an encoder would
-/// have encoded, and nothing is encoded that it would have left. One escape alone may be chance,
-/// unless it is one of base64.
+/// Decodes a text whose percent-encoding is complete: each character is encoded exactly if an encoder
+/// encodes it. A single escape may be a coincidence, except for a base64 character.
 pub(super) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let (mut escapes, mut of_base64) = (0, false);
@@ -197,12 +196,12 @@ pub(super) fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok().filter(|_| is_encoded)
 }
 
-/// Returns whether percent-encoding leaves the byte: the unreserved characters of RFC 3986.
+/// Returns whether percent-encoding keeps the byte: the unreserved characters of RFC 3986.
 pub(super) const fn is_left_by_all(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
 }
 
-/// As [`is_left_by_all`], with what JavaScript's `encodeURIComponent` leaves besides.
+/// As [`is_left_by_all`], and the other characters that JavaScript's `encodeURIComponent` keeps.
 const fn is_left_by_some(byte: u8) -> bool {
     is_left_by_all(byte) || matches!(byte, b'!' | b'*' | b'\'' | b'(' | b')')
 }
@@ -212,16 +211,16 @@ pub(super) fn base64_decoded(text: &str) -> Option<String> {
     split_prefix(&inner).is_some().then_some(inner)
 }
 
-/// Splits what a secret of a known form begins with from the rest.
+/// Splits a known prefix from the rest of a secret.
 pub(super) fn split_prefix(text: &str) -> Option<(&str, &str)> {
     let prefix = PREFIXES.iter().find(|prefix| text.starts_with(**prefix))?;
     Some(text.split_at(prefix.len()))
 }
 
-/// Shared, public and private keys of Standard Webhooks; Banata and Stripe have the first, too.
+/// Shared, public and private keys of Standard Webhooks. Banata and Stripe use the first, too.
 const PREFIXES: [&str; 3] = ["whsec_", "whpk_", "whsk_"];
 
-/// Straight ones, those of word processors, and those that code puts there.
+/// Straight quotes, quotes of word processors, and quotes of source code.
 pub(super) const QUOTES: [(&str, &str); 25] = [
     ("\"", "\""),
     ("'", "'"),
@@ -250,12 +249,12 @@ pub(super) const QUOTES: [(&str, &str); 25] = [
     ("b\"", "\""),
 ];
 
-/// Longer ones first.
+/// The longest first.
 const LINE_ENDS: [&str; 11] = [
     "\\\\n", "\\\\r", "\\n", "\\r", "\\u000a", "\\u000A", "\\x0a", "%0A", "%0a", "%0D", "%0d",
 ];
 
-/// What makes the next word the name of a variable.
+/// Commands that precede the name of a variable.
 const COMMANDS: [&str; 6] = ["export ", "ENV ", "-e ", "--env ", "declare -x ", "$env:"];
 
 /// Shells, GitHub Actions, Helm and Jinja, Ruby, ERB.
@@ -267,7 +266,7 @@ const TEMPLATES: [(&str, &str); 5] = [
     ("<%", "%>"),
 ];
 
-/// Where secrets are kept, in place of the secret.
+/// References to a secret store instead of the secret.
 const REFERENCES: [&str; 10] = [
     "op://",
     "vault:",

@@ -1,31 +1,31 @@
 //! Templates of signed content.
 
-use crate::wire::scheme::{Content, Filling, Part};
+use crate::wire::scheme::{Rendered, Segment, Template};
 
-/// A template that is accepted tells every two messages apart: what was put in is found again, read
-/// from both ends up to the body.
+/// An accepted template distinguishes every two messages: parsing from both ends to the body yields the
+/// original values.
 pub(crate) fn content_is_unambiguous(template: &str, body: &[u8]) {
     const TIME: &str = "1750000000";
-    let Ok(content) = Content::parse(template) else {
+    let Ok(content) = Template::parse(template) else {
         return;
     };
     let id: String = "msg-1.a_b:c/"
         .chars()
         .filter(|c| content.id_end() != u8::try_from(*c).ok())
         .collect();
-    let filling = Filling {
-        content: &content,
+    let rendered = Rendered {
+        template: &content,
         id: &id,
         time: TIME,
     };
     let mut signed = Vec::new();
-    filling.before_body(|piece| signed.extend_from_slice(piece));
+    rendered.before_body(|chunk| signed.extend_from_slice(chunk));
     signed.extend_from_slice(body);
-    filling.behind_body(|piece| signed.extend_from_slice(piece));
+    rendered.behind_body(|chunk| signed.extend_from_slice(chunk));
 
     let (mut start, mut end) = (0, signed.len());
-    let parts = content.parts();
-    let is_body = |part: &Part<'_>| *part == Part::Body;
+    let parts = content.segments();
+    let is_body = |part: &Segment<'_>| *part == Segment::Body;
     let Some(at) = parts.iter().position(is_body) else {
         panic!("{template:?} has no body");
     };
@@ -33,9 +33,11 @@ pub(crate) fn content_is_unambiguous(template: &str, body: &[u8]) {
     for part in before {
         let rest = &signed[start..];
         let length = match part {
-            Part::Text(text) => text.len(),
-            Part::Time => count(rest.iter(), |byte| !byte.is_ascii_digit()),
-            Part::Id | Part::Body => count(rest.iter(), |byte| Some(byte) == content.id_end()),
+            Segment::Text(text) => text.len(),
+            Segment::Time => count(rest.iter(), |byte| !byte.is_ascii_digit()),
+            Segment::Id | Segment::Body => {
+                count(rest.iter(), |byte| Some(byte) == content.id_end())
+            }
         };
         assert_found(*part, &rest[..length], &id, TIME);
         start += length;
@@ -43,9 +45,9 @@ pub(crate) fn content_is_unambiguous(template: &str, body: &[u8]) {
     for part in after[1..].iter().rev() {
         let rest = &signed[start..end];
         let length = match part {
-            Part::Text(text) => text.len(),
-            Part::Time => count(rest.iter().rev(), |byte| !byte.is_ascii_digit()),
-            Part::Id | Part::Body => {
+            Segment::Text(text) => text.len(),
+            Segment::Time => count(rest.iter().rev(), |byte| !byte.is_ascii_digit()),
+            Segment::Id | Segment::Body => {
                 count(rest.iter().rev(), |byte| Some(byte) == content.id_end())
             }
         };
@@ -55,12 +57,12 @@ pub(crate) fn content_is_unambiguous(template: &str, body: &[u8]) {
     assert_eq!(&signed[start..end], body, "{template:?}");
 }
 
-fn assert_found(part: Part<'_>, found: &[u8], id: &str, time: &str) {
+fn assert_found(part: Segment<'_>, found: &[u8], id: &str, time: &str) {
     let put_in = match part {
-        Part::Id => id,
-        Part::Time => time,
-        Part::Text(text) => text,
-        Part::Body => return,
+        Segment::Id => id,
+        Segment::Time => time,
+        Segment::Text(text) => text,
+        Segment::Body => return,
     };
     assert_eq!(found, put_in.as_bytes(), "{part:?}");
 }

@@ -1,4 +1,4 @@
-//! What the doctor says.
+//! Properties of the doctor.
 
 use http::HeaderMap;
 use serde_json::Value;
@@ -17,26 +17,26 @@ use crate::wire::signature::Signer;
 
 const OTHER_KEY: &str = "whsec_YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODk=";
 const QUOTED: &str = "'whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='";
-/// Past every preset's tolerance.
+/// Outside every preset's tolerance.
 const LATE: u64 = 3_600;
 
-/// A request that went wrong in a known way, and what the doctor must say of it.
+/// A request with a known fault and the required diagnosis.
 struct Patient {
-    /// Signed this.
+    /// The signing secret.
     signed_by: Scheme,
     secret: &'static str,
     signed: Vec<u8>,
     received: Vec<u8>,
     seen_at: UnixTime,
-    /// Configured in the first place.
+    /// The first configured secret.
     configured: &'static str,
     expected: Diagnosis,
 }
 
-/// The doctor names the one thing that went wrong, and accepts nothing in what nobody signed. What it
-/// says holds nothing of the secret.
+/// The doctor names the single fault, and accepts no unsigned request. Its texts contain no part of the
+/// secret.
 ///
-/// `choice` picks the preset, and what goes wrong.
+/// `choice` selects the preset and the fault.
 pub(crate) fn diagnosis_is_true(choice: usize, body: &[u8], unsigned: &HeaderMap) {
     let shared: Vec<Scheme> = Scheme::presets()
         .filter(|scheme| scheme.algorithm.key_form().is_some())
@@ -84,7 +84,7 @@ const FAULTS: [Fault; 12] = [
 ];
 
 impl Patient {
-    /// Nothing is wrong with it yet.
+    /// A request without a fault.
     fn of(scheme: &Scheme, body: &[u8]) -> Self {
         Self {
             signed_by: scheme.clone(),
@@ -228,7 +228,7 @@ fn other_key_form(scheme: &Scheme, other: &Scheme, body: &[u8]) -> Option<Patien
     })
 }
 
-/// Of presets that accept the same the first is named.
+/// Among presets that accept the same request, the doctor names the first.
 fn other_scheme(scheme: &Scheme, other: &Scheme, body: &[u8]) -> Option<Patient> {
     let headers = Patient::of(other, body).headers();
     let expected = if accepts(scheme, &headers, body) {

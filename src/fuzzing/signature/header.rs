@@ -1,12 +1,12 @@
-//! The grammars of signature headers.
+//! Properties of the grammars of signature headers.
 
 use base64ct::{Base64, Encoding as _};
 
 use crate::wire::scheme::SignatureEncoding;
 use crate::wire::scheme::{Fault, Grammar, Parsed};
 
-/// A header is read as a slow reader reads it that has the rules one by one, its signatures decode as
-/// other code decodes them, and what it says survives being written and read again.
+/// Parsing agrees with a slow reference reader, decoding of signatures agrees with other code, and the
+/// result survives writing and parsing.
 pub(crate) fn header_is_read_as_told(grammar: Grammar, encoding: SignatureEncoding, value: &str) {
     let parsed = grammar.parse(value);
     let read = parsed.as_ref().map_err(|fault| *fault);
@@ -21,7 +21,7 @@ pub(crate) fn header_is_read_as_told(grammar: Grammar, encoding: SignatureEncodi
     }
 }
 
-/// Returns the time and the signatures. Every part is collected before it is looked at.
+/// Returns the time and the signatures. Collects every part before the checks.
 fn slowly(grammar: Grammar, value: &str) -> Result<(Option<&str>, Vec<&str>), Fault> {
     let is_clean = |part: &&str| part.bytes().all(|byte| byte.is_ascii_graphic());
     let separator = match grammar {
@@ -66,7 +66,7 @@ fn slowly(grammar: Grammar, value: &str) -> Result<(Option<&str>, Vec<&str>), Fa
     }
 }
 
-/// A space stands before every part but the first, and but the last if it is empty.
+/// Returns whether a space precedes every part except the first, and except an empty last one.
 fn take_spaces_off(parts: &mut [&str]) -> Result<(), Fault> {
     let last = parts.len() - 1;
     for (index, part) in parts.iter_mut().enumerate().skip(1) {
@@ -97,7 +97,7 @@ fn fields<'v>(version: &str, bare_version: bool, parts: &[&'v str]) -> Found<'v>
     (Some(times), signatures)
 }
 
-/// The bytes of a signature, if its text is the only one that is written so.
+/// Returns the bytes of a signature if its text is the canonical encoding.
 fn decoded(encoding: SignatureEncoding, text: &str) -> Option<[u8; 32]> {
     let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
     let bytes = match encoding {
@@ -133,7 +133,7 @@ fn survives(grammar: Grammar, encoding: SignatureEncoding, parsed: &Parsed<'_>) 
             assert!(again.signatures().iter().filter_map(decode).eq(bytes));
             assert_eq!(again.time, parsed.time);
         }
-        // None of the signatures decoded, so none was written.
+        // No signature decoded, so none was written.
         Err(_) => assert!(bytes.is_empty(), "{written:?} does not parse"),
     }
 }
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    /// Parts of headers, near to right ones.
+    /// Parts of headers, similar to valid ones.
     fn parts() -> impl Strategy<Value = Vec<String>> {
         let part = prop_oneof![
             3 => "[0-9a-f]{64}".prop_map(|mac| format!("v1={mac}")),

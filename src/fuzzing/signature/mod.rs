@@ -12,6 +12,6 @@ pub(crate) use self::verify::{nothing_unsigned_is_accepted, only_the_signed_body
 
 use crate::base::clock::UnixTime;
 
-/// A secret that serves every scheme with shared keys.
+/// A secret for every scheme with shared keys.
 const KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const NOW: UnixTime = UnixTime::from_secs(1_750_000_000);

@@ -1,4 +1,4 @@
-//! What a verifier may accept.
+//! Properties of verifiers.
 
 use http::HeaderMap;
 
@@ -24,7 +24,7 @@ fn verifier(scheme: &Scheme, key: &str) -> Option<Verifier> {
     builder.secret(key).ok()?.build().ok()
 }
 
-/// Each preset with its verifier; that of `v1a` has a public key that nobody here signs with.
+/// Each preset with its verifier. The public key of `v1a` has no known private key.
 fn verifiers() -> impl Iterator<Item = (Scheme, Verifier)> {
     const PUBLIC: &str = "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
     Scheme::presets().map(|scheme| {
@@ -41,7 +41,7 @@ pub(super) fn accepts(scheme: &Scheme, headers: &HeaderMap, body: &[u8]) -> bool
     verifier(scheme, KEY).is_some_and(|verifier| verifier.verify(headers, body).is_ok())
 }
 
-/// Judges the body as a whole, and in pieces, which must come to the same.
+/// Checks the body as a whole and in chunks, which must give the same result.
 fn verdict(
     verifier: &Verifier,
     headers: &HeaderMap,
@@ -58,7 +58,7 @@ fn verdict(
     whole
 }
 
-/// No preset accepts headers that were not made with its key.
+/// No preset accepts headers without a signature of its key.
 pub(crate) fn nothing_unsigned_is_accepted(headers: &HeaderMap, body: &[u8]) {
     for (scheme, verifier) in verifiers() {
         let verdict = verdict(&verifier, headers, body);
@@ -66,7 +66,7 @@ pub(crate) fn nothing_unsigned_is_accepted(headers: &HeaderMap, body: &[u8]) {
     }
 }
 
-/// Every preset accepts a body that was signed, and under its headers no other.
+/// Every preset accepts the signed body, and no other body under the same headers.
 pub(crate) fn only_the_signed_body_is_accepted(body: &[u8], other: &[u8]) {
     for (scheme, verifier) in verifiers() {
         let (Ok(signer), Ok(id)) = (Signer::new(scheme.clone(), [KEY]), MessageId::new("msg_1"))

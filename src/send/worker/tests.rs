@@ -273,7 +273,7 @@ async fn a_secret_that_cannot_sign_fails_the_attempt_and_not_the_worker() {
     let store = Told::with(2);
     store.get(|state| {
         let mut endpoint = endpoint();
-        endpoint.secrets = EndpointSecrets::new(Secret::new("whsec_x").unwrap());
+        endpoint.secrets = EndpointSecrets::new(Secret::new("whsec_xy").unwrap());
         state.due[0].endpoint = Arc::new(endpoint);
     });
     let summary = store.worker().deliver_due().await.unwrap();

@@ -1,4 +1,4 @@
-//! What can be wrong with a request that was genuine once.
+//! Corruptions of genuine requests.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request};
@@ -11,35 +11,35 @@ use crate::base::id::MessageId;
 use crate::wire::problem::ProblemKind;
 use crate::wire::scheme::{IdSource, Scheme};
 
-/// One thing that is wrong with a request, on which it must be refused.
+/// A fault for which a receiver must refuse a request.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Corruption {
-    /// One bit of the body is another.
+    /// One bit of the body is changed.
     Body,
-    /// A proxy has read the JSON body and written it anew: the same value in other bytes.
+    /// A proxy rewrote the JSON body: the same value in other bytes.
     Reformatted,
-    /// One digit of the signature is another.
+    /// One digit of the signature is changed.
     Signature,
-    /// The time is a second later than the one that was signed.
+    /// The time is one second later than the signed time.
     Timestamp,
-    /// The id is another than the one that was signed.
+    /// The id differs from the signed id.
     Id,
-    /// The request is signed with another secret.
+    /// The signature is that of another secret.
     AnotherSecret,
-    /// The signature header is not there.
+    /// The signature header is missing.
     SignatureMissing,
-    /// The timestamp header is not there.
+    /// The timestamp header is missing.
     TimestampMissing,
-    /// The id header is not there.
+    /// The id header is missing.
     IdMissing,
-    /// The signature header is there twice.
+    /// The signature header is repeated.
     SignatureDoubled,
-    /// The timestamp header is there twice.
+    /// The timestamp header is repeated.
     TimestampDoubled,
-    /// The id header is there twice.
+    /// The id header is repeated.
     IdDoubled,
-    /// The request was signed two hours ago, which is more than any tolerance.
+    /// The signature is two hours old, which is more than any tolerance.
     TooOld,
     /// The sender's clock is two hours ahead.
     TooNew,
@@ -64,7 +64,7 @@ impl Corruption {
         Self::TooNew,
     ];
 
-    /// Returns the problem that a receiver must answer with, by the order of checks of
+    /// Returns the problem of the required response, by the order of checks of
     /// [`verify`](crate::receive::verify).
     #[must_use]
     pub const fn refusal(self) -> ProblemKind {
@@ -85,7 +85,7 @@ impl Corruption {
         }
     }
 
-    /// Returns the corrupted request; `None` where there is nothing to corrupt.
+    /// Returns the corrupted request; `None` if the corruption does not apply.
     pub(super) fn make(
         self,
         sender: &FakeSender,
@@ -95,7 +95,7 @@ impl Corruption {
         if self.is_about_time() && !sender.scheme.has_time() {
             return None;
         }
-        let names = Names::of(&sender.scheme);
+        let names = SchemeHeaders::of(&sender.scheme);
         let now = sender.now();
         let signed_at = |time| sender.headers(&sender.signer, time, id, body);
         let mut headers = signed_at(now);
@@ -127,18 +127,18 @@ impl Corruption {
     }
 }
 
-/// The headers of a scheme, as far as it has them.
-struct Names {
+/// The header names of a scheme.
+struct SchemeHeaders {
     id: Option<&'static str>,
-    /// Part of the signed content.
+    /// The id header, if the signed content contains it.
     needed_id: Option<&'static str>,
     timestamp: Option<&'static str>,
-    /// Does not only repeat a time in the signature header.
+    /// The timestamp header, unless it repeats the time of the signature header.
     needed_timestamp: Option<&'static str>,
     signature: &'static str,
 }
 
-impl Names {
+impl SchemeHeaders {
     fn of(scheme: &Scheme) -> Self {
         let family = &scheme.family;
         let signs_id = scheme.id_source() == IdSource::SignedHeader;
@@ -168,13 +168,13 @@ fn reformatted(body: &[u8]) -> Option<Bytes> {
     let value: Value = serde_json::from_slice(body).ok()?;
     let mut text = serde_json::to_vec_pretty(&value).ok()?;
     if text == body {
-        // As formatters end a text.
+        // Formatters end a text with a line end.
         text.push(b'\n');
     }
     Some(text.into())
 }
 
-/// Replaces the digit or letter at the place that `at` finds in a value of a length.
+/// Replaces the digit or letter at index `at(length)` of the value.
 fn alter(headers: &mut HeaderMap, name: &str, at: impl Fn(usize) -> usize) -> Option<()> {
     let value = headers.get_mut(name)?;
     let mut bytes = value.as_bytes().to_vec();
@@ -190,7 +190,7 @@ fn double(headers: &mut HeaderMap, name: &'static str) -> Option<()> {
     Some(())
 }
 
-/// Puts the signature of `signed` into `headers`, and leaves the time that they have.
+/// Copies the signature of `signed` into `headers` and keeps their time.
 fn with_signature_of(mut headers: HeaderMap, signed: &HeaderMap, name: &str) -> Option<HeaderMap> {
     let value = headers.get_mut(name)?;
     let signature = signed.get(name)?.to_str().ok()?;
@@ -218,6 +218,5 @@ pub(super) const fn before(time: UnixTime, secs: u64) -> UnixTime {
 /// A verifier's tolerance is an hour at most.
 const TWO_HOURS: u64 = 2 * 60 * 60;
 
-/// How far from its end a header's value has a digit of the signature, none of which carries bits
-/// that are not read.
+/// Distance from the end of a header's value to a digit of the signature whose bits all count.
 const TAIL: usize = 10;

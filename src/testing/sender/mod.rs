@@ -1,4 +1,4 @@
-//! A sender of webhooks, genuine and forged, for tests of receivers.
+//! A sender of genuine and forged webhooks, for tests of receivers.
 
 mod corruption;
 mod storm;
@@ -21,11 +21,11 @@ use crate::base::secret::{Secret, SecretError};
 use crate::wire::scheme::Scheme;
 use crate::wire::signature::{Signer, SignerBuilder, WebhookConfigError};
 
-/// Sends what a provider would send, and what a bad network or a forger makes of it.
+/// Creates the requests of a provider, of a bad network and of a forger.
 ///
-/// It signs for any [`Scheme`], so that a receiver can be tested without its provider: each message
-/// handled exactly once, a forged one never. Requests are made, not sent: give them to the receiver by
-/// `oneshot`, or to a client.
+/// It signs for any [`Scheme`], so that a test needs no provider to prove that a receiver handles each
+/// message exactly once and a forged one never. It does not send the requests: pass them to the
+/// receiver by `oneshot`, or to a client.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -51,21 +51,21 @@ use crate::wire::signature::{Signer, SignerBuilder, WebhookConfigError};
 ///
 /// let id = MessageId::new("msg_1")?;
 /// let body = r#"{"type":"user.created","data":{"id":"u1"}}"#;
-/// let answer = app.clone().oneshot(sender.request(&id, body)).await?;
-/// assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+/// let response = app.clone().oneshot(sender.request(&id, body)).await?;
+/// assert_eq!(response.status(), StatusCode::NO_CONTENT);
 ///
 /// for corruption in Corruption::ALL {
 ///     // `None`: the scheme has nothing there that could be corrupted.
 ///     let Some(forged) = sender.corrupted(&id, body, corruption) else { continue };
-///     let answer = app.clone().oneshot(forged).await?;
-///     assert_eq!(answer.status(), corruption.refusal().status(), "{corruption:?}");
+///     let response = app.clone().oneshot(forged).await?;
+///     assert_eq!(response.status(), corruption.refusal().status(), "{corruption:?}");
 /// }
 ///
 /// // 100 messages on a bad network: the same for each run with the seed 7.
 /// let messages = (0..100).map(|n| (MessageId::new(format!("evt_{n}")).unwrap(), format!("{n}")));
 /// for sent in sender.storm(messages, &SeededEntropy::new(7))? {
-///     let answer = app.clone().oneshot(sent.request).await?;
-///     assert!(sent.expected.is_met_by(answer.status()), "{:?}", sent.expected);
+///     let response = app.clone().oneshot(sent.request).await?;
+///     assert!(sent.expected.is_met_by(response.status()), "{:?}", sent.expected);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
@@ -77,14 +77,14 @@ use crate::wire::signature::{Signer, SignerBuilder, WebhookConfigError};
 ///
 /// The message's id goes into the scheme's id header, if it has one. Where the scheme takes the id
 /// from the body ([`IdSource::SignedBody`](crate::wire::scheme::IdSource::SignedBody): Stripe's and
-/// WorkOS' `/id`, Slack's `/event_id`, `/id` of `banata_sdk`), it must be in the body already: bodies
-/// are sent as they are given.
-#[must_use = "a sender does nothing until it makes a request"]
+/// WorkOS' `/id`, Slack's `/event_id`, `/id` of `banata_sdk`), it must be in the body already: the
+/// sender does not change bodies.
+#[must_use = "a sender does nothing until it creates a request"]
 #[derive(Clone, Debug)]
 pub struct FakeSender {
     scheme: Scheme,
     signer: Signer,
-    /// Signs with a secret that the receiver does not have.
+    /// Signs with a secret unknown to the receiver.
     stranger: Signer,
     clock: Arc<dyn Clock>,
     uri: Uri,
@@ -98,8 +98,8 @@ impl FakeSender {
     ///
     /// # Errors
     ///
-    /// [`WebhookConfigError`] if the secret is empty or damaged, or its key has fewer than 24 or more than
-    /// 512 bytes.
+    /// [`WebhookConfigError`] if the secret is empty, damaged or a placeholder, or its key has fewer than
+    /// 24 or more than 512 bytes.
     pub fn new<S>(scheme: Scheme, secret: S) -> Result<Self, WebhookConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
@@ -107,32 +107,32 @@ impl FakeSender {
         Self::builder(scheme).secret(secret)?.build()
     }
 
-    /// Starts a sender whose secret may be short.
+    /// Starts a builder, which can also allow short secrets.
     pub const fn builder(scheme: Scheme) -> FakeSenderBuilder {
         FakeSenderBuilder {
             signer: Signer::builder(scheme),
         }
     }
 
-    /// Sets the clock that requests are signed by: that of the receiver's verifier, or another one to
-    /// test clocks that differ. Default: the system's.
+    /// Sets the clock of the signatures: the clock of the receiver's verifier, or another one to test
+    /// clock skew. Default: the system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Sets where requests go: a path, or a whole URL for a client. Default: `/`.
+    /// Sets the target of requests: a path, or a whole URL for a client. Default: `/`.
     pub fn uri(mut self, uri: Uri) -> Self {
         self.uri = uri;
         self
     }
 
-    /// Makes a genuine request, signed now: a POST of `body` as `application/json`.
+    /// Creates a genuine request, signed now: a POST of `body` as `application/json`.
     pub fn request(&self, id: &MessageId, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
         self.request_signed_at(self.now(), id, body)
     }
 
-    /// Makes a genuine request that was signed at `time` and has been on its way since.
+    /// Creates a genuine request with a signature of `time`.
     pub fn request_signed_at(
         &self,
         time: UnixTime,
@@ -144,10 +144,10 @@ impl FakeSender {
         self.carrying(headers, body)
     }
 
-    /// Makes the request as [`request`](Self::request) does, and corrupts it.
+    /// Creates a request as [`request`](Self::request) does, and corrupts it.
     ///
-    /// `None` where there is nothing to corrupt: a header that the scheme does not have or does not
-    /// need, a body that is no JSON. What is made is refused, as [`Corruption::refusal`] says.
+    /// Returns `None` if the corruption does not apply: the scheme does not have or need the header, or
+    /// the body is not JSON. A receiver must refuse the request with [`Corruption::refusal`].
     #[must_use]
     pub fn corrupted(
         &self,
@@ -179,7 +179,18 @@ impl FakeSender {
     }
 }
 
-/// Settings of a [`FakeSender`]; made by [`FakeSender::builder`].
+/// Builder of a [`FakeSender`]; [`FakeSender::builder`] creates it.
+///
+/// ```
+/// use tower_auth_sync::scheme::Scheme;
+/// use tower_auth_sync::testing::FakeSender;
+///
+/// let sender = FakeSender::builder(Scheme::github())
+///     .secret("short-secret")?
+///     .dangerous_allow_short_secret()
+///     .build()?;
+/// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+/// ```
 #[must_use = "call `build` to get the sender"]
 #[derive(Clone, Debug)]
 pub struct FakeSenderBuilder {
@@ -191,7 +202,7 @@ impl FakeSenderBuilder {
     ///
     /// # Errors
     ///
-    /// [`WebhookConfigError::Secret`] if it is empty or damaged.
+    /// [`WebhookConfigError::Secret`] if it is empty, damaged or a placeholder.
     pub fn secret<S>(self, secret: S) -> Result<Self, WebhookConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
@@ -200,7 +211,7 @@ impl FakeSenderBuilder {
         Ok(Self { signer })
     }
 
-    /// Lets keys pass that have fewer than 24 bytes, though not empty ones. Default: refused.
+    /// Allows keys of 1 to 23 bytes. Default: refused. Placeholders stay refused.
     ///
     /// # Security
     ///
@@ -210,11 +221,11 @@ impl FakeSenderBuilder {
         self
     }
 
-    /// Makes the sender; it signs by the system's clock, for the path `/`.
+    /// Builds a sender with the system's clock and the path `/`.
     ///
     /// # Errors
     ///
-    /// [`WebhookConfigError`] if there is no secret, or if a secret's key is not usable.
+    /// [`WebhookConfigError`] without a secret, and for a secret whose key is not usable.
     pub fn build(self) -> Result<FakeSender, WebhookConfigError> {
         let signer = self.signer.build()?;
         let scheme = signer.scheme().clone();
@@ -228,7 +239,7 @@ impl FakeSenderBuilder {
     }
 }
 
-/// Makes a signer with a secret that nobody has, in a form that the scheme takes.
+/// Creates a signer with a fixed foreign secret, in a form of the scheme.
 fn stranger(scheme: &Scheme) -> Result<Signer, WebhookConfigError> {
     let key = random::<32>(&SeededEntropy::new(STRANGER));
     let base64 = Base64::encode_string(&key);
@@ -238,5 +249,5 @@ fn stranger(scheme: &Scheme) -> Result<Signer, WebhookConfigError> {
         .or_else(|_| with(const_hex::encode(key)))
 }
 
-/// The seed of the stranger's key: the same in every run, as everything of this sender.
+/// The seed of the foreign key, which is the same in every run.
 const STRANGER: u64 = 0x5354_5241_4e47_4552;

@@ -18,44 +18,43 @@ use crate::wire::scheme::IdSource;
 #[non_exhaustive]
 #[derive(Debug)]
 pub struct Sent {
-    /// The place of its message among those that the storm was made of, counted from 0.
+    /// The index of the message in the storm's input, counted from 0.
     pub message: usize,
-    /// What arrives.
+    /// The request.
     pub request: Request<Full<Bytes>>,
-    /// How a right receiver answers if the requests arrive one after the other, and every message
-    /// that is handled is handled with success.
+    /// The required response if the requests arrive one after the other and every handler succeeds.
     pub expected: Expected,
 }
 
-/// How a receiver must answer.
+/// The required response of a receiver.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Expected {
-    /// With the handler's success: nothing genuine of this message came before.
+    /// The handler's success: the first genuine request of this message.
     Handled,
-    /// With 200, and without calling the handler: a retry of the sender, or a copy.
+    /// 200, without a call of the handler: a retry of the sender, or a copy.
     Duplicate,
-    /// With a refusal, and without calling the handler.
+    /// A refusal, without a call of the handler.
     Refused(Corruption),
 }
 
-/// Two messages that a receiver would take for one: they have the same id, or, where the id is not
-/// what the scheme knows them by, the same body.
+/// Two messages that a receiver cannot distinguish: they have the same id, or the same body in a scheme
+/// that identifies messages by their body.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "to a receiver the messages {first} and {second} are one: their ids, or their bodies, are the same"
+    "a receiver cannot distinguish the messages {first} and {second}: their ids or bodies are the same"
 )]
 pub struct SameMessage {
-    /// The place of the one.
+    /// The index of the first.
     pub first: usize,
-    /// The place of the other.
+    /// The index of the second.
     pub second: usize,
 }
 
 impl Expected {
-    /// Returns whether a receiver may answer so: a 2xx to what it handles, 200 to a duplicate, or 409
-    /// while the first is in work, and the [refusal](Corruption::refusal) of what is corrupted.
+    /// Returns whether `status` is valid: 2xx for a handled request, 200 for a duplicate, or 409 while the
+    /// first is in progress, and the [refusal](Corruption::refusal) of a corrupted request.
     #[must_use]
     pub fn is_met_by(self, status: StatusCode) -> bool {
         match self {
@@ -67,19 +66,19 @@ impl Expected {
 }
 
 impl FakeSender {
-    /// Sends `messages` through a bad network: what arrives, in its order.
+    /// Simulates a bad network: returns the arriving requests in order.
     ///
     /// Every message arrives one to three times, late by up to a tenth of the scheme's tolerance: as a
-    /// copy of the same request, or as the sender's retry with a new time. With it comes a forgery, of
-    /// a [`Corruption`] that chance picks. All that is shuffled, and the same for the same `entropy`:
-    /// give it a [`SeededEntropy`](crate::testing::entropy::SeededEntropy).
+    /// copy of the same request, or as the sender's retry with a new time. A forgery with a random
+    /// [`Corruption`] accompanies it. The order is random. The same `entropy` gives the same requests:
+    /// pass a [`SeededEntropy`](crate::testing::entropy::SeededEntropy).
     ///
-    /// A request with a time but without an id can only be known again by its time: of such messages
-    /// there are copies and no retries (see [`dedupe`](crate::receive::dedupe)).
+    /// Only its time identifies a request with a time but without an id: such messages have copies and no
+    /// retries (see [`dedupe`](crate::receive::dedupe)).
     ///
     /// # Errors
     ///
-    /// [`SameMessage`] if a receiver could not tell two of the messages apart.
+    /// [`SameMessage`] if a receiver cannot distinguish two of the messages.
     pub fn storm<I, B>(&self, messages: I, entropy: &dyn Entropy) -> Result<Vec<Sent>, SameMessage>
     where
         I: IntoIterator<Item = (MessageId, B)>,
@@ -122,7 +121,7 @@ impl FakeSender {
         Ok(())
     }
 
-    /// Returns what a receiver knows a message by, apart from its time: an authentic id, or the body.
+    /// Returns the key of a message apart from its time: an authentic id, or the body.
     fn name<'m>(&self, id: &'m MessageId, body: &'m Bytes) -> (Option<Cow<'m, str>>, &'m [u8]) {
         let authentic = match self.scheme.id_source() {
             IdSource::SignedHeader => Some(Cow::Borrowed(id.as_str())),
@@ -135,8 +134,8 @@ impl FakeSender {
         }
     }
 
-    /// Whether a request with a new time is known to carry the same message.
-    fn is_known_again(&self, id: &MessageId, body: &Bytes) -> bool {
+    /// Returns whether a receiver recognizes the message in a request with a new time.
+    fn is_recognized(&self, id: &MessageId, body: &Bytes) -> bool {
         let has_id = self.scheme.family.id.is_some();
         has_id || !self.scheme.has_time() || self.name(id, body).0.is_some()
     }
@@ -156,7 +155,7 @@ impl FakeSender {
         };
         let mut requests = vec![sign()];
         for _ in 0..below(3, entropy) {
-            let is_retry = self.is_known_again(id, body) && below(2, entropy) == 0;
+            let is_retry = self.is_recognized(id, body) && below(2, entropy) == 0;
             requests.push(if is_retry {
                 sign()
             } else {
@@ -166,7 +165,7 @@ impl FakeSender {
         requests
     }
 
-    /// Makes a forgery of the kind that chance picks, or of the next one that there is.
+    /// Creates a forgery of a random kind, or of the next kind that applies.
     fn forged(
         &self,
         id: &MessageId,
@@ -186,14 +185,14 @@ fn string_at(body: &[u8], pointer: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Puts the items into an order of chance (Fisher and Yates).
+/// Shuffles the items (Fisher and Yates).
 fn shuffle<T>(items: &mut [T], entropy: &dyn Entropy) {
     for last in (1..items.len()).rev() {
         items.swap(last, below(last + 1, entropy));
     }
 }
 
-/// Returns a number below `end`, nearly as often each.
+/// Returns a nearly uniform number below `end`.
 fn below(end: usize, entropy: &dyn Entropy) -> usize {
     let number = u32::from_le_bytes(random(entropy));
     number as usize % end

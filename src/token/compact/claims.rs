@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::decodable::{Decodable, is_reserved};
 use crate::base::clock::UnixMillis;
 use crate::token::error::TokenError;
-use crate::wire::json::members::{Names, Text};
+use crate::wire::json::members::{Text, UniqueNames};
 
 /// The JSON of the claims that matter. Each claim is checked by itself, so that a refusal can name
 /// it.
@@ -59,7 +59,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut claims = RawClaims::default();
-        let mut names = Names::new();
+        let mut names = UniqueNames::new();
         while let Some(Text(name)) = map.next_key()? {
             names.add::<A::Error>(&name)?;
             let wanted = self.required.iter().position(|wanted| **wanted == *name);

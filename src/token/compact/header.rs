@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::wire::json::members::{Names, Text};
+use crate::wire::json::members::{Text, UniqueNames};
 
 /// The members of a header that matter. `jku`, `jwk`, `x5u`, `x5c` and unknown members are ignored: a
 /// token does not decide which key to trust.
@@ -42,7 +42,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut header = JoseHeader::default();
-        let mut names = Names::new();
+        let mut names = UniqueNames::new();
         while let Some(Text(name)) = map.next_key()? {
             names.add::<A::Error>(&name)?;
             match &*name {

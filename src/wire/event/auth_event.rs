@@ -1,24 +1,20 @@
-//! One event, whichever envelope it came in.
+//! One event, from any envelope.
 
 use std::fmt;
 
-use bytes::Bytes;
-use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use super::declare::Emitted;
-use super::envelope;
+use super::declare::ResourceData;
 use super::error::DecodeError;
 use super::event_type::EventType;
-use super::resource::{ApiKey, Invitation, Member, Organization, Resource, Session, User};
+use super::resource::Resource;
+use super::resource_types::{ApiKey, Invitation, Member, Organization, Session, User};
 use crate::base::clock::UnixMillis;
-use crate::base::id::MessageId;
-use crate::wire::json::strict::{self, Strict};
 
-/// Something that happened to a user, a session, an organization or another resource.
+/// An event about a user, a session, an organization or another resource.
 ///
-/// Decode a received one with [`from_slice`](Self::from_slice) or as any `Deserialize` type; make
-/// one to send with a constructor named after the event, or with [`new`](Self::new).
+/// [`from_slice`](Self::from_slice) decodes a received event; so does any `Deserialize` format. A
+/// constructor named after the event, or [`new`](Self::new), creates an event to send.
 ///
 /// ```
 /// use tower_auth_sync::event::{AuthEvent, EventType, Resource};
@@ -36,16 +32,27 @@ pub struct AuthEvent {
     pub(crate) event_type: EventType,
     pub(crate) occurred_at: Option<UnixMillis>,
     pub(crate) data: Map<String, Value>,
-    /// Fields of the envelope that no envelope is known to have.
+    /// Unknown fields of the envelope.
     pub(crate) extra: Map<String, Value>,
 }
 
 impl AuthEvent {
-    /// Makes an event to send, without an id and a time: the emitter gives it both.
+    /// Creates an event to send, without an id and a time: the emitter sets both.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tower_auth_sync::event::{AuthEvent, EventType};
+    ///
+    /// let event_type = EventType::new("invoice.paid")?;
+    /// let data = json!({"id": "inv_1"}).as_object().cloned().unwrap_or_default();
+    /// let event = AuthEvent::new(event_type, data);
+    /// assert_eq!(event.data()["id"], "inv_1");
+    /// # Ok::<(), tower_auth_sync::event::InvalidEventType>(())
+    /// ```
     ///
     /// # Security
     ///
-    /// `data` travels as it is: no token, password or key belongs in it.
+    /// `data` is sent unchanged: it must not contain a token, password or key.
     #[must_use]
     pub fn new(event_type: EventType, data: Map<String, Value>) -> Self {
         Self {
@@ -57,23 +64,14 @@ impl AuthEvent {
         }
     }
 
-    /// Decodes a payload in any of the three envelopes.
-    ///
-    /// # Errors
-    ///
-    /// [`DecodeError`], which says what is wrong and where.
-    pub fn from_slice(payload: &[u8]) -> Result<Self, DecodeError> {
-        envelope::open(strict::parse(payload)?)
-    }
-
-    /// Sets when it happened. Default: when it is emitted.
+    /// Sets when the event happened. Default: the time of emission.
     #[must_use]
     pub const fn at(mut self, time: UnixMillis) -> Self {
         self.occurred_at = Some(time);
         self
     }
 
-    /// Replaces the resource by what `change` makes of it, to redact it for instance.
+    /// Replaces the resource by the result of `change`, for example to redact it.
     #[must_use]
     pub fn map_data(
         mut self,
@@ -83,31 +81,31 @@ impl AuthEvent {
         self
     }
 
-    /// Returns the id in the payload; `None` if the sender put it only into a header, or nowhere.
+    /// Returns the id in the payload; `None` if the payload has no id.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// Returns what happened.
+    /// Returns the type of the event.
     #[must_use]
     pub const fn event_type(&self) -> &EventType {
         &self.event_type
     }
 
-    /// Returns when it happened, as the sender says; `None` if it does not.
+    /// Returns when the event happened, according to the sender; `None` if the payload has no time.
     #[must_use]
     pub const fn occurred_at(&self) -> Option<UnixMillis> {
         self.occurred_at
     }
 
-    /// Returns the resource as it was sent, with `null`s and unknown fields.
+    /// Returns the resource as sent, with `null`s and unknown fields.
     #[must_use]
     pub const fn data(&self) -> &Map<String, Value> {
         &self.data
     }
 
-    /// Returns the fields beside `id`, name, time and `data` that the sender added.
+    /// Returns the sender's other fields beside `id`, name, time and `data`.
     #[must_use]
     pub const fn extra(&self) -> &Map<String, Value> {
         &self.extra
@@ -117,19 +115,9 @@ impl AuthEvent {
     ///
     /// # Errors
     ///
-    /// [`DecodeError::Resource`] if `data` lacks what the resource must have, or has a field of
-    /// another type.
+    /// [`DecodeError::Resource`] if `data` lacks a required field or has a field of a wrong type.
     pub fn resource(&self) -> Result<Resource, DecodeError> {
         Resource::of(&self.event_type, &self.data)
-    }
-
-    /// Writes the default envelope `{"id","event","timestamp","data"}`, then the unknown fields.
-    ///
-    /// `timestamp` is when the event happened, or `now` if that is not known. `id` takes the place
-    /// of any the event has.
-    #[must_use]
-    pub fn to_payload(&self, id: &MessageId, now: UnixMillis) -> Bytes {
-        envelope::seal(self, id, now)
     }
 }
 
@@ -137,7 +125,7 @@ macro_rules! constructors {
     ($($make:ident($resource:ident) = $event:ident;)*) => {
         impl AuthEvent {
             $(
-                #[doc = concat!("Makes a [`", stringify!($event), "`](EventType::", stringify!($event), ") event.")]
+                #[doc = concat!("Creates a [`", stringify!($event), "`](EventType::", stringify!($event), ") event.")]
                 #[must_use]
                 pub fn $make(resource: &$resource) -> Self {
                     Self::new(EventType::$event, resource.to_data())
@@ -172,7 +160,7 @@ constructors! {
     api_key_revoked(ApiKey) = ApiKeyRevoked;
 }
 
-/// Shows what happened, to which message and when, and nothing of the payload.
+/// Shows id, type and time, and no part of the payload.
 impl fmt::Debug for AuthEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthEvent")
@@ -180,13 +168,5 @@ impl fmt::Debug for AuthEvent {
             .field("event_type", &self.event_type.as_str())
             .field("occurred_at", &self.occurred_at)
             .finish_non_exhaustive()
-    }
-}
-
-/// As [`AuthEvent::from_slice`], less the checks of the encoding, which are the format's.
-impl<'de> Deserialize<'de> for AuthEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Strict(payload) = Strict::deserialize(deserializer)?;
-        envelope::open(payload).map_err(de::Error::custom)
     }
 }

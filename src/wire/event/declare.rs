@@ -1,15 +1,15 @@
-//! How a resource is declared: its type, and what is known of its fields.
+//! Declaration of a resource: its type and its known fields.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// A resource as `data` of an [`AuthEvent`](super::auth_event::AuthEvent).
-pub(crate) trait Emitted: Serialize {
-    /// What it is called in errors.
+pub(crate) trait ResourceData: Serialize {
+    /// Its name in errors.
     const NAME: &'static str;
     /// Every field that this version knows.
-    const FIELDS: &'static [Declared];
-    /// Keys that hold a secret in the answers of auth servers and so are never sent.
+    const FIELDS: &'static [FieldSpec];
+    /// Keys of secrets in the responses of auth servers. They are never sent.
     const SECRETS: &'static [&'static str];
 
     fn to_data(&self) -> Map<String, Value> {
@@ -25,16 +25,16 @@ pub(crate) trait Emitted: Serialize {
 }
 
 /// A field of a resource.
-pub(crate) struct Declared {
-    /// What it is called in JSON.
+pub(crate) struct FieldSpec {
+    /// Its name in JSON.
     pub(crate) name: &'static str,
-    /// Whether it says what the event is about.
+    /// Whether it identifies the resource.
     pub(crate) is_id: bool,
-    /// Whether it can be read from this value, which is `null` if the field is absent.
+    /// Whether the value decodes; an absent field counts as `null`.
     pub(crate) decodes: fn(&Value) -> bool,
 }
 
-impl Declared {
+impl FieldSpec {
     pub(crate) fn takes(&self, value: &Value) -> bool {
         let is_nameless = self.name == "id" && value == "";
         !is_nameless && (self.decodes)(value)
@@ -56,8 +56,7 @@ macro_rules! resource {
     ) => {
         $(#[$meta])*
         ///
-        /// A field that is absent and one that is `null` are both `None`; where the difference
-        /// matters, look at [`AuthEvent::data`](super::auth_event::AuthEvent::data).
+        /// An absent field and a `null` field are both `None`. For the difference, see [`AuthEvent::data`](super::auth_event::AuthEvent::data).
         #[non_exhaustive]
         #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
         pub struct $name {
@@ -86,14 +85,14 @@ macro_rules! resource {
                 )]
                 pub $time: Option<UnixMillis>,
             )*
-            /// Every field that this version does not know.
+            /// The fields that this version does not know.
             #[serde(flatten)]
             pub extra: Map<String, Value>,
         }
 
         impl $name {
             $(
-                /// Makes one with nothing but its id.
+                /// Creates one with its id alone.
                 #[must_use]
                 pub fn new($required: impl Into<String>) -> Self {
                     Self {
@@ -104,25 +103,25 @@ macro_rules! resource {
             )*
         }
 
-        impl Emitted for $name {
+        impl ResourceData for $name {
             const NAME: &'static str = $title;
-            const FIELDS: &'static [Declared] = &[
-                $(Declared {
+            const FIELDS: &'static [FieldSpec] = &[
+                $(FieldSpec {
                     name: $required_json,
                     is_id: true,
                     decodes: |value| String::deserialize(value).is_ok(),
                 },)*
-                $(Declared {
+                $(FieldSpec {
                     name: $id_json,
                     is_id: true,
                     decodes: |value| Option::<$id_type>::deserialize(value).is_ok(),
                 },)*
-                $(Declared {
+                $(FieldSpec {
                     name: $json,
                     is_id: false,
                     decodes: |value| Option::<$type>::deserialize(value).is_ok(),
                 },)*
-                $(Declared {
+                $(FieldSpec {
                     name: $time_json,
                     is_id: false,
                     decodes: |value| time::optional::deserialize(value).is_ok(),

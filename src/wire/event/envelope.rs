@@ -1,8 +1,8 @@
-//! The three envelopes; their shapes are in the [module docs](super).
+//! Decoding of the three envelopes and encoding of the default one; see the [module docs](super).
 
 use bytes::Bytes;
 use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::{Map, Value};
 
 use super::auth_event::AuthEvent;
@@ -11,9 +11,38 @@ use super::event_type::EventType;
 use super::time;
 use crate::base::clock::UnixMillis;
 use crate::base::id::MessageId;
+use crate::wire::json::strict::{self, Strict};
 
-/// Takes an event out of a parsed payload.
-pub(crate) fn open(payload: Value) -> Result<AuthEvent, DecodeError> {
+impl AuthEvent {
+    /// Decodes a payload in any of the three envelopes.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] says which part is wrong.
+    pub fn from_slice(payload: &[u8]) -> Result<Self, DecodeError> {
+        open(strict::parse(payload)?)
+    }
+
+    /// Encodes the default envelope `{"id","event","timestamp","data"}`, then the unknown fields.
+    ///
+    /// `timestamp` is the time of the event, or `now` for an event without a time. `id` replaces any
+    /// id of the event.
+    #[must_use]
+    pub fn to_payload(&self, id: &MessageId, now: UnixMillis) -> Bytes {
+        seal(self, id, now)
+    }
+}
+
+/// As [`AuthEvent::from_slice`]; the format checks the encoding.
+impl<'de> Deserialize<'de> for AuthEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Strict(payload) = Strict::deserialize(deserializer)?;
+        open(payload).map_err(de::Error::custom)
+    }
+}
+
+/// Decodes an event from a parsed payload.
+fn open(payload: Value) -> Result<AuthEvent, DecodeError> {
     let Value::Object(mut fields) = payload else {
         return Err(DecodeError::WrongType {
             field: "payload",
@@ -73,7 +102,7 @@ fn take_text(
     }
 }
 
-/// Takes the first of the three names that the senders use; the others stay unknown fields.
+/// Takes the first of the senders' three field names; the others remain unknown fields.
 fn take_time(fields: &mut Map<String, Value>) -> Result<Option<UnixMillis>, DecodeError> {
     for field in ["timestamp", "created_at", "createdAt"] {
         match fields.remove(field) {
@@ -89,8 +118,8 @@ fn take_time(fields: &mut Map<String, Value>) -> Result<Option<UnixMillis>, Deco
     Ok(None)
 }
 
-/// Writes the default envelope.
-pub(crate) fn seal(event: &AuthEvent, id: &MessageId, now: UnixMillis) -> Bytes {
+/// Encodes the default envelope.
+fn seal(event: &AuthEvent, id: &MessageId, now: UnixMillis) -> Bytes {
     let sealed = Sealed {
         event,
         id,

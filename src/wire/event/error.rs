@@ -1,8 +1,8 @@
-//! Why bytes are not an event.
+//! Decoding errors.
 
 /// Why a payload is not an event.
 ///
-/// Says what and where, and never quotes the payload.
+/// Names the fault and its position, and never quotes the payload.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
@@ -12,7 +12,7 @@ pub enum DecodeError {
     /// The payload is not UTF-8.
     #[error("the payload is not UTF-8 from byte {valid_up_to}")]
     NotUtf8 {
-        /// How many bytes are.
+        /// Number of valid bytes.
         valid_up_to: usize,
     },
     /// The payload is not JSON.
@@ -23,7 +23,7 @@ pub enum DecodeError {
         /// Counted from 1, in bytes.
         column: usize,
     },
-    /// An object has the same key twice.
+    /// An object has a key twice.
     #[error("the payload has the same key twice in one object: line {line}, column {column}")]
     DuplicateKey {
         /// Counted from 1.
@@ -31,18 +31,18 @@ pub enum DecodeError {
         /// Counted from 1, in bytes.
         column: usize,
     },
-    /// A field that every event has is missing.
+    /// A required field is missing.
     #[error("the payload has no `{field}`")]
     Missing {
         /// Its name; `event` stands for `event` or `type`.
         field: &'static str,
     },
-    /// A field has another type or form than it must have.
+    /// A field has a wrong type or form.
     #[error("`{field}` is not {expected}")]
     WrongType {
         /// Its name.
         field: &'static str,
-        /// What it should be.
+        /// The required type or form.
         expected: &'static str,
     },
     /// The payload has both `event` and `type`, and they differ.
@@ -51,9 +51,9 @@ pub enum DecodeError {
     /// `data` is not the resource that the event's name promises.
     #[error("`data` is not a well-formed {resource}: `{field}` is missing or of a wrong type")]
     Resource {
-        /// Which resource.
+        /// The name of the resource.
         resource: &'static str,
-        /// The field that is missing or of a wrong type, by its name in JSON.
+        /// The name of the field in JSON.
         field: &'static str,
     },
 }

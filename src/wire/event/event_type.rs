@@ -9,10 +9,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 macro_rules! event_types {
     ($($(#[$meta:meta])* $variant:ident = $name:literal;)*) => {
-        /// What happened.
+        /// The type of an event.
         ///
-        /// A name that this version does not know is kept as [`Other`](Self::Other); two values are
-        /// equal exactly if their names are.
+        /// [`Other`](Self::Other) keeps a name that this version does not know. Two values are equal
+        /// exactly if their names are equal.
+        ///
+        /// ```
+        /// use tower_auth_sync::event::EventType;
+        ///
+        /// assert_eq!(EventType::new("user.created"), Ok(EventType::UserCreated));
+        /// assert!(EventType::new("with space").is_err());
+        /// ```
         #[non_exhaustive]
         #[derive(Clone, Debug)]
         pub enum EventType {
@@ -22,7 +29,7 @@ macro_rules! event_types {
         }
 
         impl EventType {
-            /// Every name this version knows.
+            /// Every name that this version knows.
             pub const KNOWN: &'static [Self] = &[$(Self::$variant),*];
 
             /// Returns the name.
@@ -45,7 +52,7 @@ macro_rules! event_types {
 }
 
 event_types! {
-    /// A user came to be.
+    /// A user was created.
     UserCreated = "user.created";
     /// A user's profile changed.
     UserUpdated = "user.updated";
@@ -57,9 +64,9 @@ event_types! {
     UserUnbanned = "user.unbanned";
     /// A user signed in.
     SessionCreated = "session.created";
-    /// A session was ended: sign-out or revocation.
+    /// A session ended by sign-out or revocation.
     SessionRevoked = "session.revoked";
-    /// An organization came to be.
+    /// An organization was created.
     OrganizationCreated = "organization.created";
     /// An organization changed.
     OrganizationUpdated = "organization.updated";
@@ -71,28 +78,28 @@ event_types! {
     MemberRemoved = "member.removed";
     /// A member's role changed.
     MemberRoleUpdated = "member.role_updated";
-    /// Somebody was invited.
+    /// An invitation was created.
     InvitationCreated = "invitation.created";
     /// An invitation was accepted.
     InvitationAccepted = "invitation.accepted";
     /// An invitation was withdrawn.
     InvitationRevoked = "invitation.revoked";
-    /// A user proved to own an address.
+    /// A user verified an e-mail address.
     EmailVerified = "email.verified";
     /// A forgotten password was replaced.
     PasswordReset = "password.reset";
-    /// A user switched the second factor on.
+    /// A user enabled the second factor.
     TwoFactorEnabled = "two_factor.enabled";
-    /// A user switched the second factor off.
+    /// A user disabled the second factor.
     TwoFactorDisabled = "two_factor.disabled";
-    /// An API key was made.
+    /// An API key was created.
     ApiKeyCreated = "api_key.created";
     /// An API key was deleted.
     ApiKeyRevoked = "api_key.revoked";
 }
 
 impl EventType {
-    /// Takes a name for an event that is to be sent.
+    /// Checks the name of an event to send.
     ///
     /// # Errors
     ///
@@ -107,8 +114,8 @@ impl EventType {
 
     /// Returns whether this name may be sent.
     ///
-    /// A received name is kept whatever its characters; one that [`new`](Self::new) would refuse
-    /// must not be sent on.
+    /// A received name is kept with any characters. A name that [`new`](Self::new) refuses must not be
+    /// forwarded.
     #[must_use]
     pub fn is_well_formed(&self) -> bool {
         match self {
@@ -117,7 +124,7 @@ impl EventType {
         }
     }
 
-    /// Keeps a name that somebody sent.
+    /// Keeps a received name.
     pub(crate) fn received(name: &str) -> Self {
         Self::known(name).unwrap_or_else(|| Self::Other(OtherEvent(name.into())))
     }
@@ -169,7 +176,7 @@ impl Serialize for EventType {
     }
 }
 
-/// Keeps any name that is not empty, as a receiver must.
+/// Keeps any name that is not empty.
 impl<'de> Deserialize<'de> for EventType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
@@ -180,7 +187,7 @@ impl<'de> Deserialize<'de> for EventType {
     }
 }
 
-/// A name that this version does not know; made only by [`EventType`].
+/// A name that this version does not know. Only [`EventType`] creates it.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct OtherEvent(Box<str>);
 
@@ -201,7 +208,7 @@ pub struct InvalidEventType;
 /// Longest name in bytes.
 const MAX_LEN: usize = 128;
 
-/// Names go into headers, logs and SQL; these characters are harmless in all of them.
+/// Names go into headers, logs and SQL. These characters need no escaping there.
 pub(crate) fn well_formed(name: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     (1..=MAX_LEN).contains(&name.len()) && name.bytes().all(legal)

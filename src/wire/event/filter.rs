@@ -1,4 +1,4 @@
-//! Which events an endpoint wants.
+//! The events that an endpoint subscribes to.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -29,7 +29,7 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
-    /// Returns the filter that every event passes.
+    /// Returns the filter that matches every event.
     #[must_use]
     pub const fn all() -> Self {
         Self {
@@ -37,12 +37,12 @@ impl EventFilter {
         }
     }
 
-    /// Makes a filter of patterns: an exact name, `group.*` for every name that begins with
+    /// Creates a filter from patterns: an exact name, `group.*` for every name that begins with
     /// `group.`, or `*` for all.
     ///
     /// # Errors
     ///
-    /// [`InvalidFilter::Empty`] without patterns, since an endpoint that wants nothing is a mistake;
+    /// [`InvalidFilter::Empty`] without patterns, since an endpoint without events is a mistake;
     /// [`InvalidFilter::Pattern`] for a pattern of another form.
     pub fn new<P: AsRef<str>>(
         patterns: impl IntoIterator<Item = P>,
@@ -67,7 +67,7 @@ impl EventFilter {
         })
     }
 
-    /// Returns whether an event of this type passes.
+    /// Returns whether the filter matches an event of this type.
     #[must_use]
     pub fn matches(&self, event_type: &EventType) -> bool {
         let name = event_type.as_str();

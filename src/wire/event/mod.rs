@@ -1,4 +1,4 @@
-//! Auth events: their names, their payloads, and the envelopes they travel in.
+//! Auth events: names, payloads and envelopes.
 //!
 //! # Envelopes
 //!
@@ -10,8 +10,8 @@
 //! | Standard Webhooks, Svix, Clerk | `{"type","timestamp","data"}` |
 //! | Banata's SDK | `{"id","type","data","created_at"}` |
 //!
-//! Names of events and of fields that this version does not know are kept, never an error. `data`
-//! is the resource itself: `data.id` of a `user.created` is the user's id.
+//! Unknown names of events and of fields are kept and are no error. `data` is the resource itself:
+//! `data.id` of a `user.created` is the user's id.
 //!
 //! # Times
 //!
@@ -24,15 +24,15 @@
 //! # Refused
 //!
 //! A byte order mark, text that is not UTF-8, a key given twice at any depth (two parsers may
-//! disagree on which one counts), and known fields of a wrong type, each with its own
-//! [`DecodeError`], which names the field and never quotes the payload.
+//! disagree on the valid one), and known fields of a wrong type. Each has its own [`DecodeError`],
+//! which names the field and never quotes the payload.
 //!
 //! # Left out
 //!
-//! The layer that emits what an auth server answers leaves out what no receiver could take: a field
-//! of a wrong type, a text of more than 8 KiB, and a field with such a text within. The array
-//! `omitted` in `data` then holds their names, sorted: `"omitted":["image"]`. Such a field has a
-//! value, which the event does not tell.
+//! The emitting layer leaves out fields that no receiver accepts: a field of a wrong type, a text of
+//! more than 8 KiB, and a field with such a text inside. The array `omitted` in `data` then lists
+//! their names, sorted: `"omitted":["image"]`. Such a field has a value that the event does not
+//! contain.
 
 mod auth_event;
 mod declare;
@@ -48,6 +48,7 @@ mod fit;
 #[cfg(any(test, feature = "verify"))]
 mod proof;
 mod resource;
+mod resource_types;
 mod session_handle;
 pub(crate) mod time;
 mod verified_webhook;
@@ -65,7 +66,8 @@ pub(crate) use self::fit::MAX_TEXT;
 pub(crate) use self::fit::forget_omitted;
 #[cfg(all(test, any(feature = "emit", feature = "mirror")))]
 pub(crate) use self::fit::tests::events as any_events;
-pub use self::resource::{ApiKey, Invitation, Member, Organization, Resource, Session, User};
+pub use self::resource::Resource;
+pub use self::resource_types::{ApiKey, Invitation, Member, Organization, Session, User};
 pub use self::session_handle::{InvalidHandle, SessionHandle};
 #[cfg(feature = "emit")]
 pub(crate) use self::session_handle::{handle, handle_of};

@@ -1,15 +1,15 @@
-//! Making the proof; for the `verify` layer, and for what it stored in an inbox.
+//! Construction of the proof, for the `verify` layer and for messages in an inbox.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::verified_webhook::{Parts, VerifiedWebhook};
+use super::verified_webhook::{VerifiedWebhook, WebhookParts};
 use crate::base::clock::UnixMillis;
 
 impl VerifiedWebhook {
-    /// States that `body` was verified.
+    /// Creates the proof that `body` was verified.
     pub(crate) fn new(
         id: Option<&str>,
         id_is_authentic: bool,
@@ -20,7 +20,7 @@ impl VerifiedWebhook {
         body: Bytes,
     ) -> Self {
         Self {
-            parts: Arc::new(Parts {
+            parts: Arc::new(WebhookParts {
                 id: id.map(Into::into),
                 id_is_authentic,
                 sent_at,

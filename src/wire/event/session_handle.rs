@@ -1,4 +1,4 @@
-//! Naming a session without its token.
+//! Identification of a session without its token.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,11 +12,18 @@ use sha2::{Digest as _, Sha256};
 #[cfg(feature = "emit")]
 use crate::wire::json::text;
 
-/// Names a session by a hash of its token, so that the token itself need not travel.
+/// Identifies a session by a hash of its token, so that no event contains the token.
 ///
 /// The text is `base64url(SHA-256("tower-auth-sync session\0" ‖ token))`, 43 characters without
-/// padding. Sender and receivers compute the same one from the token; nobody gets from it to the
-/// token, which has far more entropy than can be searched.
+/// padding. Sender and receivers compute the same handle from the token. The handle does not reveal
+/// the token, whose entropy excludes a search.
+///
+/// ```
+/// use tower_auth_sync::event::SessionHandle;
+///
+/// let handle = SessionHandle::of_token("a-session-token");
+/// assert_eq!(SessionHandle::new(handle.as_str()), Ok(handle));
+/// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SessionHandle(Box<str>);
@@ -24,8 +31,8 @@ pub struct SessionHandle(Box<str>);
 impl SessionHandle {
     /// Computes the handle of the session that `token` belongs to.
     ///
-    /// `token` is the session token itself: a Better Auth cookie also carries a signature after
-    /// a full stop, which is not part of it.
+    /// `token` is the session token itself, without the signature that follows a full stop in a Better
+    /// Auth cookie.
     #[must_use]
     pub fn of_token(token: &str) -> Self {
         let mut hash = Sha256::new();
@@ -34,7 +41,7 @@ impl SessionHandle {
         Self(Base64UrlUnpadded::encode_string(&hash.finalize()).into())
     }
 
-    /// Takes a handle that was computed elsewhere.
+    /// Checks and wraps an existing handle.
     ///
     /// # Errors
     ///
@@ -89,7 +96,7 @@ impl From<SessionHandle> for String {
 #[error("a session handle is 32 bytes in base64url without padding (43 characters)")]
 pub struct InvalidHandle;
 
-/// Returns the handle of the session that `token` belongs to, as a member.
+/// Returns the handle of the session that `token` belongs to, as a JSON value.
 #[cfg(feature = "emit")]
 pub(crate) fn handle(token: &str) -> Value {
     SessionHandle::of_token(token).as_str().into()

@@ -7,20 +7,20 @@ use serde_json::{Number, Value};
 
 use crate::base::clock::UnixMillis;
 
-/// Below: seconds. From here on: milliseconds.
+/// The first number that counts milliseconds; smaller numbers count seconds.
 const FIRST_MILLIS: u64 = 100_000_000_000;
-/// 9999-12-30T22:00:00.999Z: the last that is in the year 9999 at every offset, and in jiff's range.
+/// 9999-12-30T22:00:00.999Z: the last time within the year 9999 at every offset and within jiff's
+/// range.
 const LAST_MILLIS: u64 = 253_402_207_200_999;
 
-/// What a time must be, for errors.
+/// The required form of a time, for errors.
 pub(crate) const EXPECTED: &str =
     "an RFC 3339 time, or whole seconds or milliseconds since 1970, up to the year 9999";
 
-/// Writes `time` as RFC 3339 in UTC with milliseconds; later times than
-/// [`LAST_MILLIS`] as that one.
+/// Writes `time` as RFC 3339 in UTC with milliseconds, at most [`LAST_MILLIS`].
 pub(crate) fn write(time: UnixMillis) -> String {
     let millis = time.as_millis().min(LAST_MILLIS);
-    // Second by second: of the last one jiff takes no count of milliseconds.
+    // Seconds and milliseconds apart: jiff refuses the last second as a count of milliseconds.
     let secs = i64::try_from(millis / 1000).unwrap_or(i64::MAX);
     let rest = Duration::from_millis(millis % 1000);
     let time = Timestamp::from_second(secs).unwrap_or(Timestamp::MAX);
@@ -37,7 +37,7 @@ pub(crate) fn read(value: &Value) -> Option<UnixMillis> {
 }
 
 fn read_text(text: &str) -> Option<UnixMillis> {
-    // jiff also reads RFC 9557's time zones in brackets, which would have to agree with the offset.
+    // jiff also reads RFC 9557's time zones in brackets, which must agree with the offset.
     if text.contains('[') {
         return None;
     }

@@ -10,16 +10,16 @@ use crate::base::clock::UnixMillis;
 
 /// Proof that `VerifyWebhookLayer` accepted this request.
 ///
-/// Only that layer can make one, and give it to the handler at once or by way of an inbox: a handler
-/// that takes it cannot be reached by a request whose signature was not checked. Cloning shares the
+/// Only that layer creates the proof and passes it to the handler, directly or through an inbox. No
+/// request with an unchecked signature reaches a handler that takes this type. Clones share the
 /// contents.
 #[derive(Clone)]
 pub struct VerifiedWebhook {
-    pub(crate) parts: Arc<Parts>,
+    pub(crate) parts: Arc<WebhookParts>,
 }
 
-/// What the layer found out.
-pub(crate) struct Parts {
+/// The results of the verification.
+pub(crate) struct WebhookParts {
     pub(crate) id: Option<Box<str>>,
     pub(crate) id_is_authentic: bool,
     pub(crate) sent_at: Option<UnixMillis>,
@@ -30,7 +30,7 @@ pub(crate) struct Parts {
 }
 
 impl VerifiedWebhook {
-    /// Returns the message's id, as the scheme gives it; `None` for a scheme without one.
+    /// Returns the message's id, as the scheme defines it; `None` for a message without an id.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.parts.id.as_deref()
@@ -38,38 +38,38 @@ impl VerifiedWebhook {
 
     /// Returns whether the signature covers the id.
     ///
-    /// Where it does not, whoever carries the request can change the id at will.
+    /// Otherwise anybody on the network path can change the id.
     #[must_use]
     pub fn id_is_authentic(&self) -> bool {
         self.parts.id_is_authentic
     }
 
-    /// Returns the signed time of this attempt; `None` for a scheme without one.
+    /// Returns the signed time of this attempt; `None` for a scheme without a time.
     #[must_use]
     pub fn sent_at(&self) -> Option<UnixMillis> {
         self.parts.sent_at
     }
 
-    /// Returns the name of the scheme under which the signature is right.
+    /// Returns the name of the scheme that the signature matches.
     #[must_use]
     pub fn scheme(&self) -> &str {
         &self.parts.scheme
     }
 
-    /// Returns the index of the secret that made the signature, in the order they were configured.
+    /// Returns the index of the secret that made the signature, in configuration order.
     #[must_use]
     pub fn key_index(&self) -> usize {
         self.parts.key_index
     }
 
-    /// Returns the name of the tenant whose secret made the signature; `None` where the layer has one
-    /// set of keys for all.
+    /// Returns the tenant whose secret made the signature; `None` for a layer with a single set of
+    /// keys.
     #[must_use]
     pub fn tenant(&self) -> Option<&str> {
         self.parts.tenant.as_deref()
     }
 
-    /// Returns the very bytes that were signed.
+    /// Returns the signed bytes, unchanged.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.parts.body

@@ -1,9 +1,9 @@
-//! How deep a payload is nested.
+//! Nesting depth of a payload.
 
 use serde_json::{Map, Value};
 
-/// Returns whether `fields`, itself counted, has more than `levels` objects and arrays within each
-/// other. Looks no deeper than that.
+/// Returns whether `fields` is nested deeper than `levels` objects and arrays, itself included. Stops
+/// at that depth.
 pub(crate) fn is_deeper(fields: &Map<String, Value>, levels: usize) -> bool {
     let Some(below) = levels.checked_sub(1) else {
         return true;
@@ -20,8 +20,8 @@ fn value_is_deeper(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// How many objects and arrays an event's `data` may have within each other, itself counted: 64.
+/// Deepest nesting of objects and arrays in an event's `data`, itself included: 64.
 ///
-/// Many readers of JSON refuse what is nested deeper than about 100 (`serde_json`: 127), and the
-/// envelope is one level more. Documented resources have 3 levels.
+/// Many JSON readers refuse more than about 100 levels (`serde_json`: 127), and the envelope adds one
+/// level. Documented resources have 3 levels.
 pub const MAX_DEPTH: usize = 64;

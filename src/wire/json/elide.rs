@@ -1,31 +1,31 @@
-//! Cutting long texts out of JSON while it comes.
+//! Shortening of long texts in streamed JSON.
 
 use bytes::{Buf, Bytes};
 
 use crate::wire::event::MAX_TEXT;
 
-/// Cuts each long string of a JSON text that comes in pieces.
+/// Shortens each long string of a JSON text that arrives in chunks.
 ///
-/// What is read is then bounded by what could be sent, whatever a user keeps in a field. A string
-/// that was cut is still longer than [`MAX_TEXT`], so that no payload shows a part of it.
+/// This bounds the memory by the limits of a payload, independent of the users' fields. A shortened
+/// string is still longer than [`MAX_TEXT`], so that no payload contains a part of it.
 #[derive(Debug, Default)]
 pub(crate) struct Elider {
-    /// Bytes so far of the string that is open.
+    /// Bytes of the open string so far.
     string: Option<usize>,
-    /// Bytes that the open escape still has, at least.
+    /// Least number of bytes that remain of the open escape.
     escape: u8,
     cutting: bool,
 }
 
-/// An escape such as `\u0041` has six bytes for one.
+/// An escape such as `\u0041` uses six bytes for one.
 const KEPT: usize = 6 * MAX_TEXT;
 
 impl Elider {
-    /// Returns what is left of the next piece.
-    pub(crate) fn push(&mut self, mut piece: impl Buf) -> Bytes {
-        let piece = piece.copy_to_bytes(piece.remaining());
-        let mut kept = Vec::with_capacity(piece.len());
-        kept.extend(piece.iter().filter(|byte| self.keeps(**byte)));
+    /// Returns the next chunk without the removed bytes.
+    pub(crate) fn push(&mut self, mut chunk: impl Buf) -> Bytes {
+        let chunk = chunk.copy_to_bytes(chunk.remaining());
+        let mut kept = Vec::with_capacity(chunk.len());
+        kept.extend(chunk.iter().filter(|byte| self.keeps(**byte)));
         kept.into()
     }
 
@@ -35,7 +35,7 @@ impl Elider {
             self.cutting = false;
             return true;
         };
-        // An escape is kept or cut whole.
+        // An escape is kept or removed as a whole.
         self.cutting |= self.escape == 0 && length > KEPT;
         match (self.escape, byte) {
             (0, b'"') => {
@@ -61,8 +61,8 @@ mod tests {
 
     fn elided(json: &str, size: usize) -> Vec<u8> {
         let mut elider = Elider::default();
-        let pieces = json.as_bytes().chunks(size);
-        pieces.flat_map(|piece| elider.push(piece)).collect()
+        let chunks = json.as_bytes().chunks(size);
+        chunks.flat_map(|chunk| elider.push(chunk)).collect()
     }
 
     #[test]

@@ -1,23 +1,23 @@
-//! What header and claims have in common: a JSON object whose names are unique.
+//! Reading of JSON objects with unique member names: the header and the claims of a token.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// Most members of a header or of claims, nested ones not counted.
+/// Limit of the members of a header or of claims, without nested members.
 const MAX_MEMBERS: usize = 128;
 
-/// The names of an object so far: one that comes again is refused.
+/// The member names of an object so far. A repeated name is refused.
 ///
-/// RFC 7515 §4 and RFC 7519 §4 let a parser refuse or take the last. Two parsers that take different
-/// ones disagree about what was signed.
-pub(crate) struct Names {
+/// RFC 7515 §4 and RFC 7519 §4 let a parser refuse the object or take the last member. Two parsers
+/// that take different members disagree on the signed content.
+pub(crate) struct UniqueNames {
     digests: [u64; MAX_MEMBERS],
     count: usize,
 }
 
-impl Names {
+impl UniqueNames {
     pub(crate) const fn new() -> Self {
         Self {
             digests: [0; MAX_MEMBERS],
@@ -40,14 +40,14 @@ impl Names {
     }
 }
 
-/// FNV-1a, 64 bits. Names made to collide only get their own token refused.
+/// FNV-1a, 64 bits. A collision only causes the refusal of the token that contains it.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// A JSON string, borrowed unless it holds an escape.
+/// A JSON string, borrowed unless it contains an escape.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
 
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_name_is_taken_once() {
-        let mut names = Names::new();
+        let mut names = UniqueNames::new();
         names.add::<Refused>("exp").unwrap();
         names.add::<Refused>("Exp").unwrap();
         assert!(names.add::<Refused>("exp").is_err());
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn names_are_counted() {
-        let mut names = Names::new();
+        let mut names = UniqueNames::new();
         for index in 0..MAX_MEMBERS {
             names.add::<Refused>(&index.to_string()).unwrap();
         }

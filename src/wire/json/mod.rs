@@ -1,4 +1,4 @@
-//! JSON as this crate reads it: strictly what others sent to it, leniently what a server answered.
+//! JSON readers: strict for received payloads, lenient for responses of an auth server.
 
 #[cfg(feature = "_outbox")]
 pub(crate) mod depth;
@@ -15,7 +15,7 @@ pub(crate) mod strict;
 #[cfg(feature = "emit")]
 use serde_json::{Map, Value};
 
-/// Returns a member that is a text of at least one character.
+/// Returns the member `name` if it is a text of at least one character.
 #[cfg(feature = "emit")]
 pub(crate) fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     members.get(name)?.as_str().filter(|text| !text.is_empty())

@@ -1,4 +1,4 @@
-//! The id that a JSON body carries, read without decoding the rest.
+//! Lookup of a single string in a JSON body, without decoding the rest.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,8 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 /// Returns the string at the JSON pointer `path` in `body`.
 ///
-/// Nothing is found in a body that is not JSON, or has the member twice: readers would differ on
-/// which one counts.
+/// Returns `None` for a body that is not JSON or that has the member twice, since readers disagree on
+/// the valid one.
 pub(crate) fn string_at<'b>(body: &'b [u8], path: &str) -> Option<Cow<'b, str>> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let found = At(path).deserialize(&mut json).ok()?;
@@ -16,7 +16,7 @@ pub(crate) fn string_at<'b>(body: &'b [u8], path: &str) -> Option<Cow<'b, str>> 
     found
 }
 
-/// What is left of the path: empty, or from a slash on.
+/// The rest of the path: empty, or beginning with a slash.
 #[derive(Clone, Copy)]
 struct At<'p>(&'p str);
 
@@ -38,7 +38,7 @@ impl<'de> DeserializeSeed<'de> for At<'_> {
     }
 }
 
-/// Anything but an object or the string looked for ends the reading.
+/// Any value except an object and the string at the end of the path ends the reading.
 impl<'de> Visitor<'de> for At<'_> {
     type Value = Option<Cow<'de, str>>;
 
@@ -76,7 +76,7 @@ impl<'de> Visitor<'de> for At<'_> {
     }
 }
 
-/// Says whether a member has this name, and keeps no copy of what it has.
+/// Compares a member's name without copying it.
 #[derive(Clone, Copy)]
 struct Name<'p>(Option<&'p str>);
 

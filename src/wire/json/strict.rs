@@ -1,4 +1,4 @@
-//! JSON in which no object has a key twice.
+//! JSON whose objects have unique keys.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde_json::{Map, Number, Value};
 
 use crate::wire::event::DecodeError;
 
-/// What the only error of [`Strict`] that is not one of syntax says.
+/// The only error of [`Strict`] beside syntax errors.
 const DUPLICATE: &str = "an object has the same key twice";
 
-/// A JSON value that was refused if any object in it had a key twice.
+/// A JSON value whose objects have unique keys.
 pub(crate) struct Strict(pub(crate) Value);
 
 /// Parses a whole payload.

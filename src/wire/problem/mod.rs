@@ -1,7 +1,7 @@
-//! RFC 9457 problem details: what a refused caller reads.
+//! RFC 9457 problem details: the response to a refused caller.
 //!
-//! A problem tells a stranger its [slug](ProblemKind::slug), title and status. Why a request was
-//! refused in detail goes to tracing and to the response's extensions, not into the body.
+//! A problem shows its [slug](ProblemKind::slug), title and status. The detailed reason goes to tracing
+//! and to the response's extensions, not into the body.
 
 #[cfg(feature = "axum")]
 mod response;
@@ -11,8 +11,8 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
-/// A kind of problem: the `type`, `title` and `status` members of RFC 9457 §3.1, which never vary
-/// between two occurrences of the same problem.
+/// A kind of problem: the `type`, `title` and `status` members of RFC 9457 §3.1, which are the same in
+/// every occurrence.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ProblemKind {
     status: StatusCode,
@@ -39,52 +39,52 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A header that the scheme needs is malformed or doubled.
+    /// A header of the scheme is malformed or repeated.
     HEADER_MALFORMED = BAD_REQUEST, "header-malformed", "Malformed webhook header";
     /// The id in the body is not the id in the header.
     ID_MISMATCH = BAD_REQUEST, "id-mismatch", "Message ids differ";
-    /// The body does not decode, although its signature is right.
+    /// The signature matches, but the body does not decode.
     BODY_MALFORMED = BAD_REQUEST, "body-malformed", "Malformed body";
     /// The body broke off before its end.
     BODY_INCOMPLETE = BAD_REQUEST, "body-incomplete", "Body incomplete";
-    /// The request carries bearer credentials that are malformed, or more than one set of them.
+    /// The bearer credentials are malformed or repeated.
     INVALID_REQUEST = BAD_REQUEST, "invalid-request", "Malformed credentials";
-    /// A header that the scheme needs is missing or empty.
+    /// A required header is missing or empty.
     SIGNATURE_MISSING = UNAUTHORIZED, "signature-missing", "Signature missing";
-    /// No key makes any of the signatures.
+    /// No signature matches under any key.
     SIGNATURE_MISMATCH = UNAUTHORIZED, "signature-mismatch", "Signature does not match";
-    /// The timestamp is too far from now.
+    /// The timestamp is outside the tolerance.
     TIMESTAMP_STALE = UNAUTHORIZED, "timestamp-stale", "Timestamp out of tolerance";
-    /// No bearer token was sent.
+    /// The request has no bearer token.
     TOKEN_MISSING = UNAUTHORIZED, "token-missing", "Bearer token missing";
-    /// The bearer token is not acceptable.
+    /// The bearer token is not valid.
     INVALID_TOKEN = UNAUTHORIZED, "invalid-token", "Bearer token not acceptable";
     /// The bearer token lacks a scope.
     INSUFFICIENT_SCOPE = FORBIDDEN, "insufficient-scope", "Scope missing";
-    /// Only POST is served.
+    /// The method is not POST.
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed";
-    /// The body did not arrive in time.
+    /// The body did not arrive within the timeout.
     BODY_TIMEOUT = REQUEST_TIMEOUT, "body-timeout", "Body did not arrive in time";
-    /// The same message is being handled now.
+    /// Another request with the same message is in progress.
     IN_FLIGHT = CONFLICT, "in-flight", "Message is being handled";
-    /// The body is larger than the cap.
+    /// The body exceeds the limit.
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, "body-too-large", "Body too large";
     /// The body has a content encoding other than identity.
     ENCODING_UNSUPPORTED = UNSUPPORTED_MEDIA_TYPE, "encoding-unsupported", "Content encoding not supported";
-    /// Something is wrong on this side; the log says what.
+    /// The server failed; the log has the cause.
     INTERNAL = INTERNAL_SERVER_ERROR, "internal", "Internal error";
     /// A store cannot be reached.
     STORE_UNAVAILABLE = SERVICE_UNAVAILABLE, "store-unavailable", "Store unavailable";
-    /// Who is signed in could not be found out; nothing has happened.
+    /// The session lookup failed; the request had no effect.
     SESSION_UNKNOWN = SERVICE_UNAVAILABLE, "session-unknown", "Session could not be looked up";
-    /// The call was made, and its events could not be stored.
+    /// The request took effect, but its events could not be stored.
     EVENTS_LOST = SERVICE_UNAVAILABLE, "events-lost", "Done, but its events are lost";
-    /// The keys that the caller's proof is checked with cannot be had.
+    /// The keys for the check are not available.
     KEYS_UNAVAILABLE = SERVICE_UNAVAILABLE, "keys-unavailable", "Keys unavailable";
 }
 
 impl ProblemKind {
-    /// Returns the status code of the answer.
+    /// Returns the status code of the response.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         self.status
@@ -103,7 +103,16 @@ impl ProblemKind {
     }
 }
 
-/// One occurrence of a problem; answers as `application/problem+json`.
+/// One occurrence of a problem: a response of type `application/problem+json`.
+///
+/// ```
+/// use tower_auth_sync::problem::{Problem, ProblemKind};
+///
+/// let response = Problem::new(ProblemKind::IN_FLIGHT)
+///     .with_retry_after(5)
+///     .to_response();
+/// assert_eq!(response.status(), 409);
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
     kind: ProblemKind,
@@ -131,7 +140,7 @@ impl Problem {
         }
     }
 
-    /// Sets the `detail` member. It is shown to the caller: no secret and no cause belongs in it.
+    /// Sets the `detail` member. The caller sees it, so it must not contain a secret or a cause.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
@@ -151,7 +160,7 @@ impl Problem {
         self.kind
     }
 
-    /// Returns the answer: status, headers and JSON body.
+    /// Returns the response: status, headers and JSON body.
     #[must_use]
     pub fn to_response(&self) -> Response<Bytes> {
         let wire = Wire {
@@ -160,7 +169,7 @@ impl Problem {
             status: self.kind.status.as_u16(),
             detail: self.detail.as_deref(),
         };
-        // Strings and one integer cannot fail to serialize; an empty body is still a valid answer.
+        // Strings and one integer cannot fail to serialize; an empty body is still a valid response.
         let json = serde_json::to_vec(&wire).unwrap_or_default();
         let length = HeaderValue::from(json.len());
         let mut response = Response::new(Bytes::from(json));

@@ -1,4 +1,4 @@
-//! `Problem` as an axum answer.
+//! `Problem` as an axum response.
 
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};

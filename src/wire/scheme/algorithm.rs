@@ -1,19 +1,19 @@
-//! Which algorithm signs.
+//! Signature algorithms.
 
 use super::key_form::KeyForm;
 
-/// The algorithm that makes the signature, and how a secret's text becomes its key.
+/// A signature algorithm, with the form of its key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum SignatureAlgorithm {
     HmacSha256(KeyForm),
-    /// Public keys are `whpk_…`, private ones `whsk_…`. Needs the message in one piece; nothing is
-    /// signed behind the body.
+    /// Public keys are `whpk_…`, private keys `whsk_…`. Needs a contiguous message; the signed content
+    /// ends with the body.
     #[cfg(feature = "ed25519")]
     Ed25519,
 }
 
 impl SignatureAlgorithm {
-    /// Returns how a secret's text becomes the key, where keys are shared.
+    /// Returns the form of the key, for shared keys.
     pub(crate) const fn key_form(self) -> Option<KeyForm> {
         match self {
             Self::HmacSha256(form) => Some(form),
@@ -22,7 +22,7 @@ impl SignatureAlgorithm {
         }
     }
 
-    /// Returns whether the message must be contiguous, rather than piece by piece.
+    /// Returns whether the algorithm needs a contiguous message instead of chunks.
     pub(crate) const fn needs_contiguous(self) -> bool {
         self.key_form().is_none()
     }

@@ -1,21 +1,22 @@
-//! Schemes that no preset has.
+//! Custom schemes.
 
 use std::time::Duration;
 
 use http::HeaderName;
 
 use super::algorithm::SignatureAlgorithm;
-use super::content::{Content, ContentError, Part};
 use super::encoding::SignatureEncoding;
 use super::grammar::Grammar;
 use super::key_form::KeyForm;
 use super::scheme::{DEFAULT_TOLERANCE, HeaderNames, IdSource, Scheme, TOLERANCE};
+use super::scheme_error::SchemeError;
+use super::template::{Segment, Template};
 use super::time_unit::TimeUnit;
 
-/// A scheme in the making; started by [`Scheme::custom`].
+/// Builder of a custom scheme; [`Scheme::custom`] creates it.
 ///
-/// HMAC-SHA256, and unless told otherwise: the signature header holds one signature in hex digits and
-/// nothing else, the body alone is signed, the key is the secret's whole text.
+/// The algorithm is HMAC-SHA256. By default the signature header contains one signature in hex digits,
+/// the signed content is the body, and the key is the secret's whole text.
 #[must_use = "call `build` to get the scheme"]
 #[derive(Clone, Copy, Debug)]
 pub struct SchemeBuilder {
@@ -31,46 +32,8 @@ pub struct SchemeBuilder {
     signs_once: bool,
 }
 
-/// Why a scheme cannot be made.
-#[non_exhaustive]
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum SchemeError {
-    /// The name is a preset's, or not 1 to 64 visible ASCII characters.
-    #[error("a scheme's name has 1 to 64 visible ASCII characters and is no preset's")]
-    Name,
-    /// A header's name is none, or is given twice.
-    #[error("`{name}` is no name for a header, or is used for two of them")]
-    Header {
-        /// What was given.
-        name: &'static str,
-    },
-    /// The prefix, or the version, cannot be told from what stands around it.
-    #[error("the prefix or version `{text}` has characters that cannot stand there")]
-    Prefix {
-        /// What was given.
-        text: &'static str,
-    },
-    /// The template of the signed content is wrong.
-    #[error("the template of the signed content is wrong")]
-    Content(#[from] ContentError),
-    /// The time is sent and not signed, which is worth nothing, or signed and not sent.
-    #[error("`{{t}}` must be in the signed content exactly where the request has a time")]
-    Time,
-    /// The id is signed and no header has it, or it is said to stand in two places.
-    #[error("`{{id}}` in the signed content needs an id header, and no id in the body beside it")]
-    Id,
-    /// The place of the id in the body is no JSON pointer to a member of an object.
-    #[error(
-        "the place of the id in the body must be a JSON pointer to a member, such as `/id`, without array indices and without `~`"
-    )]
-    Pointer,
-    /// The tolerance is below 1 s or above 1 h.
-    #[error("the tolerance for timestamps must be between 1 s and 1 h")]
-    Tolerance,
-}
-
 impl Scheme {
-    /// Starts a scheme of your own: its name, and the header that carries the signature.
+    /// Starts a custom scheme with its name and its signature header.
     ///
     /// ```
     /// use std::time::Duration;
@@ -113,13 +76,15 @@ impl SchemeBuilder {
         }
     }
 
-    /// Sets what stands before the one signature, such as `sha256=`. Default: nothing.
+    /// Sets the prefix of a single signature, such as `sha256=`. Default: no prefix. The last of `prefix`,
+    /// [`fields`](Self::fields), [`spaced_fields`](Self::spaced_fields) and [`list`](Self::list) wins.
     pub const fn prefix(mut self, prefix: &'static str) -> Self {
         self.grammar = Grammar::Single { prefix };
         self
     }
 
-    /// Reads `t=<time>,<version>=<signature>`, in any order, with up to 8 signatures.
+    /// Sets the grammar `t=<time>,<version>=<signature>`, in any order, with up to 8 signatures. Default:
+    /// a single signature.
     pub const fn fields(mut self, version: &'static str, unit: TimeUnit) -> Self {
         self.grammar = Grammar::Fields {
             version,
@@ -130,7 +95,7 @@ impl SchemeBuilder {
         self
     }
 
-    /// As [`fields`](Self::fields), with one space behind each comma.
+    /// Sets the grammar of [`fields`](Self::fields), with one space behind each comma.
     pub const fn spaced_fields(mut self, version: &'static str, unit: TimeUnit) -> Self {
         self.grammar = Grammar::Fields {
             version,
@@ -141,83 +106,83 @@ impl SchemeBuilder {
         self
     }
 
-    /// Reads `<version>,<signature>`, up to 8 of them with a space between.
+    /// Sets the grammar `<version>,<signature>`, up to 8 of them with a space between. Default: a single
+    /// signature.
     pub const fn list(mut self, version: &'static str) -> Self {
         self.grammar = Grammar::List { version };
         self
     }
 
-    /// Sets how signatures are written. Default: [`SignatureEncoding::LowerHex`].
+    /// Sets the encoding of signatures. Default: [`SignatureEncoding::LowerHex`].
     pub const fn encoding(mut self, encoding: SignatureEncoding) -> Self {
         self.encoding = encoding;
         self
     }
 
-    /// Sets what is signed: `{id}`, `{t}` and `{body}`, each once at most, and text that stands for
-    /// itself. Default: `{body}`.
+    /// Sets the signed content: `{id}`, `{t}` and `{body}`, each at most once, and literal text. Default:
+    /// `{body}`.
     ///
-    /// `{t}` is the time's text as it was received. The character that ends an id, such as the full
-    /// stop in `{id}.{body}`, may not stand in one.
+    /// `{t}` is the received text of the time. An id must not contain the character behind it, such as
+    /// the full stop in `{id}.{body}`.
     pub const fn content(mut self, template: &'static str) -> Self {
         self.content = template;
         self
     }
 
-    /// Sets the header of the time. Default: there is none, and no time unless in
-    /// [`fields`](Self::fields).
+    /// Sets the header of the time. Default: no header, and no time except in [`fields`](Self::fields).
     ///
     /// # Security
     ///
-    /// Without a time a recorded request stays valid until the secret is replaced; only dedupe tells
-    /// that it was handled.
+    /// Without a time a recorded request stays valid until the secret is replaced. Only dedupe recognizes
+    /// a replay.
     pub const fn timestamp_header(mut self, name: &'static str, unit: TimeUnit) -> Self {
         self.family.timestamp = Some(name);
         self.unit = unit;
         self
     }
 
-    /// Sets the header of the message's id. Default: there is none.
+    /// Sets the header of the message's id. Default: no header.
     ///
     /// # Security
     ///
-    /// The id is authentic only if `{id}` is in the [content](Self::content).
+    /// The id is authentic only if the [content](Self::content) contains `{id}`.
     pub const fn id_header(mut self, name: &'static str) -> Self {
         self.family.id = Some(name);
         self
     }
 
-    /// Sets where in the signed body the message's id stands, as a JSON pointer (RFC 6901) to a member
-    /// of an object, such as `/id` or `/meta/id`: without array indices, and without `~`. Default:
-    /// nowhere.
+    /// Sets the place of the message's id in the signed body: a JSON pointer (RFC 6901) to an object
+    /// member, such as `/id` or `/meta/id`, without array indices and without `~`. Default: no id in the
+    /// body.
     pub const fn id_in_body(mut self, pointer: &'static str) -> Self {
         self.id_in_body = Some(pointer);
         self
     }
 
-    /// Writes one signature also where several secrets overlap, that of the oldest: for receivers
-    /// that take no more. Default: one for each secret, where the header has room.
+    /// Signs only with the oldest secret while several overlap, for receivers that take one signature.
+    /// Default: one signature for each secret, if the header has room.
     pub const fn signs_once(mut self) -> Self {
         self.signs_once = true;
         self
     }
 
-    /// Sets what of a secret is the key. Default: [`KeyForm::Text`].
+    /// Sets the form of the key. Default: [`KeyForm::Text`].
     pub const fn key(mut self, form: KeyForm) -> Self {
         self.key = form;
         self
     }
 
-    /// Sets how far a time may lie from now, on both sides: 1 s to 1 h. Default: 300 s.
+    /// Sets the tolerance of the time, in the past and in the future: 1 s to 1 h. Default: 300 s.
     pub const fn tolerance(mut self, tolerance: Duration) -> Self {
         self.tolerance = tolerance;
         self
     }
 
-    /// Makes the scheme.
+    /// Builds the scheme.
     ///
     /// # Errors
     ///
-    /// [`SchemeError`] says which setting is wrong, or which two contradict each other.
+    /// [`SchemeError`] names the wrong setting, or two settings that contradict each other.
     pub fn build(self) -> Result<Scheme, SchemeError> {
         self.check_names()?;
         if !is_legal(self.grammar) {
@@ -225,8 +190,8 @@ impl SchemeBuilder {
                 text: self.grammar.mark(),
             });
         }
-        let content = Content::parse(self.content)?;
-        let signed_id = content.has(Part::Id);
+        let content = Template::parse(self.content)?;
+        let signed_id = content.has(Segment::Id);
         let scheme = Scheme {
             name: self.name,
             family: self.family,
@@ -245,7 +210,7 @@ impl SchemeBuilder {
             signs_once: self.signs_once || matches!(self.grammar, Grammar::Single { .. }),
         };
         let id_is_there = self.family.id.is_some() && self.id_in_body.is_none();
-        if content.has(Part::Time) != scheme.has_time() {
+        if content.has(Segment::Time) != scheme.has_time() {
             Err(SchemeError::Time)
         } else if signed_id && !id_is_there {
             Err(SchemeError::Id)
@@ -284,7 +249,7 @@ impl SchemeBuilder {
     }
 }
 
-/// Of JSON pointers those are followed that name members of objects, without escapes.
+/// Accepts JSON pointers to object members, without escapes.
 fn names_members(pointer: &str) -> bool {
     let is_name = |name: &str| {
         let is_index = name.bytes().all(|byte| byte.is_ascii_digit());
@@ -294,7 +259,7 @@ fn names_members(pointer: &str) -> bool {
     names.is_some_and(|names| names.split('/').all(is_name))
 }
 
-/// A version is a word of a list; a prefix is only told by where it stands.
+/// A version is a word of a list. A prefix is any visible text, since its place identifies it.
 fn is_legal(grammar: Grammar) -> bool {
     let word = |text: &str| {
         let mut bytes = text.bytes();
@@ -307,5 +272,5 @@ fn is_legal(grammar: Grammar) -> bool {
     }
 }
 
-/// Long enough for any, short enough for a label.
+/// Long enough for any sender, short enough for a metric label.
 const MAX_NAME_LEN: usize = 64;

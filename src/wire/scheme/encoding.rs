@@ -1,15 +1,15 @@
-//! The bytes of a signature, as text.
+//! Text encodings of a signature.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::grammar::every;
 
-/// How the bytes of a signature are written.
+/// Text encoding of a signature.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SignatureEncoding {
-    /// Hex digits in lower case. Upper case is refused, as by every package that compares text.
+    /// Hex digits in lower case. Upper case is refused, as in every package that compares texts.
     LowerHex,
     /// Hex digits in either case; written in lower case.
     AnyHex,
@@ -18,7 +18,7 @@ pub enum SignatureEncoding {
 }
 
 impl SignatureEncoding {
-    /// Returns the bytes, if `text` is exactly as many.
+    /// Decodes `text` if it has exactly `N` bytes.
     pub(crate) fn decode<const N: usize>(self, text: &str) -> Option<[u8; N]> {
         match self {
             Self::LowerHex => hex(text, |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
@@ -44,10 +44,10 @@ fn hex<const N: usize>(text: &str, is_digit: impl Fn(u8) -> bool) -> Option<[u8;
     Some(bytes)
 }
 
-/// What a stranger sends is no secret: decoding it need not take constant time, and it takes four
-/// times as long with `base64ct`.
+/// A received signature is no secret, so decoding needs no constant time. `base64ct` takes four times
+/// as long.
 fn base64<const N: usize>(text: &str) -> Option<[u8; N]> {
-    // The decoder asks for whole groups of three; this is the least for 64 bytes.
+    // The decoder needs whole groups of three bytes: at least 66 for 64 bytes.
     let mut bytes = [0; 66];
     let length = STANDARD.decode_slice(text, &mut bytes).ok()?;
     bytes.get(..length)?.try_into().ok()

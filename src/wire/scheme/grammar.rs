@@ -1,27 +1,28 @@
-//! The value of a signature header: reading it without allocating, and writing it.
+//! Grammar of a signature header: parsing without allocation, and writing.
 
 use std::str::Split;
 
-/// How times and signatures stand in the header.
+/// Arrangement of time and signatures in the header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Grammar {
-    /// `t=<time>,<version>=<signature>[,…]` in any order. `bare_version`: `<version>,<signature>` is
-    /// read too. `spaced`: one space behind each comma; otherwise no white space.
+    /// `t=<time>,<version>=<signature>[,…]` in any order. `bare_version` also accepts
+    /// `<version>,<signature>`. `spaced` requires one space behind each comma; otherwise there is no
+    /// white space.
     Fields {
         version: &'static str,
         bare_version: bool,
         spaced: bool,
     },
-    /// `<version>,<signature>[ …]`; the time has a header of its own, if there is one.
+    /// `<version>,<signature>[ …]`; the time, if any, has its own header.
     List { version: &'static str },
-    /// `<prefix><signature>`, a single one.
+    /// A single `<prefix><signature>`.
     Single { prefix: &'static str },
 }
 
-/// What a header's value says.
+/// A parsed header value.
 #[derive(Default)]
 pub(crate) struct Parsed<'h> {
-    /// `None` where the grammar has no time in it.
+    /// `None` if the grammar has no time.
     pub(crate) time: Option<&'h str>,
     texts: [&'h str; MAX_SIGNATURES],
     count: usize,
@@ -35,13 +36,13 @@ impl<'h> Parsed<'h> {
         self.count += 1;
     }
 
-    /// Returns the texts of the signatures of the version that is read.
+    /// Returns the texts of the signatures of the grammar's version.
     pub(crate) fn signatures(&self) -> &[&'h str] {
         &self.texts[..self.count]
     }
 }
 
-/// What is wrong with a header's value.
+/// A fault in a header value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
     Character,
@@ -51,9 +52,9 @@ pub(crate) enum Fault {
 }
 
 impl Grammar {
-    /// Reads a value, outer white space taken off.
+    /// Parses a value without outer white space.
     ///
-    /// That a signature is there is all that is said of it.
+    /// Checks that a signature exists, and does not decode it.
     pub(crate) fn parse(self, value: &str) -> Result<Parsed<'_>, Fault> {
         match self.shape() {
             Ok(shape) => shape.parse(value),
@@ -61,12 +62,12 @@ impl Grammar {
         }
     }
 
-    /// Returns whether the time stands in the value.
+    /// Returns whether the value contains the time.
     pub(crate) const fn has_time(self) -> bool {
         matches!(self, Self::Fields { .. })
     }
 
-    /// Returns the version that is read, or the prefix.
+    /// Returns the version or the prefix.
     pub(crate) const fn mark(self) -> &'static str {
         match self {
             Self::Fields { version, .. } | Self::List { version } => version,
@@ -74,7 +75,7 @@ impl Grammar {
         }
     }
 
-    /// Returns how to read a list, or the prefix of what is none.
+    /// Returns the shape of a list, or the prefix of a single signature.
     const fn shape(self) -> Result<Shape, &'static str> {
         match self {
             Self::Fields {
@@ -101,8 +102,8 @@ impl Grammar {
         }
     }
 
-    /// Writes a value that [`parse`](Self::parse) reads. Where one signature is all that fits, the
-    /// others are left out.
+    /// Writes a value that [`parse`](Self::parse) accepts. If only one signature fits, the others are
+    /// left out.
     pub(crate) fn write(self, time: &str, signatures: &[String]) -> String {
         match self {
             Self::Fields {
@@ -189,14 +190,13 @@ impl Shape {
     }
 }
 
-/// Returns whether each separator, but one at the end, has a space behind it, and no space stands
-/// elsewhere.
+/// Returns whether a space follows each separator, except at the end, and stands nowhere else.
 fn is_spaced(value: &str, separator: u8) -> bool {
     let mut pairs = value.as_bytes().windows(2);
     !value.starts_with(' ') && pairs.all(|pair| (pair[0] == separator) == (pair[1] == b' '))
 }
 
-/// The named texts of a value; what has no name is passed over.
+/// The named texts of a value. Texts without a name are skipped.
 struct Items<'h> {
     parts: Split<'h, char>,
     shape: Shape,
@@ -208,7 +208,7 @@ impl<'h> Iterator for Items<'h> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let part = self.parts.next()?;
-            // A space that is not read as part of the separator was refused before.
+            // `is_spaced` refused every other space.
             let part = part.strip_prefix(' ').unwrap_or(part);
             if let Some(item) = part.split_once(self.shape.assign) {
                 return Some(item);
@@ -220,10 +220,10 @@ impl<'h> Iterator for Items<'h> {
     }
 }
 
-/// Returns whether all bytes pass. Looks at each of them, because that becomes vector code.
+/// Returns whether all bytes pass. Visits every byte, which compiles to vector code.
 pub(crate) fn every(text: &str, passes: impl Fn(u8) -> bool) -> bool {
     text.bytes().fold(true, |all, byte| all & passes(byte))
 }
 
-/// Enough for a rotation with several receivers' keys; bounds the comparisons.
+/// Enough for a rotation with several receivers' keys; limits the comparisons.
 const MAX_SIGNATURES: usize = 8;

@@ -1,18 +1,17 @@
-//! From a secret's text to the bytes of its key.
+//! Conversion of a secret's text to the bytes of its key.
 
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
-/// What of a secret's text is the key of an HMAC.
+/// The part of a secret's text that is the HMAC key, and its encoding.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum KeyForm {
     /// The UTF-8 bytes of the whole text.
     Text,
-    /// The UTF-8 bytes of the text after `whsec_`, which may be missing.
+    /// The UTF-8 bytes of the text after an optional `whsec_`.
     TextAfterPrefix,
-    /// The text after `whsec_`, which may be missing, decoded from base64 (standard alphabet with
-    /// padding).
+    /// The text after an optional `whsec_`, decoded from base64 (standard alphabet with padding).
     Base64,
     /// As [`Base64`](Self::Base64); `v1,` may stand before `whsec_`, the form that Supabase shows.
     VersionedBase64,
@@ -21,7 +20,7 @@ pub enum KeyForm {
 }
 
 impl KeyForm {
-    /// Returns the key; `None` if the text is not of this form.
+    /// Returns the key; `None` if the text does not have this form.
     pub(crate) fn bytes(self, text: &str) -> Option<Zeroizing<Vec<u8>>> {
         let bare = text.strip_prefix(PREFIX).unwrap_or(text);
         let bytes = match self {

@@ -1,4 +1,4 @@
-//! What a signed number of a scheme counts.
+//! Units of signed timestamps.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::grammar::every;
 use crate::base::clock::{UnixMillis, UnixTime};
 
-/// What a scheme's timestamps count since 1970.
+/// Unit of a scheme's timestamps, which count from 1970.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TimeUnit {
-    /// Whole seconds. Never told from milliseconds by their length: those lie far in the future.
+    /// Whole seconds. The length of a number never changes its unit: milliseconds read as seconds lie far
+    /// in the future.
     Seconds,
     /// Milliseconds.
     Milliseconds,
@@ -32,7 +33,7 @@ impl TimeUnit {
         })
     }
 
-    /// Writes what [`parse`](Self::parse) reads.
+    /// Writes the form that [`parse`](Self::parse) reads.
     pub(crate) fn write(self, time: UnixTime) -> String {
         match self {
             Self::Seconds => time.as_secs().to_string(),
@@ -40,7 +41,7 @@ impl TimeUnit {
         }
     }
 
-    /// Cuts off what the unit cannot tell.
+    /// Rounds down to the unit.
     pub(crate) const fn floor(self, time: UnixMillis) -> UnixMillis {
         match self {
             Self::Seconds => time.to_secs().to_millis(),
@@ -49,7 +50,7 @@ impl TimeUnit {
     }
 }
 
-/// Shows a time in seconds, to the millisecond where it is not whole.
+/// Shows a duration in seconds, with milliseconds if it is not whole.
 pub(crate) struct Seconds(pub(crate) Duration);
 
 impl fmt::Display for Seconds {
@@ -61,5 +62,5 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// Fits in an `i64` in any unit down to microseconds, and lasts for 30 million years in seconds.
+/// Fits in an `i64` in any unit down to microseconds, and covers 30 million years in seconds.
 const MAX_DIGITS: usize = 15;

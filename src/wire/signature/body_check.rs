@@ -1,28 +1,27 @@
-//! Judging a body while it comes.
+//! Streaming check of a body.
 
 use std::fmt;
 
-use super::algorithm::Running;
+use super::algorithm::RunningCheck;
 use super::verifier::{CheckedHeaders, Inner, SignatureMatch, Verifier};
 use super::verify_error::VerifyError;
 
-/// A body on its way, judged by every key at once; made by [`Verifier::begin_body`].
+/// Streaming check of a body under every key; [`Verifier::begin_body`] creates it.
 ///
-/// How the body is cut into pieces makes no difference.
-#[must_use = "a body is judged by `finish`"]
+/// The boundaries of the chunks do not affect the result.
+#[must_use = "call `finish` to check the body"]
 pub struct BodyCheck<'a> {
     verifier: &'a Inner,
     signed: &'a CheckedHeaders<'a>,
-    /// Most receivers have one secret, which then needs no memory of its own.
-    first: Option<(usize, Running)>,
-    others: Vec<(usize, Running)>,
+    /// The first key needs no allocation: most receivers have one secret.
+    first: Option<(usize, RunningCheck)>,
+    others: Vec<(usize, RunningCheck)>,
 }
 
 impl Verifier {
-    /// Judges the body of a request whose headers passed, while it comes.
+    /// Starts the streaming check of a body, after the check of the headers.
     ///
-    /// Takes no memory that grows with the body, except for [Ed25519], which needs the message in one
-    /// piece.
+    /// The memory does not grow with the body, except for [Ed25519], which needs a contiguous message.
     ///
     /// ```
     /// # use http::HeaderMap;
@@ -31,12 +30,12 @@ impl Verifier {
     /// fn verify<'b>(
     ///     verifier: &Verifier,
     ///     headers: &HeaderMap,
-    ///     pieces: impl Iterator<Item = &'b [u8]>,
+    ///     chunks: impl Iterator<Item = &'b [u8]>,
     /// ) -> Result<SignatureMatch, VerifyError> {
     ///     let signed = verifier.check_headers(headers)?;
     ///     let mut body = verifier.begin_body(&signed);
-    ///     for piece in pieces {
-    ///         body.update(piece);
+    ///     for chunk in chunks {
+    ///         body.update(chunk);
     ///     }
     ///     body.finish()
     /// }
@@ -50,9 +49,9 @@ impl Verifier {
 
 impl<'a> BodyCheck<'a> {
     fn new(verifier: &'a Inner, signed: &'a CheckedHeaders<'a>) -> Self {
-        let filling = verifier.filling(signed);
+        let rendered = verifier.rendered(signed);
         let keys = verifier.valid_keys(signed);
-        let mut running = keys.map(|(index, key)| (index, key.begin(&filling)));
+        let mut running = keys.map(|(index, key)| (index, key.begin(&rendered)));
         Self {
             verifier,
             signed,
@@ -61,14 +60,14 @@ impl<'a> BodyCheck<'a> {
         }
     }
 
-    /// Goes on with the next piece of the body, which may be empty.
-    pub fn update(&mut self, piece: &[u8]) {
+    /// Adds the next chunk of the body, which may be empty.
+    pub fn update(&mut self, chunk: &[u8]) {
         for (_, running) in self.first.iter_mut().chain(&mut self.others) {
-            running.update(piece);
+            running.update(chunk);
         }
     }
 
-    /// Says whether the pieces are the body that was signed.
+    /// Returns the match if the chunks are the signed body.
     ///
     /// # Errors
     ///
@@ -79,7 +78,7 @@ impl<'a> BodyCheck<'a> {
             let found = self.verifier.is_signed(running, self.signed);
             matching = matching.or(found.then_some(index));
         }
-        self.signed.verdict(matching)
+        self.signed.result_for(matching)
     }
 }
 
@@ -213,16 +212,18 @@ mod tests {
             cuts in proptest::collection::vec(any::<usize>(), 0..8),
             right in 0_usize..3,
         ) {
-            // Seeds of one byte, and the public keys of the first two.
+            // The first two private keys carry the public keys below.
+            const PRIVATE: [&str; 3] = [
+                "whsk_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQGKiOPddAnxlf1S2y08ul1yymcJvx2UEhvzdIgBtA9vXA==",
+                "whsk_AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgKBOXcOqH0XX1ajVGbDTH7My42KkbTuN6Jd9g9bj8mzlA==",
+                "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=",
+            ];
             const PUBLIC: [&str; 2] = [
                 "whpk_iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=",
                 "whpk_gTl3Dqh9F19Wo1Rmw0x+zMuNipG07jeiXfYPW4/Js5Q=",
             ];
-            use base64ct::Encoding as _;
-            let seed = [u8::try_from(right).unwrap() + 1; 32];
-            let private = ["whsk_", &base64ct::Base64::encode_string(&seed)].concat();
             let scheme = Scheme::standard_webhooks_v1a();
-            let headers = signed(scheme.clone(), &private, &body);
+            let headers = signed(scheme.clone(), PRIVATE[right], &body);
             let verifier = verifier(scheme, &PUBLIC.map(String::from));
             assert_same(&verifier, &headers, &body, &cuts);
             let verdict = verifier.verify(&headers, &body).map(|verified| verified.key_index());

@@ -2,21 +2,34 @@
 
 use std::time::Duration;
 
-use super::algorithm::Key;
+use super::algorithm::VerificationKey;
 use super::config_error::WebhookConfigError;
-use super::key;
-use super::key::{Held, ShortKeys};
+use super::key::{self, DatedSecret, ShortKeys};
 use super::verifier::Verifier;
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::secret::{Secret, SecretError};
 use crate::wire::scheme::{Scheme, TOLERANCE};
 
-/// Settings of a [`Verifier`]; made by [`Verifier::builder`].
+/// Builder of a [`Verifier`]; [`Verifier::builder`] creates it.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_auth_sync::clock::UnixTime;
+/// use tower_auth_sync::scheme::Scheme;
+/// use tower_auth_sync::signature::Verifier;
+///
+/// let verifier = Verifier::builder(Scheme::stripe())
+///     .secret("the-new-secret-not-a-real-one")?
+///     .secret_until("the-old-secret-not-a-real-one", UnixTime::from_secs(1_750_000_000))?
+///     .tolerance(Duration::from_secs(60))
+///     .build()?;
+/// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+/// ```
 #[must_use = "call `build` to get the verifier"]
 #[derive(Debug)]
 pub struct VerifierBuilder {
     scheme: Scheme,
-    pub(crate) secrets: Vec<Held>,
+    pub(crate) secrets: Vec<DatedSecret>,
     tolerance: Duration,
     clock: Box<dyn Clock>,
     short: ShortKeys,
@@ -25,21 +38,28 @@ pub struct VerifierBuilder {
 impl Verifier {
     /// Creates a verifier with the system's clock and the scheme's tolerance.
     ///
-    /// Takes 1 to 8 secrets, as [`Secret`], `String` or `&str`: a request may be signed with any of
-    /// them, so that a secret can be replaced while both are in use. When the old one is to end is
-    /// set by [`VerifierBuilder::secret_until`].
+    /// Takes 1 to 8 secrets, as [`Secret`], `String` or `&str`. Any of them may sign a request, so that
+    /// a rotation can overlap. [`VerifierBuilder::secret_until`] sets the end of the old secret.
+    ///
+    /// ```
+    /// use tower_auth_sync::scheme::Scheme;
+    /// use tower_auth_sync::signature::Verifier;
+    ///
+    /// let verifier = Verifier::new(Scheme::github(), ["not-a-secret-but-an-example"])?;
+    /// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`WebhookConfigError`] if there is no secret, or one that is empty, damaged, or whose key has fewer
-    /// than 24 or more than 512 bytes.
+    /// [`WebhookConfigError`] without a secret, and for a secret that is empty, damaged or a
+    /// placeholder, or whose key has fewer than 24 or more than 512 bytes.
     pub fn new<I>(scheme: Scheme, secrets: I) -> Result<Self, WebhookConfigError>
     where
         I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
     {
         let mut builder = Self::builder(scheme);
         let secrets = key::collect(secrets)?;
-        builder.secrets = secrets.into_iter().map(Held::from).collect();
+        builder.secrets = secrets.into_iter().map(DatedSecret::from).collect();
         builder.build()
     }
 
@@ -64,7 +84,7 @@ impl VerifierBuilder {
     ///
     /// # Errors
     ///
-    /// [`WebhookConfigError::Secret`] if it is empty or damaged.
+    /// [`WebhookConfigError::Secret`] if it is empty, damaged or a placeholder.
     pub fn secret<S>(mut self, secret: S) -> Result<Self, WebhookConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
@@ -74,14 +94,13 @@ impl VerifierBuilder {
         Ok(self)
     }
 
-    /// Adds a secret that is tried until `not_after`, by the verifier's clock: one that was replaced.
+    /// Adds a replaced secret that is valid until `not_after`, by the verifier's clock.
     ///
-    /// From that moment on a request signed with it is a mismatch. It keeps its place in the order of
-    /// secrets.
+    /// From that time on its signatures are a mismatch. The secret keeps its index.
     ///
     /// # Errors
     ///
-    /// [`WebhookConfigError::Secret`] if it is empty or damaged.
+    /// [`WebhookConfigError::Secret`] if it is empty, damaged or a placeholder.
     pub fn secret_until<S>(
         mut self,
         secret: S,
@@ -91,22 +110,22 @@ impl VerifierBuilder {
         S: TryInto<Secret, Error: Into<SecretError>>,
     {
         let secret = key::take(self.secrets.len(), secret)?;
-        self.secrets.push(Held {
+        self.secrets.push(DatedSecret {
             secret,
             not_after: Some(not_after.into()),
         });
         Ok(self)
     }
 
-    /// Sets how far the timestamp may lie from now, in the past or in the future.
+    /// Sets the tolerance of the timestamp, in the past and in the future.
     ///
-    /// 1 s to 1 h, counted in whole seconds: a fraction is cut off. Default: the scheme's, which is
-    /// that of the reference libraries. Of no effect on a scheme without time.
+    /// 1 s to 1 h, counted in whole seconds: a fraction is cut off. Default: the scheme's tolerance,
+    /// which is that of the reference libraries. No effect on a scheme without a time.
     ///
     /// # Security
     ///
-    /// Whoever has recorded a request can repeat it for this long, unless repeats are told by a
-    /// dedupe store that remembers for more than twice this value.
+    /// An attacker can replay a recorded request for this long, unless a dedupe store with a retention of
+    /// more than twice this value recognizes it.
     pub fn tolerance(mut self, tolerance: Duration) -> Self {
         self.tolerance = tolerance;
         self
@@ -118,22 +137,22 @@ impl VerifierBuilder {
         self
     }
 
-    /// Lets keys pass that have fewer than 24 bytes, though not empty ones. Default: refused.
+    /// Allows keys of 1 to 23 bytes. Default: refused. Placeholders stay refused.
     ///
     /// # Security
     ///
-    /// For senders whose secret cannot be changed. A short key can be found by trial from one
-    /// recorded request.
+    /// Only for senders whose secret cannot change. One recorded request suffices to search for a short
+    /// key.
     pub fn dangerous_allow_short_secret(mut self) -> Self {
         self.short = ShortKeys::Allowed;
         self
     }
 
-    /// Makes the verifier.
+    /// Builds the verifier.
     ///
     /// # Errors
     ///
-    /// [`WebhookConfigError`] if there is no secret or a tolerance out of range, or if a secret's key is
+    /// [`WebhookConfigError`] without a secret, for a tolerance out of range, and for a secret whose key is
     /// not usable.
     pub fn build(self) -> Result<Verifier, WebhookConfigError> {
         let tolerance = Duration::from_secs(self.tolerance.as_secs());
@@ -141,10 +160,10 @@ impl VerifierBuilder {
             return Err(WebhookConfigError::Tolerance);
         }
         key::check_count(self.secrets.len())?;
-        let prepare = |(index, held): (usize, Held)| {
-            let text = held.secret.expose();
-            let key = Key::new(self.scheme.algorithm, index, text, self.short)?;
-            Ok((held, key))
+        let prepare = |(index, dated): (usize, DatedSecret)| {
+            let text = dated.secret.expose();
+            let key = VerificationKey::new(self.scheme.algorithm, index, text, self.short)?;
+            Ok((dated, key))
         };
         let keys = self.secrets.into_iter().enumerate().map(prepare);
         let keys = keys.collect::<Result<_, WebhookConfigError>>()?;

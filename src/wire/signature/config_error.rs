@@ -1,10 +1,10 @@
-//! Why a verifier or a signer cannot be made.
+//! Configuration errors of verifiers and signers.
 
 use crate::base::secret::SecretError;
 
-/// Why a [`Verifier`](super::verifier::Verifier) or a [`Signer`](super::signer::Signer) cannot be made.
+/// Why a [`Verifier`](super::verifier::Verifier) or a [`Signer`](super::signer::Signer) cannot be built.
 ///
-/// Secrets are named by their place, counted from 0; none of their text is shown.
+/// An error names a secret by its index, counted from 0, and never shows its text.
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum WebhookConfigError {
@@ -14,42 +14,42 @@ pub enum WebhookConfigError {
     /// There are more than 8 secrets: each costs one pass over every body.
     #[error("more than 8 secrets are configured")]
     TooManySecrets,
-    /// A text is no secret.
+    /// A text is not usable as a secret.
     #[error("the secret at index {index} cannot be used: {source}")]
     Secret {
-        /// Its place.
+        /// The index of the secret.
         index: usize,
-        /// What is wrong with it.
+        /// Why it is not usable.
         source: SecretError,
     },
-    /// The scheme's secrets are base64, this one is not.
+    /// The scheme requires base64, and this secret is not base64.
     #[error(
         "the secret at index {index} is not base64 (standard alphabet, with padding) after `whsec_`; \
          no other prefix is known"
     )]
     NotBase64 {
-        /// Its place.
+        /// The index of the secret.
         index: usize,
     },
-    /// The scheme's secrets are hex digits, this one is not.
+    /// The scheme requires hex digits, and this secret is not hex.
     #[error("the secret at index {index} is not made of hex digits, two for each byte")]
     NotHex {
-        /// Its place.
+        /// The index of the secret.
         index: usize,
     },
-    /// The scheme verifies with public keys, this is none.
+    /// The scheme verifies with public keys, and this secret is not a public key.
     #[error("the secret at index {index} is not a public key: `whpk_` and the base64 of 32 bytes")]
     NotPublicKey {
-        /// Its place.
+        /// The index of the secret.
         index: usize,
     },
-    /// The scheme signs with private keys, this is none.
+    /// The scheme signs with private keys, and this secret is not a private key.
     #[error(
         "the secret at index {index} is not a private key: `whsk_` and the base64 of a 32-byte seed, \
          with the public key of the seed behind it or without"
     )]
     NotPrivateKey {
-        /// Its place.
+        /// The index of the secret.
         index: usize,
     },
     /// The key in a secret has fewer than 24 or more than 512 bytes.
@@ -58,9 +58,9 @@ pub enum WebhookConfigError {
          to 512"
     )]
     KeyLength {
-        /// Its place.
+        /// The index of the secret.
         index: usize,
-        /// The key's bytes, counted after the prefix is taken off and base64 is decoded.
+        /// The number of the key's bytes, without the prefix and after decoding.
         actual: usize,
     },
     /// The tolerance is below 1 s or above 1 h.

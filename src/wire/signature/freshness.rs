@@ -1,4 +1,4 @@
-//! How far a signed time may lie from now.
+//! Freshness of a signed time.
 
 use std::time::Duration;
 

@@ -1,15 +1,13 @@
-//! Finding the scheme's headers in a request, and reading those beside the signature.
+//! Lookup and parsing of the scheme's headers in a request.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::verify_error::VerifyError;
 use crate::base::clock::UnixMillis;
-use crate::wire::scheme::TimeUnit;
-use crate::wire::scheme::{Fault, Parsed, every};
-use crate::wire::scheme::{HeaderNames, IdSource, Scheme};
+use crate::wire::scheme::{Fault, HeaderNames, IdSource, Parsed, Scheme, TimeUnit, every};
 
-/// A [`HeaderNames`] whose names are parsed once.
-pub(crate) struct Names {
+/// The header names of a family, parsed once.
+pub(crate) struct ParsedHeaderNames {
     id: Option<HeaderName>,
     timestamp: Option<HeaderName>,
     signature: HeaderName,
@@ -17,33 +15,33 @@ pub(crate) struct Names {
 
 /// The headers of a family in one request.
 #[derive(Default)]
-struct Found<'h> {
-    id: Slot<'h>,
-    timestamp: Slot<'h>,
-    signature: Slot<'h>,
+struct FamilyHeaders<'h> {
+    id: HeaderOccurrence<'h>,
+    timestamp: HeaderOccurrence<'h>,
+    signature: HeaderOccurrence<'h>,
 }
 
-/// One header of a request.
+/// The value of one header and whether the header is repeated.
 #[derive(Default)]
-struct Slot<'h> {
+struct HeaderOccurrence<'h> {
     value: Option<&'h HeaderValue>,
     repeated: bool,
 }
 
-/// What the headers of a request say; nothing of it is judged but its form.
-pub(crate) struct Read<'h> {
+/// The well-formed header values of a request, neither fresh nor authentic yet.
+pub(crate) struct HeaderValues<'h> {
     pub(crate) id: Option<&'h str>,
-    /// As it was signed, and its value.
+    /// The signed text and its value.
     pub(crate) time: Option<(&'h str, UnixMillis)>,
     pub(crate) parsed: Parsed<'h>,
 }
 
-/// Reads the headers of the first of `families` whose signature header is there.
+/// Reads the headers of the first family with a signature header in the request.
 pub(crate) fn read<'h>(
     scheme: &Scheme,
-    families: &[Names],
+    families: &[ParsedHeaderNames],
     headers: &'h HeaderMap,
-) -> Result<Read<'h>, VerifyError> {
+) -> Result<HeaderValues<'h>, VerifyError> {
     for names in families {
         let found = names.find(headers);
         match found.signature.text(&names.signature)? {
@@ -55,7 +53,7 @@ pub(crate) fn read<'h>(
     Err(missing(&families[0].signature))
 }
 
-impl Names {
+impl ParsedHeaderNames {
     pub(crate) fn of(family: &HeaderNames) -> Self {
         Self {
             id: family.id.map(name),
@@ -66,22 +64,22 @@ impl Names {
 
     fn read<'h>(
         &self,
-        found: &Found<'h>,
+        found: &FamilyHeaders<'h>,
         value: &'h str,
         scheme: &Scheme,
-    ) -> Result<Read<'h>, VerifyError> {
-        let id = self.id(found, scheme)?;
-        let stamp = self.stamp(found)?;
+    ) -> Result<HeaderValues<'h>, VerifyError> {
+        let id = self.read_id(found, scheme)?;
+        let stamp = self.read_timestamp(found)?;
         let parsed = scheme.grammar.parse(value);
         let parsed = parsed.map_err(|fault| self.refuse(fault))?;
-        let time = self.time(parsed.time, stamp, scheme.unit)?;
-        Ok(Read { id, time, parsed })
+        let time = self.read_time(parsed.time, stamp, scheme.unit)?;
+        Ok(HeaderValues { id, time, parsed })
     }
 
-    /// Looks through all headers once: a request has few, and to compare their names costs less
-    /// than to hash three.
-    fn find<'h>(&self, headers: &'h HeaderMap) -> Found<'h> {
-        let mut found = Found::default();
+    /// Visits all headers once: a request has few, and comparing their names costs less than hashing
+    /// three.
+    fn find<'h>(&self, headers: &'h HeaderMap) -> FamilyHeaders<'h> {
+        let mut found = FamilyHeaders::default();
         for (name, value) in headers {
             if *name == self.signature {
                 found.signature.put(value);
@@ -94,7 +92,11 @@ impl Names {
         found
     }
 
-    fn id<'h>(&self, found: &Found<'h>, scheme: &Scheme) -> Result<Option<&'h str>, VerifyError> {
+    fn read_id<'h>(
+        &self,
+        found: &FamilyHeaders<'h>,
+        scheme: &Scheme,
+    ) -> Result<Option<&'h str>, VerifyError> {
         let Some(name) = &self.id else {
             return Ok(None);
         };
@@ -109,16 +111,19 @@ impl Names {
         }
     }
 
-    /// Returns the value of the timestamp header, where the family has one.
-    fn stamp<'h>(&self, found: &Found<'h>) -> Result<Option<&'h str>, VerifyError> {
+    /// Returns the value of the timestamp header, if the family has one.
+    fn read_timestamp<'h>(
+        &self,
+        found: &FamilyHeaders<'h>,
+    ) -> Result<Option<&'h str>, VerifyError> {
         match &self.timestamp {
             Some(name) => found.timestamp.text(name),
             None => Ok(None),
         }
     }
 
-    /// Returns the time as it was signed, and its value; `None` where the scheme has no time.
-    fn time<'h>(
+    /// Returns the signed text of the time and its value; `None` for a scheme without a time.
+    fn read_time<'h>(
         &self,
         signed: Option<&'h str>,
         stamp: Option<&'h str>,
@@ -153,12 +158,12 @@ impl Names {
     }
 }
 
-impl<'h> Slot<'h> {
+impl<'h> HeaderOccurrence<'h> {
     fn put(&mut self, value: &'h HeaderValue) {
         self.repeated = self.value.replace(value).is_some();
     }
 
-    /// Returns the value without outer white space, if the header is there.
+    /// Returns the value without outer white space, if the header exists.
     fn text(&self, name: &HeaderName) -> Result<Option<&'h str>, VerifyError> {
         let Some(value) = self.value else {
             return Ok(None);
@@ -183,13 +188,14 @@ fn missing(header: &HeaderName) -> VerifyError {
     }
 }
 
-/// With the byte in it that ends a signed id, an id could be read as another id, time and body.
+/// An id must not contain the byte that ends it: the signed bytes would match another id, time and
+/// body.
 fn is_id(text: &str, end: Option<u8>) -> bool {
     (1..=MAX_ID_LEN).contains(&text.len())
         && every(text, |byte| byte.is_ascii_graphic() && Some(byte) != end)
 }
 
-/// Names are checked where schemes are made. One in lower case needs no memory to be copied.
+/// The scheme builder checks names. A name in lower case needs no allocation.
 #[expect(clippy::expect_used, reason = "schemes hold valid names only")]
 pub(crate) fn name(text: &'static str) -> HeaderName {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -199,6 +205,6 @@ pub(crate) fn name(text: &'static str) -> HeaderName {
     }
 }
 
-/// Eight signatures, a time and their names fit in it with room to spare.
+/// Fits eight signatures, a time and their names.
 const MAX_HEADER_LEN: usize = 1024;
 const MAX_ID_LEN: usize = 256;

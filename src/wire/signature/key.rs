@@ -16,7 +16,7 @@ pub(crate) enum ShortKeys {
     Allowed,
 }
 
-/// Returns the key in the secret at `index`, if it has a length that is allowed.
+/// Returns the key of the secret at `index`, if its length is allowed.
 pub(crate) fn checked(
     form: KeyForm,
     index: usize,
@@ -39,14 +39,14 @@ pub(crate) fn checked(
     }
 }
 
-/// A configured secret, and when it ends.
+/// A configured secret and its end.
 #[derive(Clone, Debug)]
-pub(crate) struct Held {
+pub(crate) struct DatedSecret {
     pub(crate) secret: Secret,
     pub(crate) not_after: Option<UnixMillis>,
 }
 
-impl Held {
+impl DatedSecret {
     pub(crate) const fn is_valid_at(&self, now: UnixMillis) -> bool {
         match self.not_after {
             Some(end) => now.as_millis() < end.as_millis(),
@@ -55,7 +55,7 @@ impl Held {
     }
 }
 
-impl From<Secret> for Held {
+impl From<Secret> for DatedSecret {
     fn from(secret: Secret) -> Self {
         Self {
             secret,
@@ -64,7 +64,7 @@ impl From<Secret> for Held {
     }
 }
 
-/// Takes secrets in any form that can become one, and remembers which of them could not.
+/// Converts the secrets; an error names the index of the first that fails.
 pub(crate) fn collect<I>(secrets: I) -> Result<Vec<Secret>, WebhookConfigError>
 where
     I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
@@ -84,7 +84,7 @@ where
     })
 }
 
-/// Refuses none, and more than can be tried for each body.
+/// Checks the number of secrets.
 pub(crate) const fn check_count(secrets: usize) -> Result<(), WebhookConfigError> {
     match secrets {
         0 => Err(WebhookConfigError::NoSecret),
@@ -93,9 +93,9 @@ pub(crate) const fn check_count(secrets: usize) -> Result<(), WebhookConfigError
     }
 }
 
-/// The least that Standard Webhooks allows.
+/// The minimum of Standard Webhooks.
 const MIN_LEN: usize = 24;
-/// Bounds what is read from a configuration.
+/// Limits the memory of a configured key.
 const MAX_LEN: usize = 512;
 /// Each secret costs one pass over every body.
 const MAX_SECRETS: usize = 8;

@@ -1,8 +1,7 @@
-//! Signed webhooks: what providers send, how it is verified, how it is made. Pure functions over
-//! headers and bytes.
+//! Signing and verification of webhooks: pure functions over headers and bytes.
 //!
-//! A [`Scheme`] is data: header names, the grammar of the signature header, what is signed, what a
-//! secret's key is. [`Verifier`] checks requests, [`Signer`] makes them.
+//! A [`Scheme`] is data: header names, the grammar of the signature header, the signed content, the
+//! form of the key. [`Verifier`] checks requests, [`Signer`] signs them.
 //!
 //! ```
 //! use http::HeaderMap;
@@ -29,25 +28,23 @@
 //!
 //! # Order of checks
 //!
-//! 1. The signature header is there, once, not empty, at most 1 KiB, of visible ASCII.
-//! 2. So is the id header, and the timestamp header, where the scheme has them.
-//! 3. The signature header parses: at most 8 signatures of the scheme's version, signatures of other
-//!    versions are passed over, exactly one time where it stands there.
+//! 1. The signature header exists once, is not empty, has at most 1 KiB and is visible ASCII.
+//! 2. The same holds for the id header and the timestamp header, if the scheme has them.
+//! 3. The signature header parses: it has at most 8 signatures of the scheme's version and, if the
+//!    scheme has the time there, exactly one time. Signatures of other versions are skipped.
 //! 4. The time has 1 to 15 digits and no leading zero, and a timestamp header beside a signed time
 //!    equals it byte for byte.
-//! 5. The time lies within the tolerance, in the past or in the future.
-//! 6. One of the signatures, decoded to exactly as many bytes as there must be, is that of the signed
-//!    content under one of the keys that have not ended. For HMAC-SHA256 every key and every signature
-//!    is tried, in constant time.
+//! 5. The time is within the tolerance, in the past or in the future.
+//! 6. One of the signatures has the exact length and matches the signed content under one of the keys
+//!    that have not ended. For HMAC-SHA256 every key and every signature is tried, in constant time.
 //!
 //! Points 1 to 5 need no body: [`Verifier::check_headers`]. Point 6 is [`Verifier::check_body`], or
-//! [`Verifier::begin_body`] for a body that comes in pieces.
+//! [`Verifier::begin_body`] for a body in chunks.
 //!
 //! # The doctor
 //!
-//! [`diagnose`] says of a request that was refused what would have had to be different: another form
-//! of the secret, another scheme, a body that nobody changed on the way, the clocks. For operators:
-//! what it says is of use to a forger as well. `examples/doctor.rs` reads a saved request.
+//! [`diagnose`] explains a refused request: another form of the secret, another scheme, a body that
+//! changed on the way, the clocks. The explanation is for operators, since it also helps a forger. `examples/doctor.rs` reads a saved request.
 
 mod algorithm;
 mod body_check;
@@ -63,13 +60,13 @@ mod verify_error;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::algorithm::Key;
+pub(crate) use self::algorithm::VerificationKey;
 pub use self::body_check::BodyCheck;
 pub use self::builder::VerifierBuilder;
 pub use self::config_error::WebhookConfigError;
 pub(crate) use self::freshness::check_age;
-pub(crate) use self::headers::{Names, Read, read as read_headers};
-pub(crate) use self::key::{Held, ShortKeys};
+pub(crate) use self::headers::{HeaderValues, ParsedHeaderNames, read as read_headers};
+pub(crate) use self::key::{DatedSecret, ShortKeys};
 pub use self::signer::{SignatureHeaders, Signer, SignerBuilder};
 pub use self::verifier::{CheckedHeaders, SignatureMatch, Verifier};
 pub use self::verify_error::VerifyError;

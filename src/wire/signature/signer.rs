@@ -1,32 +1,41 @@
-//! Making signed requests.
+//! Signing of requests.
 
 use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::algorithm::SigningKey;
+use super::algorithm::WebhookSigningKey;
 use super::config_error::WebhookConfigError;
 use super::headers;
-use super::key;
-use super::key::ShortKeys;
+use super::key::{self, ShortKeys};
 use crate::base::clock::UnixTime;
 use crate::base::id::MessageId;
 use crate::base::secret::{Secret, SecretError};
-use crate::wire::scheme::Filling;
-use crate::wire::scheme::Scheme;
+use crate::wire::scheme::{Rendered, Scheme};
 
-/// Signs messages the way a [`Scheme`] asks. Cheap to clone.
+/// Signs messages by the rules of a [`Scheme`]. Cheap to clone.
 #[derive(Clone)]
 pub struct Signer(Arc<Inner>);
 
 struct Inner {
     scheme: Scheme,
-    /// The oldest first: those that sign.
-    keys: Box<[SigningKey]>,
+    /// The signing keys, the oldest first.
+    keys: Box<[WebhookSigningKey]>,
 }
 
-/// Settings of a [`Signer`]; made by [`Signer::builder`].
+/// Builder of a [`Signer`]; [`Signer::builder`] creates it.
+///
+/// ```
+/// use tower_auth_sync::scheme::Scheme;
+/// use tower_auth_sync::signature::Signer;
+///
+/// let signer = Signer::builder(Scheme::github())
+///     .secret("short-secret")?
+///     .dangerous_allow_short_secret()
+///     .build()?;
+/// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+/// ```
 #[must_use = "call `build` to get the signer"]
 #[derive(Clone, Debug)]
 pub struct SignerBuilder {
@@ -35,25 +44,33 @@ pub struct SignerBuilder {
     short: ShortKeys,
 }
 
-/// The headers of one signed message: id, time and signature, as far as the scheme has them.
+/// The headers of one signed message: signature, and id and time if the scheme has them.
 ///
 /// `Debug` does not show the signature, and HTTP/2 does not index it.
-#[must_use = "a signature does nothing until it is sent"]
+#[must_use = "call `apply` to send the signature"]
 #[derive(Clone, Debug)]
 pub struct SignatureHeaders(Vec<(HeaderName, HeaderValue)>);
 
 impl Signer {
     /// Creates a signer.
     ///
-    /// Takes 1 to 8 secrets, the newest first, and makes one signature with each, written the oldest
-    /// first: receivers that have any of them can verify. Where receivers take one signature, the
-    /// oldest secret makes it: each receiver still has that one, and can add the newer before the
-    /// older ends. [`Scheme`](Scheme#which-secrets-sign-during-an-overlap) says it for each preset.
+    /// Takes 1 to 8 secrets, the newest first, and signs with each. The signatures are written oldest
+    /// first, so that receivers with any of the secrets can verify. If receivers take one signature,
+    /// the oldest secret signs: every receiver still has it and can add the newer one before the older
+    /// one ends. See the [rules of each preset](Scheme#which-secrets-sign-during-an-overlap).
+    ///
+    /// ```
+    /// use tower_auth_sync::scheme::Scheme;
+    /// use tower_auth_sync::signature::Signer;
+    ///
+    /// let signer = Signer::new(Scheme::github(), ["not-a-secret-but-an-example"])?;
+    /// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`WebhookConfigError`] if there is no secret, or one that is empty, damaged, or whose key has fewer
-    /// than 24 or more than 512 bytes.
+    /// [`WebhookConfigError`] without a secret, and for a secret that is empty, damaged or a
+    /// placeholder, or whose key has fewer than 24 or more than 512 bytes.
     pub fn new<I>(scheme: Scheme, secrets: I) -> Result<Self, WebhookConfigError>
     where
         I: IntoIterator<Item: TryInto<Secret, Error: Into<SecretError>>>,
@@ -63,7 +80,7 @@ impl Signer {
         builder.build()
     }
 
-    /// Starts a signer whose secrets may be short.
+    /// Starts a builder, which can also allow short secrets.
     pub const fn builder(scheme: Scheme) -> SignerBuilder {
         SignerBuilder {
             scheme,
@@ -78,18 +95,17 @@ impl Signer {
         &self.0.scheme
     }
 
-    /// Signs `body` as message `id`, sent at `now`; a scheme without time, or without a header for the
-    /// id, leaves it out.
+    /// Signs `body` as message `id`, sent at `now`. A scheme without a time or an id header omits it.
     pub fn sign(&self, id: &MessageId, now: UnixTime, body: &[u8]) -> SignatureHeaders {
         let Inner { scheme, keys } = &*self.0;
         let family = &scheme.family;
         let time = scheme.unit.write(now);
-        let filling = Filling {
-            content: &scheme.content,
+        let rendered = Rendered {
+            template: &scheme.content,
             id: id.as_str(),
             time: &time,
         };
-        let sign = |key: &SigningKey| scheme.encoding.encode(&key.sign(&filling, body));
+        let sign = |key: &WebhookSigningKey| scheme.encoding.encode(&key.sign(&rendered, body));
         let signatures: Vec<_> = keys.iter().map(sign).collect();
         let mut signature = ascii(&scheme.grammar.write(&time, &signatures));
         signature.set_sensitive(true);
@@ -107,11 +123,11 @@ impl Signer {
 }
 
 impl SignerBuilder {
-    /// Adds a secret, the newest first. 1 to 8 are needed.
+    /// Adds a secret, the newest first. The signer needs 1 to 8.
     ///
     /// # Errors
     ///
-    /// [`WebhookConfigError::Secret`] if it is empty or damaged.
+    /// [`WebhookConfigError::Secret`] if it is empty, damaged or a placeholder.
     pub fn secret<S>(mut self, secret: S) -> Result<Self, WebhookConfigError>
     where
         S: TryInto<Secret, Error: Into<SecretError>>,
@@ -121,22 +137,22 @@ impl SignerBuilder {
         Ok(self)
     }
 
-    /// Lets keys pass that have fewer than 24 bytes, though not empty ones. Default: refused.
+    /// Allows keys of 1 to 23 bytes. Default: refused. Placeholders stay refused.
     ///
     /// # Security
     ///
-    /// For receivers whose secret cannot be changed. A short key can be found by trial from one
-    /// recorded request.
+    /// Only for receivers whose secret cannot change. One recorded request suffices to search for a short
+    /// key.
     pub const fn dangerous_allow_short_secret(mut self) -> Self {
         self.short = ShortKeys::Allowed;
         self
     }
 
-    /// Makes the signer.
+    /// Builds the signer.
     ///
     /// # Errors
     ///
-    /// [`WebhookConfigError`] if there is no secret, or if a secret's key is not usable.
+    /// [`WebhookConfigError`] without a secret, and for a secret whose key is not usable.
     pub fn build(self) -> Result<Signer, WebhookConfigError> {
         let Self {
             scheme,
@@ -145,7 +161,7 @@ impl SignerBuilder {
         } = self;
         key::check_count(secrets.len())?;
         let prepare = |(index, secret): (usize, &Secret)| {
-            SigningKey::new(scheme.algorithm, index, secret.expose(), short)
+            WebhookSigningKey::new(scheme.algorithm, index, secret.expose(), short)
         };
         let keys = secrets.iter().enumerate().map(prepare);
         let mut keys = keys.collect::<Result<Vec<_>, WebhookConfigError>>()?;
@@ -170,7 +186,7 @@ impl fmt::Debug for Signer {
 }
 
 impl SignatureHeaders {
-    /// Puts the headers into `headers`, in place of any of the same names.
+    /// Inserts the headers into `headers` and replaces those of the same names.
     pub fn apply(self, headers: &mut HeaderMap) {
         headers.extend(self);
     }

@@ -1,4 +1,4 @@
-//! Judging a request.
+//! Verification of a request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,35 +6,31 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-use super::algorithm::{Key, Running};
+use super::algorithm::{RunningCheck, VerificationKey};
 use super::freshness::check_age;
-use super::headers;
-use super::headers::{Names, Read};
-use super::key::Held;
+use super::headers::{self, HeaderValues, ParsedHeaderNames};
+use super::key::DatedSecret;
 use super::verify_error::VerifyError;
 use crate::base::clock::{Clock, UnixMillis};
-use crate::wire::scheme::Filling;
-use crate::wire::scheme::Parsed;
-use crate::wire::scheme::Scheme;
+use crate::wire::scheme::{Parsed, Rendered, Scheme};
 
-/// Checks that requests were signed with one of its secrets, and lately.
+/// Verifies that a request has a fresh signature of one of its secrets.
 ///
-/// Cheap to clone. Accepting a request allocates nothing where the scheme's keys are shared secrets.
+/// Cheap to clone. Accepting a request allocates nothing, except in schemes with public keys.
 #[derive(Clone)]
 pub struct Verifier(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) scheme: Scheme,
-    families: Box<[Names]>,
-    keys: Box<[(Held, Key)]>,
-    /// Some secret ends.
+    families: Box<[ParsedHeaderNames]>,
+    keys: Box<[(DatedSecret, VerificationKey)]>,
+    /// Whether some secret ends.
     has_ends: bool,
     tolerance: Duration,
     clock: Box<dyn Clock>,
 }
 
-/// What the headers of a request say, before its body is judged; made by
-/// [`Verifier::check_headers`].
+/// The headers of a request before the check of its body; [`Verifier::check_headers`] creates them.
 ///
 /// Well-formed and fresh, but not authentic: anybody can write such headers.
 pub struct CheckedHeaders<'h> {
@@ -42,11 +38,11 @@ pub struct CheckedHeaders<'h> {
     time: &'h str,
     sent_at: Option<UnixMillis>,
     parsed: Parsed<'h>,
-    /// When the headers were judged.
+    /// When the headers were checked.
     now: UnixMillis,
 }
 
-/// What is known of a request whose signature is right.
+/// Result of a successful verification.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SignatureMatch {
     key: usize,
@@ -56,12 +52,12 @@ pub struct SignatureMatch {
 impl Verifier {
     pub(crate) fn from_parts(
         scheme: Scheme,
-        keys: Box<[(Held, Key)]>,
+        keys: Box<[(DatedSecret, VerificationKey)]>,
         tolerance: Duration,
         clock: Box<dyn Clock>,
     ) -> Self {
-        let families = scheme.families().map(Names::of).collect();
-        let has_ends = keys.iter().any(|(held, _)| held.not_after.is_some());
+        let families = scheme.families().map(ParsedHeaderNames::of).collect();
+        let has_ends = keys.iter().any(|(dated, _)| dated.not_after.is_some());
         Self(Arc::new(Inner {
             scheme,
             families,
@@ -78,38 +74,37 @@ impl Verifier {
         &self.0.scheme
     }
 
-    /// Returns how far from now a signed time may lie, in the past and in the future.
+    /// Returns the tolerance of a signed time, in the past and in the future.
     #[must_use]
     pub fn tolerance(&self) -> Duration {
         self.0.tolerance
     }
 
-    /// Returns what the verifier's clock shows.
+    /// Returns the time of the verifier's clock.
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         self.0.clock.now()
     }
 
-    /// Returns the secrets, in the order in which they were given.
-    pub(crate) fn secrets(&self) -> Vec<Held> {
-        self.0.keys.iter().map(|(held, _)| held.clone()).collect()
+    /// Returns the secrets in configuration order.
+    pub(crate) fn secrets(&self) -> Vec<DatedSecret> {
+        self.0.keys.iter().map(|(dated, _)| dated.clone()).collect()
     }
 
-    /// Judges a whole request: [`check_headers`](Self::check_headers), then
+    /// Verifies a whole request: [`check_headers`](Self::check_headers), then
     /// [`check_body`](Self::check_body).
     ///
     /// # Errors
     ///
-    /// [`VerifyError`] says which header is wrong and how, or that no signature matches.
+    /// [`VerifyError`] names the wrong header and its fault, or says that no signature matches.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<SignatureMatch, VerifyError> {
         let signed = self.check_headers(headers)?;
         self.check_body(&signed, body)
     }
 
-    /// Judges the headers alone, so that a stale or malformed request costs no body.
+    /// Checks the headers alone, so that nobody reads the body of a stale or malformed request.
     ///
-    /// White space around a header's value is no part of it (RFC 9110 §5.5), also where no HTTP
-    /// parser took it off.
+    /// White space around a header's value does not count (RFC 9110 §5.5).
     ///
     /// # Errors
     ///
@@ -120,7 +115,7 @@ impl Verifier {
     ) -> Result<CheckedHeaders<'h>, VerifyError> {
         let Inner { scheme, .. } = &*self.0;
         let now = self.0.clock.now();
-        let Read { id, time, parsed } = headers::read(scheme, &self.0.families, headers)?;
+        let HeaderValues { id, time, parsed } = headers::read(scheme, &self.0.families, headers)?;
         self.0.check_freshness(time, now)?;
         Ok(CheckedHeaders {
             id,
@@ -131,27 +126,28 @@ impl Verifier {
         })
     }
 
-    /// Judges the body of a request whose headers passed. One that comes in pieces can be judged as it
-    /// comes: [`begin_body`](Self::begin_body).
+    /// Checks the body, after the check of the headers. [`begin_body`](Self::begin_body) checks a body in
+    /// chunks.
     ///
     /// # Errors
     ///
-    /// [`VerifyError::Mismatch`]. Wrong key, changed body and garbage in the header look the same.
+    /// [`VerifyError::Mismatch`], which is the same for a wrong key, a changed body and an undecodable
+    /// signature.
     pub fn check_body(
         &self,
         signed: &CheckedHeaders<'_>,
         body: &[u8],
     ) -> Result<SignatureMatch, VerifyError> {
-        let filling = self.0.filling(signed);
+        let rendered = self.0.rendered(signed);
         let mut matching = None;
-        // A state of a key is large: it is judged where it was made.
+        // The state of a key is large, so it is not moved.
         for (index, key) in self.0.valid_keys(signed) {
-            let mut running = key.begin(&filling);
+            let mut running = key.begin(&rendered);
             running.update(body);
             let found = self.0.is_signed(running, signed);
             matching = matching.or(found.then_some(index));
         }
-        signed.verdict(matching)
+        signed.result_for(matching)
     }
 }
 
@@ -167,33 +163,33 @@ impl fmt::Debug for Verifier {
 }
 
 impl Inner {
-    pub(crate) fn filling<'a>(&'a self, signed: &'a CheckedHeaders<'_>) -> Filling<'a> {
-        Filling {
-            content: &self.scheme.content,
+    pub(crate) fn rendered<'a>(&'a self, signed: &'a CheckedHeaders<'_>) -> Rendered<'a> {
+        Rendered {
+            template: &self.scheme.content,
             id: signed.id.unwrap_or_default(),
             time: signed.time,
         }
     }
 
-    /// Returns the keys that have not ended, in their order.
+    /// Returns the keys that have not ended, in order.
     pub(crate) fn valid_keys(
         &self,
         signed: &CheckedHeaders<'_>,
-    ) -> impl Iterator<Item = (usize, &Key)> {
+    ) -> impl Iterator<Item = (usize, &VerificationKey)> {
         let now = signed.now;
         let keys = self.keys.iter().enumerate();
-        let valid = keys.filter(move |(_, (held, _))| held.is_valid_at(now));
+        let valid = keys.filter(move |(_, (dated, _))| dated.is_valid_at(now));
         valid.map(|(index, (_, key))| (index, key))
     }
 
-    /// Ends the work of a key.
+    /// Finishes the check under one key.
     #[inline]
-    pub(crate) fn is_signed(&self, running: Running, signed: &CheckedHeaders<'_>) -> bool {
-        let filling = self.filling(signed);
-        running.has_signed(&filling, &signed.parsed, self.scheme.encoding)
+    pub(crate) fn is_signed(&self, running: RunningCheck, signed: &CheckedHeaders<'_>) -> bool {
+        let rendered = self.rendered(signed);
+        running.has_signed(&rendered, &signed.parsed, self.scheme.encoding)
     }
 
-    /// A clock that was never set says nothing about freshness, nor about the end of a secret.
+    /// A clock that was never set can check neither freshness nor the end of a secret.
     fn check_freshness(
         &self,
         time: Option<(&str, UnixMillis)>,
@@ -210,8 +206,11 @@ impl Inner {
 }
 
 impl<'h> CheckedHeaders<'h> {
-    /// Says what it means that the secret at `matching` made the signature, or none.
-    pub(crate) fn verdict(&self, matching: Option<usize>) -> Result<SignatureMatch, VerifyError> {
+    /// Returns the result for the index of the matching secret.
+    pub(crate) fn result_for(
+        &self,
+        matching: Option<usize>,
+    ) -> Result<SignatureMatch, VerifyError> {
         let key = matching.ok_or(VerifyError::Mismatch)?;
         Ok(SignatureMatch {
             key,
@@ -219,14 +218,14 @@ impl<'h> CheckedHeaders<'h> {
         })
     }
 
-    /// Returns the id in the header, if there is one; whether it is authentic after
-    /// [`check_body`](Verifier::check_body) says [`Scheme::id_source`].
+    /// Returns the id in the header, if any. After [`check_body`](Verifier::check_body),
+    /// [`Scheme::id_source`] says whether it is authentic.
     #[must_use]
     pub const fn id(&self) -> Option<&'h str> {
         self.id
     }
 
-    /// Returns when the sender claims to have signed; `None` for a scheme without time.
+    /// Returns the claimed time of the signature; `None` for a scheme without a time.
     #[must_use]
     pub const fn sent_at(&self) -> Option<UnixMillis> {
         self.sent_at
@@ -243,13 +242,13 @@ impl fmt::Debug for CheckedHeaders<'_> {
 }
 
 impl SignatureMatch {
-    /// Returns the index of the secret that matches, in the order in which they were given.
+    /// Returns the index of the matching secret, in configuration order.
     #[must_use]
     pub const fn key_index(&self) -> usize {
         self.key
     }
 
-    /// Returns when the sender signed; `None` for a scheme without time.
+    /// Returns the time of the signature; `None` for a scheme without a time.
     #[must_use]
     pub const fn sent_at(&self) -> Option<UnixMillis> {
         self.sent_at

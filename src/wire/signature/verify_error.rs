@@ -1,4 +1,4 @@
-//! Why a request is refused.
+//! Verification errors.
 
 use std::time::Duration;
 
@@ -7,97 +7,96 @@ use http::HeaderName;
 use crate::wire::problem::ProblemKind;
 use crate::wire::scheme::Seconds;
 
-/// Why a request's signature was not accepted.
+/// Why a request's signature is refused.
 ///
-/// The text is for operators. A stranger gets no more than [`kind`](Self::kind).
+/// The text is for operators. The response to the sender shows only [`kind`](Self::kind).
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum VerifyError {
-    /// A header that the scheme needs is not there, or is empty.
+    /// A required header is missing or empty.
     #[error("header {header} is missing or empty")]
     Missing {
-        /// Its name.
+        /// The name of the header.
         header: HeaderName,
     },
-    /// The header has no signature of the version that the scheme reads.
+    /// The header has no signature of the scheme's version.
     #[error("header {header} has no signature of a known version")]
     NoSignature {
-        /// Its name.
+        /// The name of the header.
         header: HeaderName,
     },
-    /// A header is there more than once: whatever stands in front may have read the other one.
-    #[error("header {header} is there more than once")]
+    /// A header is repeated: a proxy may use another of its values.
+    #[error("header {header} is repeated")]
     Repeated {
-        /// Its name.
+        /// The name of the header.
         header: HeaderName,
     },
     /// A header's value is longer than 1 KiB.
     #[error("header {header} is longer than 1 KiB")]
     TooLong {
-        /// Its name.
+        /// The name of the header.
         header: HeaderName,
     },
-    /// A header's value has white space, a control character or a byte beyond ASCII where the
-    /// scheme has none.
-    #[error("header {header} has a character that does not belong there")]
+    /// A header's value has white space, a control character or a byte beyond ASCII that the scheme
+    /// does not allow.
+    #[error("header {header} has a character that is not allowed")]
     BadCharacter {
-        /// Its name.
+        /// The name of the header.
         header: HeaderName,
     },
-    /// An id is empty, longer than 256 bytes, not visible ASCII, or holds the character that ends it
-    /// in the signed content, which is a full stop in all presets.
-    #[error("header {header} holds no message id")]
+    /// An id is empty, longer than 256 bytes, not visible ASCII, or contains the character that ends it
+    /// in the signed content: a full stop in all presets.
+    #[error("header {header} has no valid message id")]
     BadId {
-        /// Its name.
+        /// The name of the header.
         header: HeaderName,
     },
-    /// There are more than 8 signatures.
+    /// The header has more than 8 signatures.
     #[error("header {header} has more than 8 signatures")]
     TooManySignatures {
-        /// Its name.
+        /// The name of the header.
         header: HeaderName,
     },
-    /// There is not exactly one time in the signature header.
+    /// The signature header does not have exactly one time.
     #[error("header {header} does not have exactly one `t`")]
     NotOneTime {
-        /// Its name.
+        /// The name of the header.
         header: HeaderName,
     },
     /// The time is not 1 to 15 digits without a leading zero.
     #[error("header {header} has no timestamp of 1 to 15 digits")]
     BadTime {
-        /// Its name.
+        /// The name of the header.
         header: HeaderName,
     },
-    /// The timestamp header is not the signed time, byte for byte.
+    /// The timestamp header does not equal the signed time byte for byte.
     #[error("header {header} differs from the signed time")]
     TimesDiffer {
-        /// Its name.
+        /// The name of the header.
         header: HeaderName,
     },
-    /// The time lies further in the past than the tolerance.
+    /// The time is further in the past than the tolerance.
     #[error("the timestamp is {} s old", Seconds(*age))]
     TooOld {
-        /// How far back it lies.
+        /// The age of the signature.
         age: Duration,
     },
-    /// The time lies further in the future than the tolerance.
+    /// The time is further in the future than the tolerance.
     #[error("the timestamp is {} s ahead", Seconds(*lead))]
     TooNew {
-        /// How far ahead it lies.
+        /// How far the time is ahead.
         lead: Duration,
     },
-    /// No signature was made from this content with one of the keys.
+    /// No signature matches this content under any key.
     #[error("no signature matches")]
     Mismatch,
-    /// This side's clock reads 1970: nothing can be said about freshness, nor about the end of a
-    /// secret.
+    /// The receiver's clock reads 1970, so it can check neither freshness nor the end of a secret.
     #[error("the clock is not set")]
     ClockNotSet,
 }
 
 impl VerifyError {
-    /// Returns the problem to answer with.
+    /// Returns the problem of the response.
     #[must_use]
     pub const fn kind(&self) -> ProblemKind {
         match self {

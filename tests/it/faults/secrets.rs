@@ -207,6 +207,116 @@ fn placeholders_and_encoded_secrets_are_refused() {
     }
 }
 
+/// Behind the prefixes a text stays the same secret.
+fn prefixed(text: &str) -> [String; 5] {
+    [
+        text.to_owned(),
+        format!("whsec_{text}"),
+        format!("v1,whsec_{text}"),
+        format!("WHSEC_{text}"),
+        text.to_uppercase(),
+    ]
+}
+
+#[test]
+fn a_guessable_secret_is_refused_with_its_own_error_and_not_shown() {
+    for text in [
+        "replace-with-a-long-random-secret",
+        "your-webhook-secret-placeholder",
+        "Replace_With_A_Long_Random_Secret",
+        "changeme",
+        "change-me",
+        "CHANGE_ME",
+        "your-secret-here",
+        "your_webhook_secret",
+        "your-webhook-signing-secret",
+        "better-auth-secret-123456789",
+        "placeholder",
+        "secret",
+        "x",
+        "xx",
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "xXxXxXxXxXxXxXxXxXxXxXxXxXxXxXxX",
+        "00000000000000000000000000000000",
+        "--------------------------------",
+        "================================",
+        "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    ] {
+        for text in prefixed(text) {
+            assert_guessable(&text);
+        }
+    }
+    // Base64 of one byte repeated: its letter case counts.
+    for text in [
+        "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE=",
+        "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE",
+        "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
+        "/////////////////////////////////////////w==",
+    ] {
+        for text in [
+            text.to_owned(),
+            format!("whsec_{text}"),
+            format!("v1,whsec_{text}"),
+        ] {
+            assert_guessable(&text);
+        }
+    }
+    assert_guessable("whsk_AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=");
+}
+
+fn assert_guessable(text: &str) {
+    let source = SecretError::Placeholder;
+    assert_eq!(Secret::new(text).unwrap_err(), source, "{text}");
+    assert!(Secret::verbatim(text).is_ok());
+    for scheme in PRESETS.into_iter().filter_map(Scheme::by_name) {
+        let refusals = [
+            Verifier::new(scheme.clone(), [text]).unwrap_err(),
+            Verifier::builder(scheme.clone())
+                .dangerous_allow_short_secret()
+                .secret(text)
+                .unwrap_err(),
+            Signer::new(scheme.clone(), [text]).unwrap_err(),
+            FakeSender::new(scheme, text).unwrap_err(),
+        ];
+        let source = || SecretError::Placeholder;
+        for error in refusals {
+            assert_eq!(
+                error,
+                WebhookConfigError::Secret {
+                    index: 0,
+                    source: source()
+                }
+            );
+            let said = all_of(&error);
+            assert!(said.contains("Secret::generate"), "{said}");
+            assert!(text.len() < 20 || !said.contains(text), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_only_resembles_a_placeholder_is_taken() {
+    for text in [
+        "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxy",
+        "changeme-0f6d2c9a1b7e4853a9d0",
+        "my-secret-that-nobody-else-has-7",
+        "your-webhook-secret-placeholder-2",
+        "abababababababababababababababab",
+        "0000000000000000000000000000000f",
+        GITHUB,
+        "whsec_0123456789abcdef0123456789abcdef",
+        "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=",
+        "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWI=",
+    ] {
+        for text in [text.to_owned(), text.to_uppercase()] {
+            assert!(Secret::new(text.as_str()).is_ok(), "{text}");
+            assert!(Verifier::new(Scheme::github(), [text.as_str()]).is_ok());
+            assert!(Signer::new(Scheme::github(), [text.as_str()]).is_ok());
+        }
+    }
+}
+
 #[test]
 fn what_a_secret_may_have_in_it_is_taken() {
     for text in [

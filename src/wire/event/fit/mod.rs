@@ -1,44 +1,43 @@
-//! Making an event of what an auth server said, such that every receiver can take it.
+//! Adaptation of an auth server's event so that every receiver accepts it.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
 use super::auth_event::AuthEvent;
-use super::declare::Declared;
+use super::declare::FieldSpec;
 use super::error::DecodeError;
-use super::resource::Kind;
+use super::resource::ResourceKind;
 
 #[cfg(test)]
 pub(super) mod tests;
 
-/// Longest text that is told, in bytes: 8 KiB. Longer ones are pictures in data URLs and the like.
+/// Longest text in an event: 8 KiB. Longer texts are mostly pictures in data URLs.
 pub(crate) const MAX_TEXT: usize = 8 * 1024;
 
-/// Most that is told in all, in bytes of JSON: a payload of 256 KiB, the most that is sent, less
-/// 1 KiB for its envelope, which has at most 400 bytes.
+/// Limit of `data` in bytes of JSON: the payload limit of 256 KiB less 1 KiB for the envelope, which
+/// has at most 400 bytes.
 const MAX_DATA: usize = 255 * 1024;
 
-/// The member of `data` that names what was left out of it.
+/// The member of `data` that lists the omitted fields.
 const OMITTED: &str = "omitted";
 
 impl AuthEvent {
-    /// Makes the event one that its own [`resource`](Self::resource) takes.
+    /// Adapts the event so that its own [`resource`](Self::resource) decodes it.
     ///
-    /// * A number 0 or 1 where a flag stands becomes the flag: databases without booleans give these.
-    /// * Another field of a wrong type, and one that is or holds a text of more than 8 KiB, is left
-    ///   out. If all together is more than can be sent, the longest fields are left out too.
-    /// * What was left out is named in the array `omitted`, sorted. A field of that name that is no
-    ///   list of absent fields is left out like others.
+    /// * A number 0 or 1 in place of a flag becomes the flag: databases without booleans store numbers.
+    /// * Other fields of a wrong type, and fields with a text of more than 8 KiB, are left out. If the
+    ///   rest exceeds the limit of a payload, the longest fields are left out too.
+    /// * The sorted array `omitted` lists the omitted fields. A field of that name that is no list of
+    ///   absent fields is left out as well.
     ///
-    /// Ids are never left out. Again on its result it changes nothing.
+    /// Ids are never left out. A second call changes nothing.
     ///
     /// # Errors
     ///
-    /// [`DecodeError::Resource`] if an id that says what the event is about is missing or of a wrong
-    /// type.
+    /// [`DecodeError::Resource`] if an id of the resource is missing or of a wrong type.
     pub(crate) fn fit(mut self) -> Result<Self, DecodeError> {
-        let (resource, declared) = Kind::of(&self.event_type).declared();
+        let (resource, declared) = ResourceKind::of(&self.event_type).declared();
         let mut omitted = take_omitted(&mut self.data);
         for field in declared {
             if field.is_right_in(&self.data) {
@@ -66,8 +65,7 @@ impl AuthEvent {
     }
 }
 
-/// Takes everything out of `data` that it does not state: the fields that it names as left out, and
-/// the list of them.
+/// Removes from `data` the list of omitted fields and the fields on that list.
 pub(crate) fn forget_omitted(data: &mut Map<String, Value>) {
     if let Some(Value::Array(names)) = data.remove(OMITTED) {
         for name in names.iter().filter_map(Value::as_str) {
@@ -76,7 +74,7 @@ pub(crate) fn forget_omitted(data: &mut Map<String, Value>) {
     }
 }
 
-/// What was left out of the data before, if its member of that name says so.
+/// Takes the list of fields that an earlier call left out.
 fn take_omitted(data: &mut Map<String, Value>) -> BTreeSet<String> {
     let Some(told) = data.remove(OMITTED) else {
         return BTreeSet::new();
@@ -95,8 +93,12 @@ fn flag(value: &Value) -> Option<Value> {
     }
 }
 
-/// Leaves out each field with a long text, and then the longest ones until the rest can be sent.
-fn omit_long(data: &mut Map<String, Value>, declared: &[Declared], omitted: &mut BTreeSet<String>) {
+/// Leaves out each field with a long text, then the longest fields until the rest is within the limit.
+fn omit_long(
+    data: &mut Map<String, Value>,
+    declared: &[FieldSpec],
+    omitted: &mut BTreeSet<String>,
+) {
     let is_id = |name: &str| declared.iter().any(|it| it.is_id && it.name == name);
     data.retain(|name, value| {
         let stays = is_id(name) || !has_long_text(value);
@@ -111,7 +113,7 @@ fn omit_long(data: &mut Map<String, Value>, declared: &[Declared], omitted: &mut
         .iter()
         .map(|(name, value)| (length(value.to_string()), name.clone()))
         .collect();
-    // With each value goes a name, in the data or as left out.
+    // Each name counts, in `data` or in the list of omitted fields.
     let names: usize = data.keys().chain(&*omitted).map(named).sum();
     let mut total = names + lengths.iter().map(|(length, _)| length).sum::<usize>();
     lengths.sort();

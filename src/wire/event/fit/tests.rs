@@ -197,7 +197,7 @@ fn value() -> impl Strategy<Value = Value> {
 /// Any JSON object, under any event's name, with many fields that the event's resource declares.
 pub(crate) fn events() -> impl Strategy<Value = AuthEvent> {
     let declared = |event_type: &EventType| {
-        let (_, fields) = Kind::of(event_type).declared();
+        let (_, fields) = ResourceKind::of(event_type).declared();
         let names = fields.iter().map(|field| field.name.to_owned());
         names
             .chain([OMITTED.to_owned(), "id".into(), "token".into()])

@@ -1,4 +1,4 @@
-//! Ed25519: the receiver has only the public key, and can forge nothing.
+//! Ed25519: the receiver has only the public key, and cannot forge a signature.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKe
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
-use crate::wire::scheme::{Filling, Parsed, SignatureEncoding};
+use crate::wire::scheme::{Parsed, Rendered, SignatureEncoding};
 use crate::wire::signature::config_error::WebhookConfigError;
 
 /// A public key, parsed once.
 pub(crate) struct PublicKey(Arc<ParsedPublicKey>);
 
-/// A public key, and as much of the message as has come: the library takes it in one piece.
-pub(crate) struct Running {
+/// A public key and the message so far: the library needs a contiguous message.
+pub(crate) struct Ed25519Message {
     key: Arc<ParsedPublicKey>,
     message: Vec<u8>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Running {
 pub(crate) struct PrivateKey(Ed25519KeyPair);
 
 impl PublicKey {
-    /// Reads `whpk_` and the base64 of 32 bytes.
+    /// Parses `whpk_` and the base64 of 32 bytes.
     pub(crate) fn read(index: usize, text: &str) -> Result<Self, WebhookConfigError> {
         let key = decode("whpk_", text).filter(|bytes| bytes.len() == PUBLIC_LEN);
         let key = key.and_then(|bytes| ParsedPublicKey::new(&ED25519, bytes.as_slice()).ok());
@@ -30,16 +30,16 @@ impl PublicKey {
             .ok_or(WebhookConfigError::NotPublicKey { index })
     }
 
-    /// Starts with what stands before the body; nothing stands behind it.
-    pub(crate) fn begin(&self, filling: &Filling<'_>) -> Running {
-        Running {
+    /// Starts with the signed content before the body. The signed content ends with the body.
+    pub(crate) fn begin(&self, rendered: &Rendered<'_>) -> Ed25519Message {
+        Ed25519Message {
             key: Arc::clone(&self.0),
-            message: before_body(filling),
+            message: before_body(rendered),
         }
     }
 }
 
-impl Running {
+impl Ed25519Message {
     pub(crate) fn update(&mut self, body: &[u8]) {
         self.message.extend_from_slice(body);
     }
@@ -53,7 +53,7 @@ impl Running {
 }
 
 impl PrivateKey {
-    /// Reads `whsk_` and the base64 of the 32-byte seed, with the public key behind it or without.
+    /// Parses `whsk_` and the base64 of the 32-byte seed, with or without the public key behind it.
     pub(crate) fn read(index: usize, text: &str) -> Result<Self, WebhookConfigError> {
         let read = || {
             let bytes = decode("whsk_", text)?;
@@ -65,16 +65,16 @@ impl PrivateKey {
         read().ok_or(WebhookConfigError::NotPrivateKey { index })
     }
 
-    pub(crate) fn sign(&self, filling: &Filling<'_>, body: &[u8]) -> Vec<u8> {
-        let mut message = before_body(filling);
+    pub(crate) fn sign(&self, rendered: &Rendered<'_>, body: &[u8]) -> Vec<u8> {
+        let mut message = before_body(rendered);
         message.extend_from_slice(body);
         self.0.sign(&message).as_ref().to_vec()
     }
 }
 
-fn before_body(filling: &Filling<'_>) -> Vec<u8> {
+fn before_body(rendered: &Rendered<'_>) -> Vec<u8> {
     let mut message = Vec::new();
-    filling.before_body(|piece| message.extend_from_slice(piece));
+    rendered.before_body(|chunk| message.extend_from_slice(chunk));
     message
 }
 
@@ -106,9 +106,16 @@ mod tests {
         [prefix, &Base64::encode_string(bytes)].concat()
     }
 
-    /// A seed, its secret and its public key as they are handed out.
-    fn keys(seed: u8) -> (String, String) {
-        let seed = [seed; SEED_LEN];
+    /// Returns a seed that is not one byte repeated.
+    fn seed(first: u8) -> [u8; SEED_LEN] {
+        let mut seed = [first; SEED_LEN];
+        seed[1..].fill(!first);
+        seed
+    }
+
+    /// Returns a private key and its public key in their text form.
+    fn keys(first: u8) -> (String, String) {
+        let seed = seed(first);
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
         let public = text("whpk_", pair.public_key().as_ref());
         (text("whsk_", &seed), public)
@@ -150,13 +157,13 @@ mod tests {
 
     #[test]
     fn a_private_key_may_carry_its_own_public_key_and_no_other() {
-        let seed = [7; SEED_LEN];
+        let seed = seed(7);
         let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
         let with = |public: &[u8]| text("whsk_", &[&seed, public].concat());
         let build = |text: String| Signer::new(Scheme::standard_webhooks_v1a(), [text]);
         assert!(build(with(pair.public_key().as_ref())).is_ok());
         for wrong in [
-            with(&[7; 32]),
+            with(&[7; PUBLIC_LEN]),
             with(&[7]),
             text("whpk_", &seed),
             text("", &seed),
@@ -171,7 +178,7 @@ mod tests {
         let (private, public) = keys(1);
         let build = |text: &str| Verifier::new(Scheme::standard_webhooks_v1a(), [text]);
         assert!(build(&public).is_ok());
-        for wrong in [&private, &public[5..], "whpk_AAAA", "whsec_AAAA", "whpk_?"] {
+        for wrong in [&private, &public[5..], "whpk_AAEC", "whsec_AAEC", "whpk_?!"] {
             let error = build(wrong).unwrap_err();
             assert_eq!(error, WebhookConfigError::NotPublicKey { index: 0 });
         }

@@ -1,4 +1,4 @@
-//! Keys at work: how signatures are made and checked. What the feature `ed25519` adds is gated here.
+//! Signing and verification keys of each algorithm. Gates the feature `ed25519`.
 
 mod hmac;
 
@@ -8,31 +8,31 @@ mod ed25519;
 use self::hmac::HmacKey;
 use super::config_error::WebhookConfigError;
 use super::key::{self, ShortKeys};
-use crate::wire::scheme::{Filling, Parsed, SignatureAlgorithm, SignatureEncoding};
+use crate::wire::scheme::{Parsed, Rendered, SignatureAlgorithm, SignatureEncoding};
 
-/// Checks signatures.
-pub(crate) enum Key {
+/// A key that checks signatures.
+pub(crate) enum VerificationKey {
     HmacSha256(HmacKey),
     #[cfg(feature = "ed25519")]
     Ed25519(ed25519::PublicKey),
 }
 
-/// A key at work on a message whose body may still have to come.
-pub(crate) enum Running {
-    HmacSha256(hmac::Running),
+/// A signature check in progress, while the body arrives.
+pub(crate) enum RunningCheck {
+    HmacSha256(hmac::HmacState),
     #[cfg(feature = "ed25519")]
-    Ed25519(ed25519::Running),
+    Ed25519(ed25519::Ed25519Message),
 }
 
-/// Makes signatures.
-pub(crate) enum SigningKey {
+/// A key that signs.
+pub(crate) enum WebhookSigningKey {
     HmacSha256(HmacKey),
     #[cfg(feature = "ed25519")]
     Ed25519(ed25519::PrivateKey),
 }
 
-impl Key {
-    /// Prepares the key in the secret at `index`.
+impl VerificationKey {
+    /// Prepares the key of the secret at `index`.
     pub(crate) fn new(
         algorithm: SignatureAlgorithm,
         index: usize,
@@ -48,24 +48,24 @@ impl Key {
         }
     }
 
-    /// Prepares a key whose bytes are known.
+    /// Prepares an HMAC key from its bytes.
     pub(crate) fn hmac(bytes: &[u8]) -> Self {
         Self::HmacSha256(HmacKey::new(bytes))
     }
 
-    /// Starts with what stands before the body.
+    /// Starts with the signed content before the body.
     #[inline]
-    pub(crate) fn begin(&self, filling: &Filling<'_>) -> Running {
+    pub(crate) fn begin(&self, rendered: &Rendered<'_>) -> RunningCheck {
         match self {
-            Self::HmacSha256(key) => Running::HmacSha256(key.begin(filling)),
+            Self::HmacSha256(key) => RunningCheck::HmacSha256(key.begin(rendered)),
             #[cfg(feature = "ed25519")]
-            Self::Ed25519(key) => Running::Ed25519(key.begin(filling)),
+            Self::Ed25519(key) => RunningCheck::Ed25519(key.begin(rendered)),
         }
     }
 }
 
-impl Running {
-    /// Goes on with a piece of the body.
+impl RunningCheck {
+    /// Adds a chunk of the body.
     #[inline]
     pub(crate) fn update(&mut self, body: &[u8]) {
         match self {
@@ -79,20 +79,20 @@ impl Running {
     #[inline]
     pub(crate) fn has_signed(
         self,
-        filling: &Filling<'_>,
+        rendered: &Rendered<'_>,
         parsed: &Parsed<'_>,
         encoding: SignatureEncoding,
     ) -> bool {
         match self {
-            Self::HmacSha256(running) => running.has_signed(filling, parsed, encoding),
+            Self::HmacSha256(running) => running.has_signed(rendered, parsed, encoding),
             #[cfg(feature = "ed25519")]
             Self::Ed25519(running) => running.has_signed(parsed, encoding),
         }
     }
 }
 
-impl SigningKey {
-    /// Prepares the key in the secret at `index`.
+impl WebhookSigningKey {
+    /// Prepares the key of the secret at `index`.
     pub(crate) fn new(
         algorithm: SignatureAlgorithm,
         index: usize,
@@ -111,15 +111,15 @@ impl SigningKey {
         }
     }
 
-    pub(crate) fn sign(&self, filling: &Filling<'_>, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, rendered: &Rendered<'_>, body: &[u8]) -> Vec<u8> {
         match self {
             Self::HmacSha256(key) => {
-                let mut running = key.begin(filling);
+                let mut running = key.begin(rendered);
                 running.update(body);
-                running.finish(filling).to_vec()
+                running.finish(rendered).to_vec()
             }
             #[cfg(feature = "ed25519")]
-            Self::Ed25519(key) => key.sign(filling, body),
+            Self::Ed25519(key) => key.sign(rendered, body),
         }
     }
 }

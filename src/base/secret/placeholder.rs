@@ -1,0 +1,105 @@
+//! Secrets that anybody can guess: placeholders of documentation, and one character repeated.
+
+use base64ct::{Base64Unpadded, Encoding};
+use zeroize::Zeroizing;
+
+/// Returns whether the text, behind its prefix, is a placeholder from documentation, one character
+/// repeated, or base64 of one byte repeated.
+///
+/// Ignores letter case and word separators: `Change_Me` equals `changeme`.
+pub(super) fn is_guessable(text: &str) -> bool {
+    let rest = without_prefix(text);
+    is_repeated_character(rest) || is_base64_of_repeated_byte(rest) || is_from_documentation(rest)
+}
+
+fn without_prefix(text: &str) -> &str {
+    let versioned = strip_prefix_ignoring_case(text, "v1,").unwrap_or(text);
+    PREFIXES
+        .iter()
+        .find_map(|prefix| strip_prefix_ignoring_case(versioned, prefix))
+        .unwrap_or(text)
+}
+
+fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// The padding of base64 does not count as a second character.
+fn is_repeated_character(text: &str) -> bool {
+    let is_repeated = |text: &str| {
+        let mut chars = text.chars();
+        let first = chars.next();
+        first.is_some_and(|first| chars.all(|c| c.eq_ignore_ascii_case(&first)))
+    };
+    is_repeated(text) || is_repeated(text.trim_end_matches('='))
+}
+
+fn is_base64_of_repeated_byte(text: &str) -> bool {
+    let Ok(key) = Base64Unpadded::decode_vec(text.trim_end_matches('=')) else {
+        return false;
+    };
+    let key = Zeroizing::new(key);
+    key.len() >= MIN_REPEATED_BYTES && key.windows(2).all(|pair| pair[0] == pair[1])
+}
+
+fn is_from_documentation(text: &str) -> bool {
+    let mut letters = Zeroizing::new(String::with_capacity(text.len()));
+    letters.extend(
+        text.chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|c| c.to_ascii_lowercase()),
+    );
+    PLACEHOLDERS.contains(&letters.as_str())
+}
+
+const PREFIXES: [&str; 3] = ["whsec_", "whpk_", "whsk_"];
+
+/// One or two equal bytes may be a coincidence.
+const MIN_REPEATED_BYTES: usize = 3;
+
+/// Letters and digits of each placeholder, in lower case. The first two are those of the
+/// better-auth-sync page; the two `betterauthsecret…` are default secrets of Better Auth.
+const PLACEHOLDERS: [&str; 41] = [
+    "replacewithalongrandomsecret",
+    "yourwebhooksecretplaceholder",
+    "betterauthsecret123456789",
+    "betterauthsecret12345678901234567890",
+    "changeit",
+    "changeme",
+    "changemeinproduction",
+    "changemeplease",
+    "changemetoalongrandomsecret",
+    "changemetoarandomsecret",
+    "changethis",
+    "changethisinproduction",
+    "changethissecret",
+    "changethistoalongrandomsecret",
+    "changethistoarandomsecret",
+    "examplesecret",
+    "insertyoursecrethere",
+    "mysecret",
+    "mywebhooksecret",
+    "placeholder",
+    "replaceme",
+    "replacemewithalongrandomsecret",
+    "replacemewitharandomsecret",
+    "replacethis",
+    "replacewithyoursecret",
+    "replacewithyourwebhooksecret",
+    "secret",
+    "secrethere",
+    "supersecret",
+    "webhooksecret",
+    "yoursecret",
+    "yoursecrethere",
+    "yoursecretkey",
+    "yoursecretkeyhere",
+    "yoursigningsecret",
+    "yoursigningsecrethere",
+    "yourwebhooksecret",
+    "yourwebhooksecrethere",
+    "yourwebhooksigningsecret",
+    "yourwebhooksigningsecrethere",
+    "yourwebhooksecretkey",
+];
