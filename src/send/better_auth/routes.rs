@@ -3,49 +3,49 @@
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
+use super::input::RuleInput;
 use super::rule;
-use super::rule::Facts;
 use crate::send::emit::{BodyUse, Capture, Listing, Responses, SessionUse};
 use crate::session::cookie;
 use crate::wire::event::AuthEvent;
 use crate::wire::json::text;
 
-/// One route: exact method, path below the base path, and what may happen there.
+/// One route: exact method, path below the base path, and its possible events.
 pub(super) struct Route {
     pub(super) method: Method,
     /// `*` stands for one part of a path.
     pub(super) path: &'static str,
-    /// What may happen to the caller's session and user; `None` where nothing does.
+    /// The possible changes of the caller's session and user; `None` without any.
     pub(super) caller: Option<Caller>,
-    /// Whether the rule looks at the request's body.
+    /// Whether the rule depends on the request's body.
     pub(super) reads_request: bool,
     pub(super) body: BodyUse,
     pub(super) listing: Listing,
-    /// What the response says of others.
-    pub(super) others: fn(&Facts<'_>) -> Vec<AuthEvent>,
+    /// The events of others, from the response.
+    pub(super) others: fn(&RuleInput<'_>) -> Vec<AuthEvent>,
 }
 
-/// What may happen to the caller.
+/// The possible changes of the caller.
 #[derive(Clone, Copy)]
 pub(super) struct Caller {
     pub(super) opens: Opens,
     pub(super) ends: Ends,
 }
 
-/// What it means that the caller has another session afterwards.
+/// The meaning of another session after the call.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Opens {
-    /// That session was there before.
+    /// The session existed before.
     Nothing,
-    /// It is a new one, and the user is a new one if the server made it during the call.
+    /// The session is new, and so is a user whom the server made during the call.
     Session,
-    /// The same, and a user whom the call changed has proved to own the address.
+    /// The same, and a user whom the call changed has proved the address.
     SessionByProof,
-    /// Both are new.
+    /// Session and user are new.
     SessionOfNewUser,
 }
 
-/// What ends besides a session that another one replaces.
+/// The sessions that end, besides a replaced one.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Ends {
     Nothing,
@@ -69,19 +69,19 @@ const fn route(method: Method, path: &'static str) -> Route {
         reads_request: false,
         body: BodyUse::None,
         listing: Listing::None,
-        others: |_facts| Vec::new(),
+        others: |_input| Vec::new(),
     }
 }
 
-/// A route whose response tells of others.
-const fn others(path: &'static str, others: fn(&Facts<'_>) -> Vec<AuthEvent>) -> Route {
+/// A route whose response shows others.
+const fn others(path: &'static str, others: fn(&RuleInput<'_>) -> Vec<AuthEvent>) -> Route {
     let mut route = route(Method::POST, path);
     route.body = BodyUse::Json;
     route.others = others;
     route
 }
 
-/// A route that changes the caller, which only the session tells.
+/// A route that changes the caller, which only the session shows.
 const fn changes(method: Method, path: &'static str, ends: Ends) -> Route {
     let mut route = route(method, path);
     let opens = Opens::Session;
@@ -89,7 +89,7 @@ const fn changes(method: Method, path: &'static str, ends: Ends) -> Route {
     route
 }
 
-/// A route that gives the caller a session; one who is not sent cookies finds its token in the body.
+/// A route that gives the caller a session; a caller without cookies finds the token in the body.
 const fn opens(method: Method, path: &'static str, opens: Opens) -> Route {
     let mut route = route(method, path);
     let ends = Ends::Nothing;
@@ -130,7 +130,7 @@ impl Route {
         self
     }
 
-    const fn with_others(mut self, others: fn(&Facts<'_>) -> Vec<AuthEvent>) -> Self {
+    const fn with_others(mut self, others: fn(&RuleInput<'_>) -> Vec<AuthEvent>) -> Self {
         self.others = others;
         self
     }
@@ -161,34 +161,34 @@ impl Route {
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
 
-fn sessions(_headers: &HeaderMap, _sent: &Value) -> Option<String> {
+fn sessions(_headers: &HeaderMap, _request: &Value) -> Option<String> {
     Some(LIST_SESSIONS.to_owned())
 }
 
 /// The sessions of one browser, which may be those of several users.
-fn device_sessions(headers: &HeaderMap, _sent: &Value) -> Option<String> {
+fn device_sessions(headers: &HeaderMap, _request: &Value) -> Option<String> {
     let several = cookie::has_several(headers);
     several.then(|| "/multi-session/list-device-sessions".to_owned())
 }
 
-fn user(_headers: &HeaderMap, sent: &Value) -> Option<String> {
-    let id = text(sent.as_object()?, "userId")?;
+fn user(_headers: &HeaderMap, request: &Value) -> Option<String> {
+    let id = text(request.as_object()?, "userId")?;
     let mut query = url::form_urlencoded::Serializer::new("/admin/get-user?".to_owned());
     Some(query.append_pair("id", id).finish())
 }
 
-/// Those of the organization that the caller works in.
-fn invitations(_headers: &HeaderMap, _sent: &Value) -> Option<String> {
+/// The invitations of the caller's active organization.
+fn invitations(_headers: &HeaderMap, _request: &Value) -> Option<String> {
     Some("/organization/list-invitations".to_owned())
 }
 
-/// What may happen on a path that no rule names.
+/// The possible changes on a path that no rule names.
 pub(super) const ANYTHING: Caller = Caller {
     opens: Opens::Session,
     ends: Ends::Nothing,
 };
 
-/// How such a path is looked at.
+/// The capture of such a path.
 pub(super) const WATCHED: Capture = Capture {
     responses: Responses::ThatChangeTheCookie,
     session: SessionUse::CookieAndAfter,
@@ -197,7 +197,7 @@ pub(super) const WATCHED: Capture = Capture {
     listing: Listing::IfReplaced(LIST_SESSIONS),
 };
 
-/// What reads the session, and clears the cookie of one that had ended before.
+/// Paths that read the session, and clear the cookie of an ended one.
 pub(super) const READ_ONLY: [&str; 1] = ["/get-session"];
 
 /// Every route that a rule names.

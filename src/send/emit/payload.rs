@@ -1,4 +1,4 @@
-//! Payloads by allow-list: the documented fields of each resource, and those the user adds.
+//! Payloads by allow-list: the documented fields of each resource, and those that the user adds.
 //!
 //! The names are those of Better Auth 1.7 with its plugins admin, anonymous, api-key, organization,
 //! phone-number, two-factor and username.
@@ -87,10 +87,10 @@ const API_KEY: &[&str] = &[
     "updatedAt",
 ];
 
-/// A payload under construction: `data` of an event.
+/// The `data` of an event under construction.
 pub(crate) type Data = Map<String, Value>;
 
-/// The fields that the user wants besides the documented ones.
+/// The fields that the user adds to the documented ones.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Include(pub(crate) Vec<Box<str>>);
 
@@ -119,7 +119,7 @@ impl Include {
         Some(data)
     }
 
-    /// A session object; its token becomes the handle. Without either there is nothing to tell.
+    /// Makes a session payload; the token becomes the handle. `None` without either.
     pub(crate) fn session(&self, session: &Data) -> Option<Data> {
         let mut data = self.allowed(session, SESSION);
         data.insert("handle".into(), handle_of(session)?);
@@ -141,14 +141,14 @@ impl Include {
     }
 }
 
-/// Whether this is a documented field of some resource that its auth server shows as a plain value.
-/// What people put into `metadata` is not documented.
+/// Returns whether this is a documented field of some resource that its auth server shows as a plain
+/// value. The contents of `metadata` are not documented.
 pub(crate) fn is_documented(key: &str) -> bool {
     let resources = [USER, SESSION, ORGANIZATION, MEMBER, INVITATION, API_KEY];
     key != "metadata" && resources.iter().any(|fields| fields.contains(&key))
 }
 
-/// Some answers hold metadata as JSON in a text, where names of fields could not be looked at.
+/// Some responses hold metadata as JSON in a text, which hides the names of fields.
 fn open_metadata(data: &mut Data) {
     if let Some(metadata) = data.get_mut("metadata") {
         let Value::String(packed) = metadata else {

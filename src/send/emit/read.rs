@@ -1,4 +1,4 @@
-//! Reading what a rule is to see, and handing on all of it.
+//! Reads the bodies that a rule sees, and passes them on whole.
 
 use std::time::Duration;
 
@@ -8,19 +8,18 @@ use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use serde_json::Value;
 
-use super::exchange;
-use super::exchange::Form;
+use super::exchange::{self, BodyForm};
 use super::rules::{BodyUse, Capture};
-use super::settings::Settings;
+use super::settings::EmitSettings;
 use crate::http::body::{BodyLimits, BufferError, BufferedBody};
 use crate::wire::problem::{Problem, ProblemKind};
 
-/// How long a captured request's body may take: the limit that `VerifyWebhookLayer` has, too.
+/// Timeout of a captured request's body, as in `VerifyWebhookLayer`.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a rule cannot see a body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(super) enum Unreadable {
+pub(super) enum UnreadableBody {
     #[error(transparent)]
     Body(#[from] BufferError),
     #[error("the body is content-encoded")]
@@ -29,26 +28,26 @@ pub(super) enum Unreadable {
     NotJson,
 }
 
-/// Reads a request's body. A rule that goes by it must see it: a caller who could keep it from the
-/// rule, but not from the server, could hide an event.
-pub(super) async fn request<B: Body<Data = Bytes>>(
-    settings: &Settings,
-    how: &Capture,
+/// Reads a request's body. A rule that depends on the body must see it: a caller who hides it from the
+/// rule, but not from the server, would hide an event.
+pub(super) async fn read_request<B: Body<Data = Bytes>>(
+    settings: &EmitSettings,
+    capture: &Capture,
     mut request: Request<B>,
 ) -> Result<(Request<BufferedBody<B>>, Value), Problem> {
-    if !how.is_named() {
+    if !capture.is_named() {
         return Ok((request.map(BufferedBody::untouched), Value::Null));
     }
-    if how.body != BodyUse::None {
-        // The response is to be read.
+    if capture.body != BodyUse::None {
+        // The layer reads the response.
         request.headers_mut().remove(ACCEPT_ENCODING);
     }
     let (parts, body) = request.into_parts();
-    let coded = encoded(&parts.headers);
-    if coded && how.reads_request && !body.is_end_stream() {
+    let encoded = is_encoded(&parts.headers);
+    if encoded && capture.reads_request && !body.is_end_stream() {
         return Err(Problem::new(ProblemKind::ENCODING_UNSUPPORTED));
     }
-    if coded || (!how.reads_request && Form::of(&parts.headers).is_none()) {
+    if encoded || (!capture.reads_request && BodyForm::of(&parts.headers).is_none()) {
         let body = BufferedBody::untouched(body);
         return Ok((Request::from_parts(parts, body), Value::Null));
     }
@@ -56,53 +55,55 @@ pub(super) async fn request<B: Body<Data = Bytes>>(
         limit: settings.body_limit,
         timeout: REQUEST_TIMEOUT,
     };
-    let (body, seen) = BufferedBody::read(body, limits).await;
-    let seen = match seen {
-        Ok(bytes) => exchange::sent(&parts.headers, &bytes),
+    let (body, json) = BufferedBody::read(body, limits).await;
+    let json = match json {
+        Ok(bytes) => exchange::request_json(&parts.headers, &bytes),
         Err(BufferError::Timeout) => return Err(Problem::new(ProblemKind::BODY_TIMEOUT)),
-        Err(BufferError::TooLarge) if how.reads_request => {
+        Err(BufferError::TooLarge) if capture.reads_request => {
             return Err(Problem::new(ProblemKind::BODY_TOO_LARGE));
         }
         Err(_not_needed) => Value::Null,
     };
-    Ok((Request::from_parts(parts, body), seen))
+    Ok((Request::from_parts(parts, body), json))
 }
 
-/// Reads the body of a captured response, as far as its rule needs it.
-pub(super) async fn response<B: Body<Data = Bytes>>(
-    settings: &Settings,
-    how: &Capture,
+/// Reads the body of a captured response, if its rule needs the body.
+pub(super) async fn read_response<B: Body<Data = Bytes>>(
+    settings: &EmitSettings,
+    capture: &Capture,
     response: Response<B>,
-) -> (Response<BufferedBody<B>>, Result<Value, Unreadable>) {
+) -> (Response<BufferedBody<B>>, Result<Value, UnreadableBody>) {
     let (parts, body) = response.into_parts();
-    let needed = match how.body {
+    let needed = match capture.body {
         BodyUse::None => false,
-        BodyUse::IfJson => Form::of(&parts.headers).is_some(),
+        BodyUse::IfJson => BodyForm::of(&parts.headers).is_some(),
         BodyUse::Json | BodyUse::JsonOrSession => parts.status.is_success(),
     };
-    let coded = encoded(&parts.headers) && !body.is_end_stream();
-    if !needed || coded {
-        let seen = if needed {
-            Err(Unreadable::Encoded)
+    let encoded = is_encoded(&parts.headers) && !body.is_end_stream();
+    if !needed || encoded {
+        let json = if needed {
+            Err(UnreadableBody::Encoded)
         } else {
             Ok(Value::Null)
         };
         return (
             Response::from_parts(parts, BufferedBody::untouched(body)),
-            seen,
+            json,
         );
     }
     let limits = BodyLimits {
         limit: settings.body_limit,
         timeout: settings.response_timeout,
     };
-    let (body, seen) = BufferedBody::read(body, limits).await;
-    let json = |bytes: Bytes| exchange::answered(&parts.headers, &bytes).ok_or(Unreadable::NotJson);
-    let seen = seen.map_err(Unreadable::from).and_then(json);
-    (Response::from_parts(parts, body), seen)
+    let (body, json) = BufferedBody::read(body, limits).await;
+    let parse = |bytes: Bytes| {
+        exchange::response_json(&parts.headers, &bytes).ok_or(UnreadableBody::NotJson)
+    };
+    let json = json.map_err(UnreadableBody::from).and_then(parse);
+    (Response::from_parts(parts, body), json)
 }
 
-fn encoded(headers: &HeaderMap) -> bool {
+fn is_encoded(headers: &HeaderMap) -> bool {
     headers
         .get_all(CONTENT_ENCODING)
         .iter()

@@ -2,19 +2,17 @@
 
 use serde_json::Value;
 
-use crate::wire::json::lenient;
-use crate::wire::json::strict;
+use crate::wire::json::{lenient, strict};
 
-/// How often JSON may be packed in a text within a text. Each level costs a parse of what the last
-/// one left.
+/// Most levels of JSON packed in a text within a text. Each level costs a parse.
 pub(super) const MAX_PACKED: usize = 4;
 
-/// What a text holds.
+/// The JSON that a text holds.
 pub(super) struct Packed {
     /// An object, an array or another text.
     pub(super) value: Value,
-    /// Whether every reader finds this value and nothing else in the text. It is not so where an
-    /// object has a name twice, or [`lenient`] left something out or replaced it.
+    /// Whether every reader finds exactly this value in the text: no object has a name twice, and
+    /// [`lenient`] omitted and replaced nothing.
     pub(super) exact: bool,
 }
 

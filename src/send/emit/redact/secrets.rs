@@ -1,20 +1,21 @@
-//! Which values of an exchange are secrets.
+//! The secret values of an exchange.
 
 use std::borrow::Cow;
+
+use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderName};
+use serde_json::{Map, Value};
 
 use super::names::names_secret;
 use super::packed::{MAX_PACKED, Packed};
 use super::scan::CONTAINED;
 use crate::send::emit::exchange::Exchange;
 use crate::session::cookie::percent_decode;
-use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
-use http::{HeaderMap, HeaderName};
-use serde_json::{Map, Value};
 
 /// Shorter values of cookies with harmless names are flags and preferences, not secrets.
 const OPAQUE_COOKIE: usize = 16;
 
-/// Shorter tokens of an answer might be the caller's words.
+/// Shorter tokens of a response might be the caller's words.
 const ISSUED: usize = 16;
 
 /// Where a value comes from.
@@ -22,20 +23,19 @@ const ISSUED: usize = 16;
 enum Origin {
     /// The caller sent it.
     Caller,
-    /// The answer repeats what people chose.
+    /// People chose it, and the response repeats it.
     People,
     /// The server made it.
     Server,
 }
 
-/// The secret values of one exchange. JSON that is packed in a text is looked through like what is
-/// around it.
+/// The secret values of one exchange. JSON packed in a text is searched like the JSON around it.
 #[derive(Default)]
 pub(crate) struct Values {
     pub(crate) all: Vec<String>,
-    /// Those that the server made.
+    /// The values that the server made.
     pub(crate) issued: Vec<String>,
-    /// In how many texts what is being looked through is packed.
+    /// The number of texts around the value being searched.
     packed: usize,
 }
 
@@ -79,7 +79,7 @@ impl Values {
         }
     }
 
-    /// Of a caller, `code` is a second factor; in an answer it is the name of an error.
+    /// In a request `code` is a one-time code; in a response it is an error code.
     fn take_object(&mut self, fields: &Map<String, Value>, from: Origin) {
         for (key, value) in fields {
             let from = match (from, key.as_str()) {
@@ -151,7 +151,7 @@ impl Values {
             return;
         };
         let (name, value) = (name.trim(), value.trim().trim_matches('"'));
-        // A remembered address or name is no secret, and dropping it from events would be a loss.
+        // A remembered address or name is no secret; events should keep it.
         let token_like = |byte: u8| byte.is_ascii_alphanumeric() || b"._~+/=%-".contains(&byte);
         let opaque = value.len() >= OPAQUE_COOKIE && percent_decode(value).bytes().all(token_like);
         if names_secret(name) || name.contains("session") {
@@ -161,7 +161,7 @@ impl Values {
         }
     }
 
-    /// Takes a token as it is, decoded, and without the signature after its full stop.
+    /// Adds a token as it is, decoded, and without the signature after its full stop.
     fn add_token(&mut self, token: &str, from: Origin) {
         let decoded = percent_decode(token);
         if let Some((signed, _signature)) = decoded.split_once('.')
