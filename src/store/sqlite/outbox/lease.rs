@@ -17,7 +17,7 @@ use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, MessageId};
 use crate::queue::{AttemptNumber, RetryPolicy};
 use crate::queue::{LONGEST_LEASE, LeaseToken};
-use crate::send::outbox::{Endpoint, Lease, LeaseRequest};
+use crate::send::outbox::{Endpoint, Lease, LeaseRequest, NewEvent};
 use crate::store::sql::columns::{latest, optional_time, to_column, unreadable};
 use crate::store::sqlite::endpoints::{disable_unreadable, select_by_number};
 use crate::store::sqlite::error::store_error;
@@ -201,16 +201,18 @@ impl DueRow {
             .ok()
             .and_then(|n| n.checked_add(1));
         let endpoint = endpoints.get(&self.endpoint).map(Arc::clone);
-        Ok(Lease {
-            delivery: DeliveryId::new(self.id)
-                .map_err(|_invalid| unreadable("tas_deliveries.id"))?,
-            token: LeaseToken::new(token.ok_or_else(|| unreadable("tas_deliveries.fence"))?),
-            attempt: attempt.ok_or_else(|| unreadable("tas_deliveries.attempt"))?,
-            event: MessageId::new(self.event).map_err(|_invalid| unreadable("tas_events.id"))?,
-            event_type: event_type(&self.event_type)?,
-            payload: Bytes::from(self.payload),
-            endpoint: endpoint.ok_or_else(|| unreadable("tas_deliveries.endpoint"))?,
-        })
+        let event = NewEvent::new(
+            MessageId::new(self.event).map_err(|_invalid| unreadable("tas_events.id"))?,
+            event_type(&self.event_type)?,
+            Bytes::from(self.payload),
+        );
+        Ok(Lease::new(
+            DeliveryId::new(self.id).map_err(|_invalid| unreadable("tas_deliveries.id"))?,
+            LeaseToken::new(token.ok_or_else(|| unreadable("tas_deliveries.fence"))?),
+            attempt.ok_or_else(|| unreadable("tas_deliveries.attempt"))?,
+            event,
+            endpoint.ok_or_else(|| unreadable("tas_deliveries.endpoint"))?,
+        ))
     }
 }
 
