@@ -5,8 +5,6 @@ use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 use url::form_urlencoded;
 
-const SESSION_COOKIE: &[u8] = b"session_token";
-
 /// The change of the caller's session by a response.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum CookieChange {
@@ -163,3 +161,5 @@ pub(crate) fn percent_decode(text: &str) -> String {
         .map(|(_key, value)| value.into_owned())
         .unwrap_or_default()
 }
+
+const SESSION_COOKIE: &[u8] = b"session_token";

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::input::RuleInput;
-use super::routes::{Caller, Ends, Opens};
+use super::routes::{CallerRule, SessionEnding, SessionOpening};
 use super::user;
 use crate::send::emit::{Data, issued_token};
 use crate::session::ActiveSession;
@@ -12,7 +12,7 @@ use crate::wire::event::{AuthEvent, EventType, handle, handle_of};
 use crate::wire::json::text;
 
 /// Returns the events of the caller's session, other sessions and user.
-pub(super) fn events(input: &RuleInput<'_>, caller: Caller) -> Vec<AuthEvent> {
+pub(super) fn events(input: &RuleInput<'_>, caller: CallerRule) -> Vec<AuthEvent> {
     let change = CallerChange {
         input,
         caller,
@@ -23,7 +23,7 @@ pub(super) fn events(input: &RuleInput<'_>, caller: Caller) -> Vec<AuthEvent> {
         (Some(before), Some(after)) if before.handle() == after.handle() => {
             user::changes(input, before.user(), after.user())
         }
-        (_, Some(after)) => change.has_new_session(after),
+        (_, Some(after)) => change.new_session(after),
         (_, None) => change.opened_by_body(),
     };
     events.extend(change.user_of_body());
@@ -35,14 +35,14 @@ pub(super) fn events(input: &RuleInput<'_>, caller: Caller) -> Vec<AuthEvent> {
 /// The look-ups before and after the call.
 struct CallerChange<'a> {
     input: &'a RuleInput<'a>,
-    caller: Caller,
+    caller: CallerRule,
     before: Option<&'a ActiveSession>,
     after: Option<&'a ActiveSession>,
 }
 
 impl CallerChange<'_> {
     /// Events of a caller whose session is not the one from before.
-    fn has_new_session(&self, after: &ActiveSession) -> Vec<AuthEvent> {
+    fn new_session(&self, after: &ActiveSession) -> Vec<AuthEvent> {
         let same_user = self.before.filter(|it| it.user_id() == after.user_id());
         let mut events = match same_user {
             Some(before) => user::changes(self.input, before.user(), after.user()),
@@ -59,17 +59,19 @@ impl CallerChange<'_> {
         // The server's `Date` has whole seconds: without a session, a new user has no later change.
         let is_new = || opened.is_some() || user.get("createdAt") == user.get("updatedAt");
         let event_type = match self.caller.opens {
-            Opens::Nothing => return Vec::new(),
-            Opens::SessionOfNewUser => EventType::UserCreated,
-            Opens::Session | Opens::SessionByProof if by_call("createdAt") && is_new() => {
+            SessionOpening::Nothing => return Vec::new(),
+            SessionOpening::OfNewUser => EventType::UserCreated,
+            SessionOpening::OfAnyUser | SessionOpening::ByProof
+                if by_call("createdAt") && is_new() =>
+            {
                 EventType::UserCreated
             }
-            Opens::Session | Opens::SessionByProof if by_call("updatedAt") => {
+            SessionOpening::OfAnyUser | SessionOpening::ByProof if by_call("updatedAt") => {
                 EventType::UserUpdated
             }
-            Opens::Session | Opens::SessionByProof => return Vec::new(),
+            SessionOpening::OfAnyUser | SessionOpening::ByProof => return Vec::new(),
         };
-        let proved = self.caller.opens == Opens::SessionByProof
+        let proved = self.caller.opens == SessionOpening::ByProof
             && event_type == EventType::UserUpdated
             && user.get("emailVerified") == Some(&Value::Bool(true));
         let mut events = self.input.user(event_type, user);
@@ -80,7 +82,7 @@ impl CallerChange<'_> {
     }
 
     fn opened(&self, session: &Data, user_id: Option<&str>) -> Option<AuthEvent> {
-        if self.caller.opens == Opens::Nothing {
+        if self.caller.opens == SessionOpening::Nothing {
             return None;
         }
         let mut data = self.input.include.session(session)?;
@@ -118,8 +120,8 @@ impl CallerChange<'_> {
         // A sign-up shows a user even if none exists, see `rule::signed_up`.
         match user {
             Some(user) if issued_token(body).is_none() => match self.caller.opens {
-                Opens::Session | Opens::SessionByProof => self.new_user(user, None),
-                Opens::Nothing | Opens::SessionOfNewUser => Vec::new(),
+                SessionOpening::OfAnyUser | SessionOpening::ByProof => self.new_user(user, None),
+                SessionOpening::Nothing | SessionOpening::OfNewUser => Vec::new(),
             },
             _ => Vec::new(),
         }
@@ -134,7 +136,7 @@ impl CallerChange<'_> {
             before.user().get("isAnonymous") == Some(&Value::Bool(true))
                 && before.user_id() != after.user_id()
         });
-        if linked || (self.caller.ends == Ends::User && self.after.is_none()) {
+        if linked || (self.caller.ends == SessionEnding::User && self.after.is_none()) {
             // The deletion is later than the last change.
             let mut user = before.user().clone();
             user.remove("updatedAt");
@@ -151,7 +153,8 @@ impl CallerChange<'_> {
         let listed = self.input.exchange.listed.as_ref();
         self.after
             .is_some_and(|after| after.handle() == before.handle())
-            || (self.caller.ends == Ends::Nothing && listed.is_some_and(|it| works(it.status())))
+            || (self.caller.ends == SessionEnding::Nothing
+                && listed.is_some_and(|it| works(it.status())))
     }
 
     fn revoked(&self, session: &Data, user_id: Option<&str>) -> Option<AuthEvent> {
@@ -171,15 +174,15 @@ impl CallerChange<'_> {
         let own = self.before.and_then(ActiveSession::handle);
         let kept = self.after.and_then(ActiveSession::handle);
         let named = match self.caller.ends {
-            Ends::Named(key) => self.input.request_text(key),
+            SessionEnding::Named(key) => self.input.request_text(key),
             _ => None,
         };
         let ends = |session: &Data| match (self.caller.ends, handle_of(session)) {
-            (_, None) | (Ends::Nothing | Ends::User, _) => false,
+            (_, None) | (SessionEnding::Nothing | SessionEnding::User, _) => false,
             (_, session) if session == own || session == kept => false,
-            (Ends::Named(_), session) => session == named.map(handle),
-            (Ends::Others, _) => true,
-            (Ends::OthersIfReplaced, _) => own != kept,
+            (SessionEnding::Named(_), session) => session == named.map(handle),
+            (SessionEnding::Others, _) => true,
+            (SessionEnding::OthersIfReplaced, _) => own != kept,
         };
         let unlisted = exchange
             .listed

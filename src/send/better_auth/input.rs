@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::send::emit::{Data, Exchange, Include};
+use crate::send::emit::{Data, Exchange, IncludedFields};
 use crate::wire::event::{AuthEvent, EventType};
 use crate::wire::json::text;
 
 /// One exchange, and the settings that a rule needs.
 pub(super) struct RuleInput<'a> {
     pub(super) exchange: &'a Exchange,
-    pub(super) include: &'a Include,
+    pub(super) include: &'a IncludedFields,
     pub(super) sessionless_sign_ups: bool,
 }
 

@@ -17,7 +17,7 @@ use url::Url;
 
 use self::input::RuleInput;
 use self::routes::Route;
-use super::emit::{Capture, Exchange, Include, RouteRules};
+use super::emit::{Capture, Exchange, IncludedFields, RouteRules};
 use crate::session::{SessionLookup, Sessions};
 use crate::wire::event::AuthEvent;
 
@@ -97,7 +97,7 @@ use crate::wire::event::AuthEvent;
 #[derive(Clone, Debug)]
 pub struct BetterAuthRoutes {
     base_path: Box<str>,
-    include: Include,
+    include: IncludedFields,
     sessions: Sessions,
     sessionless_sign_ups: bool,
 }
@@ -109,7 +109,7 @@ impl BetterAuthRoutes {
     pub fn new(lookup: impl SessionLookup) -> Self {
         Self {
             base_path: "/api/auth".into(),
-            include: Include::default(),
+            include: IncludedFields::default(),
             sessions: Sessions::new(lookup),
             sessionless_sign_ups: false,
         }

@@ -16,7 +16,7 @@ pub(super) struct Route {
     /// `*` stands for one part of a path.
     pub(super) path: &'static str,
     /// The possible changes of the caller's session and user; `None` without any.
-    pub(super) caller: Option<Caller>,
+    pub(super) caller: Option<CallerRule>,
     /// Whether the rule depends on the request's body.
     pub(super) reads_request: bool,
     pub(super) body: BodyUse,
@@ -27,27 +27,27 @@ pub(super) struct Route {
 
 /// The possible changes of the caller.
 #[derive(Clone, Copy)]
-pub(super) struct Caller {
-    pub(super) opens: Opens,
-    pub(super) ends: Ends,
+pub(super) struct CallerRule {
+    pub(super) opens: SessionOpening,
+    pub(super) ends: SessionEnding,
 }
 
 /// The meaning of another session after the call.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Opens {
+pub(super) enum SessionOpening {
     /// The session existed before.
     Nothing,
     /// The session is new, and so is a user whom the server made during the call.
-    Session,
+    OfAnyUser,
     /// The same, and a user whom the call changed has proved the address.
-    SessionByProof,
+    ByProof,
     /// Session and user are new.
-    SessionOfNewUser,
+    OfNewUser,
 }
 
 /// The sessions that end, besides a replaced one.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Ends {
+pub(super) enum SessionEnding {
     Nothing,
     /// The user, if the session is gone.
     User,
@@ -82,25 +82,25 @@ const fn others(path: &'static str, others: fn(&RuleInput<'_>) -> Vec<AuthEvent>
 }
 
 /// A route that changes the caller, which only the session shows.
-const fn changes(method: Method, path: &'static str, ends: Ends) -> Route {
+const fn changes(method: Method, path: &'static str, ends: SessionEnding) -> Route {
     let mut route = route(method, path);
-    let opens = Opens::Session;
-    route.caller = Some(Caller { opens, ends });
+    let opens = SessionOpening::OfAnyUser;
+    route.caller = Some(CallerRule { opens, ends });
     route
 }
 
 /// A route that gives the caller a session; a caller without cookies finds the token in the body.
-const fn opens(method: Method, path: &'static str, opens: Opens) -> Route {
+const fn opens(method: Method, path: &'static str, opens: SessionOpening) -> Route {
     let mut route = route(method, path);
-    let ends = Ends::Nothing;
-    route.caller = Some(Caller { opens, ends });
+    let ends = SessionEnding::Nothing;
+    route.caller = Some(CallerRule { opens, ends });
     route.body = BodyUse::JsonOrSession;
     route.listing = Listing::IfReplaced(LIST_SESSIONS);
     route
 }
 
 const fn signs_in(method: Method, path: &'static str) -> Route {
-    opens(method, path, Opens::Session)
+    opens(method, path, SessionOpening::OfAnyUser)
 }
 
 impl Route {
@@ -123,7 +123,7 @@ impl Route {
         self.reading_request()
     }
 
-    const fn ending(mut self, ends: Ends) -> Self {
+    const fn ending(mut self, ends: SessionEnding) -> Self {
         if let Some(caller) = &mut self.caller {
             caller.ends = ends;
         }
@@ -183,9 +183,9 @@ fn invitations(_headers: &HeaderMap, _request: &Value) -> Option<String> {
 }
 
 /// The possible changes on a path that no rule names.
-pub(super) const ANYTHING: Caller = Caller {
-    opens: Opens::Session,
-    ends: Ends::Nothing,
+pub(super) const ANYTHING: CallerRule = CallerRule {
+    opens: SessionOpening::OfAnyUser,
+    ends: SessionEnding::Nothing,
 };
 
 /// The capture of such a path.
@@ -202,16 +202,16 @@ pub(super) const READ_ONLY: [&str; 1] = ["/get-session"];
 
 /// Every route that a rule names.
 pub(super) static ROUTES: &[Route] = &[
-    opens(POST, "/sign-up/email", Opens::SessionOfNewUser).with_others(rule::signed_up),
-    opens(POST, "/sign-in/anonymous", Opens::SessionOfNewUser),
+    opens(POST, "/sign-up/email", SessionOpening::OfNewUser).with_others(rule::signed_up),
+    opens(POST, "/sign-in/anonymous", SessionOpening::OfNewUser),
     signs_in(POST, "/sign-in/email"),
     signs_in(POST, "/sign-in/username"),
     signs_in(POST, "/sign-in/phone-number"),
     signs_in(POST, "/sign-in/email-otp"),
     signs_in(POST, "/sign-in/social"),
     signs_in(GET, "/magic-link/verify"),
-    opens(GET, "/verify-email", Opens::SessionByProof),
-    opens(POST, "/email-otp/verify-email", Opens::SessionByProof),
+    opens(GET, "/verify-email", SessionOpening::ByProof),
+    opens(POST, "/email-otp/verify-email", SessionOpening::ByProof),
     signs_in(POST, "/phone-number/verify"),
     signs_in(POST, "/siwe/verify"),
     signs_in(POST, "/one-tap/callback"),
@@ -233,31 +233,31 @@ pub(super) static ROUTES: &[Route] = &[
     signs_in(POST, "/two-factor/verify-otp"),
     signs_in(POST, "/two-factor/verify-backup-code"),
     signs_in(POST, "/admin/impersonate-user"),
-    opens(POST, "/admin/stop-impersonating", Opens::Nothing),
-    opens(POST, "/multi-session/set-active", Opens::Nothing),
-    opens(POST, "/one-time-token/verify", Opens::Nothing),
-    opens(POST, "/multi-session/revoke", Opens::Nothing)
-        .ending(Ends::Named("sessionToken"))
+    opens(POST, "/admin/stop-impersonating", SessionOpening::Nothing),
+    opens(POST, "/multi-session/set-active", SessionOpening::Nothing),
+    opens(POST, "/one-time-token/verify", SessionOpening::Nothing),
+    opens(POST, "/multi-session/revoke", SessionOpening::Nothing)
+        .ending(SessionEnding::Named("sessionToken"))
         .listing(device_sessions)
         .reading_request(),
-    changes(POST, "/two-factor/enable", Ends::Nothing),
-    changes(POST, "/two-factor/disable", Ends::Nothing),
-    changes(POST, "/update-user", Ends::Nothing),
-    changes(POST, "/change-email", Ends::Nothing),
-    changes(POST, "/email-otp/change-email", Ends::Nothing),
-    changes(POST, "/reset-password", Ends::Nothing),
-    changes(POST, "/email-otp/reset-password", Ends::Nothing),
-    changes(POST, "/phone-number/reset-password", Ends::Nothing),
-    changes(POST, "/sign-out", Ends::Others).listing(device_sessions),
-    changes(POST, "/delete-user", Ends::User),
-    changes(GET, "/delete-user/callback", Ends::User),
-    changes(POST, "/delete-anonymous-user", Ends::User),
-    changes(POST, "/revoke-session", Ends::Named("token"))
+    changes(POST, "/two-factor/enable", SessionEnding::Nothing),
+    changes(POST, "/two-factor/disable", SessionEnding::Nothing),
+    changes(POST, "/update-user", SessionEnding::Nothing),
+    changes(POST, "/change-email", SessionEnding::Nothing),
+    changes(POST, "/email-otp/change-email", SessionEnding::Nothing),
+    changes(POST, "/reset-password", SessionEnding::Nothing),
+    changes(POST, "/email-otp/reset-password", SessionEnding::Nothing),
+    changes(POST, "/phone-number/reset-password", SessionEnding::Nothing),
+    changes(POST, "/sign-out", SessionEnding::Others).listing(device_sessions),
+    changes(POST, "/delete-user", SessionEnding::User),
+    changes(GET, "/delete-user/callback", SessionEnding::User),
+    changes(POST, "/delete-anonymous-user", SessionEnding::User),
+    changes(POST, "/revoke-session", SessionEnding::Named("token"))
         .listing(sessions)
         .reading_request(),
-    changes(POST, "/revoke-sessions", Ends::Others).listing(sessions),
-    changes(POST, "/revoke-other-sessions", Ends::Others).listing(sessions),
-    changes(POST, "/change-password", Ends::OthersIfReplaced).listing(sessions),
+    changes(POST, "/revoke-sessions", SessionEnding::Others).listing(sessions),
+    changes(POST, "/revoke-other-sessions", SessionEnding::Others).listing(sessions),
+    changes(POST, "/change-password", SessionEnding::OthersIfReplaced).listing(sessions),
     others("/organization/create", rule::organization_created),
     others("/organization/update", rule::organization_updated),
     others("/organization/delete", rule::organization_deleted),

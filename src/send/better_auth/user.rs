@@ -6,11 +6,6 @@ use super::input::RuleInput;
 use crate::send::emit::Data;
 use crate::wire::event::{AuthEvent, EventType};
 
-/// The fields of a ban.
-const BAN: [&str; 3] = ["banned", "banReason", "banExpires"];
-/// The second factor. Like a ban it has events of its own.
-const SECOND_FACTOR: &str = "twoFactorEnabled";
-
 /// Returns the events of the change from `before` to `after`, each with the whole user.
 ///
 /// `updatedAt` alone is no difference: Better Auth renews it also where nothing else changes.
@@ -54,3 +49,9 @@ pub(super) fn changes(input: &RuleInput<'_>, before: &Data, after: &Data) -> Vec
 fn shown<'a>(user: &'a Data, name: &str) -> Option<&'a Value> {
     user.get(name).filter(|value| !value.is_null())
 }
+
+/// The fields of a ban.
+const BAN: [&str; 3] = ["banned", "banReason", "banExpires"];
+
+/// The second factor. Like a ban it has events of its own.
+const SECOND_FACTOR: &str = "twoFactorEnabled";

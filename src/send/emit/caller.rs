@@ -15,7 +15,7 @@ use crate::wire::json::text;
 
 /// The look-ups before the call.
 #[derive(Default)]
-pub(crate) struct Before {
+pub(crate) struct LookupsBefore {
     session: Option<ActiveSession>,
     listed: Option<Response<Value>>,
 }
@@ -27,9 +27,9 @@ pub(crate) async fn before(
     capture: &Capture,
     headers: &HeaderMap,
     request_json: &Value,
-) -> Result<Option<Before>, EmitRejection> {
+) -> Result<Option<LookupsBefore>, EmitRejection> {
     let Some(sessions) = settings.rules.sessions() else {
-        return Ok(Some(Before::default()));
+        return Ok(Some(LookupsBefore::default()));
     };
     let found = look(sessions, capture, headers, request_json).await;
     match found {
@@ -49,7 +49,7 @@ async fn look(
     capture: &Capture,
     headers: &HeaderMap,
     request_json: &Value,
-) -> Result<Before, BoxError> {
+) -> Result<LookupsBefore, BoxError> {
     let session = match capture.session {
         SessionUse::None | SessionUse::CookieAndAfter => None,
         SessionUse::Before | SessionUse::BeforeAndAfter => sessions.session(headers).await?,
@@ -72,7 +72,7 @@ async fn look(
     if unlisted.is_some_and(|it| !matches!(it, StatusCode::OK | StatusCode::UNAUTHORIZED)) {
         tracing::warn!(status = ?unlisted, "what a call may end could not be listed before it");
     }
-    Ok(Before { session, listed })
+    Ok(LookupsBefore { session, listed })
 }
 
 /// A failed listing refuses no call: otherwise whoever makes it fail would keep others from ending
@@ -123,7 +123,7 @@ pub(crate) async fn look_again(
     settings: &EmitSettings,
     capture: &Capture,
     exchange: &mut Exchange,
-    before: Before,
+    before: LookupsBefore,
 ) -> Result<(), BoxError> {
     exchange.session = before.session;
     exchange.listed = before.listed;

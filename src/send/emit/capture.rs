@@ -8,7 +8,7 @@ use http_body::Body;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::caller::{self, Before};
+use super::caller::{self, LookupsBefore};
 use super::declared::DeclaredEvents;
 use super::exchange::{Exchange, time_of_call};
 use super::read::{UnreadableBody, read_request, read_response};
@@ -133,7 +133,7 @@ async fn conclude(
     settings: &EmitSettings,
     capture: &Capture,
     mut exchange: Exchange,
-    before: Option<Before>,
+    before: Option<LookupsBefore>,
     unread: Option<UnreadableBody>,
 ) -> Result<(), EmitRejection> {
     let Some(before) = before else {

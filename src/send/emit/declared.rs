@@ -21,7 +21,6 @@ use crate::wire::event::AuthEvent;
 /// let created = Emit(AuthEvent::user_created(&User::new("usr_1")));
 /// let mut response = Response::new("created");
 /// created.attach(&mut response);
-/// # // Taken as the layer does.
 /// ```
 ///
 /// Put [`SyncEmitterLayer::for_handlers`](super::layer::SyncEmitterLayer::for_handlers) on the routes that

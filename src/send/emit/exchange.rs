@@ -183,7 +183,7 @@ pub(crate) fn request_json(headers: &HeaderMap, body: &[u8]) -> Value {
     }
 }
 
-/// A response's body, whatever its media type says; `None` if it is no JSON.
+/// Reads a response's body, whatever its media type; `None` if it is not JSON.
 pub(crate) fn response_json(headers: &HeaderMap, body: &[u8]) -> Option<Value> {
     match BodyForm::of(headers) {
         _ if body.is_empty() => Some(Value::Null),
@@ -192,8 +192,8 @@ pub(crate) fn response_json(headers: &HeaderMap, body: &[u8]) -> Option<Value> {
     }
 }
 
-/// The time of a call that ended now, `took` after it began, by the server's clock: its `Date` tells
-/// how that differs from ours. A `Date` has whole seconds, and some servers renew it once a second.
+/// Returns the time of a call that ended now, `took` after it began, by the server's clock, which its
+/// `Date` shows. A `Date` has whole seconds, and some servers renew it once a second.
 pub(crate) fn time_of_call(
     response: &HeaderMap,
     now: UnixMillis,

@@ -85,8 +85,8 @@ impl SyncEmitterLayer {
         self
     }
 
-    /// Sets the limit in bytes of a captured request's body, and of its response's: what the layer
-    /// holds in memory and shows to the rules. Default: 4 MiB.
+    /// Sets the limit in bytes of a captured request's body, and of its response's, both of which the
+    /// layer holds in memory and shows to the rules. Default: 4 MiB.
     ///
     /// The layer refuses a longer request with 413 where its rule depends on the body, and passes it
     /// on as a stream elsewhere. The events of a longer response are lost, unless the session shows

@@ -93,7 +93,7 @@ pub use self::future::ResponseFuture;
 pub use self::layer::SyncEmitterLayer;
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::payload::is_documented;
-pub(crate) use self::payload::{Data, Include};
+pub(crate) use self::payload::{Data, IncludedFields};
 #[cfg(any(test, fuzzing))]
 pub(crate) use self::redact::{Secrets, is_id};
 pub use self::route_map::RouteMap;

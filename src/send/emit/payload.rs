@@ -6,95 +6,16 @@
 use serde_json::{Map, Value};
 
 use crate::wire::event::handle_of;
-use crate::wire::json::lenient;
-use crate::wire::json::text;
-
-const USER: &[&str] = &[
-    "id",
-    "name",
-    "email",
-    "emailVerified",
-    "image",
-    "createdAt",
-    "updatedAt",
-    "username",
-    "displayUsername",
-    "phoneNumber",
-    "phoneNumberVerified",
-    "isAnonymous",
-    "role",
-    "banned",
-    "banReason",
-    "banExpires",
-    "twoFactorEnabled",
-];
-const SESSION: &[&str] = &[
-    "id",
-    "handle",
-    "userId",
-    "expiresAt",
-    "createdAt",
-    "updatedAt",
-    "ipAddress",
-    "userAgent",
-    "impersonatedBy",
-    "activeOrganizationId",
-    "activeTeamId",
-];
-const ORGANIZATION: &[&str] = &[
-    "id",
-    "name",
-    "slug",
-    "logo",
-    "metadata",
-    "createdAt",
-    "updatedAt",
-];
-const MEMBER: &[&str] = &[
-    "id",
-    "organizationId",
-    "userId",
-    "role",
-    "teamId",
-    "createdAt",
-    "updatedAt",
-];
-const INVITATION: &[&str] = &[
-    "id",
-    "organizationId",
-    "email",
-    "role",
-    "teamId",
-    "status",
-    "inviterId",
-    "expiresAt",
-    "createdAt",
-];
-const API_KEY: &[&str] = &[
-    "id",
-    "configId",
-    "name",
-    "start",
-    "prefix",
-    "referenceId",
-    "userId",
-    "enabled",
-    "remaining",
-    "permissions",
-    "metadata",
-    "expiresAt",
-    "createdAt",
-    "updatedAt",
-];
+use crate::wire::json::{lenient, text};
 
 /// The `data` of an event under construction.
 pub(crate) type Data = Map<String, Value>;
 
 /// The fields that the user adds to the documented ones.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Include(pub(crate) Vec<Box<str>>);
+pub(crate) struct IncludedFields(pub(crate) Vec<Box<str>>);
 
-impl Include {
+impl IncludedFields {
     pub(crate) fn user(&self, user: &Data) -> Option<Data> {
         self.with_id(user, USER)
     }
@@ -157,3 +78,86 @@ fn open_metadata(data: &mut Data) {
         *metadata = lenient::read(packed.as_bytes()).unwrap_or_default();
     }
 }
+
+const USER: &[&str] = &[
+    "id",
+    "name",
+    "email",
+    "emailVerified",
+    "image",
+    "createdAt",
+    "updatedAt",
+    "username",
+    "displayUsername",
+    "phoneNumber",
+    "phoneNumberVerified",
+    "isAnonymous",
+    "role",
+    "banned",
+    "banReason",
+    "banExpires",
+    "twoFactorEnabled",
+];
+
+const SESSION: &[&str] = &[
+    "id",
+    "handle",
+    "userId",
+    "expiresAt",
+    "createdAt",
+    "updatedAt",
+    "ipAddress",
+    "userAgent",
+    "impersonatedBy",
+    "activeOrganizationId",
+    "activeTeamId",
+];
+
+const ORGANIZATION: &[&str] = &[
+    "id",
+    "name",
+    "slug",
+    "logo",
+    "metadata",
+    "createdAt",
+    "updatedAt",
+];
+
+const MEMBER: &[&str] = &[
+    "id",
+    "organizationId",
+    "userId",
+    "role",
+    "teamId",
+    "createdAt",
+    "updatedAt",
+];
+
+const INVITATION: &[&str] = &[
+    "id",
+    "organizationId",
+    "email",
+    "role",
+    "teamId",
+    "status",
+    "inviterId",
+    "expiresAt",
+    "createdAt",
+];
+
+const API_KEY: &[&str] = &[
+    "id",
+    "configId",
+    "name",
+    "start",
+    "prefix",
+    "referenceId",
+    "userId",
+    "enabled",
+    "remaining",
+    "permissions",
+    "metadata",
+    "expiresAt",
+    "createdAt",
+    "updatedAt",
+];

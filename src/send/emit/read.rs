@@ -14,9 +14,6 @@ use super::settings::EmitSettings;
 use crate::http::body::{BodyLimits, BufferError, BufferedBody};
 use crate::wire::problem::{Problem, ProblemKind};
 
-/// Timeout of a captured request's body, as in `VerifyWebhookLayer`.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Why a rule cannot see a body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum UnreadableBody {
@@ -109,3 +106,6 @@ fn is_encoded(headers: &HeaderMap) -> bool {
         .iter()
         .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
+
+/// Timeout of a captured request's body, as in `VerifyWebhookLayer`.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

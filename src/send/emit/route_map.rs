@@ -33,11 +33,11 @@ struct MappedRoute {
     path: Box<str>,
     status: StatusCode,
     session: SessionUse,
-    events: Events,
+    events: EventsFn,
 }
 
 /// A rule as a closure.
-type Events = Box<dyn Fn(&Exchange) -> Vec<AuthEvent> + Send + Sync>;
+type EventsFn = Box<dyn Fn(&Exchange) -> Vec<AuthEvent> + Send + Sync>;
 
 impl RouteMap {
     /// Creates a map without routes.

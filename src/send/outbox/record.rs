@@ -8,16 +8,7 @@ use http::StatusCode;
 
 use crate::base::clock::UnixMillis;
 use crate::base::id::{DeliveryId, EndpointId, MessageId};
-use crate::queue::AttemptNumber;
-use crate::queue::text_enum;
-
-/// Most bytes that a store keeps of the response to a failed attempt, and most that the client reads
-/// of any: 16 KiB.
-pub const MAX_RESPONSE: usize = 16 * 1024;
-
-/// Most bytes that a store keeps of the response to a successful attempt: 1 KiB, since most attempts
-/// succeed and an endpoint's owner does not choose how fast the database grows.
-pub const MAX_SUCCESS_RESPONSE: usize = 1024;
+use crate::queue::{AttemptNumber, text_enum};
 
 text_enum! {
     /// The state of a delivery.
@@ -51,8 +42,8 @@ text_enum! {
     ///
     /// # Security
     ///
-    /// Deliberately coarse: a finer reason would tell whoever may register endpoints which
-    /// addresses and ports behind the firewall answer.
+    /// Deliberately coarse: a finer reason would show everybody who may register endpoints which
+    /// addresses and ports behind the firewall respond.
     #[non_exhaustive]
     FailureReason {
         /// The egress policy forbids the address.
@@ -257,3 +248,11 @@ impl fmt::Debug for AttemptReport {
             .finish()
     }
 }
+
+/// Most bytes that a store keeps of the response to a failed attempt, and most that the client reads
+/// of any: 16 KiB.
+pub const MAX_RESPONSE: usize = 16 * 1024;
+
+/// Most bytes that a store keeps of the response to a successful attempt: 1 KiB, since most attempts
+/// succeed and an endpoint's owner does not choose how fast the database grows.
+pub const MAX_SUCCESS_RESPONSE: usize = 1024;

@@ -91,7 +91,7 @@ mod tests;
 
 use self::attempt::DeliveryJob;
 pub use self::builder::WorkerBuilder;
-pub use self::run::Summary;
+pub use self::run::DeliverySummary;
 use crate::queue::Engine;
 
 /// Delivers the events of a store. The [module docs](self#deliveries) describe an attempt.

@@ -32,7 +32,7 @@ impl<S: OutboxStore> Worker<S> {
     /// # Errors
     ///
     /// [`StoreError`] if the store cannot lease. Attempts that had begun by then are finished.
-    pub async fn deliver_due(&self) -> Result<Summary, StoreError> {
+    pub async fn deliver_due(&self) -> Result<DeliverySummary, StoreError> {
         Ok(self.engine.run_due().await?.into())
     }
 
@@ -96,7 +96,7 @@ impl<S: OutboxStore> Job for DeliveryJob<S> {
 /// The results of a round of attempts.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Summary {
+pub struct DeliverySummary {
     /// Attempts that succeeded.
     pub delivered: usize,
     /// Attempts that failed, followed by another one or not.
@@ -106,7 +106,7 @@ pub struct Summary {
     pub unrecorded: usize,
 }
 
-impl From<Tally> for Summary {
+impl From<Tally> for DeliverySummary {
     fn from(tally: Tally) -> Self {
         Self {
             delivered: tally.succeeded,

@@ -220,7 +220,7 @@ pub fn report(secs: u64, status: u16) -> AttemptReport {
     let failed = !(200..300).contains(&status);
     let status = StatusCode::from_u16(status).unwrap();
     AttemptReport::new(at(secs), Duration::from_millis(1234))
-        .with_response(Some(status), Bytes::from_static(b"answer"))
+        .with_response(Some(status), Bytes::from_static(b"response"))
         .with_failure(failed.then_some(FailureReason::Status))
 }
 

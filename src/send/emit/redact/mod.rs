@@ -32,9 +32,9 @@ mod secrets;
 use serde_json::Value;
 
 use self::names::names_secret;
-use self::packed::{MAX_PACKED, Packed};
+use self::packed::{MAX_PACKED, PackedJson};
 use self::scan::Scan;
-use self::secrets::Values;
+use self::secrets::SecretValues;
 use super::exchange::Exchange;
 use super::payload::is_documented;
 use crate::wire::event::AuthEvent;
@@ -49,7 +49,7 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     pub(crate) fn of(exchange: &Exchange) -> Self {
-        let values = Values::of(exchange);
+        let values = SecretValues::of(exchange);
         Self {
             all: Scan::new(values.all),
             issued: Scan::new(values.issued),
@@ -105,7 +105,7 @@ fn clean(value: &mut Value, secrets: &Scan, levels: usize, packed: usize) -> boo
 
 /// [Cleans](clean) the JSON that is packed in a text, and returns whether the rest may travel.
 fn clean_text(text: &mut String, secrets: &Scan, packed: usize) -> bool {
-    if let Some(Packed { value, exact }) = Packed::read(text) {
+    if let Some(PackedJson { value, exact }) = PackedJson::read(text) {
         let mut cleaned = value.clone();
         if packed == MAX_PACKED || !clean(&mut cleaned, secrets, MAX_DEPTH, packed + 1) {
             return false;

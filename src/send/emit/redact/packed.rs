@@ -4,11 +4,8 @@ use serde_json::Value;
 
 use crate::wire::json::{lenient, strict};
 
-/// Most levels of JSON packed in a text within a text. Each level costs a parse.
-pub(super) const MAX_PACKED: usize = 4;
-
 /// The JSON that a text holds.
-pub(super) struct Packed {
+pub(super) struct PackedJson {
     /// An object, an array or another text.
     pub(super) value: Value,
     /// Whether every reader finds exactly this value in the text: no object has a name twice, and
@@ -16,7 +13,7 @@ pub(super) struct Packed {
     pub(super) exact: bool,
 }
 
-impl Packed {
+impl PackedJson {
     /// Reads a text that is an object, an array or a text in JSON; `None` for any other.
     pub(super) fn read(text: &str) -> Option<Self> {
         let blank = [' ', '\t', '\n', '\r', '\u{feff}'];
@@ -33,3 +30,6 @@ impl Packed {
         })
     }
 }
+
+/// Most levels of JSON packed in a text within a text. Each level costs a parse.
+pub(super) const MAX_PACKED: usize = 4;

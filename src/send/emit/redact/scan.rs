@@ -4,9 +4,6 @@ use std::collections::HashSet;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-/// Shorter secrets are compared as a whole only: any text may contain a short one by chance.
-pub(crate) const CONTAINED: usize = 8;
-
 /// Finds secrets in texts.
 ///
 /// Building one takes time and memory linear in the secrets' bytes, except for the sorting; a search
@@ -45,6 +42,9 @@ impl Scan {
         self.whole.contains(text) || contained.is_none_or(|it| it.is_match(text))
     }
 }
+
+/// Shorter secrets are compared as a whole only: any text may contain a short one by chance.
+pub(crate) const CONTAINED: usize = 8;
 
 #[cfg(test)]
 mod tests {

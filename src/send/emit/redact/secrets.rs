@@ -7,16 +7,10 @@ use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
 use super::names::names_secret;
-use super::packed::{MAX_PACKED, Packed};
+use super::packed::{MAX_PACKED, PackedJson};
 use super::scan::CONTAINED;
 use crate::send::emit::exchange::Exchange;
 use crate::session::cookie::percent_decode;
-
-/// Shorter values of cookies with harmless names are flags and preferences, not secrets.
-const OPAQUE_COOKIE: usize = 16;
-
-/// Shorter tokens of a response might be the caller's words.
-const ISSUED: usize = 16;
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -31,7 +25,7 @@ enum Origin {
 
 /// The secret values of one exchange. JSON packed in a text is searched like the JSON around it.
 #[derive(Default)]
-pub(crate) struct Values {
+pub(crate) struct SecretValues {
     pub(crate) all: Vec<String>,
     /// The values that the server made.
     pub(crate) issued: Vec<String>,
@@ -39,7 +33,7 @@ pub(crate) struct Values {
     packed: usize,
 }
 
-impl Values {
+impl SecretValues {
     pub(crate) fn of(exchange: &Exchange) -> Self {
         let mut values = Self::default();
         values.take_fields(exchange.request_json(), Origin::Caller);
@@ -111,7 +105,7 @@ impl Values {
         if self.packed == MAX_PACKED {
             return;
         }
-        if let Some(packed) = Packed::read(text) {
+        if let Some(packed) = PackedJson::read(text) {
             self.packed += 1;
             take(self, &packed.value, from);
             self.packed -= 1;
@@ -178,3 +172,9 @@ fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, Cow<'_, str>
     let headers = headers.iter();
     headers.map(|(name, value)| (name, String::from_utf8_lossy(value.as_bytes())))
 }
+
+/// Shorter values of cookies with harmless names are flags and preferences, not secrets.
+const OPAQUE_COOKIE: usize = 16;
+
+/// Shorter tokens of a response might be the caller's words.
+const ISSUED: usize = 16;

@@ -16,9 +16,6 @@ use crate::base::id::{InvalidId, MessageId, MessageIds};
 use crate::wire::event::{AuthEvent, DecodeError, EventType, InvalidEventType};
 use crate::wire::json::depth::{MAX_DEPTH, is_deeper};
 
-/// Limit of a payload, envelope included: 256 KiB, as in Banata.
-pub const MAX_PAYLOAD: usize = 256 * 1024;
-
 /// Stores events for delivery. Clones are cheap and share the store.
 ///
 /// When a method returns `Ok`, the events are stored as durably as the store can; a worker sends the
@@ -289,3 +286,6 @@ fn only(inserted: Vec<Inserted>) -> Result<MessageId, EmitError> {
         }
     }
 }
+
+/// Limit of a payload, envelope included: 256 KiB, as in Banata.
+pub const MAX_PAYLOAD: usize = 256 * 1024;

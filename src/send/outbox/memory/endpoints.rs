@@ -35,7 +35,7 @@ impl OutboxState {
         self.endpoints.iter().map(copy).collect()
     }
 
-    /// Disables an endpoint that is enabled and cancels what waits for it.
+    /// Disables an enabled endpoint and cancels its pending deliveries.
     pub(super) fn disable(&mut self, index: usize, because: DisabledBecause, now: UnixMillis) {
         let row = &mut self.endpoints[index];
         if !row.endpoint.status.is_enabled() {
