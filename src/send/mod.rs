@@ -1,4 +1,4 @@
-//! From a response to the requests that tell of it.
+//! From a response to the requests that carry its events.
 
 #[cfg(feature = "emit")]
 pub mod better_auth;

@@ -1,23 +1,20 @@
-//! What a response does to the session cookie of Better Auth: `better-auth.session_token`, with
+//! The session cookie of Better Auth, and its change by a response: `better-auth.session_token`, with
 //! `__Secure-` before it or another prefix.
 
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
-
 use url::form_urlencoded;
 
-const SESSION_COOKIE: &[u8] = b"session_token";
-
-/// How a response changes the session that its caller has.
+/// The change of the caller's session by a response.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Change {
-    /// The caller has the session of this token from now on.
+pub(crate) enum CookieChange {
+    /// The response sets the session of this token.
     To(String),
-    /// The caller has none any more.
+    /// The response clears the session.
     Cleared,
 }
 
-/// Returns the token of the caller's session: of the cookie, else of the bearer token.
+/// Returns the token of the caller's session: the cookie's, else the bearer token.
 pub(crate) fn token(request: &HeaderMap) -> Option<String> {
     let cookie = cookies(request).find(|(name, _)| is_session(name));
     match cookie {
@@ -26,8 +23,8 @@ pub(crate) fn token(request: &HeaderMap) -> Option<String> {
     }
 }
 
-/// Returns the token of the session that `response` replaces: of the cookie that it sets or clears,
-/// else of the bearer token.
+/// Returns the token of the session that `response` replaces: that of the cookie that it sets or
+/// clears, else the bearer token.
 pub(crate) fn replaced_token(request: &HeaderMap, response: &HeaderMap) -> Option<String> {
     let (set, _) = session_set(response)?;
     let cookie = cookies(request).find(|(name, _)| *name == set);
@@ -37,31 +34,31 @@ pub(crate) fn replaced_token(request: &HeaderMap, response: &HeaderMap) -> Optio
     }
 }
 
-/// Returns what `response` changes. To set the session that the caller has already is no change.
-pub(crate) fn change(request: &HeaderMap, response: &HeaderMap) -> Option<Change> {
+/// Returns the change by `response`. Setting the session that the caller has already is no change.
+pub(crate) fn change(request: &HeaderMap, response: &HeaderMap) -> Option<CookieChange> {
     let (_, set) = session_set(response)?;
     let Some(token) = set.and_then(unsigned) else {
-        return Some(Change::Cleared);
+        return Some(CookieChange::Cleared);
     };
     let known = [replaced_token(request, response), bearer(request)];
-    (!known.contains(&Some(token.clone()))).then_some(Change::To(token))
+    (!known.contains(&Some(token.clone()))).then_some(CookieChange::To(token))
 }
 
-/// The session cookie that a response sets or clears; the last one counts.
+/// Returns the session cookie that a response sets or clears; the last one counts.
 fn session_set(response: &HeaderMap) -> Option<(&[u8], Option<&[u8]>)> {
     set_cookies(response)
         .filter(|(name, _)| is_session(name))
         .last()
 }
 
-/// Returns whether the caller has sessions besides the one of the cookie, as Better Auth's plugin for
-/// several sessions keeps them.
+/// Returns whether the caller has sessions besides the cookie's, as Better Auth's plugin for several
+/// sessions keeps them.
 pub(crate) fn has_several(request: &HeaderMap) -> bool {
     let is_of_several = |part: &[u8]| part == b"session_token_multi-";
     cookies(request).any(|(name, _)| name.windows(20).any(is_of_several))
 }
 
-/// Returns the token that Better Auth's plugin for bearer tokens gives.
+/// Returns the token that Better Auth's plugin for bearer tokens issues.
 pub(crate) fn bearer_given(response: &HeaderMap) -> Option<String> {
     unsigned(response.get("set-auth-token")?.as_bytes())
 }
@@ -82,7 +79,7 @@ pub(crate) fn credentials_after(request: &HeaderMap, response: &HeaderMap) -> He
         .iter()
         .map(|(name, value)| [*name, *value].join(&b'='))
         .collect();
-    // What came in headers fits into one.
+    // The cookies came in headers, so they fit into one.
     if let (false, Ok(cookies)) = (
         jar.is_empty(),
         HeaderValue::from_bytes(&jar.join(&b"; "[..])),
@@ -92,7 +89,7 @@ pub(crate) fn credentials_after(request: &HeaderMap, response: &HeaderMap) -> He
     after
 }
 
-/// Returns the credentials of somebody who has nothing but a token.
+/// Returns the credentials of a caller who has only a token.
 pub(crate) fn bearing(token: &str) -> HeaderMap {
     let value = HeaderValue::try_from(format!("Bearer {token}"));
     value.map_or_else(
@@ -105,7 +102,7 @@ fn is_session(name: &[u8]) -> bool {
     name.ends_with(SESSION_COOKIE)
 }
 
-/// The token of a signed cookie: what stands before the last full stop.
+/// Returns the token of a signed cookie: the part before the last full stop.
 fn unsigned(cookie: &[u8]) -> Option<String> {
     let decoded = percent_decode(String::from_utf8_lossy(cookie).trim_matches('"'));
     let token = decoded
@@ -121,7 +118,7 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
         .then(|| unsigned(token.trim_ascii()))?
 }
 
-/// The cookies of a request. A caller may send any bytes: they are no texts.
+/// Returns the cookies of a request, as bytes: a caller may send any.
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     let headers = headers.get_all(COOKIE).iter();
     headers
@@ -129,7 +126,7 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
         .filter_map(|cookie| split_once(cookie.trim_ascii(), b'='))
 }
 
-/// The cookies that a response sets, `None` for one that it clears.
+/// Returns the cookies that a response sets, with `None` for one that it clears.
 fn set_cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
     headers.get_all(SET_COOKIE).iter().filter_map(|cookie| {
         let mut parts = cookie.as_bytes().split(|byte| *byte == b';');
@@ -139,7 +136,7 @@ fn set_cookies(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], Option<&[u8]
     })
 }
 
-/// Whether an attribute says that the cookie is over: no time to live, or an end in 1970.
+/// Returns whether an attribute clears the cookie: no time to live, or an end in 1970.
 fn ends_it(attribute: &[u8]) -> bool {
     let attribute = String::from_utf8_lossy(attribute).to_ascii_lowercase();
     let (name, value) = attribute.split_once('=').unwrap_or((&attribute, ""));
@@ -164,3 +161,5 @@ pub(crate) fn percent_decode(text: &str) -> String {
         .map(|(_key, value)| value.into_owned())
         .unwrap_or_default()
 }
+
+const SESSION_COOKIE: &[u8] = b"session_token";

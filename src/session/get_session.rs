@@ -1,4 +1,4 @@
-//! A session lookup over any HTTP service.
+//! A session look-up over any HTTP service.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,24 +14,32 @@ use tower_service::Service;
 use super::RESPONSE_LIMIT;
 use super::lookup::{ActiveSession, SessionLookup, TIMEOUT};
 use crate::base::error::BoxError;
-use crate::http::body::collect;
-use crate::http::body::{BodyLimits, ReadError};
+use crate::http::body::{BodyLimits, ReadError, collect};
 use crate::wire::json::elide::Elider;
 use crate::wire::json::lenient;
 
 /// Asks Better Auth's `get-session` through a service: the proxy's upstream, or the auth router
 /// itself.
 ///
+/// ```
+/// use tower_auth_sync::session::GetSession;
+///
+/// # fn example(upstream: axum::Router) {
+/// let lookup = GetSession::new(upstream, "/api/auth/get-session".parse().expect("a path"));
+/// # }
+/// ```
+///
 /// With Better Auth's jwt plugin set `disableSettingJwtHeader: true`: a header of its `get-session`
 /// holds the whole user, and HTTP clients limit headers. `list-sessions` needs a session younger
-/// than `freshAge` (1 day by default): what older callers end in bulk is not told one by one.
+/// than `freshAge` (1 day by default): sessions that older callers end in bulk make no events of their
+/// own.
 ///
-/// Sends the request's `Cookie`, `Authorization` and `X-Forwarded-For` headers, and nothing else of it.
+/// A look-up sends the request's `Cookie`, `Authorization` and `X-Forwarded-For` headers, and no others.
 /// Better Auth's rate limit counts look-ups too: exempt `/get-session` and `/list-sessions` from it
-/// (`customRules`), or callers are refused as `session-unknown` when it is reached. The query
-/// `disableCookieCache=true&disableRefresh=true` is added, so that a look-up changes nothing and is
-/// never stale. A response may take 5 s and have 4 MiB, of each text in it at most its first
-/// 8 KiB counted: a user with a picture of megabytes in a field is still found.
+/// (`customRules`), or the layer refuses callers as `session-unknown` at that limit. A look-up adds the
+/// query `disableCookieCache=true&disableRefresh=true`, so that it changes nothing and is never stale.
+/// The timeout is 5 s and the limit 4 MiB, which counts at most the first 8 KiB of each text: a user
+/// with a picture of megabytes in a field is still found.
 #[derive(Clone)]
 pub struct GetSession<S> {
     service: S,
@@ -39,16 +47,16 @@ pub struct GetSession<S> {
 }
 
 impl<S> GetSession<S> {
-    /// Creates a lookup that sends `GET` to `uri`, such as `/api/auth/get-session`, or
+    /// Creates a look-up that sends `GET` to `uri`, such as `/api/auth/get-session`, or
     /// `http://auth.internal/api/auth/get-session` for an HTTP client.
     ///
-    /// Other resources, such as `list-sessions`, are read beside it: the last part of its path
+    /// Other resources, such as `list-sessions`, have their path beside it: the last part of the path
     /// should be `get-session`.
     pub const fn new(service: S, uri: Uri) -> Self {
         Self { service, uri }
     }
 
-    /// The URI of `path` beside `get-session`.
+    /// Returns the URI of `path` beside `get-session`.
     fn beside(&self, path: &str) -> Option<Uri> {
         let base = self.uri.path().strip_suffix("/get-session")?;
         self.with_path(&format!("{base}{path}"))
@@ -70,9 +78,6 @@ impl<S> GetSession<S> {
     }
 }
 
-/// What keeps Better Auth from prolonging the session, and from a cookie that outlives a revocation.
-const QUERY: &str = "disableCookieCache=true&disableRefresh=true";
-
 impl<S, B> SessionLookup for GetSession<S>
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -87,7 +92,7 @@ where
             return Ok(None);
         }
         let uri = self.get_session().ok_or(InvalidUri)?;
-        let (status, body) = get(self.service.clone(), request(uri, headers)).await?;
+        let (status, body) = get(self.service.clone(), uri, headers).await?;
         match status {
             StatusCode::UNAUTHORIZED => return Ok(None),
             StatusCode::OK => {}
@@ -111,7 +116,7 @@ where
         let mut read = Response::new(Value::Null);
         *read.status_mut() = StatusCode::UNAUTHORIZED;
         if has_credentials(headers) {
-            let (status, body) = get(self.service.clone(), request(uri, headers)).await?;
+            let (status, body) = get(self.service.clone(), uri, headers).await?;
             *read.status_mut() = status;
             let refused = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
             match (status, body) {
@@ -127,9 +132,6 @@ where
         Ok(Some(read))
     }
 }
-
-/// Better Auth counts requests by it; without one, those of all callers together.
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 fn has_credentials(headers: &HeaderMap) -> bool {
     headers.contains_key(COOKIE) || headers.contains_key(AUTHORIZATION)
@@ -147,21 +149,9 @@ fn request(uri: Uri, headers: &HeaderMap) -> Request<Full<Bytes>> {
 }
 
 async fn get<S, B>(
-    service: S,
-    request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Result<Bytes, ReadError>), BoxError>
-where
-    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
-    S::Error: Into<BoxError>,
-    B: Body,
-    B::Error: Into<BoxError>,
-{
-    tokio::time::timeout(TIMEOUT, send(service, request)).await?
-}
-
-async fn send<S, B>(
     mut service: S,
-    request: Request<Full<Bytes>>,
+    uri: Uri,
+    headers: &HeaderMap,
 ) -> Result<(StatusCode, Result<Bytes, ReadError>), BoxError>
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>>,
@@ -169,17 +159,19 @@ where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    poll_fn(|cx| service.poll_ready(cx))
-        .await
-        .map_err(Into::into)?;
-    let response = service.call(request).await.map_err(Into::into)?;
-    let status = response.status();
-    let mut elider = Elider::default();
-    let body = response
-        .into_body()
-        .map_frame(move |frame| frame.map_data(|data| elider.push(data)));
-    let body = collect(body, LIMITS, |_chunk| {}).await;
-    Ok((status, body))
+    let request = request(uri, headers);
+    let exchange = async {
+        let ready = poll_fn(|cx| service.poll_ready(cx)).await;
+        ready.map_err(Into::into)?;
+        let response = service.call(request).await.map_err(Into::into)?;
+        let status = response.status();
+        let mut elider = Elider::default();
+        let body = response
+            .into_body()
+            .map_frame(move |frame| frame.map_data(|data| elider.push(data)));
+        Ok((status, collect(body, LIMITS, |_chunk| {}).await))
+    };
+    tokio::time::timeout(TIMEOUT, exchange).await?
 }
 
 impl<S> fmt::Debug for GetSession<S> {
@@ -190,15 +182,22 @@ impl<S> fmt::Debug for GetSession<S> {
     }
 }
 
-/// The auth server's response says neither who nor that nobody is signed in.
+/// The auth server's response holds neither a session nor the absence of one.
 #[derive(Debug, thiserror::Error)]
-#[error("the auth server answered {0} with something other than what was asked for")]
+#[error("the auth server responded {0} with neither a session nor `null`")]
 struct GetSessionFailed(StatusCode);
 
-/// The URI of `get-session` takes no query.
+/// The URI of `get-session` has no path.
 #[derive(Debug, thiserror::Error)]
 #[error("the URI given to `GetSession::new` has no path")]
 struct InvalidUri;
+
+/// Keeps Better Auth from prolonging the session, and from using a cookie that outlives a
+/// revocation.
+const QUERY: &str = "disableCookieCache=true&disableRefresh=true";
+
+/// The header by which Better Auth limits rates; without it, all callers share one limit.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 const LIMITS: BodyLimits = BodyLimits {
     limit: RESPONSE_LIMIT,

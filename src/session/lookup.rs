@@ -1,4 +1,4 @@
-//! Who is signed in: the port, and the erased handle that the layer holds.
+//! Sessions: the port, and the erased handle that the layer holds.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,37 +9,43 @@ use http::{HeaderMap, Response};
 use serde_json::{Map, Value};
 
 use crate::base::error::BoxError;
-use crate::wire::event::{AuthEvent, Session, User};
-use crate::wire::event::{handle, handle_of};
+use crate::wire::event::{AuthEvent, Session, User, handle, handle_of};
 use crate::wire::json::text;
 
 /// Finds the session of a request by its cookie or bearer token.
 ///
-/// Many responses do not say whom they are about: a sign-out answers `{"success":true}` with and
-/// without a session. So the layer looks the session up before the call and after it, and the
-/// difference makes the events.
+/// Many responses do not name the user: the response to a sign-out is `{"success":true}` with and
+/// without a session. So the layer looks the session up before and after the call, and the difference
+/// makes the events.
 ///
 /// # Contract
 ///
-/// 1. `Ok(None)` says that nobody is signed in.
-/// 2. `Err` says that it could not be found out. Before the call, the layer answers 503
-///    `session-unknown` and does not make it; after the call, the events are lost.
+/// 1. `Ok(None)` means that nobody is signed in.
+/// 2. `Err` means that the look-up failed. Before the call, the layer responds 503 `session-unknown`
+///    and does not make it; after the call, the events are lost.
 /// 3. A look-up has no effect on the session, and its result is never from a cache.
-/// 4. It is given 5 s; then it is dropped and counts as failed.
+/// 4. Its timeout is 5 s; then the layer drops it, and it has failed.
 ///
-/// A closure `Fn(HeaderMap) -> impl Future` is a lookup too.
+/// A closure `Fn(HeaderMap) -> impl Future` is a look-up too:
+///
+/// ```
+/// use http::HeaderMap;
+/// use tower_auth_sync::session::{ActiveSession, Sessions};
+///
+/// let nobody = Sessions::new(async |_headers: HeaderMap| Ok(None::<ActiveSession>));
+/// ```
 pub trait SessionLookup: Send + Sync + 'static {
-    /// Returns the session that `headers` belong to.
+    /// Returns the session of these request headers.
     fn session(
         &self,
         headers: &HeaderMap,
     ) -> impl Future<Output = Result<Option<ActiveSession>, BoxError>> + Send;
 
     /// Reads `path` (below the auth server's base path, such as `/list-sessions`) with the
-    /// credentials in `headers`, and returns its status and, if that is 200, its JSON.
+    /// credentials in `headers`, and returns the response's status and, if that is 200, its JSON.
     ///
-    /// `Ok(None)`, the default, says that this lookup cannot read. Sessions that end in bulk are
-    /// then not told one by one, and a session that another replaced counts as ended.
+    /// `Ok(None)`, the default, means that this look-up cannot read. Then sessions that end in bulk
+    /// make no events of their own, and a replaced session counts as ended.
     fn read(
         &self,
         headers: &HeaderMap,
@@ -64,6 +70,17 @@ where
 }
 
 /// A session and its user.
+///
+/// ```
+/// use tower_auth_sync::session::ActiveSession;
+///
+/// let response = serde_json::json!({
+///     "session": { "id": "ses_1", "userId": "usr_1", "token": "secret" },
+///     "user": { "id": "usr_1" },
+/// });
+/// let active = ActiveSession::from_json(&response).expect("a session");
+/// assert_eq!(active.user()["id"], "usr_1");
+/// ```
 #[derive(Clone)]
 pub struct ActiveSession {
     user: Map<String, Value>,
@@ -71,7 +88,7 @@ pub struct ActiveSession {
 }
 
 impl ActiveSession {
-    /// Makes one of typed resources.
+    /// Makes one from typed resources.
     #[must_use]
     pub fn new(user: &User, session: &Session) -> Self {
         Self {
@@ -80,8 +97,8 @@ impl ActiveSession {
         }
     }
 
-    /// Takes the response of Better Auth's `get-session`: `{"session":{…},"user":{…}}`, or `null`
-    /// where nobody is signed in. The session's `token` becomes its handle and does not travel.
+    /// Reads the response of Better Auth's `get-session`: `{"session":{…},"user":{…}}`, or `null` if
+    /// nobody is signed in. Events carry the handle of the session's `token`, never the token.
     #[must_use]
     pub fn from_json(response: &Value) -> Option<Self> {
         let user = response.get("user")?.as_object()?;
@@ -92,7 +109,7 @@ impl ActiveSession {
         })
     }
 
-    /// A session of which only the token is known.
+    /// Makes one of which only the token is known.
     pub(crate) fn of_token(token: &str) -> Self {
         let handle = ("handle".to_owned(), handle(token));
         Self {
@@ -122,37 +139,45 @@ impl ActiveSession {
     }
 }
 
-/// Shows nothing of either.
+/// Shows no field.
 impl fmt::Debug for ActiveSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ActiveSession").finish_non_exhaustive()
     }
 }
 
-/// How long a look-up may take.
+/// Timeout of a look-up.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The dyn twin of [`SessionLookup`].
-trait DynLookup: Send + Sync {
-    fn session<'a>(&'a self, headers: &'a HeaderMap) -> Looking<'a, ActiveSession>;
-    fn read<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> Looking<'a, Response<Value>>;
+/// [`SessionLookup`] as an object.
+trait DynSessionLookup: Send + Sync {
+    fn session<'a>(&'a self, headers: &'a HeaderMap) -> LookupFuture<'a, ActiveSession>;
+    fn read<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        path: &'a str,
+    ) -> LookupFuture<'a, Response<Value>>;
 }
 
-type Looking<'a, T> = Pin<Box<dyn Future<Output = Result<Option<T>, BoxError>> + Send + 'a>>;
+type LookupFuture<'a, T> = Pin<Box<dyn Future<Output = Result<Option<T>, BoxError>> + Send + 'a>>;
 
-impl<L: SessionLookup> DynLookup for L {
-    fn session<'a>(&'a self, headers: &'a HeaderMap) -> Looking<'a, ActiveSession> {
+impl<L: SessionLookup> DynSessionLookup for L {
+    fn session<'a>(&'a self, headers: &'a HeaderMap) -> LookupFuture<'a, ActiveSession> {
         Box::pin(SessionLookup::session(self, headers))
     }
 
-    fn read<'a>(&'a self, headers: &'a HeaderMap, path: &'a str) -> Looking<'a, Response<Value>> {
+    fn read<'a>(
+        &'a self,
+        headers: &'a HeaderMap,
+        path: &'a str,
+    ) -> LookupFuture<'a, Response<Value>> {
         Box::pin(SessionLookup::read(self, headers, path))
     }
 }
 
-/// A [`SessionLookup`] of any type. Copies are cheap and share it; a look-up takes 5 s at most.
+/// A [`SessionLookup`] of any type. Clones are cheap and share it; a look-up takes 5 s at most.
 #[derive(Clone)]
-pub struct Sessions(Arc<dyn DynLookup>);
+pub struct Sessions(Arc<dyn DynSessionLookup>);
 
 impl Sessions {
     /// Wraps `lookup`.

@@ -3,21 +3,26 @@
 use std::collections::HashSet;
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, json};
-use tower_auth_sync::clock::{Clock as _, SystemClock};
+use tower_auth_sync::clock::{Clock as _, SystemClock, UnixMillis};
 use tower_auth_sync::egress::EgressPolicy;
 use tower_auth_sync::event::{AuthEvent, EventType};
-use tower_auth_sync::id::MessageId;
+use tower_auth_sync::id::{DeliveryId, EndpointId, MessageId};
 use tower_auth_sync::outbox::{
-    DeliveryLog as _, DeliveryState, Emitter, EndpointStore as _, LeaseRequest, NewEndpoint,
-    OutboxStore as _,
+    Attempt, AttemptReport, Delivery, DeliveryLog as _, DeliveryState, Emitter, Endpoint,
+    EndpointSecrets, EndpointStatus, EndpointStore as _, FailureReason, Health, IdempotencyKey,
+    Lease, LeaseRequest, LeaseToken, NewEndpoint, NewEvent, OutboxStore as _, Outcome,
+    PreviousSecret, Settlement,
 };
 use tower_auth_sync::queue::AttemptNumber;
 use tower_auth_sync::scheme::Scheme;
+use tower_auth_sync::secret::Secret;
 use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::store::AnyStore;
 
@@ -43,13 +48,14 @@ fn created(user: u64) -> AuthEvent {
 
 fn everything() -> LeaseRequest {
     let now = SystemClock.now();
-    LeaseRequest {
-        max: u16::MAX.try_into().unwrap(),
-        per_endpoint: u16::MAX.try_into().unwrap(),
-        max_attempts: AttemptNumber::FIRST.next(),
+    let until = now.saturating_add(Duration::from_secs(3600));
+    LeaseRequest::new(
+        NonZeroU16::MAX,
+        NonZeroU16::MAX,
+        AttemptNumber::FIRST.next(),
         now,
-        until: now.saturating_add(Duration::from_secs(3600)),
-    }
+        until,
+    )
 }
 
 /// Names the directory for [`emit_until_killed`], and tells it that it is the child.
@@ -149,4 +155,59 @@ async fn an_application_stores_its_change_and_its_event_together() {
 
     let deliveries = store.deliveries(&id).await.unwrap();
     assert_eq!(deliveries[0].state, DeliveryState::Pending);
+}
+
+/// Structs that another crate cannot write out grow without breaking its store.
+#[test]
+fn a_store_outside_this_crate_can_make_all_that_it_returns() {
+    let time = UnixMillis::from_millis;
+    let secret = |text: &str| Secret::verbatim(text).unwrap();
+    let previous = PreviousSecret::new(secret("whsec_fedcba9876543210fedcba9876543210"), time(9));
+    let disabled = EndpointStatus::Disabled {
+        at: time(3),
+        because: tower_auth_sync::outbox::DisabledBecause::Operator,
+    };
+    let endpoint = Endpoint::from_stored(
+        EndpointId::new("we_1").unwrap(),
+        "https://crm.example.com/hook".parse().unwrap(),
+        Scheme::banata(),
+        EndpointSecrets::new(secret(SECRET)).with_previous(previous),
+        time(1),
+    )
+    .with_filter("user.*".parse().unwrap())
+    .with_status(disabled)
+    .with_health(Health::failing(time(2), 4));
+    assert_eq!(endpoint.secrets.valid_at(time(8)).count(), 2);
+    assert_eq!((endpoint.status, endpoint.health.failures()), (disabled, 4));
+
+    let key = IdempotencyKey::new("sign-up").unwrap();
+    let id = MessageId::new("msg_1").unwrap();
+    let event = NewEvent::new(id.clone(), EventType::UserCreated, "{}".into());
+    let event = event.with_idempotency_key(key.clone());
+    assert_eq!(event.idempotency_key, Some(key));
+    let delivery = DeliveryId::new("whd_1").unwrap();
+    let (token, first) = (LeaseToken::new(1), AttemptNumber::FIRST);
+    let endpoint = Arc::new(endpoint);
+    let lease = Lease::new(delivery.clone(), token, first, event, Arc::clone(&endpoint));
+    assert_eq!((lease.event, &*lease.payload), (id.clone(), &b"{}"[..]));
+
+    let report = AttemptReport::new(time(4), Duration::from_millis(5))
+        .with_response(Some(http::StatusCode::BAD_GATEWAY), "busy".into())
+        .with_failure(Some(FailureReason::Status));
+    let settlement = Settlement::new(report.clone(), Outcome::Retry { at: time(6) });
+    let settlement = settlement.with_not_before(Some(time(7)));
+    assert_eq!(settlement.not_before, Some(time(7)));
+    assert_eq!(Attempt::new(first, report.clone()).report, report);
+
+    let finished = Delivery::from_stored(
+        delivery,
+        id,
+        endpoint.id.clone(),
+        DeliveryState::Delivered,
+        time(2),
+    )
+    .with_attempts(1)
+    .with_due_at(None)
+    .with_ended_at(Some(time(8)));
+    assert_eq!((finished.attempts, finished.ended_at), (1, Some(time(8))));
 }

@@ -351,13 +351,8 @@ impl Stage {
 
     async fn payloads(&self) -> Vec<Bytes> {
         let many = NonZeroU16::new(100).unwrap();
-        let request = LeaseRequest {
-            max: many,
-            per_endpoint: many,
-            max_attempts: AttemptNumber::FIRST,
-            now: NOW,
-            until: NOW.saturating_add(Duration::from_secs(60)),
-        };
+        let until = NOW.saturating_add(Duration::from_secs(60));
+        let request = LeaseRequest::new(many, many, AttemptNumber::FIRST, NOW, until);
         let leases = self.store.lease(request).await.unwrap();
         leases.into_iter().map(|lease| lease.payload).collect()
     }

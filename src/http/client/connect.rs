@@ -1,12 +1,11 @@
-//! From a URL to a connection: look up, judge, dial what was judged, then TLS.
+//! From a URL to a connection: look up, check, dial checked addresses, then TLS.
 
-use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{fmt, io};
 
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
@@ -20,14 +19,14 @@ use super::resolve::Resolve;
 use crate::base::error::BoxError;
 use crate::http::egress::{EgressError, EgressPolicy};
 
-type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ConnectError>> + Send>>;
+type ConnectFuture<T> = Pin<Box<dyn Future<Output = Result<T, ConnectError>> + Send>>;
 
-/// Connects within a limit of its own, since a connection may go on being made in the background
-/// after its request was given up.
+/// Connects within a timeout of its own: hyper may go on connecting in the background after the
+/// request ended.
 #[derive(Clone)]
 pub(super) struct Connector {
     https: HttpsConnector<Dialler>,
-    limit: Duration,
+    timeout: Duration,
 }
 
 impl Connector {
@@ -35,7 +34,7 @@ impl Connector {
         policy: EgressPolicy,
         resolver: Arc<dyn Resolve>,
         tls: rustls::ClientConfig,
-        limit: Duration,
+        timeout: Duration,
     ) -> Self {
         let dialler = Dialler { policy, resolver };
         let https = HttpsConnectorBuilder::new()
@@ -43,7 +42,7 @@ impl Connector {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(dialler);
-        Self { https, limit }
+        Self { https, timeout }
     }
 }
 
@@ -56,7 +55,7 @@ impl fmt::Debug for Connector {
 impl Service<Uri> for Connector {
     type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
     type Error = ConnectError;
-    type Future = Connecting<Self::Response>;
+    type Future = ConnectFuture<Self::Response>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         self.https.poll_ready(cx).map_err(ConnectError::of)
@@ -64,9 +63,9 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, target: Uri) -> Self::Future {
         let connecting = self.https.call(target);
-        let limit = self.limit;
+        let timeout = self.timeout;
         Box::pin(async move {
-            tokio::time::timeout(limit, connecting)
+            tokio::time::timeout(timeout, connecting)
                 .await
                 .map_err(|_elapsed| ConnectError::Timeout)?
                 .map_err(ConnectError::of)
@@ -74,7 +73,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// Dials only addresses that the policy let pass.
+/// Dials only addresses that the policy allows.
 #[derive(Clone, Debug)]
 struct Dialler {
     policy: EgressPolicy,
@@ -86,8 +85,8 @@ impl Dialler {
         let plain = target.scheme_str() != Some("https");
         let port = target.port_u16().unwrap_or(if plain { 80 } else { 443 });
         let found = self.addresses(target.host().unwrap_or_default()).await?;
-        let judged = self.judge(plain, found)?;
-        let stream = dial(judged.into_iter().map(|ip| SocketAddr::new(ip, port)))
+        let allowed = self.check(plain, found)?;
+        let stream = dial(allowed.into_iter().map(|ip| SocketAddr::new(ip, port)))
             .await
             .map_err(ConnectError::Dial)?;
         stream.set_nodelay(true).map_err(ConnectError::Dial)?;
@@ -105,22 +104,22 @@ impl Dialler {
         }
     }
 
-    /// Of mixed answers the allowed ones are used; if there are none, the first refusal is told.
-    fn judge(&self, plain: bool, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, ConnectError> {
+    /// Returns the allowed addresses; if there are none, the first refusal.
+    fn check(&self, plain: bool, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, ConnectError> {
         let mut refusal = None;
-        let mut judged = Vec::new();
+        let mut allowed = Vec::new();
         for address in found {
             match self.policy.check_dial(plain, address) {
-                Ok(()) => judged.push(address),
+                Ok(()) => allowed.push(address),
                 Err(why) => {
                     refusal.get_or_insert(why);
                 }
             }
         }
-        judged.truncate(MAX_ADDRESSES);
+        allowed.truncate(MAX_ADDRESSES);
         match refusal {
-            Some(why) if judged.is_empty() => Err(why.into()),
-            _ => Ok(judged),
+            Some(why) if allowed.is_empty() => Err(why.into()),
+            _ => Ok(allowed),
         }
     }
 }
@@ -128,7 +127,7 @@ impl Dialler {
 impl Service<Uri> for Dialler {
     type Response = TokioIo<TcpStream>;
     type Error = ConnectError;
-    type Future = Connecting<Self::Response>;
+    type Future = ConnectFuture<Self::Response>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         Poll::Ready(Ok(()))
@@ -139,8 +138,8 @@ impl Service<Uri> for Dialler {
     }
 }
 
-/// Dials one address after the other, not waiting longer than [`STAGGER`] for each, until one
-/// answers.
+/// Dials one address after the other, each [`STAGGER`] after the one before at the latest, until one
+/// connects.
 async fn dial(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
     let mut waiting = addresses.peekable();
     let mut dialling = JoinSet::new();
@@ -177,7 +176,7 @@ pub(super) enum ConnectError {
 }
 
 impl ConnectError {
-    /// What the TLS connector reports: an error of the dialler, or one of its own.
+    /// Sorts an error of the TLS connector: the dialler's, or its own.
     fn of(err: BoxError) -> Self {
         match err.downcast() {
             Ok(own) => *own,
@@ -186,8 +185,8 @@ impl ConnectError {
     }
 }
 
-/// Addresses dialled for one name, so that an answer of hundreds is not a port scan.
+/// Addresses dialled for one name, so that a name with hundreds is not a port scan.
 const MAX_ADDRESSES: usize = 8;
 
-/// Wait before the next address is tried as well (RFC 8305, section 8: 250 ms).
+/// Pause before the next address is dialled too (RFC 8305, section 8: 250 ms).
 const STAGGER: Duration = Duration::from_millis(250);

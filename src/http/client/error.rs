@@ -9,8 +9,8 @@ use crate::base::error::BoxError;
 use crate::base::pem::PemError;
 use crate::http::egress::EgressError;
 
-/// Why there is no answer. The messages are generic: what an endpoint's owner may read must not
-/// tell which inner addresses and ports answer. The cause is for the operator's log.
+/// Why a call has no response. The messages are generic: an endpoint's owner must not read which
+/// inner addresses and ports respond. The cause is for the operator's log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
     #[error("blocked by the egress policy")]
@@ -19,9 +19,9 @@ pub(crate) enum CallError {
     Connect(#[source] BoxError),
     #[error("the TLS handshake failed")]
     Tls(#[source] BoxError),
-    #[error("no whole answer before the deadline")]
+    #[error("no complete response within the timeout")]
     Timeout,
-    #[error("no valid HTTP answer")]
+    #[error("no valid HTTP response")]
     Protocol(#[source] BoxError),
 }
 

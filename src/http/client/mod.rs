@@ -1,11 +1,11 @@
-//! The one HTTP client: it obeys the egress policy, one deadline and one cap.
+//! The one HTTP client: it obeys the egress policy, one timeout and one limit.
 //!
-//! 1. The URL is judged, then every address its name resolves to; only judged addresses are
-//!    dialled, and a literal address is judged like any other.
-//! 2. One deadline covers look-up, connect, TLS, request, response head and response body.
-//! 3. Of the response body no more than the cap is kept, and reading stops there.
-//! 4. No redirect is followed, no proxy of the environment is asked, nothing is decompressed,
-//!    nothing is sent twice.
+//! 1. The policy checks the URL, then every address that its name resolves to. The client dials only
+//!    checked addresses; a literal address is checked like any other.
+//! 2. One timeout covers look-up, connect, TLS, request, response head and response body.
+//! 3. The client keeps the response body up to the limit, and stops reading there.
+//! 4. The client follows no redirect, uses no proxy of the environment, decompresses nothing and
+//!    sends nothing twice.
 
 mod connect;
 mod error;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -32,14 +32,14 @@ pub(crate) use self::resolve::{Resolve, SystemResolver};
 use super::body::read_up_to;
 use super::egress::EgressPolicy;
 
-/// What a client is made from.
+/// The settings of a client.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    /// Who may be called.
+pub(crate) struct ClientSettings {
+    /// The rules for URLs and addresses.
     pub(crate) policy: EgressPolicy,
-    /// Limit of one whole call.
+    /// Timeout of one whole call.
     pub(crate) timeout: Duration,
-    /// Bytes kept of a response body.
+    /// Most bytes kept of a response body.
     pub(crate) max_body: usize,
     /// PEM files of certificates that are trusted besides Mozilla's.
     pub(crate) extra_roots: Vec<Vec<u8>>,
@@ -59,10 +59,10 @@ pub(crate) struct HttpClient {
     user_agent: HeaderValue,
 }
 
-/// What a server answered.
+/// A server's response.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    /// The status; redirects are among them.
+pub(crate) struct ClientResponse {
+    /// The status; a redirect is not followed.
     pub(crate) status: StatusCode,
     /// The header fields.
     pub(crate) headers: HeaderMap,
@@ -76,7 +76,7 @@ impl HttpClient {
     /// # Errors
     ///
     /// [`RootsError`] if the extra root certificates cannot be used.
-    pub(crate) fn new(settings: Settings) -> Result<Self, RootsError> {
+    pub(crate) fn new(settings: ClientSettings) -> Result<Self, RootsError> {
         let tls = tls::config(&settings.extra_roots)?;
         let connector = Connector::new(
             settings.policy.clone(),
@@ -110,22 +110,22 @@ impl HttpClient {
         })
     }
 
-    /// Posts `body` and returns what is answered, whatever its status.
+    /// Sends a request and returns the response, whatever its status.
     ///
     /// # Errors
     ///
-    /// [`CallError`] if there is no whole answer within the deadline; a body longer than the cap
-    /// counts as whole.
-    pub(crate) async fn post(
+    /// [`CallError`] if no complete response comes within the timeout; a body longer than the limit
+    /// counts as complete.
+    pub(crate) async fn send(
         &self,
+        method: Method,
         url: &Url,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<Answer, CallError> {
-        self.policy.check_url(url)?;
+    ) -> Result<ClientResponse, CallError> {
         let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = target(url)?;
+        *request.method_mut() = method;
+        *request.uri_mut() = self.policy.checked_uri(url)?;
         *request.headers_mut() = headers;
         request
             .headers_mut()
@@ -135,14 +135,14 @@ impl HttpClient {
             .map_err(|_elapsed| CallError::Timeout)?
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, CallError> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<ClientResponse, CallError> {
         let response = self.inner.request(request).await?;
         let (head, body) = response.into_parts();
         // Dropping the rest of the body ends the exchange.
         let body = read_up_to(body, self.max_body)
             .await
             .map_err(|err| CallError::Protocol(err.into()))?;
-        Ok(Answer {
+        Ok(ClientResponse {
             status: head.status,
             headers: head.headers,
             body,
@@ -150,21 +150,8 @@ impl HttpClient {
     }
 }
 
-/// The URL as a request target, its name without the final dot that certificates do not have.
-fn target(url: &Url) -> Result<Uri, CallError> {
-    let mut url = url.clone();
-    let bare = url.domain().and_then(|name| name.strip_suffix('.'));
-    if let Some(bare) = bare.map(str::to_owned) {
-        url.set_host(Some(&bare))
-            .map_err(|err| CallError::Protocol(err.into()))?;
-    }
-    url.as_str()
-        .parse()
-        .map_err(|err: http::uri::InvalidUri| CallError::Protocol(err.into()))
-}
-
-/// How long an unused connection is kept: less than the 5 s after which Node.js closes one
-/// (`server.keepAliveTimeout`), so that few requests meet a connection that is being closed.
+/// Time that the client keeps an unused connection: less than the 5 s after which Node.js closes one
+/// (`server.keepAliveTimeout`), so that few requests meet a closing connection.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// Unused connections kept per host.
@@ -179,12 +166,12 @@ const MAX_HEADERS: usize = 100;
 /// Bytes of the header fields of an HTTP/2 response, as RFC 9113 counts them.
 const MAX_HEADER_LIST: u32 = 32 * 1024;
 
-/// Bytes that a server may send before they are read, per HTTP/2 stream and per connection.
+/// Bytes that a server may send before the client reads them, per HTTP/2 stream and per connection.
 const WINDOW: u32 = 64 * 1024 - 1;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
-/// After this long without a frame an HTTP/2 server is pinged,
+/// Time without a frame after which the client pings an HTTP/2 server.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// and given this long to answer.
+/// Time for the response to a ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::resolve::Resolving;
+use super::resolve::ResolveFuture;
 use super::*;
 use crate::http::egress::{EgressError, Network};
 
@@ -23,14 +23,14 @@ impl Names {
 }
 
 impl Resolve for Names {
-    fn resolve(&self, name: &str) -> Resolving {
+    fn resolve(&self, name: &str) -> ResolveFuture {
         let found = self.0.get(name).cloned();
         Box::pin(async move { found.ok_or_else(|| io::Error::from(ErrorKind::NotFound)) })
     }
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> ClientSettings {
+    ClientSettings {
         policy: EgressPolicy::allow(Network::LOOPBACK),
         timeout: Duration::from_secs(10),
         max_body: 16 * 1024,
@@ -40,11 +40,16 @@ fn settings() -> Settings {
     }
 }
 
-async fn post(settings: Settings, url: &str) -> Result<Answer, CallError> {
+async fn post(settings: ClientSettings, url: &str) -> Result<ClientResponse, CallError> {
     let client = HttpClient::new(settings).unwrap();
     let url = Url::parse(url).unwrap();
     client
-        .post(&url, HeaderMap::new(), Bytes::from_static(b"{}"))
+        .send(
+            Method::POST,
+            &url,
+            HeaderMap::new(),
+            Bytes::from_static(b"{}"),
+        )
         .await
 }
 
@@ -134,8 +139,8 @@ async fn answer_no_content(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
     stream.flush().await.unwrap();
 }
 
-fn tls_settings(server: &TlsServer) -> Settings {
-    Settings {
+fn tls_settings(server: &TlsServer) -> ClientSettings {
+    ClientSettings {
         resolver: Names::of("hook.test", &["127.0.0.1"]),
         extra_roots: vec![server.root.clone()],
         ..settings()
@@ -173,7 +178,7 @@ async fn the_request_carries_our_user_agent_and_no_encoding_is_asked_for() {
 #[tokio::test]
 async fn a_private_literal_is_not_dialled() {
     let listener = Untouched::bind();
-    let settings = Settings {
+    let settings = ClientSettings {
         policy: EgressPolicy::public(),
         ..settings()
     };
@@ -206,7 +211,7 @@ async fn the_dialler_judges_literals_by_itself() {
 async fn a_name_that_means_a_private_address_is_not_dialled() {
     let listener = Untouched::bind();
     for address in ["127.0.0.1", "::ffff:127.0.0.1", "10.0.0.1", "::1"] {
-        let settings = Settings {
+        let settings = ClientSettings {
             policy: EgressPolicy::public(),
             resolver: Names::of("evil.example", &[address]),
             ..settings()
@@ -227,7 +232,7 @@ async fn a_name_that_means_a_private_address_is_not_dialled() {
 #[tokio::test]
 async fn of_mixed_addresses_only_the_allowed_ones_are_dialled() {
     let server = tls_server().await;
-    let settings = Settings {
+    let settings = ClientSettings {
         resolver: Names::of("hook.test", &["10.0.0.1", "169.254.169.254", "127.0.0.1"]),
         ..tls_settings(&server)
     };
@@ -238,7 +243,7 @@ async fn of_mixed_addresses_only_the_allowed_ones_are_dialled() {
 
 #[tokio::test]
 async fn plain_http_reaches_no_address_that_is_not_loopback() {
-    let settings = Settings {
+    let settings = ClientSettings {
         policy: EgressPolicy::allow(
             Network::LOOPBACK
                 .into_iter()
@@ -272,7 +277,7 @@ async fn an_unknown_name_and_a_closed_port_fail_alike() {
 #[tokio::test]
 async fn the_next_address_is_dialled_when_one_refuses() {
     let server = tls_server().await;
-    let settings = Settings {
+    let settings = ClientSettings {
         // Nothing listens on this port of the other loopback addresses.
         resolver: Names::of("hook.test", &["127.0.0.77", "127.0.0.1"]),
         ..tls_settings(&server)
@@ -286,7 +291,7 @@ async fn the_next_address_is_dialled_when_one_refuses() {
 async fn an_unknown_root_is_refused_and_an_extra_root_is_trusted() {
     let server = tls_server().await;
     let url = format!("https://hook.test:{}/", server.address.port());
-    let strict = Settings {
+    let strict = ClientSettings {
         extra_roots: Vec::new(),
         ..tls_settings(&server)
     };
@@ -299,7 +304,7 @@ async fn an_unknown_root_is_refused_and_an_extra_root_is_trusted() {
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
     let server = tls_server().await;
-    let settings = Settings {
+    let settings = ClientSettings {
         resolver: Names::of("other.test", &["127.0.0.1"]),
         ..tls_settings(&server)
     };
@@ -347,7 +352,10 @@ async fn http_2_is_spoken_where_the_server_does_and_one_connection_serves_many_c
     let url = Url::parse(&format!("https://hook.test:{}/", address.port())).unwrap();
     for length in [0, 1, 300_000] {
         let body = Bytes::from(vec![b'x'; length]);
-        let got = client.post(&url, HeaderMap::new(), body).await.unwrap();
+        let got = client
+            .send(Method::POST, &url, HeaderMap::new(), body)
+            .await
+            .unwrap();
         assert_eq!(got.status, StatusCode::OK);
         assert_eq!(got.body.len(), length.min(16 * 1024));
     }
@@ -392,7 +400,7 @@ async fn one_deadline_covers_handshake_head_and_body() {
     let half = answer("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await;
     let no_end = format!("http://{half}/");
     for url in [silent, no_head, no_end] {
-        let settings = Settings {
+        let settings = ClientSettings {
             timeout: Duration::from_millis(300),
             ..settings()
         };

@@ -1,4 +1,4 @@
-//! TLS with an explicit provider; the process default is neither asked nor set.
+//! TLS with an explicit provider; the process default is neither read nor set.
 
 use std::sync::Arc;
 

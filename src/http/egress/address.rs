@@ -1,8 +1,8 @@
-//! Which addresses are public.
+//! The public addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Returns whether the address is public. IPv4-mapped ones must have been turned into IPv4 before.
+/// Returns whether the address is public. Turn IPv4-mapped ones into IPv4 first.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -11,7 +11,7 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 }
 
 /// Everything but the IANA special-purpose ranges, multicast, the reserved upper end, and the
-/// address under which every Azure host answers its own machines (168.63.129.16, "wire server").
+/// address under which every Azure host serves its own machines (168.63.129.16, "wire server").
 fn is_public_v4(address: Ipv4Addr) -> bool {
     !matches!(
         address.octets(),

@@ -1,19 +1,19 @@
-//! Who may be called: rules over URLs and addresses, without any network of their own.
+//! Rules for outgoing calls, over URLs and addresses; no rule uses the network.
 //!
-//! Receivers' URLs come from outside, so every call they cause is a chance to reach what only this
-//! machine can reach. [`EgressPolicy`] is asked twice: [`check_url`](EgressPolicy::check_url) when
-//! an endpoint is created and again before each attempt, and
-//! [`check_addr`](EgressPolicy::check_addr) for the very address that is about to be dialled, so
-//! that a name that changes its mind between two look-ups gains nothing.
+//! Receivers' URLs come from outside, so every call to one is a chance to reach what only this
+//! machine can reach. [`EgressPolicy`] checks twice: the URL with
+//! [`check_url`](EgressPolicy::check_url) when an endpoint is created and again before each attempt,
+//! and with [`check_addr`](EgressPolicy::check_addr) the very address that the client dials. So a
+//! name that resolves to another address the second time gains nothing.
 //!
-//! What passes by default:
+//! The default allows:
 //!
 //! 1. scheme `https`, no user name or password, no fragment;
 //! 2. port 80 or 443, or one from 1024 on where no known service listens (the list stands at
 //!    [`EgressError::Port`]);
-//! 3. IPv4 outside the special-purpose ranges and not 168.63.129.16, where Azure answers its own
+//! 3. IPv4 outside the special-purpose ranges and not 168.63.129.16, where Azure serves its own
 //!    machines; IPv6 only from `2000::/3` less `2001::/23`, `2001:db8::/32`, `2002::/16`,
-//!    `3fff::/20` and ISATAP under any prefix (`::5efe:a.b.c.d`); `::ffff:0:0/96` is judged as the
+//!    `3fff::/20` and ISATAP under any prefix (`::5efe:a.b.c.d`); `::ffff:0:0/96` is checked as the
 //!    IPv4 address it holds.
 
 mod address;
@@ -25,11 +25,12 @@ mod tests;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use http::Uri;
 use url::{Host, Url};
 
 pub use self::network::{InvalidNetwork, Network};
 
-/// Decides which URLs and addresses may be called. Copies are cheap.
+/// Decides which URLs and addresses the client may call. Copies are cheap.
 ///
 /// ```
 /// use tower_auth_sync::egress::{EgressPolicy, Network};
@@ -64,8 +65,8 @@ impl EgressPolicy {
     ///
     /// # Security
     ///
-    /// Whoever may choose an endpoint's URL reaches every service in these networks: keep this a
-    /// setting of the operator.
+    /// Whoever chooses an endpoint's URL reaches every service in these networks: only the operator
+    /// should set this.
     #[must_use]
     pub fn allow(networks: impl IntoIterator<Item = Network>) -> Self {
         Self {
@@ -74,7 +75,7 @@ impl EgressPolicy {
         }
     }
 
-    /// Judges `64:ff9b::/96` as the IPv4 address it holds (RFC 6052) instead of refusing it; for
+    /// Checks `64:ff9b::/96` as the IPv4 address it holds (RFC 6052) instead of refusing it; for
     /// hosts that reach IPv4 through a NAT64. Default: refused.
     #[must_use]
     pub fn with_nat64(mut self) -> Self {
@@ -82,12 +83,18 @@ impl EgressPolicy {
         self
     }
 
-    /// Judges a URL: everything but the addresses behind a name.
+    /// Checks a URL: everything but the addresses behind a name.
     ///
     /// # Errors
     ///
     /// The first rule that the URL breaks, in the order of [`EgressError`]'s variants.
     pub fn check_url(&self, url: &Url) -> Result<(), EgressError> {
+        self.checked_uri(url).map(drop)
+    }
+
+    /// Checks a URL and returns it as a request target. The target's name has no final dot, since
+    /// names in certificates have none.
+    pub(crate) fn checked_uri(&self, url: &Url) -> Result<Uri, EgressError> {
         if !matches!(url.scheme(), "https" | "http") {
             return Err(EgressError::Scheme);
         }
@@ -107,31 +114,35 @@ impl EgressPolicy {
             Host::Ipv6(ip) => self.check_dial(plain, ip.into())?,
             Host::Domain(name) => self.check_name(plain, name)?,
         }
-        // The two parsers differ in a few characters; what cannot be sent is found out here.
-        url.as_str()
-            .parse::<http::Uri>()
-            .map_err(|_unsendable| EgressError::Unsendable)?;
-        Ok(())
+        // The two parsers differ in a few characters: a URL may not be a request target.
+        let full = url.as_str().parse::<Uri>();
+        let mut uri = full.map_err(|_unsendable| EgressError::Unsendable)?;
+        if let Some(bare) = url.domain().and_then(|name| name.strip_suffix('.')) {
+            let mut url = url.clone();
+            url.set_host(Some(bare)).map_err(|_| EgressError::Host)?;
+            uri = url.as_str().parse().map_err(|_| EgressError::Unsendable)?;
+        }
+        Ok(uri)
     }
 
-    /// Judges an address, whatever name led to it.
+    /// Checks an address, whatever name resolved to it.
     ///
     /// # Errors
     ///
     /// [`EgressError::Address`] if it is neither public nor in an allowed network.
     pub fn check_addr(&self, address: IpAddr) -> Result<(), EgressError> {
-        let judged = self.judged(address);
-        if self.is_allowed(judged) || address::is_public(judged) {
+        let effective = self.effective(address);
+        if self.is_allowed(effective) || address::is_public(effective) {
             Ok(())
         } else {
             Err(EgressError::Address { address })
         }
     }
 
-    /// Judges an address that is about to be dialled, over plain http or https.
+    /// Checks an address that the client dials, over plain http or https.
     pub(crate) fn check_dial(&self, plain: bool, address: IpAddr) -> Result<(), EgressError> {
-        let judged = self.judged(address);
-        if plain && !(judged.is_loopback() && self.is_allowed(judged)) {
+        let effective = self.effective(address);
+        if plain && !(effective.is_loopback() && self.is_allowed(effective)) {
             return Err(EgressError::PlainHttp);
         }
         self.check_addr(address)
@@ -155,8 +166,8 @@ impl EgressPolicy {
 
     fn is_allowed_loopback(&self, url: &Url) -> bool {
         let address = match url.host() {
-            Some(Host::Ipv4(ip)) => self.judged(ip.into()),
-            Some(Host::Ipv6(ip)) => self.judged(ip.into()),
+            Some(Host::Ipv4(ip)) => self.effective(ip.into()),
+            Some(Host::Ipv6(ip)) => self.effective(ip.into()),
             Some(Host::Domain(name)) => {
                 return is_local(name.strip_suffix('.').unwrap_or(name)) && self.allows_loopback();
             }
@@ -173,11 +184,12 @@ impl EgressPolicy {
         loopbacks.into_iter().any(|ip| self.is_allowed(ip))
     }
 
-    fn is_allowed(&self, judged: IpAddr) -> bool {
-        self.allowed.iter().any(|network| network.contains(judged))
+    fn is_allowed(&self, address: IpAddr) -> bool {
+        self.allowed.iter().any(|network| network.contains(address))
     }
 
-    fn judged(&self, address: IpAddr) -> IpAddr {
+    /// Returns the IPv4 address that an IPv6 address holds, or the address itself.
+    fn effective(&self, address: IpAddr) -> IpAddr {
         match address.to_canonical() {
             IpAddr::V6(v6) if self.nat64 => address::nat64(v6).map_or(IpAddr::V6(v6), IpAddr::V4),
             canonical => canonical,
@@ -185,12 +197,12 @@ impl EgressPolicy {
     }
 }
 
-/// RFC 6761, section 6.3: these names mean this host wherever they are asked for.
+/// RFC 6761, section 6.3: these names always mean this host.
 fn is_local(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// Why a URL or an address may not be called.
+/// Why the client may not call a URL or an address.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum EgressError {
@@ -211,7 +223,7 @@ pub enum EgressError {
     ///   3306, 4222, 5432, 5671, 5672, 5984, 6379, 6432, 7000, 7001, 7474, 7687, 8086, 8529, 8883,
     ///   9042, 9092, 9093, 9160, 9200, 9300, 11210, 11211, 15672, 16379, 25672, 26257, 26379,
     ///   27017–27019, 28017, 33060, 50000, 61613, 61616;
-    /// * default ports of what administers machines and clusters: 2181, 2375–2377, 2379, 2380, 2888,
+    /// * default ports of services that administer machines and clusters: 2181, 2375–2377, 2379, 2380, 2888,
     ///   3389, 3888, 4369, 4505, 4506, 4646–4648, 5900–5903, 5985, 5986, 6443, 8200, 8201, 8300–8302,
     ///   8500–8503, 8600, 9418, 10248–10250, 10255–10259.
     #[error(

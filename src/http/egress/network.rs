@@ -1,10 +1,18 @@
-//! A range of addresses as operators write it.
+//! Ranges of addresses, as operators write them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A range of addresses: an address and how many of its leading bits count (`10.1.0.0/16`).
+/// A range of addresses: an address and the number of its leading bits (`10.1.0.0/16`).
+///
+/// ```
+/// use tower_auth_sync::egress::Network;
+///
+/// let office: Network = "10.1.0.0/16".parse()?;
+/// assert!(office.contains("10.1.2.3".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Network {
     base: IpAddr,
@@ -50,7 +58,7 @@ impl Network {
     }
 }
 
-/// How many bits the address has, and those.
+/// Returns the number of bits, and the bits.
 fn bits(address: IpAddr) -> (u8, u128) {
     match address {
         IpAddr::V4(v4) => (32, u128::from(v4.to_bits())),
@@ -58,7 +66,7 @@ fn bits(address: IpAddr) -> (u8, u128) {
     }
 }
 
-/// All ones but for the last `host_bits`.
+/// Returns all ones except for the last `host_bits`.
 fn mask(host_bits: u8) -> u128 {
     u128::MAX.checked_shl(host_bits.into()).unwrap_or(0)
 }
@@ -95,7 +103,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// A text that is no range of addresses, or one with bits set after its prefix.
+/// The text is no range of addresses, or has bits set after the prefix.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a network is written as its first address and a prefix length, such as 10.1.0.0/16")]

@@ -1,7 +1,7 @@
-//! Which ports are called.
+//! The allowed ports.
 
-/// Returns whether webhooks may go to this port: to 80 and 443, and from 1024 on to those where no
-/// known service listens that is not a web application.
+/// Returns whether webhooks may go to this port: to 80 and 443, and from 1024 on to every port that
+/// is not the default of a known service other than web applications.
 pub(super) const fn is_allowed(port: u16) -> bool {
     match port {
         80 | 443 => true,

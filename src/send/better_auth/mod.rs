@@ -1,12 +1,13 @@
 //! Better Auth's routes.
 //!
-//! Which changes mean which events was taken from recorded exchanges with Better Auth 1.7.25 and its
-//! plugins; they are in this crate's `tests/data/better-auth`, and a test runs each through the
-//! layer. `tests/interop/run.sh emitter` runs every way of a live server.
+//! The rules follow recorded exchanges with Better Auth 1.7.25 and its plugins. The recordings are in
+//! this crate's `tests/data/better-auth`, and a test runs each through the layer.
+//! `tests/interop/run.sh emitter` runs every way of a live server.
 
+mod caller;
+mod input;
 mod routes;
 mod rule;
-mod state;
 mod user;
 
 use std::borrow::Cow;
@@ -14,18 +15,27 @@ use std::borrow::Cow;
 use http::Method;
 use url::Url;
 
+use self::input::RuleInput;
 use self::routes::Route;
-use super::emit::Exchange;
-use super::emit::Include;
-use super::emit::{Capture, RouteRules};
+use super::emit::{Capture, Exchange, IncludedFields, RouteRules};
 use crate::session::{SessionLookup, Sessions};
 use crate::wire::event::AuthEvent;
 
-/// The routes of Better Auth and what happens there.
+/// The routes of Better Auth and their events.
 ///
-/// # What happens to the caller
+/// ```
+/// use tower_auth_sync::better_auth::BetterAuthRoutes;
+/// use tower_auth_sync::session::GetSession;
 ///
-/// The caller's session and user are looked up before the call and after it, and the difference
+/// # fn example(upstream: axum::Router) {
+/// let sessions = GetSession::new(upstream, "/api/auth/get-session".parse().expect("a path"));
+/// let rules = BetterAuthRoutes::new(sessions).include(["department"]);
+/// # }
+/// ```
+///
+/// # Events of the caller
+///
+/// The layer looks up the caller's session and user before and after the call, and the difference
 /// makes the events:
 ///
 /// | difference | events |
@@ -50,9 +60,9 @@ use crate::wire::event::AuthEvent;
 ///
 /// A caller without a cookie and a bearer token costs [`GetSession`](crate::session::GetSession) no request.
 ///
-/// # What happens to others
+/// # Events of others
 ///
-/// | path, answered 2xx | events | reads before |
+/// | path, response 2xx | events | reads before |
 /// |---|---|---|
 /// | `/sign-up/email` without a session | none, see [`dangerous_sign_ups_without_session`](Self::dangerous_sign_ups_without_session) | |
 /// | `/organization/create`, `/organization/update`, `/organization/delete` | `organization.created` and `member.added`, `organization.updated`, `organization.deleted` | |
@@ -64,48 +74,48 @@ use crate::wire::event::AuthEvent;
 /// | `/admin/revoke-user-session` | `session.revoked` | the session of the token, at most 2 look-ups |
 /// | `/api-key/create`, `/api-key/delete` | `api_key.created`, `api_key.revoked` | |
 ///
-/// A response that cannot be read (compressed, longer than the cap, no JSON) is withheld as
-/// `events-lost`, unless the caller's session tells what happened.
+/// The layer withholds a response that it cannot read (compressed, longer than the limit, no JSON) as
+/// `events-lost`, unless the caller's session shows what happened.
 ///
 /// # What these rules cannot see
 ///
 /// `/reset-password` by somebody who is signed out names no user; `/verify-email` by link names only
-/// an address, so that a user who is signed out, or another one, goes untold unless the link signs
+/// an address, so that a user who is signed out, or another one, makes no event unless the link signs
 /// in. `/admin/revoke-user-sessions` names no session, nor does a sign-in by link or code that ends
 /// the sessions of an unproven user. SCIM's ids are not the users'. A session older than Better
-/// Auth's `freshAge` (1 day by default) may end others in bulk and not list them: only its own end is
-/// told, and a warning is logged. A session cookie that was given another name than
-/// `…session_token` is not seen, nor who is signed in by an API key alone. Where you own the server, declare these with [`Emit`](super::emit::Emit) or
-/// [`Emitter`](super::outbox::Emitter).
+/// Auth's `freshAge` (1 day by default) may end others in bulk and not list them: only its own end
+/// makes an event, and the layer logs a warning. The rules do not see a session cookie with another
+/// name than `…session_token`, nor a caller who is signed in by an API key alone. Where you own the
+/// server, declare these with [`Emit`](super::emit::Emit) or [`Emitter`](super::outbox::Emitter).
 ///
 /// # Paths
 ///
 /// The path must equal the route's. Dot segments and back slashes are resolved first, as the
 /// server's URL parser does, and one slash at the end is ignored; otherwise a caller could hide an
 /// event by spelling the path another way. Send only the base path to the auth server: Better Auth
-/// also answers to a base path in the middle of a path.
+/// also serves a base path in the middle of a path.
 #[derive(Clone, Debug)]
 pub struct BetterAuthRoutes {
     base_path: Box<str>,
-    include: Include,
+    include: IncludedFields,
     sessions: Sessions,
     sessionless_sign_ups: bool,
 }
 
 impl BetterAuthRoutes {
-    /// Creates rules that find out by `lookup` who is signed in: [`GetSession`](crate::session::GetSession)
+    /// Creates rules that look sessions up with `lookup`: [`GetSession`](crate::session::GetSession)
     /// asks the auth server itself.
     #[must_use]
     pub fn new(lookup: impl SessionLookup) -> Self {
         Self {
             base_path: "/api/auth".into(),
-            include: Include::default(),
+            include: IncludedFields::default(),
             sessions: Sessions::new(lookup),
             sessionless_sign_ups: false,
         }
     }
 
-    /// Sets the path that all routes are under. Default: `/api/auth`, Better Auth's.
+    /// Sets the path above all routes. Default: `/api/auth`, Better Auth's.
     ///
     /// A layer inside axum's `nest("/api/auth", …)` sees the path without that prefix: set `""`.
     #[must_use]
@@ -118,7 +128,7 @@ impl BetterAuthRoutes {
     ///
     /// # Security
     ///
-    /// A field whose name is that of a secret (`password`, `token`, `key`, …) is not sent even if
+    /// The layer never sends a field with the name of a secret (`password`, `token`, `key`, …), even if
     /// it is listed here.
     #[must_use]
     pub fn include<F: Into<Box<str>>>(mut self, fields: impl IntoIterator<Item = F>) -> Self {
@@ -126,23 +136,23 @@ impl BetterAuthRoutes {
         self
     }
 
-    /// Also takes a sign-up that opens no session for a new user. Default: it makes no event.
+    /// Also makes `user.created` of a sign-up that opens no session. Default: no event.
     ///
-    /// Where an address must be verified before the first sign-in, Better Auth answers alike for a
-    /// new address and for one that is taken, with a user that does not exist, so that nobody can
-    /// find out who has an account.
+    /// Where an address must be verified before the first sign-in, Better Auth gives the same response
+    /// for a new address and for one that is taken, with a user that does not exist, so that nobody
+    /// can find out who has an account.
     ///
     /// # Security
     ///
-    /// Anybody can then cause `user.created` for users that do not exist. Receivers must be able to
-    /// bear that.
+    /// Anybody can then cause `user.created` for users that do not exist. Receivers must tolerate
+    /// that.
     #[must_use]
     pub const fn dangerous_sign_ups_without_session(mut self) -> Self {
         self.sessionless_sign_ups = true;
         self
     }
 
-    /// The path as the server resolves it, without the base path and a slash at the end.
+    /// Returns the path as the server resolves it, without the base path and a slash at the end.
     fn below_base(&self, path: &str) -> Option<String> {
         let path = resolved(path);
         let path = path.strip_prefix(&*self.base_path)?;
@@ -170,15 +180,15 @@ impl RouteRules for BetterAuthRoutes {
     fn events(&self, exchange: &Exchange) -> Vec<AuthEvent> {
         let path = self.below_base(exchange.path());
         let route = path.and_then(|path| find(exchange.method(), &path));
-        let facts = rule::Facts {
+        let input = RuleInput {
             exchange,
             include: &self.include,
             sessionless_sign_ups: self.sessionless_sign_ups,
         };
         let caller = route.map_or(Some(routes::ANYTHING), |route| route.caller);
-        let mut events = caller.map_or_else(Vec::new, |caller| state::events(&facts, caller));
+        let mut events = caller.map_or_else(Vec::new, |caller| caller::events(&input, caller));
         if let Some(route) = route.filter(|_| exchange.status().is_success()) {
-            events.extend((route.others)(&facts));
+            events.extend((route.others)(&input));
         }
         events
     }
@@ -196,7 +206,7 @@ pub(super) fn all() -> impl Iterator<Item = (Method, &'static str)> {
     routes.map(|route| (route.method.clone(), route.path))
 }
 
-/// Resolves what the WHATWG URL parser of a JavaScript server resolves.
+/// Resolves dot segments and back slashes as the WHATWG URL parser of a JavaScript server does.
 fn resolved(path: &str) -> Cow<'_, str> {
     let plain = !path.contains("/.") && !path.contains("/%2") && !path.contains('\\');
     if plain {

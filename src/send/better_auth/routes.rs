@@ -3,51 +3,51 @@
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
+use super::input::RuleInput;
 use super::rule;
-use super::rule::Facts;
 use crate::send::emit::{BodyUse, Capture, Listing, Responses, SessionUse};
 use crate::session::cookie;
 use crate::wire::event::AuthEvent;
 use crate::wire::json::text;
 
-/// One route: exact method, path below the base path, and what may happen there.
+/// One route: exact method, path below the base path, and its possible events.
 pub(super) struct Route {
     pub(super) method: Method,
     /// `*` stands for one part of a path.
     pub(super) path: &'static str,
-    /// What may happen to the caller's session and user; `None` where nothing does.
-    pub(super) caller: Option<Caller>,
-    /// Whether the rule looks at the request's body.
+    /// The possible changes of the caller's session and user; `None` without any.
+    pub(super) caller: Option<CallerRule>,
+    /// Whether the rule depends on the request's body.
     pub(super) reads_request: bool,
     pub(super) body: BodyUse,
     pub(super) listing: Listing,
-    /// What the response says of others.
-    pub(super) others: fn(&Facts<'_>) -> Vec<AuthEvent>,
+    /// The events of others, from the response.
+    pub(super) others: fn(&RuleInput<'_>) -> Vec<AuthEvent>,
 }
 
-/// What may happen to the caller.
+/// The possible changes of the caller.
 #[derive(Clone, Copy)]
-pub(super) struct Caller {
-    pub(super) opens: Opens,
-    pub(super) ends: Ends,
+pub(super) struct CallerRule {
+    pub(super) opens: SessionOpening,
+    pub(super) ends: SessionEnding,
 }
 
-/// What it means that the caller has another session afterwards.
+/// The meaning of another session after the call.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Opens {
-    /// That session was there before.
+pub(super) enum SessionOpening {
+    /// The session existed before.
     Nothing,
-    /// It is a new one, and the user is a new one if the server made it during the call.
-    Session,
-    /// The same, and a user whom the call changed has proved to own the address.
-    SessionByProof,
-    /// Both are new.
-    SessionOfNewUser,
+    /// The session is new, and so is a user whom the server made during the call.
+    OfAnyUser,
+    /// The same, and a user whom the call changed has proved the address.
+    ByProof,
+    /// Session and user are new.
+    OfNewUser,
 }
 
-/// What ends besides a session that another one replaces.
+/// The sessions that end, besides a replaced one.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Ends {
+pub(super) enum SessionEnding {
     Nothing,
     /// The user, if the session is gone.
     User,
@@ -69,38 +69,38 @@ const fn route(method: Method, path: &'static str) -> Route {
         reads_request: false,
         body: BodyUse::None,
         listing: Listing::None,
-        others: |_facts| Vec::new(),
+        others: |_input| Vec::new(),
     }
 }
 
-/// A route whose response tells of others.
-const fn others(path: &'static str, others: fn(&Facts<'_>) -> Vec<AuthEvent>) -> Route {
+/// A route whose response shows others.
+const fn others(path: &'static str, others: fn(&RuleInput<'_>) -> Vec<AuthEvent>) -> Route {
     let mut route = route(Method::POST, path);
     route.body = BodyUse::Json;
     route.others = others;
     route
 }
 
-/// A route that changes the caller, which only the session tells.
-const fn changes(method: Method, path: &'static str, ends: Ends) -> Route {
+/// A route that changes the caller, which only the session shows.
+const fn changes(method: Method, path: &'static str, ends: SessionEnding) -> Route {
     let mut route = route(method, path);
-    let opens = Opens::Session;
-    route.caller = Some(Caller { opens, ends });
+    let opens = SessionOpening::OfAnyUser;
+    route.caller = Some(CallerRule { opens, ends });
     route
 }
 
-/// A route that gives the caller a session; one who is not sent cookies finds its token in the body.
-const fn opens(method: Method, path: &'static str, opens: Opens) -> Route {
+/// A route that gives the caller a session; a caller without cookies finds the token in the body.
+const fn opens(method: Method, path: &'static str, opens: SessionOpening) -> Route {
     let mut route = route(method, path);
-    let ends = Ends::Nothing;
-    route.caller = Some(Caller { opens, ends });
+    let ends = SessionEnding::Nothing;
+    route.caller = Some(CallerRule { opens, ends });
     route.body = BodyUse::JsonOrSession;
     route.listing = Listing::IfReplaced(LIST_SESSIONS);
     route
 }
 
 const fn signs_in(method: Method, path: &'static str) -> Route {
-    opens(method, path, Opens::Session)
+    opens(method, path, SessionOpening::OfAnyUser)
 }
 
 impl Route {
@@ -123,14 +123,14 @@ impl Route {
         self.reading_request()
     }
 
-    const fn ending(mut self, ends: Ends) -> Self {
+    const fn ending(mut self, ends: SessionEnding) -> Self {
         if let Some(caller) = &mut self.caller {
             caller.ends = ends;
         }
         self
     }
 
-    const fn with_others(mut self, others: fn(&Facts<'_>) -> Vec<AuthEvent>) -> Self {
+    const fn with_others(mut self, others: fn(&RuleInput<'_>) -> Vec<AuthEvent>) -> Self {
         self.others = others;
         self
     }
@@ -161,34 +161,34 @@ impl Route {
 const GET: Method = Method::GET;
 const POST: Method = Method::POST;
 
-fn sessions(_headers: &HeaderMap, _sent: &Value) -> Option<String> {
+fn sessions(_headers: &HeaderMap, _request: &Value) -> Option<String> {
     Some(LIST_SESSIONS.to_owned())
 }
 
 /// The sessions of one browser, which may be those of several users.
-fn device_sessions(headers: &HeaderMap, _sent: &Value) -> Option<String> {
+fn device_sessions(headers: &HeaderMap, _request: &Value) -> Option<String> {
     let several = cookie::has_several(headers);
     several.then(|| "/multi-session/list-device-sessions".to_owned())
 }
 
-fn user(_headers: &HeaderMap, sent: &Value) -> Option<String> {
-    let id = text(sent.as_object()?, "userId")?;
+fn user(_headers: &HeaderMap, request: &Value) -> Option<String> {
+    let id = text(request.as_object()?, "userId")?;
     let mut query = url::form_urlencoded::Serializer::new("/admin/get-user?".to_owned());
     Some(query.append_pair("id", id).finish())
 }
 
-/// Those of the organization that the caller works in.
-fn invitations(_headers: &HeaderMap, _sent: &Value) -> Option<String> {
+/// The invitations of the caller's active organization.
+fn invitations(_headers: &HeaderMap, _request: &Value) -> Option<String> {
     Some("/organization/list-invitations".to_owned())
 }
 
-/// What may happen on a path that no rule names.
-pub(super) const ANYTHING: Caller = Caller {
-    opens: Opens::Session,
-    ends: Ends::Nothing,
+/// The possible changes on a path that no rule names.
+pub(super) const ANYTHING: CallerRule = CallerRule {
+    opens: SessionOpening::OfAnyUser,
+    ends: SessionEnding::Nothing,
 };
 
-/// How such a path is looked at.
+/// The capture of such a path.
 pub(super) const WATCHED: Capture = Capture {
     responses: Responses::ThatChangeTheCookie,
     session: SessionUse::CookieAndAfter,
@@ -197,21 +197,21 @@ pub(super) const WATCHED: Capture = Capture {
     listing: Listing::IfReplaced(LIST_SESSIONS),
 };
 
-/// What reads the session, and clears the cookie of one that had ended before.
+/// Paths that read the session, and clear the cookie of an ended one.
 pub(super) const READ_ONLY: [&str; 1] = ["/get-session"];
 
 /// Every route that a rule names.
 pub(super) static ROUTES: &[Route] = &[
-    opens(POST, "/sign-up/email", Opens::SessionOfNewUser).with_others(rule::signed_up),
-    opens(POST, "/sign-in/anonymous", Opens::SessionOfNewUser),
+    opens(POST, "/sign-up/email", SessionOpening::OfNewUser).with_others(rule::signed_up),
+    opens(POST, "/sign-in/anonymous", SessionOpening::OfNewUser),
     signs_in(POST, "/sign-in/email"),
     signs_in(POST, "/sign-in/username"),
     signs_in(POST, "/sign-in/phone-number"),
     signs_in(POST, "/sign-in/email-otp"),
     signs_in(POST, "/sign-in/social"),
     signs_in(GET, "/magic-link/verify"),
-    opens(GET, "/verify-email", Opens::SessionByProof),
-    opens(POST, "/email-otp/verify-email", Opens::SessionByProof),
+    opens(GET, "/verify-email", SessionOpening::ByProof),
+    opens(POST, "/email-otp/verify-email", SessionOpening::ByProof),
     signs_in(POST, "/phone-number/verify"),
     signs_in(POST, "/siwe/verify"),
     signs_in(POST, "/one-tap/callback"),
@@ -233,31 +233,31 @@ pub(super) static ROUTES: &[Route] = &[
     signs_in(POST, "/two-factor/verify-otp"),
     signs_in(POST, "/two-factor/verify-backup-code"),
     signs_in(POST, "/admin/impersonate-user"),
-    opens(POST, "/admin/stop-impersonating", Opens::Nothing),
-    opens(POST, "/multi-session/set-active", Opens::Nothing),
-    opens(POST, "/one-time-token/verify", Opens::Nothing),
-    opens(POST, "/multi-session/revoke", Opens::Nothing)
-        .ending(Ends::Named("sessionToken"))
+    opens(POST, "/admin/stop-impersonating", SessionOpening::Nothing),
+    opens(POST, "/multi-session/set-active", SessionOpening::Nothing),
+    opens(POST, "/one-time-token/verify", SessionOpening::Nothing),
+    opens(POST, "/multi-session/revoke", SessionOpening::Nothing)
+        .ending(SessionEnding::Named("sessionToken"))
         .listing(device_sessions)
         .reading_request(),
-    changes(POST, "/two-factor/enable", Ends::Nothing),
-    changes(POST, "/two-factor/disable", Ends::Nothing),
-    changes(POST, "/update-user", Ends::Nothing),
-    changes(POST, "/change-email", Ends::Nothing),
-    changes(POST, "/email-otp/change-email", Ends::Nothing),
-    changes(POST, "/reset-password", Ends::Nothing),
-    changes(POST, "/email-otp/reset-password", Ends::Nothing),
-    changes(POST, "/phone-number/reset-password", Ends::Nothing),
-    changes(POST, "/sign-out", Ends::Others).listing(device_sessions),
-    changes(POST, "/delete-user", Ends::User),
-    changes(GET, "/delete-user/callback", Ends::User),
-    changes(POST, "/delete-anonymous-user", Ends::User),
-    changes(POST, "/revoke-session", Ends::Named("token"))
+    changes(POST, "/two-factor/enable", SessionEnding::Nothing),
+    changes(POST, "/two-factor/disable", SessionEnding::Nothing),
+    changes(POST, "/update-user", SessionEnding::Nothing),
+    changes(POST, "/change-email", SessionEnding::Nothing),
+    changes(POST, "/email-otp/change-email", SessionEnding::Nothing),
+    changes(POST, "/reset-password", SessionEnding::Nothing),
+    changes(POST, "/email-otp/reset-password", SessionEnding::Nothing),
+    changes(POST, "/phone-number/reset-password", SessionEnding::Nothing),
+    changes(POST, "/sign-out", SessionEnding::Others).listing(device_sessions),
+    changes(POST, "/delete-user", SessionEnding::User),
+    changes(GET, "/delete-user/callback", SessionEnding::User),
+    changes(POST, "/delete-anonymous-user", SessionEnding::User),
+    changes(POST, "/revoke-session", SessionEnding::Named("token"))
         .listing(sessions)
         .reading_request(),
-    changes(POST, "/revoke-sessions", Ends::Others).listing(sessions),
-    changes(POST, "/revoke-other-sessions", Ends::Others).listing(sessions),
-    changes(POST, "/change-password", Ends::OthersIfReplaced).listing(sessions),
+    changes(POST, "/revoke-sessions", SessionEnding::Others).listing(sessions),
+    changes(POST, "/revoke-other-sessions", SessionEnding::Others).listing(sessions),
+    changes(POST, "/change-password", SessionEnding::OthersIfReplaced).listing(sessions),
     others("/organization/create", rule::organization_created),
     others("/organization/update", rule::organization_updated),
     others("/organization/delete", rule::organization_deleted),

@@ -1,21 +1,16 @@
-//! What happened to a user: the difference between two looks.
+//! Events of a user: the difference between two look-ups.
 
 use serde_json::Value;
 
-use super::rule::Facts;
+use super::input::RuleInput;
 use crate::send::emit::Data;
 use crate::wire::event::{AuthEvent, EventType};
 
-/// The fields of a ban.
-const BAN: [&str; 3] = ["banned", "banReason", "banExpires"];
-/// The second factor; like a ban it has events of its own.
-const SECOND_FACTOR: &str = "twoFactorEnabled";
-
-/// Returns the events that tell how `before` became `after`, each with the whole user.
+/// Returns the events of the change from `before` to `after`, each with the whole user.
 ///
 /// `updatedAt` alone is no difference: Better Auth renews it also where nothing else changes.
-pub(super) fn changes(facts: &Facts<'_>, before: &Data, after: &Data) -> Vec<AuthEvent> {
-    let Some(told) = facts.include.user(after) else {
+pub(super) fn changes(input: &RuleInput<'_>, before: &Data, after: &Data) -> Vec<AuthEvent> {
+    let Some(data) = input.include.user(after) else {
         return Vec::new();
     };
     let differs = |name: &str| shown(before, name) != shown(after, name);
@@ -25,10 +20,10 @@ pub(super) fn changes(facts: &Facts<'_>, before: &Data, after: &Data) -> Vec<Aut
             .filter(|_| differs(name))
     };
     let is_banned = |user| shown(user, "banned") == Some(&Value::Bool(true));
-    let gone = facts.include.user(before).unwrap_or_default();
-    let mut names = told.keys().chain(gone.keys());
-    let told_apart = |name: &str| name == SECOND_FACTOR || BAN.contains(&name);
-    let updated = names.any(|name| name != "updatedAt" && !told_apart(name) && differs(name));
+    let previous = input.include.user(before).unwrap_or_default();
+    let mut names = data.keys().chain(previous.keys());
+    let has_own_event = |name: &str| name == SECOND_FACTOR || BAN.contains(&name);
+    let updated = names.any(|name| name != "updatedAt" && !has_own_event(name) && differs(name));
     let ban = match (is_banned(before), is_banned(after)) {
         (_, true) if BAN.into_iter().any(differs) => Some(EventType::UserBanned),
         (true, false) => Some(EventType::UserUnbanned),
@@ -46,11 +41,17 @@ pub(super) fn changes(facts: &Facts<'_>, before: &Data, after: &Data) -> Vec<Aut
     ];
     let events = events.into_iter().flatten();
     events
-        .map(|name| AuthEvent::new(name, told.clone()))
+        .map(|name| AuthEvent::new(name, data.clone()))
         .collect()
 }
 
-/// A field that is absent and one that is `null` say the same.
+/// Returns a field's value; `None` if it is absent or `null`.
 fn shown<'a>(user: &'a Data, name: &str) -> Option<&'a Value> {
     user.get(name).filter(|value| !value.is_null())
 }
+
+/// The fields of a ban.
+const BAN: [&str; 3] = ["banned", "banReason", "banExpires"];
+
+/// The second factor. Like a ban it has events of its own.
+const SECOND_FACTOR: &str = "twoFactorEnabled";

@@ -1,40 +1,38 @@
-//! The caller's session and user, before the call and after it.
+//! The caller's session and user, before and after the call.
 
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
 
 use super::exchange::Exchange;
-use super::rejection::Unready;
+use super::rejection::EmitRejection;
 use super::rules::{Capture, Listing, SessionUse};
-use super::settings::Settings;
-use crate::base::error::BoxError;
-use crate::base::error::StoreFailurePolicy;
-use crate::session::cookie;
-use crate::session::cookie::Change;
+use super::settings::EmitSettings;
+use crate::base::error::{BoxError, StoreFailurePolicy};
+use crate::session::cookie::{self, CookieChange};
 use crate::session::{ActiveSession, Sessions};
 use crate::wire::event::handle;
 use crate::wire::json::text;
 
-/// What is known before the call.
+/// The look-ups before the call.
 #[derive(Default)]
-pub(crate) struct Before {
+pub(crate) struct LookupsBefore {
     session: Option<ActiveSession>,
     listed: Option<Response<Value>>,
 }
 
-/// Finds out who is signed in before anything happens, and what else the rule asks for. `None` where
-/// that failed and the call is to be made without its events.
+/// Looks up the session before the call, and what else the rule asks for. `None` if that failed and
+/// the policy makes the call without its events.
 pub(crate) async fn before(
-    settings: &Settings,
-    how: &Capture,
+    settings: &EmitSettings,
+    capture: &Capture,
     headers: &HeaderMap,
-    sent: &Value,
-) -> Result<Option<Before>, Unready> {
+    request_json: &Value,
+) -> Result<Option<LookupsBefore>, EmitRejection> {
     let Some(sessions) = settings.rules.sessions() else {
-        return Ok(Some(Before::default()));
+        return Ok(Some(LookupsBefore::default()));
     };
-    let looked = look(sessions, how, headers, sent).await;
-    match looked {
+    let found = look(sessions, capture, headers, request_json).await;
+    match found {
         Err(cause) if settings.store_failure_policy == StoreFailurePolicy::FailOpen => {
             tracing::error!(
                 error = &*cause as &dyn std::error::Error,
@@ -42,27 +40,30 @@ pub(crate) async fn before(
             );
             Ok(None)
         }
-        looked => looked.map(Some).map_err(Unready::Session),
+        found => found.map(Some).map_err(EmitRejection::SessionUnknown),
     }
 }
 
 async fn look(
     sessions: &Sessions,
-    how: &Capture,
+    capture: &Capture,
     headers: &HeaderMap,
-    sent: &Value,
-) -> Result<Before, BoxError> {
-    let session = match how.session {
+    request_json: &Value,
+) -> Result<LookupsBefore, BoxError> {
+    let session = match capture.session {
         SessionUse::None | SessionUse::CookieAndAfter => None,
         SessionUse::Before | SessionUse::BeforeAndAfter => sessions.session(headers).await?,
     };
-    let listed = match how.listing {
+    let listed = match capture.listing {
         Listing::None | Listing::IfReplaced(_) => None,
-        Listing::Before(path) => match path(headers, sent) {
+        Listing::Before(path) => match path(headers, request_json) {
             Some(path) => listed_before(sessions, headers, &path).await,
             None => None,
         },
-        Listing::SessionOf(key) => match sent.as_object().and_then(|sent| text(sent, key)) {
+        Listing::SessionOf(key) => match request_json
+            .as_object()
+            .and_then(|fields| text(fields, key))
+        {
             Some(token) => session_of(sessions, headers, token).await?,
             None => None,
         },
@@ -71,11 +72,11 @@ async fn look(
     if unlisted.is_some_and(|it| !matches!(it, StatusCode::OK | StatusCode::UNAUTHORIZED)) {
         tracing::warn!(status = ?unlisted, "what a call may end could not be listed before it");
     }
-    Ok(Before { session, listed })
+    Ok(LookupsBefore { session, listed })
 }
 
-/// A listing that fails refuses no call: whoever could make it fail could otherwise keep others from
-/// ending their sessions.
+/// A failed listing refuses no call: otherwise whoever makes it fail would keep others from ending
+/// their sessions.
 async fn listed_before(
     sessions: &Sessions,
     headers: &HeaderMap,
@@ -91,8 +92,8 @@ async fn listed_before(
     })
 }
 
-/// Looks up the session of a token, which shows it where the server takes bearer tokens: whether it
-/// does, the caller's own token tells. `None` where that is not known.
+/// Looks up the session of a token. That works where the server takes bearer tokens, which a look-up
+/// by the caller's own token shows. `None` if the server's habit is unknown.
 async fn session_of(
     sessions: &Sessions,
     headers: &HeaderMap,
@@ -117,29 +118,29 @@ async fn session_of(
     Ok(takes_tokens.then_some(unknown))
 }
 
-/// Completes an exchange by what is known after the call.
+/// Adds the look-ups after the call to an exchange.
 pub(crate) async fn look_again(
-    settings: &Settings,
-    how: &Capture,
+    settings: &EmitSettings,
+    capture: &Capture,
     exchange: &mut Exchange,
-    before: Before,
+    before: LookupsBefore,
 ) -> Result<(), BoxError> {
     exchange.session = before.session;
     exchange.listed = before.listed;
     let Some(sessions) = settings.rules.sessions() else {
         return Ok(());
     };
-    if how.session < SessionUse::BeforeAndAfter {
+    if capture.session < SessionUse::BeforeAndAfter {
         return Ok(());
     }
     let request = exchange.request_headers();
-    if how.session == SessionUse::CookieAndAfter {
+    if capture.session == SessionUse::CookieAndAfter {
         let token = cookie::replaced_token(request, exchange.response_headers());
         exchange.session = token.map(|token| ActiveSession::of_token(&token));
     }
     let request = exchange.request_headers();
     let after = sessions.session(&credentials_after(exchange)).await?;
-    if let Listing::IfReplaced(path) = how.listing
+    if let Listing::IfReplaced(path) = capture.listing
         && is_replaced(exchange, after.as_ref())
     {
         exchange.listed = sessions.read(request, path).await?;
@@ -148,12 +149,13 @@ pub(crate) async fn look_again(
     Ok(())
 }
 
-/// What the caller's next request will carry: the cookies, or a token that only the response tells.
+/// Returns the credentials of the caller's next request: the cookies, or a token that only the response
+/// holds.
 fn credentials_after(exchange: &Exchange) -> HeaderMap {
     let (request, response) = (exchange.request_headers(), exchange.response_headers());
-    if !matches!(cookie::change(request, response), Some(Change::To(_)))
+    if !matches!(cookie::change(request, response), Some(CookieChange::To(_)))
         && let Some(token) = cookie::bearer_given(response)
-            .or_else(|| told_token(exchange.response_json()).map(Into::into))
+            .or_else(|| issued_token(exchange.response_json()).map(Into::into))
         && cookie::token(request).as_ref() != Some(&token)
     {
         return cookie::bearing(&token);
@@ -161,8 +163,8 @@ fn credentials_after(exchange: &Exchange) -> HeaderMap {
     cookie::credentials_after(request, response)
 }
 
-/// The token of the session that a response's body opens.
-pub(crate) fn told_token(response: &Value) -> Option<&str> {
+/// Returns the token of the session that a response's body opens.
+pub(crate) fn issued_token(response: &Value) -> Option<&str> {
     let fields = response.as_object()?;
     let session = fields.get("session").and_then(Value::as_object);
     session
@@ -171,7 +173,7 @@ pub(crate) fn told_token(response: &Value) -> Option<&str> {
         .or_else(|| text(fields, "access_token"))
 }
 
-/// Whether the caller had another session before, which may live on in the server.
+/// Returns whether the caller had another session before, which may still live in the server.
 fn is_replaced(exchange: &Exchange, after: Option<&ActiveSession>) -> bool {
     let (request, response) = (exchange.request_headers(), exchange.response_headers());
     let Some(before) = exchange.session() else {
@@ -179,6 +181,6 @@ fn is_replaced(exchange: &Exchange, after: Option<&ActiveSession>) -> bool {
     };
     match after {
         Some(after) => after.handle() != before.handle(),
-        None => cookie::change(request, response) == Some(Change::Cleared),
+        None => cookie::change(request, response) == Some(CookieChange::Cleared),
     }
 }

@@ -1,4 +1,4 @@
-//! What a rule sees: one request, its answer, and who was signed in before it.
+//! The input of a rule: one request, its response, and the sessions before and after.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -15,14 +15,14 @@ use crate::session::ActiveSession;
 use crate::wire::event::time;
 use crate::wire::json::lenient;
 
-/// A request and its answer, as a [rule](super::rules::RouteRules) sees them.
+/// A request and its response, as a [rule](super::rules::RouteRules) sees them.
 ///
-/// A body is shown as JSON; [`Value::Null`] stands for a body that is empty or of another media type,
-/// and for a request's that the rule does not read. A form is shown as an object of texts.
+/// A body is JSON here; [`Value::Null`] stands for a body that is empty or of another media type, and
+/// for a request body that the rule does not read. A form is an object of texts.
 ///
-/// JSON is read as JavaScript reads it: bytes that are not UTF-8 and escaped halves of surrogate
-/// pairs are U+FFFD, of a name given twice the last counts. Numbers out of the range of an `f64`,
-/// and what is nested deeper than 64 arrays and objects, are shown as `null`.
+/// The layer reads JSON as JavaScript does: bytes that are not UTF-8 and escaped halves of surrogate
+/// pairs become U+FFFD, and of a repeated name the last one counts. Numbers out of the range of an
+/// `f64`, and values nested deeper than 64 arrays and objects, become `null`.
 pub struct Exchange {
     pub(crate) request: request::Parts,
     pub(crate) request_json: Value,
@@ -30,16 +30,16 @@ pub struct Exchange {
     pub(crate) response_json: Value,
     pub(crate) session: Option<ActiveSession>,
     pub(crate) session_after: Option<ActiveSession>,
-    /// What [`Listing`](super::rules::Listing) asked for.
+    /// The resource that [`Listing`](super::rules::Listing) names.
     pub(crate) listed: Option<Response<Value>>,
-    /// When the call was made, by the server's clock.
+    /// The time of the call, by the server's clock.
     pub(crate) made: RangeInclusive<UnixMillis>,
     pub(crate) took: Duration,
 }
 
 #[cfg(any(test, fuzzing))]
 impl Exchange {
-    /// An exchange of which nothing but this is known.
+    /// Makes an exchange without sessions, listing and time.
     pub(crate) fn new(
         request: request::Parts,
         request_json: Value,
@@ -77,7 +77,7 @@ impl Exchange {
         &self.request.method
     }
 
-    /// Returns the request's path, as the layer saw it: a router that nests strips its prefix.
+    /// Returns the request's path, as the layer sees it: a router that nests strips its prefix.
     #[must_use]
     pub fn path(&self) -> &str {
         self.request.uri.path()
@@ -107,44 +107,43 @@ impl Exchange {
         &self.request_json
     }
 
-    /// Returns the answer's status.
+    /// Returns the response's status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.response.status
     }
 
-    /// Returns the answer's headers.
+    /// Returns the response's headers.
     #[must_use]
     pub const fn response_headers(&self) -> &HeaderMap {
         &self.response.headers
     }
 
-    /// Returns the answer's body.
+    /// Returns the response's body.
     #[must_use]
     pub const fn response_json(&self) -> &Value {
         &self.response_json
     }
 
-    /// Returns who was signed in when the request came, if the rule asked for it and somebody was.
+    /// Returns the caller's session before the call, if the rule asked for it and there was one.
     #[must_use]
     pub const fn session(&self) -> Option<&ActiveSession> {
         self.session.as_ref()
     }
 
-    /// Returns the session that the caller has after the call, if the rule asked for it and there
-    /// is one.
+    /// Returns the caller's session after the call, if the rule asked for it and there is one.
     #[must_use]
     pub const fn session_after(&self) -> Option<&ActiveSession> {
         self.session_after.as_ref()
     }
 
-    /// What was [listed](super::rules::Listing), if the server gave it.
+    /// Returns the [listed](super::rules::Listing) resource, if the server responded 200.
     pub(crate) fn listing(&self) -> Option<&Value> {
         let listed = self.listed.as_ref()?;
         (listed.status() == StatusCode::OK).then_some(listed.body())
     }
 
-    /// Whether a time of the server lies within the call. A session that was opened by the call tells
+    /// Returns whether a time of the server lies within the call. A session that the call opened gives
     /// the server's clock to the millisecond.
     pub(crate) fn was_made_at(&self, time: Option<&Value>, opened: Option<&Value>) -> bool {
         let Some(time) = time.and_then(time::read) else {
@@ -161,7 +160,7 @@ impl Exchange {
     }
 }
 
-/// Better Auth opens the session of a new user 0 to 3 ms after it made the user.
+/// Better Auth opens the session of a new user 0 to 3 ms after it creates the user.
 const NEARBY: Duration = Duration::from_millis(10);
 
 /// Shows the route and the outcome, and nothing of headers and bodies.
@@ -175,26 +174,26 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// What a server makes of a request's body: whatever is not a form is tried as JSON, since servers
-/// differ in which media types they take for it.
-pub(crate) fn sent(headers: &HeaderMap, body: &[u8]) -> Value {
-    match Form::of(headers) {
-        Some(Form::Urlencoded) => fields(body),
+/// Reads a request's body as a server would: a form by its media type, any other body as JSON, since
+/// servers differ in the media types that they take for JSON.
+pub(crate) fn request_json(headers: &HeaderMap, body: &[u8]) -> Value {
+    match BodyForm::of(headers) {
+        Some(BodyForm::Urlencoded) => fields(body),
         _ => lenient::read(body).unwrap_or_default(),
     }
 }
 
-/// A response's body, whatever its media type says; `None` if it is no JSON.
-pub(crate) fn answered(headers: &HeaderMap, body: &[u8]) -> Option<Value> {
-    match Form::of(headers) {
+/// Reads a response's body, whatever its media type; `None` if it is not JSON.
+pub(crate) fn response_json(headers: &HeaderMap, body: &[u8]) -> Option<Value> {
+    match BodyForm::of(headers) {
         _ if body.is_empty() => Some(Value::Null),
-        Some(Form::Urlencoded) => Some(fields(body)),
+        Some(BodyForm::Urlencoded) => Some(fields(body)),
         _ => lenient::read(body).ok(),
     }
 }
 
-/// The time of a call that ended now, `took` after it began, by the server's clock: its `Date` tells
-/// how that differs from ours. A `Date` has whole seconds, and some servers renew it once a second.
+/// Returns the time of a call that ended now, `took` after it began, by the server's clock, which its
+/// `Date` shows. A `Date` has whole seconds, and some servers renew it once a second.
 pub(crate) fn time_of_call(
     response: &HeaderMap,
     now: UnixMillis,
@@ -213,14 +212,14 @@ fn fields(form: &[u8]) -> Value {
     Value::Object(fields)
 }
 
-/// The media types that are worth reading.
-pub(crate) enum Form {
+/// The media types that the layer reads.
+pub(crate) enum BodyForm {
     Json,
     Urlencoded,
 }
 
-impl Form {
-    /// A body without a media type is tried as JSON.
+impl BodyForm {
+    /// Returns the form of a body; one without a media type counts as JSON.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let Some(media_type) = headers.get(CONTENT_TYPE) else {
             return Some(Self::Json);

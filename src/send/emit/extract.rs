@@ -1,4 +1,4 @@
-//! `Emit` as a part of an axum answer.
+//! `Emit` as a part of an axum response.
 
 use std::convert::Infallible;
 

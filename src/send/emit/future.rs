@@ -13,12 +13,10 @@ use pin_project_lite::pin_project;
 use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument as _;
 
-use super::capture;
-use super::capture::Answer;
-use super::declared::Declared;
-use super::settings::Settings;
-use crate::http::body::BufferedBody;
-use crate::http::body::ResponseBody;
+use super::capture::{EmitterResponse, declare};
+use super::declared::DeclaredEvents;
+use super::settings::EmitSettings;
+use crate::http::body::{BufferedBody, ResponseBody};
 use crate::wire::problem::{Problem, ProblemKind};
 
 pin_project! {
@@ -29,34 +27,34 @@ pin_project! {
         B: Body,
     {
         #[pin]
-        state: State<F, B, E>,
+        inner: Inner<F, B, E>,
     }
 }
 
 pin_project! {
-    #[project = StateProj]
-    enum State<F, B, E>
+    #[project = InnerProj]
+    enum Inner<F, B, E>
     where
         B: Body,
     {
-        Pass { #[pin] inner: F, settings: Arc<Settings> },
-        Task { task: JoinHandle<Result<Answer<B>, E>> },
+        Pass { #[pin] future: F, settings: Arc<EmitSettings> },
+        Task { task: JoinHandle<Result<EmitterResponse<B>, E>> },
     }
 }
 
 impl<F, B: Body, E> ResponseFuture<F, B, E> {
-    /// The call is made by this future itself; only if the answer declares events does a task
-    /// begin, to store them.
-    pub(super) const fn passing(inner: F, settings: Arc<Settings>) -> Self {
+    /// This future makes the call itself. If the response declares events, it spawns a task that
+    /// stores them.
+    pub(super) const fn passing(future: F, settings: Arc<EmitSettings>) -> Self {
         Self {
-            state: State::Pass { inner, settings },
+            inner: Inner::Pass { future, settings },
         }
     }
 
-    /// The call is made by a task, which goes on if this future is dropped.
-    pub(super) const fn awaiting(task: JoinHandle<Result<Answer<B>, E>>) -> Self {
+    /// A task makes the call, and goes on if this future is dropped.
+    pub(super) const fn awaiting(task: JoinHandle<Result<EmitterResponse<B>, E>>) -> Self {
         Self {
-            state: State::Task { task },
+            inner: Inner::Task { task },
         }
     }
 }
@@ -67,38 +65,37 @@ where
     B: Body<Data = Bytes, Error: Send> + Send + 'static,
     E: Send + 'static,
 {
-    type Output = Result<Answer<B>, E>;
+    type Output = Result<EmitterResponse<B>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let mut this = self.project().inner;
         loop {
-            match state.as_mut().project() {
-                StateProj::Task { task } => {
+            match this.as_mut().project() {
+                InnerProj::Task { task } => {
                     let ended = ready!(Pin::new(task).poll(cx));
-                    return Poll::Ready(ended.unwrap_or_else(|err| Ok(broken_off(err))));
+                    return Poll::Ready(ended.unwrap_or_else(|err| Ok(join_failed(err))));
                 }
-                StateProj::Pass { inner, settings } => {
-                    let mut response = ready!(inner.poll(cx))?;
-                    let Some(events) = Declared::take(response.extensions_mut()) else {
+                InnerProj::Pass { future, settings } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    let Some(events) = DeclaredEvents::take(response.extensions_mut()) else {
                         let response = response.map(BufferedBody::untouched);
                         return Poll::Ready(Ok(response.map(ResponseBody::from_inner)));
                     };
                     let settings = Arc::clone(settings);
-                    let storing =
-                        async move { Ok(capture::declare(&settings, events, response).await) };
+                    let storing = async move { Ok(declare(&settings, events, response).await) };
                     let task = tokio::spawn(storing.in_current_span());
-                    state.set(State::Task { task });
+                    this.set(Inner::Task { task });
                 }
             }
         }
     }
 }
 
-/// A panic of the inner service goes on where the caller awaits, as if there were no task.
-fn broken_off<B: Body>(err: JoinError) -> Answer<B> {
+/// Resumes a panic of the inner service where the caller awaits, as if there were no task.
+fn join_failed<B: Body>(err: JoinError) -> EmitterResponse<B> {
     match err.try_into_panic() {
         Ok(panic) => resume_unwind(panic),
-        // Only a runtime that shuts down cancels the task.
+        // Only the shutdown of the runtime cancels the task.
         Err(_cancelled) => ResponseBody::problem(&Problem::new(ProblemKind::INTERNAL)),
     }
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use super::rules::{RouteMap, RouteRules};
+use super::route_map::RouteMap;
+use super::rules::RouteRules;
 use super::service::SyncEmitter;
-use super::settings::Settings;
+use super::settings::EmitSettings;
 use crate::base::error::StoreFailurePolicy;
 use crate::send::outbox::Emitter;
 use crate::session::RESPONSE_LIMIT;
 
-/// Stores the auth events of a service's answers before it lets them go.
+/// Stores the auth events of a service's responses before it releases the responses.
 ///
 /// See the [module docs](super) for the order of steps.
 ///
@@ -31,18 +32,15 @@ use crate::session::RESPONSE_LIMIT;
 #[must_use = "a layer does nothing until it wraps a service"]
 #[derive(Clone, Debug)]
 pub struct SyncEmitterLayer {
-    settings: Arc<Settings>,
+    settings: Arc<EmitSettings>,
 }
 
-/// As long as a proxy waits for an answer by default (nginx: 60 s).
-const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
-
 impl SyncEmitterLayer {
-    /// Creates a layer that stores what `rules` see, and what handlers declare with
-    /// [`Emit`](super::declared::Emit), through `emitter`.
+    /// Creates a layer that stores, through `emitter`, the events of `rules` and those that handlers
+    /// declare with [`Emit`](super::declared::Emit).
     pub fn new(emitter: Emitter, rules: impl RouteRules) -> Self {
         Self {
-            settings: Arc::new(Settings {
+            settings: Arc::new(EmitSettings {
                 emitter,
                 rules: Arc::new(rules),
                 store_failure_policy: StoreFailurePolicy::default(),
@@ -53,12 +51,13 @@ impl SyncEmitterLayer {
         }
     }
 
-    /// Creates a layer for own handlers that declare events with [`Emit`](super::declared::Emit): no rules,
-    /// and *every* request is called in a task of its own, once the store has answered a ping.
+    /// Creates a layer for own handlers that declare events with [`Emit`](super::declared::Emit): no
+    /// rules, and the layer makes *every* call in a task of its own, after the store responded to a
+    /// ping.
     ///
-    /// So a caller that hangs up does not cancel the handler between its change and its answer, and
-    /// while the store is down no handler is called. Put it on the routes that declare events, since
-    /// every other request behind it would be refused as well while the store is down.
+    /// So a caller that hangs up does not cancel the handler between its change and its response, and
+    /// while the store is down no handler is called. Put it on the routes that declare events: while
+    /// the store is down, it refuses every other request behind it as well.
     ///
     /// ```
     /// # use tower_auth_sync::outbox::Emitter;
@@ -74,38 +73,39 @@ impl SyncEmitterLayer {
         layer
     }
 
-    /// Sets what happens to a response whose events could not be stored. Default:
+    /// Sets the fate of a response whose events could not be stored. Default:
     /// [`StoreFailurePolicy::FailClosed`]: the caller gets 503 `events-lost` instead, although the
-    /// call was made; and while the store is known to be down, calls are refused with 503
-    /// `store-unavailable` before they are made.
+    /// call was made; and while the store does not respond to a ping, the layer refuses calls with
+    /// 503 `store-unavailable` before it makes them.
     ///
     /// With [`StoreFailurePolicy::FailOpen`] the caller gets the response, and the events are lost:
-    /// each is logged as an error by its name.
+    /// the layer logs the name of each as an error.
     pub fn with_store_failure_policy(mut self, policy: StoreFailurePolicy) -> Self {
         self.change().store_failure_policy = policy;
         self
     }
 
-    /// Sets how many bytes of a captured request's body, and of its answer's, are held in memory
-    /// and shown to the rules. Default: 4 MiB.
+    /// Sets the limit in bytes of a captured request's body, and of its response's, both of which the
+    /// layer holds in memory and shows to the rules. Default: 4 MiB.
     ///
-    /// A longer request is refused with 413 where its rule goes by the body, and handed on as a
-    /// stream elsewhere. The events of a longer response are lost, unless the session tells them.
+    /// The layer refuses a longer request with 413 where its rule depends on the body, and passes it
+    /// on as a stream elsewhere. The events of a longer response are lost, unless the session shows
+    /// them.
     pub fn with_body_limit(mut self, bytes: usize) -> Self {
         self.change().body_limit = bytes;
         self
     }
 
-    /// Sets how long the body of a captured answer may take, from its head to its end. Default: 60 s.
+    /// Sets the timeout of a captured response's body, from the head to the end. Default: 60 s.
     ///
-    /// After that the events are lost, unless the session tells them. How long the inner service takes to begin an answer is its
-    /// own business: give a proxy's client a timeout.
+    /// After that the events are lost, unless the session shows them. The layer does not limit the
+    /// time to the head: give a proxy's client a timeout.
     pub fn with_response_timeout(mut self, timeout: Duration) -> Self {
         self.change().response_timeout = timeout;
         self
     }
 
-    fn change(&mut self) -> &mut Settings {
+    fn change(&mut self) -> &mut EmitSettings {
         Arc::make_mut(&mut self.settings)
     }
 }
@@ -117,3 +117,6 @@ impl<S> Layer<S> for SyncEmitterLayer {
         SyncEmitter::new(inner, Arc::clone(&self.settings))
     }
 }
+
+/// As long as a proxy waits for a response by default (nginx: 60 s).
+const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! Payloads by allow-list: the documented fields of each resource, and those the user adds.
+//! Payloads by allow-list: the documented fields of each resource, and those that the user adds.
 //!
 //! The names are those of Better Auth 1.7 with its plugins admin, anonymous, api-key, organization,
 //! phone-number, two-factor and username.
@@ -6,95 +6,16 @@
 use serde_json::{Map, Value};
 
 use crate::wire::event::handle_of;
-use crate::wire::json::lenient;
-use crate::wire::json::text;
+use crate::wire::json::{lenient, text};
 
-const USER: &[&str] = &[
-    "id",
-    "name",
-    "email",
-    "emailVerified",
-    "image",
-    "createdAt",
-    "updatedAt",
-    "username",
-    "displayUsername",
-    "phoneNumber",
-    "phoneNumberVerified",
-    "isAnonymous",
-    "role",
-    "banned",
-    "banReason",
-    "banExpires",
-    "twoFactorEnabled",
-];
-const SESSION: &[&str] = &[
-    "id",
-    "handle",
-    "userId",
-    "expiresAt",
-    "createdAt",
-    "updatedAt",
-    "ipAddress",
-    "userAgent",
-    "impersonatedBy",
-    "activeOrganizationId",
-    "activeTeamId",
-];
-const ORGANIZATION: &[&str] = &[
-    "id",
-    "name",
-    "slug",
-    "logo",
-    "metadata",
-    "createdAt",
-    "updatedAt",
-];
-const MEMBER: &[&str] = &[
-    "id",
-    "organizationId",
-    "userId",
-    "role",
-    "teamId",
-    "createdAt",
-    "updatedAt",
-];
-const INVITATION: &[&str] = &[
-    "id",
-    "organizationId",
-    "email",
-    "role",
-    "teamId",
-    "status",
-    "inviterId",
-    "expiresAt",
-    "createdAt",
-];
-const API_KEY: &[&str] = &[
-    "id",
-    "configId",
-    "name",
-    "start",
-    "prefix",
-    "referenceId",
-    "userId",
-    "enabled",
-    "remaining",
-    "permissions",
-    "metadata",
-    "expiresAt",
-    "createdAt",
-    "updatedAt",
-];
-
-/// A payload under construction: `data` of an event.
+/// The `data` of an event under construction.
 pub(crate) type Data = Map<String, Value>;
 
-/// The fields that the user wants besides the documented ones.
+/// The fields that the user adds to the documented ones.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Include(pub(crate) Vec<Box<str>>);
+pub(crate) struct IncludedFields(pub(crate) Vec<Box<str>>);
 
-impl Include {
+impl IncludedFields {
     pub(crate) fn user(&self, user: &Data) -> Option<Data> {
         self.with_id(user, USER)
     }
@@ -119,7 +40,7 @@ impl Include {
         Some(data)
     }
 
-    /// A session object; its token becomes the handle. Without either there is nothing to tell.
+    /// Makes a session payload; the token becomes the handle. `None` without either.
     pub(crate) fn session(&self, session: &Data) -> Option<Data> {
         let mut data = self.allowed(session, SESSION);
         data.insert("handle".into(), handle_of(session)?);
@@ -141,14 +62,14 @@ impl Include {
     }
 }
 
-/// Whether this is a documented field of some resource that its auth server shows as a plain value.
-/// What people put into `metadata` is not documented.
+/// Returns whether this is a documented field of some resource that its auth server shows as a plain
+/// value. The contents of `metadata` are not documented.
 pub(crate) fn is_documented(key: &str) -> bool {
     let resources = [USER, SESSION, ORGANIZATION, MEMBER, INVITATION, API_KEY];
     key != "metadata" && resources.iter().any(|fields| fields.contains(&key))
 }
 
-/// Some answers hold metadata as JSON in a text, where names of fields could not be looked at.
+/// Some responses hold metadata as JSON in a text, which hides the names of fields.
 fn open_metadata(data: &mut Data) {
     if let Some(metadata) = data.get_mut("metadata") {
         let Value::String(packed) = metadata else {
@@ -157,3 +78,86 @@ fn open_metadata(data: &mut Data) {
         *metadata = lenient::read(packed.as_bytes()).unwrap_or_default();
     }
 }
+
+const USER: &[&str] = &[
+    "id",
+    "name",
+    "email",
+    "emailVerified",
+    "image",
+    "createdAt",
+    "updatedAt",
+    "username",
+    "displayUsername",
+    "phoneNumber",
+    "phoneNumberVerified",
+    "isAnonymous",
+    "role",
+    "banned",
+    "banReason",
+    "banExpires",
+    "twoFactorEnabled",
+];
+
+const SESSION: &[&str] = &[
+    "id",
+    "handle",
+    "userId",
+    "expiresAt",
+    "createdAt",
+    "updatedAt",
+    "ipAddress",
+    "userAgent",
+    "impersonatedBy",
+    "activeOrganizationId",
+    "activeTeamId",
+];
+
+const ORGANIZATION: &[&str] = &[
+    "id",
+    "name",
+    "slug",
+    "logo",
+    "metadata",
+    "createdAt",
+    "updatedAt",
+];
+
+const MEMBER: &[&str] = &[
+    "id",
+    "organizationId",
+    "userId",
+    "role",
+    "teamId",
+    "createdAt",
+    "updatedAt",
+];
+
+const INVITATION: &[&str] = &[
+    "id",
+    "organizationId",
+    "email",
+    "role",
+    "teamId",
+    "status",
+    "inviterId",
+    "expiresAt",
+    "createdAt",
+];
+
+const API_KEY: &[&str] = &[
+    "id",
+    "configId",
+    "name",
+    "start",
+    "prefix",
+    "referenceId",
+    "userId",
+    "enabled",
+    "remaining",
+    "permissions",
+    "metadata",
+    "expiresAt",
+    "createdAt",
+    "updatedAt",
+];

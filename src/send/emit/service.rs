@@ -1,4 +1,4 @@
-//! The service: decides which of two ways a request goes.
+//! The service: calls inside the future, or in a task.
 
 use std::mem;
 use std::sync::Arc;
@@ -10,23 +10,22 @@ use http_body::Body;
 use tower_service::Service;
 use tracing::Instrument as _;
 
-use super::capture;
+use super::capture::call;
 use super::future::ResponseFuture;
-use super::settings::Settings;
-use crate::http::body::BufferedBody;
-use crate::http::body::ResponseBody;
+use super::settings::EmitSettings;
+use crate::http::body::{BufferedBody, ResponseBody};
 
 /// Service made by [`SyncEmitterLayer`](super::layer::SyncEmitterLayer).
 ///
-/// A captured call is made in a task of its own, so it must be called inside a Tokio runtime.
+/// It makes a captured call in a task of its own: call it inside a Tokio runtime.
 #[derive(Clone, Debug)]
 pub struct SyncEmitter<S> {
     inner: S,
-    settings: Arc<Settings>,
+    settings: Arc<EmitSettings>,
 }
 
 impl<S> SyncEmitter<S> {
-    pub(super) const fn new(inner: S, settings: Arc<Settings>) -> Self {
+    pub(super) const fn new(inner: S, settings: Arc<EmitSettings>) -> Self {
         Self { inner, settings }
     }
 }
@@ -53,8 +52,8 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let settings = Arc::clone(&self.settings);
         let path = request.uri().path();
-        let how = settings.rules.capture(request.method(), path);
-        if how.is_none() && !settings.every_request {
+        let capture = settings.rules.capture(request.method(), path);
+        if capture.is_none() && !settings.every_request {
             let inner = self.inner.call(request.map(BufferedBody::untouched));
             return ResponseFuture::passing(inner, settings);
         }
@@ -62,7 +61,7 @@ where
         // reserved one and keep the clone for the next request.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
-        let task = capture::call(ready, request, how, settings);
+        let task = call(ready, request, capture, settings);
         ResponseFuture::awaiting(tokio::spawn(task.in_current_span()))
     }
 }

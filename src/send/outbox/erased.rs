@@ -1,4 +1,4 @@
-//! The emitter's store without its type.
+//! The emitter's store as an object.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,21 +8,21 @@ use super::port::OutboxStore;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+type OutboxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The part of [`OutboxStore`] that an emitter needs, as an object.
-pub(super) trait Outbox: Send + Sync {
-    fn ping(&self) -> Answer<'_, ()>;
+pub(super) trait DynOutbox: Send + Sync {
+    fn ping(&self) -> OutboxFuture<'_, ()>;
 
-    fn enqueue(&self, events: Vec<NewEvent>, now: UnixMillis) -> Answer<'_, Vec<Inserted>>;
+    fn enqueue(&self, events: Vec<NewEvent>, now: UnixMillis) -> OutboxFuture<'_, Vec<Inserted>>;
 }
 
-impl<S: OutboxStore> Outbox for S {
-    fn ping(&self) -> Answer<'_, ()> {
+impl<S: OutboxStore> DynOutbox for S {
+    fn ping(&self) -> OutboxFuture<'_, ()> {
         Box::pin(OutboxStore::ping(self))
     }
 
-    fn enqueue(&self, events: Vec<NewEvent>, now: UnixMillis) -> Answer<'_, Vec<Inserted>> {
+    fn enqueue(&self, events: Vec<NewEvent>, now: UnixMillis) -> OutboxFuture<'_, Vec<Inserted>> {
         Box::pin(OutboxStore::enqueue(self, events, now))
     }
 }

@@ -1,10 +1,20 @@
-//! When an endpoint that keeps failing is given up.
+//! The failures of an endpoint, and the limit after which it is disabled.
 
 use std::time::Duration;
 
 use crate::base::clock::UnixMillis;
 
-/// What an endpoint did since its last success.
+/// The failures of an endpoint since its last success.
+///
+/// ```
+/// use tower_auth_sync::clock::UnixMillis;
+/// use tower_auth_sync::outbox::Health;
+///
+/// let now = UnixMillis::from_millis(1_750_000_000_000);
+/// let health = Health::GOOD.after_failure(now, None);
+/// assert_eq!(health, Health::failing(now, 1));
+/// assert!(!health.is_given_up(now));
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Health {
     failing_since: Option<UnixMillis>,
@@ -13,14 +23,14 @@ pub struct Health {
 }
 
 impl Health {
-    /// No attempt has failed since the last success, or since the endpoint was enabled.
+    /// No failure since the last success, or since the endpoint was enabled.
     pub const GOOD: Self = Self {
         failing_since: None,
         failures: 0,
         not_before: None,
     };
 
-    /// States that `failures` attempts failed, the first of them at `since`.
+    /// Makes the health after `failures` failed attempts, the first of them at `since`.
     #[must_use]
     pub const fn failing(since: UnixMillis, failures: u32) -> Self {
         Self {
@@ -30,32 +40,32 @@ impl Health {
         }
     }
 
-    /// Returns this health with the time before which the endpoint wants no request at all.
+    /// Returns this health with the time before which the endpoint wants no request.
     #[must_use]
     pub const fn paused_until(self, not_before: Option<UnixMillis>) -> Self {
         Self { not_before, ..self }
     }
 
-    /// Returns the time before which the endpoint wants no request at all, as it answered with
-    /// `Retry-After`; `None` if it said nothing since its last success.
+    /// Returns the time before which the endpoint wants no request, from its `Retry-After`; `None`
+    /// without one since its last success.
     #[must_use]
     pub const fn not_before(self) -> Option<UnixMillis> {
         self.not_before
     }
 
-    /// Returns when the first attempt since the last success failed.
+    /// Returns the time of the first failure since the last success.
     #[must_use]
     pub const fn failing_since(self) -> Option<UnixMillis> {
         self.failing_since
     }
 
-    /// Returns how many attempts failed since the last success.
+    /// Returns the number of failed attempts since the last success.
     #[must_use]
     pub const fn failures(self) -> u32 {
         self.failures
     }
 
-    /// Returns the health after one more failed attempt, whose answer put the endpoint off until
+    /// Returns the health after one more failed attempt, whose response asked for a pause until
     /// `not_before`; the latest such time counts.
     #[must_use]
     pub fn after_failure(self, now: UnixMillis, not_before: Option<UnixMillis>) -> Self {
@@ -66,8 +76,8 @@ impl Health {
         }
     }
 
-    /// Returns whether an endpoint at which a delivery has just run out of attempts is disabled:
-    /// it has been failing for 5 days, in 5 attempts at least.
+    /// Returns whether the store disables the endpoint when a delivery runs out of attempts: it has
+    /// failed for 5 days, in 5 attempts at least.
     #[must_use]
     pub fn is_given_up(self, now: UnixMillis) -> bool {
         let failing = |since| now.saturating_since(since) >= GIVE_UP_AFTER;
@@ -77,7 +87,7 @@ impl Health {
 
 const GIVE_UP_AFTER: Duration = Duration::from_hours(5 * 24);
 
-/// The attempts of Banata's schedule.
+/// The number of attempts in Banata's schedule.
 const MIN_FAILURES: u32 = 5;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A worker's hold on a delivery.
+//! A worker's lease of a delivery.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -7,57 +7,108 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::endpoint::{DisabledBecause, Endpoint};
+use super::message::NewEvent;
 use super::record::AttemptReport;
 use crate::base::clock::UnixMillis;
 use crate::base::id::{DeliveryId, MessageId};
-use crate::queue::AttemptNumber;
-use crate::queue::LeaseToken;
+use crate::queue::{AttemptNumber, LeaseToken};
 use crate::wire::event::EventType;
 
-/// What a worker asks for.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "workers make it with all its fields"
-)]
+/// The deliveries that a worker wants.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseRequest {
-    /// Most deliveries to hand out.
+    /// Most deliveries to lease.
     pub max: NonZeroU16,
-    /// Most deliveries of one endpoint that may be under way at once, those of other workers
-    /// included.
+    /// Most live leases of one endpoint, those of other workers included.
     pub per_endpoint: NonZeroU16,
-    /// A delivery whose lease lapsed in this attempt, or a later one, has failed: whatever kills
-    /// workers does not go on for ever.
+    /// The last attempt. A delivery whose lease lapsed in this attempt or a later one has failed:
+    /// a delivery that kills workers does not go on for ever.
     pub max_attempts: AttemptNumber,
     /// The time.
     pub now: UnixMillis,
-    /// When the leases end by themselves.
+    /// The time at which the leases lapse.
     pub until: UnixMillis,
 }
 
-/// One delivery, held until the lease is settled, released or lapses.
+impl LeaseRequest {
+    /// Makes a request, as a worker does.
+    #[must_use]
+    pub const fn new(
+        max: NonZeroU16,
+        per_endpoint: NonZeroU16,
+        max_attempts: AttemptNumber,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Self {
+        Self {
+            max,
+            per_endpoint,
+            max_attempts,
+            now,
+            until,
+        }
+    }
+}
+
+/// One delivery, leased until the lease is settled, released or lapses.
 ///
-/// A lapsed lease may still be settled until the delivery is leased again.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "stores outside this crate make it"
-)]
+/// A worker may settle a lapsed lease until the delivery is leased again.
+#[non_exhaustive]
 #[derive(Clone)]
 pub struct Lease {
     /// The delivery.
     pub delivery: DeliveryId,
-    /// Shows the store that this is the newest lease.
+    /// The store's mark of the newest lease.
     pub token: LeaseToken,
-    /// Which attempt this is; it counts from now on, whatever becomes of it.
+    /// The number of this attempt; it counts from now on, whatever the outcome.
     pub attempt: AttemptNumber,
     /// The event's id: the same in every attempt.
     pub event: MessageId,
-    /// What happened.
+    /// The event's name.
     pub event_type: EventType,
     /// The request's body.
     pub payload: Bytes,
     /// The endpoint as it was when the lease began.
     pub endpoint: Arc<Endpoint>,
+}
+
+impl Lease {
+    /// Makes a lease of `delivery`, which carries `event` to `endpoint`; for stores.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use tower_auth_sync::event::EventType;
+    /// use tower_auth_sync::id::{DeliveryId, InvalidId, MessageId};
+    /// use tower_auth_sync::outbox::{Endpoint, Lease, LeaseToken, NewEvent};
+    /// use tower_auth_sync::queue::AttemptNumber;
+    ///
+    /// fn first_lease(endpoint: Arc<Endpoint>, payload: Vec<u8>) -> Result<Lease, InvalidId> {
+    ///     let id = MessageId::new("msg_1")?;
+    ///     let event = NewEvent::new(id, EventType::UserCreated, payload.into());
+    ///     let (delivery, token) = (DeliveryId::new("whd_1")?, LeaseToken::new(1));
+    ///     Ok(Lease::new(delivery, token, AttemptNumber::FIRST, event, endpoint))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn new(
+        delivery: DeliveryId,
+        token: LeaseToken,
+        attempt: AttemptNumber,
+        event: NewEvent,
+        endpoint: Arc<Endpoint>,
+    ) -> Self {
+        Self {
+            delivery,
+            token,
+            attempt,
+            event: event.id,
+            event_type: event.event_type,
+            payload: event.payload,
+            endpoint,
+        }
+    }
 }
 
 /// Shows ids only.
@@ -72,52 +123,67 @@ impl fmt::Debug for Lease {
     }
 }
 
-/// How a lease ends: what the attempt was like, and what follows from it.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "workers make it with all its fields"
-)]
+/// The end of a lease: the attempt's report, and what follows.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Settlement {
-    /// Kept in the delivery's log.
+    /// The report for the delivery's log.
     pub report: AttemptReport,
-    /// What becomes of the delivery.
+    /// What follows for the delivery.
     pub outcome: Outcome,
-    /// Before this time the endpoint wants no request at all, for whichever delivery. Of no meaning
-    /// with [`Outcome::Delivered`], which ends such a pause.
+    /// The time before which the endpoint wants no request, of any delivery. Ignored with
+    /// [`Outcome::Delivered`], which ends such a pause.
     pub not_before: Option<UnixMillis>,
 }
 
-/// What becomes of a delivery after an attempt.
+impl Settlement {
+    /// Makes a settlement without a pause of the endpoint.
+    #[must_use]
+    pub const fn new(report: AttemptReport, outcome: Outcome) -> Self {
+        Self {
+            report,
+            outcome,
+            not_before: None,
+        }
+    }
+
+    /// Sets the time before which the endpoint wants no request. Default: none.
+    #[must_use]
+    pub fn with_not_before(self, not_before: Option<UnixMillis>) -> Self {
+        Self { not_before, ..self }
+    }
+}
+
+/// What follows for a delivery after an attempt.
 #[expect(
     clippy::exhaustive_enums,
     reason = "a store must decide on each; a new one is a new contract"
 )]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Outcome {
-    /// The endpoint took it.
+    /// The endpoint took the message.
     Delivered,
-    /// The attempt failed; the next one is due at this time.
+    /// The attempt failed; another one follows.
     Retry {
-        /// When.
+        /// The time when the next attempt is due.
         at: UnixMillis,
     },
     /// The attempt failed and was the last.
     Exhausted,
-    /// The endpoint said that it is gone for good (410).
+    /// The endpoint is gone for good (410).
     Gone,
 }
 
-/// What settling a lease brought about.
+/// The effect of a settlement on the endpoint.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Settled {
-    /// Why the endpoint was disabled by it; `None` if it was not.
+    /// Why the settlement disabled the endpoint; `None` if it did not.
     pub disabled: Option<DisabledBecause>,
 }
 
 impl Settled {
-    /// The endpoint was disabled by it, or (`None`) was not.
+    /// Says why the settlement disabled the endpoint, or (`None`) that it did not.
     #[must_use]
     pub const fn disabling(disabled: Option<DisabledBecause>) -> Self {
         Self { disabled }

@@ -1,4 +1,4 @@
-//! Events on their way into a store.
+//! Events to store.
 
 use std::fmt;
 
@@ -7,21 +7,40 @@ use bytes::Bytes;
 use crate::base::id::MessageId;
 use crate::wire::event::EventType;
 
-/// An event that is to be stored: what every attempt will send, byte for byte.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "stores outside this crate read it, tests make it"
-)]
+/// An event to store: every attempt sends its payload byte for byte.
+#[non_exhaustive]
 #[derive(Clone)]
 pub struct NewEvent {
-    /// Travels with every attempt.
+    /// The message id of every attempt.
     pub id: MessageId,
-    /// Decides which endpoints get it.
+    /// The name, which endpoints filter by.
     pub event_type: EventType,
     /// The request's body.
     pub payload: Bytes,
-    /// Makes storing it again harmless.
+    /// The key under which the event is stored once.
     pub idempotency_key: Option<IdempotencyKey>,
+}
+
+impl NewEvent {
+    /// Makes an event without an idempotency key.
+    #[must_use]
+    pub const fn new(id: MessageId, event_type: EventType, payload: Bytes) -> Self {
+        Self {
+            id,
+            event_type,
+            payload,
+            idempotency_key: None,
+        }
+    }
+
+    /// Sets the key under which the event is stored once. Default: none.
+    #[must_use]
+    pub fn with_idempotency_key(self, key: IdempotencyKey) -> Self {
+        Self {
+            idempotency_key: Some(key),
+            ..self
+        }
+    }
 }
 
 /// Shows the payload's length only.
@@ -35,29 +54,29 @@ impl fmt::Debug for NewEvent {
     }
 }
 
-/// What became of an event that was to be stored.
+/// Result of storing an event.
 #[expect(
     clippy::exhaustive_enums,
     reason = "an event is either new or it is not"
 )]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Inserted {
-    /// It was stored.
+    /// The store has a new event.
     New {
-        /// Its id.
+        /// The event's id.
         id: MessageId,
-        /// How many endpoints it is to be delivered to; skipped ones are not counted.
+        /// The number of pending deliveries; skipped ones are not counted.
         deliveries: usize,
     },
-    /// An event with this id or this idempotency key is there already; nothing was stored.
+    /// The store had an event with this id or idempotency key and stored nothing.
     Duplicate {
-        /// The id of the event that is there.
+        /// The id of the stored event.
         id: MessageId,
     },
 }
 
 impl Inserted {
-    /// Returns the id under which the event is stored.
+    /// Returns the id of the stored event.
     #[must_use]
     pub const fn id(&self) -> &MessageId {
         match self {
@@ -66,11 +85,18 @@ impl Inserted {
     }
 }
 
-/// A caller's name for one thing that happened: the event is stored once however often it is
-/// emitted under this key.
+/// A caller's key for one thing that happened: emitting under the same key again stores nothing.
 ///
-/// A key is remembered as long as its event is kept: 30 days beyond the last delivery's end, unless
-/// the worker was given another [retention]. Later the same key makes a new event.
+/// The store keeps a key as long as its event: 30 days beyond the end of the last delivery, unless
+/// the worker has another [retention]. Later the same key makes a new event.
+///
+/// ```
+/// use tower_auth_sync::outbox::IdempotencyKey;
+///
+/// let key = IdempotencyKey::new("sign-up usr_1")?;
+/// assert_eq!(key.as_str(), "sign-up usr_1");
+/// # Ok::<(), tower_auth_sync::outbox::InvalidIdempotencyKey>(())
+/// ```
 ///
 /// [retention]: super::port::OutboxStore::prune
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -113,12 +139,9 @@ mod tests {
 
     #[test]
     fn a_payload_is_not_shown() {
-        let event = NewEvent {
-            id: MessageId::new("msg_1").unwrap(),
-            event_type: EventType::UserCreated,
-            payload: Bytes::from_static(b"{\"email\":\"ada@example.com\"}"),
-            idempotency_key: None,
-        };
+        let id = MessageId::new("msg_1").unwrap();
+        let payload = Bytes::from_static(b"{\"email\":\"ada@example.com\"}");
+        let event = NewEvent::new(id, EventType::UserCreated, payload);
         assert!(!format!("{event:?}").contains("ada"));
     }
 

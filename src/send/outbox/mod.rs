@@ -1,12 +1,12 @@
 //! Endpoints, events and deliveries: the model, the ports, the emitter and the memory store.
 //!
-//! An **event** is stored once, together with one **delivery** for each **endpoint** that wants it.
+//! The store keeps an **event** once, with one **delivery** for each **endpoint** that wants it.
 //! A worker **leases** deliveries, makes an **attempt** and **settles** the lease with the outcome.
 //!
 //! ```text
 //!            ┌──────────── retry, release, lapse ────────────┐
 //!            ▼                                               │
-//! enqueue ─▶ pending ──────────────── lease ──────────────▶ leased ──▶ delivered   answered 2xx
+//! enqueue ─▶ pending ──────────────── lease ──────────────▶ leased ──▶ delivered   response 2xx
 //!     │      │                                               ├───────▶ failed      410, or no attempt left
 //!     │      └─ endpoint disabled ─▶ cancelled ◀─ endpoint disabled ─┘
 //!     └─ endpoint is disabled ─▶ skipped
@@ -15,42 +15,50 @@
 //! # What is promised
 //!
 //! * **At least once.** A delivery ends only when its outcome is recorded. A worker that dies after
-//!   the endpoint acted and before that is recorded causes a second request, with the same id and
-//!   the same bytes and a fresh signature: receivers tell it by the id.
+//!   the endpoint acted and before the outcome is recorded causes a second request, with the same id
+//!   and the same bytes and a fresh signature: receivers recognise the id.
 //! * **No order.** A retried event arrives after later ones.
-//! * **Nothing half stored.** An event and all its deliveries are one transaction, and so are an
+//! * **Nothing half stored.** One transaction stores an event and all its deliveries, and one an
 //!   outcome, the next attempt's time and the endpoint's health.
 //!
 //! # When an endpoint is disabled
 //!
-//! Its pending deliveries are cancelled and new events are kept for it as skipped. Besides the
+//! Its pending deliveries are cancelled, and new events are stored for it as skipped. Besides the
 //! operator, two things disable it:
 //!
-//! 1. it answers 410;
+//! 1. it responds 410;
 //! 2. a delivery runs out of attempts, the endpoint has accepted nothing for 5 days since its first
 //!    failure, and at least 5 attempts failed in that time. Svix, too, takes five days; the count
 //!    keeps one unlucky event a week from disabling an endpoint.
 
 mod emitter;
 mod endpoint;
+mod endpoint_store;
 mod erased;
 mod health;
+mod issued;
 mod lease;
 mod memory;
 mod message;
+mod new_endpoint;
 mod port;
 mod record;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::emitter::{EmitError, Emitter, MAX_PAYLOAD};
 pub use self::endpoint::{
-    DisabledBecause, Endpoint, EndpointError, EndpointSecrets, EndpointStatus, NewEndpoint,
-    PreviousSecret,
+    DisabledBecause, Endpoint, EndpointSecrets, EndpointStatus, PreviousSecret,
 };
+pub use self::endpoint_store::EndpointStore;
 pub use self::health::Health;
+pub use self::issued::{IssuedEndpoint, IssuedSecret};
 pub use self::lease::{Lease, LeaseRequest, Outcome, Settled, Settlement};
 pub use self::memory::MemoryOutbox;
 pub use self::message::{IdempotencyKey, Inserted, InvalidIdempotencyKey, NewEvent};
-pub use self::port::{DeliveryLog, EndpointStore, OutboxConnection, OutboxStore};
+pub use self::new_endpoint::{EndpointError, NewEndpoint};
+pub use self::port::{DeliveryLog, OutboxConnection, OutboxStore};
 pub use self::record::{
     Attempt, AttemptReport, Delivery, DeliveryState, FailureReason, MAX_RESPONSE,
     MAX_SUCCESS_RESPONSE,

@@ -1,4 +1,4 @@
-//! What a store tells about deliveries and their attempts.
+//! The log: deliveries and their attempts.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,38 +8,29 @@ use http::StatusCode;
 
 use crate::base::clock::UnixMillis;
 use crate::base::id::{DeliveryId, EndpointId, MessageId};
-use crate::queue::AttemptNumber;
-use crate::queue::text_enum;
-
-/// Most bytes that are kept of the answer to an attempt that failed, and most that are read of any:
-/// 16 KiB.
-pub const MAX_RESPONSE: usize = 16 * 1024;
-
-/// Most bytes that are kept of the answer to an attempt that succeeded: 1 KiB, since most attempts
-/// do and an endpoint's owner does not choose how fast the database grows.
-pub const MAX_SUCCESS_RESPONSE: usize = 1024;
+use crate::queue::{AttemptNumber, text_enum};
 
 text_enum! {
-    /// Where a delivery stands.
+    /// The state of a delivery.
     #[expect(clippy::exhaustive_enums, reason = "the states of the module's diagram")]
     DeliveryState {
-        /// Waits for its next attempt.
+        /// The next attempt waits.
         Pending = "pending",
-        /// A worker has it.
+        /// A worker has a lease.
         Leased = "leased",
-        /// The endpoint answered 2xx.
+        /// The endpoint responded 2xx.
         Delivered = "delivered",
-        /// No attempt is left, or the endpoint answered 410.
+        /// No attempt is left, or the endpoint responded 410.
         Failed = "failed",
         /// The endpoint was disabled when the event came.
         Skipped = "skipped",
-        /// The endpoint was disabled before it took the event.
+        /// The endpoint was disabled before the delivery succeeded.
         Cancelled = "cancelled",
     }
 }
 
 impl DeliveryState {
-    /// Returns whether nothing more will happen by itself.
+    /// Returns whether the delivery is finished.
     #[must_use]
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::Leased)
@@ -51,84 +42,177 @@ text_enum! {
     ///
     /// # Security
     ///
-    /// Deliberately coarse: a finer reason would tell whoever may register endpoints which
-    /// addresses and ports behind the firewall answer.
+    /// Deliberately coarse: a finer reason would show everybody who may register endpoints which
+    /// addresses and ports behind the firewall respond.
     #[non_exhaustive]
     FailureReason {
         /// The egress policy forbids the address.
         Blocked = "blocked",
         /// No connection could be made.
         Connect = "connect",
-        /// No whole answer came in time.
+        /// No complete response came within the timeout.
         Timeout = "timeout",
-        /// What came was no valid answer.
+        /// The response is not valid HTTP.
         Protocol = "protocol",
-        /// The answer's status is not 2xx.
+        /// The response's status is not 2xx.
         Status = "status",
-        /// The request could not be made, for example because a secret no longer fits its scheme.
+        /// The worker could not make the request, for example because a secret no longer fits its
+        /// scheme.
         Unsendable = "unsendable",
     }
 }
 
-/// The delivery of one event to one endpoint, as it stands.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "stores outside this crate make it"
-)]
+/// The delivery of one event to one endpoint.
+#[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Delivery {
-    /// Its id.
+    /// The delivery's id.
     pub id: DeliveryId,
     /// The event.
     pub event: MessageId,
     /// The endpoint.
     pub endpoint: EndpointId,
-    /// Where it stands.
+    /// The state.
     pub state: DeliveryState,
-    /// How many attempts were begun.
+    /// The number of attempts that began.
     pub attempts: u32,
-    /// When a worker may take it: while pending the next attempt's time, while leased the lease's
-    /// end, afterwards nothing.
+    /// The time from which a worker may lease the delivery: while pending the next attempt's time,
+    /// while leased the lease's end, afterwards nothing.
     pub due_at: Option<UnixMillis>,
-    /// When it was stored.
+    /// The time when the delivery was stored.
     pub created_at: UnixMillis,
-    /// When it came to its final state.
+    /// The time when the delivery finished.
     pub ended_at: Option<UnixMillis>,
 }
 
-/// One attempt, as it is kept.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "stores outside this crate make it"
-)]
+impl Delivery {
+    /// Makes a delivery from what a store holds: no attempt began, nothing is due, and the delivery
+    /// has no end. Set what differs with the setters; a store has to pass all that it holds.
+    ///
+    /// ```
+    /// use tower_auth_sync::clock::UnixMillis;
+    /// use tower_auth_sync::id::{DeliveryId, EndpointId, MessageId};
+    /// use tower_auth_sync::outbox::{Delivery, DeliveryState};
+    ///
+    /// let stored = UnixMillis::EPOCH;
+    /// let delivery = Delivery::from_stored(
+    ///     DeliveryId::new("whd_1")?,
+    ///     MessageId::new("msg_1")?,
+    ///     EndpointId::new("we_1")?,
+    ///     DeliveryState::Pending,
+    ///     stored,
+    /// )
+    /// .with_due_at(Some(stored));
+    /// assert!(!delivery.state.is_final());
+    /// # Ok::<(), tower_auth_sync::id::InvalidId>(())
+    /// ```
+    #[must_use]
+    pub const fn from_stored(
+        id: DeliveryId,
+        event: MessageId,
+        endpoint: EndpointId,
+        state: DeliveryState,
+        created_at: UnixMillis,
+    ) -> Self {
+        Self {
+            id,
+            event,
+            endpoint,
+            state,
+            attempts: 0,
+            due_at: None,
+            created_at,
+            ended_at: None,
+        }
+    }
+
+    /// Sets the number of attempts that began. Default: 0.
+    #[must_use]
+    pub fn with_attempts(self, attempts: u32) -> Self {
+        Self { attempts, ..self }
+    }
+
+    /// Sets the time from which a worker may lease the delivery. Default: none.
+    #[must_use]
+    pub fn with_due_at(self, due_at: Option<UnixMillis>) -> Self {
+        Self { due_at, ..self }
+    }
+
+    /// Sets the time when the delivery finished. Default: none.
+    #[must_use]
+    pub fn with_ended_at(self, ended_at: Option<UnixMillis>) -> Self {
+        Self { ended_at, ..self }
+    }
+}
+
+/// One recorded attempt.
+#[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Attempt {
-    /// Which attempt it was.
+    /// The attempt's number.
     pub number: AttemptNumber,
-    /// How it went.
+    /// The report.
     pub report: AttemptReport,
 }
 
-/// How an attempt went.
-#[expect(clippy::exhaustive_structs, reason = "workers make it, stores read it")]
+impl Attempt {
+    /// Makes an attempt from what a store holds.
+    #[must_use]
+    pub const fn new(number: AttemptNumber, report: AttemptReport) -> Self {
+        Self { number, report }
+    }
+}
+
+/// The report of an attempt.
+#[non_exhaustive]
 #[derive(Clone, Eq, PartialEq)]
 pub struct AttemptReport {
-    /// When it began.
+    /// The time when the attempt began.
     pub started_at: UnixMillis,
-    /// How long it took; stored in whole milliseconds.
+    /// The time that the attempt took; stored in whole milliseconds.
     pub duration: Duration,
-    /// The answer's status, if one came.
+    /// The response's status, if a response came.
     pub status: Option<StatusCode>,
-    /// Why it failed; `None` if it did not.
+    /// The reason of the failure; `None` if the attempt succeeded.
     pub failure: Option<FailureReason>,
-    /// The beginning of the answer's body; stores keep [`kept_response`](Self::kept_response) of it.
+    /// The beginning of the response's body; stores keep
+    /// [`kept_response`](Self::kept_response).
     pub response: Bytes,
 }
 
 impl AttemptReport {
-    /// Returns the part of the answer's body that a store keeps: [`MAX_RESPONSE`] bytes if the
-    /// attempt failed, [`MAX_SUCCESS_RESPONSE`] bytes if it did not. A character of UTF-8 that is
-    /// cut at this limit is left out.
+    /// Makes the report of an attempt without a response and without a failure; set both with the
+    /// setters.
+    #[must_use]
+    pub const fn new(started_at: UnixMillis, duration: Duration) -> Self {
+        Self {
+            started_at,
+            duration,
+            status: None,
+            failure: None,
+            response: Bytes::new(),
+        }
+    }
+
+    /// Sets the response: its status and the beginning of its body. Default: no response came.
+    #[must_use]
+    pub fn with_response(self, status: Option<StatusCode>, body: Bytes) -> Self {
+        Self {
+            status,
+            response: body,
+            ..self
+        }
+    }
+
+    /// Sets the reason of the failure. Default: none, the attempt succeeded.
+    #[must_use]
+    pub fn with_failure(self, failure: Option<FailureReason>) -> Self {
+        Self { failure, ..self }
+    }
+
+    /// Returns the part of the response's body that a store keeps: [`MAX_RESPONSE`] bytes if the
+    /// attempt failed, [`MAX_SUCCESS_RESPONSE`] bytes if it succeeded. A character of UTF-8 that
+    /// this limit cuts is left out.
     #[must_use]
     pub fn kept_response(&self) -> Bytes {
         let limit = match self.failure {
@@ -143,8 +227,8 @@ impl AttemptReport {
     }
 }
 
-/// Returns how many bytes at the end of `text` are the beginning of a character whose end is missing;
-/// none if this is no UTF-8.
+/// Returns the number of bytes at the end of `text` that begin a character whose end is missing;
+/// none if the text is not UTF-8.
 fn cut_character(text: &[u8]) -> usize {
     let last = text.utf8_chunks().last();
     let cut = last.map_or(&[][..], |chunk| chunk.invalid());
@@ -152,7 +236,7 @@ fn cut_character(text: &[u8]) -> usize {
     if is_beginning { cut.len() } else { 0 }
 }
 
-/// Shows the answer's length only.
+/// Shows the response's length only.
 impl fmt::Debug for AttemptReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttemptReport")
@@ -165,74 +249,10 @@ impl fmt::Debug for AttemptReport {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Most bytes that a store keeps of the response to a failed attempt, and most that the client reads
+/// of any: 16 KiB.
+pub const MAX_RESPONSE: usize = 16 * 1024;
 
-    fn kept(response: &str, failure: Option<FailureReason>) -> Bytes {
-        let report = AttemptReport {
-            started_at: UnixMillis::EPOCH,
-            duration: Duration::ZERO,
-            status: None,
-            failure,
-            response: Bytes::copy_from_slice(response.as_bytes()),
-        };
-        report.kept_response()
-    }
-
-    #[test]
-    fn of_a_response_that_is_text_no_half_character_is_kept() {
-        for (failure, limit) in [
-            (None, MAX_SUCCESS_RESPONSE),
-            (Some(FailureReason::Status), MAX_RESPONSE),
-        ] {
-            for character in ["x", "\u{e9}", "\u{20ac}", "\u{1f600}"] {
-                for before in 0..5 {
-                    let text = "a".repeat(before) + &character.repeat(limit);
-                    let kept = kept(&text, failure);
-                    assert!(text.as_bytes().starts_with(&kept));
-                    assert!(std::str::from_utf8(&kept).is_ok(), "{before} {character}");
-                    assert!((limit - 3..=limit).contains(&kept.len()), "{}", kept.len());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_character_that_the_client_cut_at_the_limit_is_left_out() {
-        let mut report = AttemptReport {
-            started_at: UnixMillis::EPOCH,
-            duration: Duration::ZERO,
-            status: None,
-            failure: Some(FailureReason::Status),
-            response: Bytes::from("a".to_owned() + &"\u{e9}".repeat(MAX_RESPONSE)),
-        };
-        report.response.truncate(MAX_RESPONSE);
-        assert_eq!(report.kept_response().len(), MAX_RESPONSE - 1);
-    }
-
-    #[test]
-    fn of_a_response_that_is_no_text_every_byte_up_to_the_limit_is_kept() {
-        let mut report = AttemptReport {
-            started_at: UnixMillis::EPOCH,
-            duration: Duration::ZERO,
-            status: None,
-            failure: None,
-            response: Bytes::from(vec![0xff; 2 * MAX_SUCCESS_RESPONSE]),
-        };
-        assert_eq!(report.kept_response().len(), MAX_SUCCESS_RESPONSE);
-        report.response = Bytes::from_static(b"short \xe2\x82");
-        assert_eq!(report.kept_response(), report.response);
-    }
-
-    #[test]
-    fn stored_names_read_back() {
-        for state in DeliveryState::ALL {
-            assert_eq!(DeliveryState::by_name(state.as_str()), Some(*state));
-        }
-        for reason in FailureReason::ALL {
-            assert_eq!(FailureReason::by_name(reason.as_str()), Some(*reason));
-        }
-        assert_eq!(DeliveryState::by_name("Pending"), None);
-    }
-}
+/// Most bytes that a store keeps of the response to a successful attempt: 1 KiB, since most attempts
+/// succeed and an endpoint's owner does not choose how fast the database grows.
+pub const MAX_SUCCESS_RESPONSE: usize = 1024;

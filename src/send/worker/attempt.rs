@@ -1,4 +1,4 @@
-//! One attempt: sign, send, judge, record.
+//! One attempt: sign, send, classify, record.
 
 use std::error::Error;
 use std::num::NonZeroU16;
@@ -7,31 +7,28 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::classify::{Verdict, Wait, classify};
+use super::classify::{Classification, RetryAfter, classify};
 use crate::base::clock::UnixMillis;
-use crate::http::client::{Answer, CallError, HttpClient};
-use crate::queue::Ended;
-use crate::queue::Schedule;
-use crate::queue::record;
-use crate::queue::{AttemptNumber, lengthen};
+use crate::http::client::{CallError, ClientResponse, HttpClient};
+use crate::queue::{AttemptNumber, Ended, Schedule, lengthen, record};
 use crate::send::outbox::{AttemptReport, FailureReason, Lease, OutboxStore, Outcome, Settlement};
 use crate::wire::signature::WebhookConfigError;
 
-/// Makes attempts.
+/// The job of a worker: makes attempts.
 #[derive(Debug)]
-pub(super) struct Courier<S> {
+pub(super) struct DeliveryJob<S> {
     pub(super) store: S,
     pub(super) client: HttpClient,
     pub(super) schedule: Schedule,
     pub(super) per_endpoint: NonZeroU16,
 }
 
-impl<S: OutboxStore> Courier<S> {
-    /// Makes the attempt that `lease` is for and settles it.
+impl<S: OutboxStore> DeliveryJob<S> {
+    /// Makes the attempt of `lease` and settles the lease.
     pub(super) async fn deliver(self: Arc<Self>, lease: Lease) -> Ended {
         let span = tracing::info_span!(
             "delivery_attempt",
@@ -51,19 +48,15 @@ impl<S: OutboxStore> Courier<S> {
     async fn attempt(&self, lease: &Lease) -> Settlement {
         let started_at = self.schedule.now();
         let begun = Instant::now();
-        let answer = self.call(lease, started_at).await;
+        let response = self.call(lease, started_at).await;
         let duration = begun.elapsed();
-        let (outcome, not_before) = self.judge(&answer, lease.attempt);
-        log(&answer, outcome);
-        Settlement {
-            report: report(answer, started_at, duration),
-            outcome,
-            not_before,
-        }
+        let (outcome, not_before) = self.decide(&response, lease.attempt);
+        log(&response, outcome);
+        Settlement::new(report(response, started_at, duration), outcome).with_not_before(not_before)
     }
 
-    /// Signs and sends. Our headers are the only ones, and the client adds its own after them.
-    async fn call(&self, lease: &Lease, now: UnixMillis) -> Result<Answer, AttemptError> {
+    /// Signs and sends. The request has no other headers than ours and those of the client.
+    async fn call(&self, lease: &Lease, now: UnixMillis) -> Result<ClientResponse, AttemptError> {
         let signer = lease.endpoint.signer(now)?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -71,32 +64,32 @@ impl<S: OutboxStore> Courier<S> {
             .sign(&lease.event, now.to_secs(), &lease.payload)
             .apply(&mut headers);
         let (url, body) = (&lease.endpoint.url, lease.payload.clone());
-        Ok(self.client.post(url, headers, body).await?)
+        Ok(self.client.send(Method::POST, url, headers, body).await?)
     }
 
-    /// Returns what becomes of the delivery, and until when its endpoint is left alone.
-    fn judge(
+    /// Returns the outcome, and the time until which the endpoint rests.
+    fn decide(
         &self,
-        answer: &Result<Answer, AttemptError>,
+        response: &Result<ClientResponse, AttemptError>,
         attempt: AttemptNumber,
     ) -> (Outcome, Option<UnixMillis>) {
         let now = self.schedule.now();
-        let verdict = match answer {
-            Ok(answer) => classify(answer.status, &answer.headers, now.to_secs()),
-            Err(_) => Verdict::Failed(Wait::default()),
+        let classification = match response {
+            Ok(response) => classify(response.status, &response.headers, now.to_secs()),
+            Err(_) => Classification::Failed(RetryAfter::default()),
         };
-        let wait = match verdict {
-            Verdict::Delivered => return (Outcome::Delivered, None),
-            Verdict::Gone => return (Outcome::Gone, None),
-            Verdict::Failed(wait) => wait,
+        let retry_after = match classification {
+            Classification::Delivered => return (Outcome::Delivered, None),
+            Classification::Gone => return (Outcome::Gone, None),
+            Classification::Failed(retry_after) => retry_after,
         };
-        let due_at = self.schedule.after(attempt, wait.delivery);
+        let due_at = self.schedule.after(attempt, retry_after.delivery);
         let outcome = due_at.map_or(Outcome::Exhausted, |at| Outcome::Retry { at });
-        let rested = |rest| {
+        let end_of_rest = |rest| {
             let rest = lengthen(rest, self.schedule.jitter());
             self.schedule.now().saturating_add(rest)
         };
-        let not_before = wait.endpoint.map(rested);
+        let not_before = retry_after.endpoint.map(end_of_rest);
         (outcome, not_before)
     }
 
@@ -109,7 +102,7 @@ impl<S: OutboxStore> Courier<S> {
             let now = self.schedule.now();
             self.store.settle(lease, settlement.clone(), now)
         };
-        let Some(settled) = record(TRIES, settle).await else {
+        let Some(settled) = record(RECORD_TIMEOUT, settle).await else {
             return Ended::Unrecorded;
         };
         if let Some(because) = settled.disabled {
@@ -120,33 +113,29 @@ impl<S: OutboxStore> Courier<S> {
 }
 
 fn report(
-    answer: Result<Answer, AttemptError>,
+    response: Result<ClientResponse, AttemptError>,
     started_at: UnixMillis,
     duration: Duration,
 ) -> AttemptReport {
-    let (status, failure, response) = match answer {
-        Ok(answer) => {
-            let failure = (!answer.status.is_success()).then_some(FailureReason::Status);
-            (Some(answer.status), failure, answer.body)
+    let (status, failure, body) = match response {
+        Ok(response) => {
+            let failure = (!response.status.is_success()).then_some(FailureReason::Status);
+            (Some(response.status), failure, response.body)
         }
         Err(error) => (None, Some(error.reason()), Bytes::new()),
     };
-    AttemptReport {
-        started_at,
-        duration,
-        status,
-        failure,
-        response,
-    }
+    AttemptReport::new(started_at, duration)
+        .with_response(status, body)
+        .with_failure(failure)
 }
 
-fn log(answer: &Result<Answer, AttemptError>, outcome: Outcome) {
-    match answer {
-        Ok(answer) if outcome == Outcome::Delivered => {
-            tracing::info!(status = answer.status.as_u16(), "delivered");
+fn log(response: &Result<ClientResponse, AttemptError>, outcome: Outcome) {
+    match response {
+        Ok(response) if outcome == Outcome::Delivered => {
+            tracing::info!(status = response.status.as_u16(), "delivered");
         }
-        Ok(answer) => {
-            let status = answer.status.as_u16();
+        Ok(response) => {
+            let status = response.status.as_u16();
             tracing::warn!(status, ?outcome, "the endpoint did not accept the message");
         }
         Err(error) => {
@@ -156,7 +145,7 @@ fn log(answer: &Result<Answer, AttemptError>, outcome: Outcome) {
     }
 }
 
-/// Why there is no answer.
+/// Why an attempt has no response.
 #[derive(Debug, thiserror::Error)]
 enum AttemptError {
     #[error("the message cannot be signed")]
@@ -166,7 +155,7 @@ enum AttemptError {
 }
 
 impl AttemptError {
-    /// The only place where an error meets what an endpoint's owner may read.
+    /// The only mapping from an error to what an endpoint's owner may read.
     const fn reason(&self) -> FailureReason {
         match self {
             Self::Sign(_) => FailureReason::Unsendable,
@@ -178,5 +167,5 @@ impl AttemptError {
     }
 }
 
-/// For how long the outcome is tried to be recorded: less than [`MARGIN`](crate::queue::MARGIN).
-const TRIES: Duration = Duration::from_secs(4);
+/// Time to record an outcome, retries included: less than [`MARGIN`](crate::queue::MARGIN).
+const RECORD_TIMEOUT: Duration = Duration::from_secs(4);

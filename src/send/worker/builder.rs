@@ -7,19 +7,27 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::Worker;
-use super::attempt::Courier;
+use super::attempt::DeliveryJob;
 use crate::base::clock::Clock;
 use crate::base::entropy::Entropy;
-use crate::http::client::{HttpClient, Settings, SystemResolver};
+use crate::http::client::{ClientSettings, HttpClient, SystemResolver};
 use crate::http::egress::EgressPolicy;
-use crate::queue::MARGIN;
-use crate::queue::RetryPolicy;
-use crate::queue::Schedule;
-use crate::queue::WorkerConfigError;
-use crate::queue::{Engine, Limits};
+use crate::queue::{Engine, Limits, MARGIN, RetryPolicy, Schedule, WorkerConfigError};
 use crate::send::outbox::{MAX_RESPONSE, OutboxStore};
 
 /// Settings of a [`Worker`]; made by [`Worker::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_auth_sync::outbox::MemoryOutbox;
+/// use tower_auth_sync::worker::Worker;
+///
+/// let worker = Worker::builder(MemoryOutbox::new())
+///     .timeout(Duration::from_secs(10))
+///     .lease(Duration::from_secs(30))
+///     .build()?;
+/// # Ok::<(), tower_auth_sync::queue::WorkerConfigError>(())
+/// ```
 #[must_use = "call `build` to get the worker"]
 #[derive(Clone, Debug)]
 pub struct WorkerBuilder<S> {
@@ -53,22 +61,22 @@ impl<S> WorkerBuilder<S> {
         }
     }
 
-    /// Sets how often a delivery is tried and when. Default: [`RetryPolicy::banata`].
+    /// Sets the number and times of attempts. Default: [`RetryPolicy::banata`].
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.schedule.retry = policy;
         self
     }
 
-    /// Sets who may be called. Default: [`EgressPolicy::public`].
+    /// Sets the URLs and addresses that the worker may call. Default: [`EgressPolicy::public`].
     ///
-    /// The policy is asked again before every attempt: an endpoint that was created under a wider
-    /// one is not called.
+    /// The worker checks the policy before every attempt: it does not call an endpoint that was
+    /// created under a wider one.
     pub fn egress(mut self, policy: EgressPolicy) -> Self {
         self.egress = policy;
         self
     }
 
-    /// Sets the clock that dates signatures and decides what is due. Default: the system's.
+    /// Sets the clock, which dates signatures and decides what is due. Default: the system's.
     ///
     /// Timeouts, pauses and the drain limit run on tokio's timer.
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -76,79 +84,79 @@ impl<S> WorkerBuilder<S> {
         self
     }
 
-    /// Sets where the jitter of retries comes from. Default: the system's generator.
+    /// Sets the randomness of the jitter of retries. Default: the system's generator.
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.schedule.entropy = Arc::new(entropy);
         self
     }
 
-    /// Sets how many attempts run at once. Default: 16.
+    /// Sets the number of concurrent attempts. Default: 16.
     pub fn concurrency(mut self, attempts: NonZeroU16) -> Self {
         self.limits.concurrency = attempts;
         self
     }
 
-    /// Sets how many deliveries to one endpoint are leased at once, by all workers of the store
-    /// together. Default: 4.
+    /// Sets the number of concurrent leases of one endpoint, for all workers of the store together.
+    /// Default: 4.
     pub fn per_endpoint(mut self, attempts: NonZeroU16) -> Self {
         self.per_endpoint = attempts;
         self
     }
 
-    /// Sets how long a worker may hold a delivery before another may take it. Default: 60 s; 1 h at
-    /// most.
+    /// Sets the time after which a lease lapses and another worker may take the delivery. Default:
+    /// 60 s; 1 h at most.
     ///
-    /// Must exceed the [timeout](Self::timeout) by 10 s or more, the time it may take to record the
-    /// outcome; otherwise a slow endpoint gets the same message from two workers at once.
+    /// It must exceed the [timeout](Self::timeout) by 10 s or more, the time to record the outcome;
+    /// otherwise a slow endpoint gets the same message from two workers at once.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.limits.lease = lease;
         self
     }
 
-    /// Sets the deadline of one attempt, from name look-up to the end of the response body.
-    /// Default: 15 s. Must not be zero.
+    /// Sets the timeout of one attempt, from name look-up to the end of the response body. Default:
+    /// 15 s. Must not be zero.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sets the longest pause before the store is asked again. Default: 1 s. Must not be zero.
+    /// Sets the longest pause before the worker asks the store again. Default: 1 s. Must not be zero.
     ///
-    /// Only what another process stores, or [`emit_in`](crate::send::outbox::Emitter::emit_in), waits
-    /// so long: of the rest the worker hears at once, and it knows when a retry is due.
+    /// Only events that another process or [`emit_in`](crate::send::outbox::Emitter::emit_in) stores
+    /// wait so long: the store notifies the worker of all others, and the worker knows when a retry
+    /// is due.
     pub fn poll(mut self, pause: Duration) -> Self {
         self.limits.poll = pause;
         self
     }
 
-    /// Sets how long running attempts may go on after the worker was told to stop. Default: 20 s.
+    /// Sets how long running attempts may go on after a stop. Default: 20 s.
     ///
     /// Below the [timeout](Self::timeout), a stop may cut attempts off; another worker repeats
-    /// them once their lease has ended.
+    /// them after their lease lapses.
     pub fn drain(mut self, limit: Duration) -> Self {
         self.limits.drain = limit;
         self
     }
 
-    /// Sets how long an event is kept once it and all its deliveries are over; then it is deleted
-    /// with its deliveries, the log of their attempts and its idempotency key. Default: 30 days.
-    /// [`Duration::MAX`] keeps everything.
+    /// Sets how long the store keeps an event after all its deliveries finished. Then the worker
+    /// deletes it with its deliveries, the log of their attempts and its idempotency key. Default:
+    /// 30 days. [`Duration::MAX`] keeps everything.
     ///
-    /// Skipped, cancelled and failed deliveries are deleted too: until then they can be looked at
-    /// and sent again. Of several workers on a store the shortest retention counts.
+    /// The worker also deletes skipped, cancelled and failed deliveries: until then you can read them
+    /// and send them again. Of several workers on a store the shortest retention counts.
     ///
-    /// [`run`](Worker::run) deletes beside its deliveries, 100 events at a time, and looks once a
-    /// minute; [`deliver_due`](Worker::deliver_due) deletes nothing, see [`prune`](Worker::prune).
+    /// [`run`](Worker::run) deletes beside its deliveries, 100 events at a time, once a minute; [`deliver_due`](Worker::deliver_due) deletes nothing, see [`prune`](Worker::prune).
     pub fn retention(mut self, kept: Duration) -> Self {
         self.limits.retention = kept;
         self
     }
 
-    /// Trusts the certificates in `pem` as roots, besides Mozilla's. May be called repeatedly.
+    /// Trusts the certificates in `pem` as roots, besides Mozilla's. Each call adds to the last.
     ///
     /// # Security
     ///
-    /// Whoever holds a key of these can pose as any endpoint.
+    /// Whoever has the private key of one of these can pose as any endpoint.
     pub fn extra_roots_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.extra_roots.push(pem.into());
         self
@@ -171,7 +179,7 @@ impl<S> WorkerBuilder<S> {
         S: OutboxStore,
     {
         check(&self.limits, self.timeout)?;
-        let client = HttpClient::new(Settings {
+        let client = HttpClient::new(ClientSettings {
             policy: self.egress,
             timeout: self.timeout,
             max_body: MAX_RESPONSE,
@@ -180,14 +188,14 @@ impl<S> WorkerBuilder<S> {
             resolver: Arc::new(SystemResolver),
         })
         .map_err(|err| WorkerConfigError::ExtraRoots(err.into()))?;
-        let courier = Courier {
+        let job = DeliveryJob {
             store: self.store,
             client,
             schedule: self.schedule,
             per_endpoint: self.per_endpoint,
         };
         Ok(Worker {
-            engine: Engine::new(courier, self.limits),
+            engine: Engine::new(job, self.limits),
         })
     }
 }

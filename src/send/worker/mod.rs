@@ -1,8 +1,8 @@
-//! The workers: what takes work from a store, does it, and records how it went.
+//! The workers: they lease work from a store, do it, and record the outcome.
 //!
 //! # Deliveries
 //!
-//! [`Worker`] (feature `delivery`) signs what is due and posts it.
+//! [`Worker`] (feature `emit`) signs and posts the deliveries that are due.
 //!
 //! ```no_run
 //! # #[cfg(feature = "emit")] {
@@ -24,60 +24,62 @@
 //!
 //! One attempt:
 //!
-//! 1. The store leases the delivery and counts the attempt: what kills workers runs out.
-//! 2. The stored bytes are signed with every secret that is valid now, under the event's id and a
+//! 1. The store leases the delivery and counts the attempt: a delivery that kills workers runs out of
+//!    attempts.
+//! 2. The worker signs the stored bytes with every secret that is valid now, under the event's id and a
 //!    fresh timestamp. `content-type` is `application/json`.
-//! 3. The endpoint's URL and every address behind its name are judged by the
-//!    [egress policy](crate::http::egress); nothing that it refuses is dialled.
-//! 4. One deadline covers the whole exchange, and no more than 16 KiB of the answer are read; of a
-//!    success 1 KiB is kept. No
-//!    redirect is followed, no proxy of the environment is used, nothing is sent twice.
-//! 5. 2xx is success. 410 disables the endpoint. Everything else, redirects too, is a failure and
-//!    tried again as the [retry policy](crate::queue) says; on 409, 429, 502, 503 and 504
-//!    `Retry-After` can put it off further, by 24 h at most. Unless it was a 409, nothing else is
-//!    sent to the endpoint until then either, and after a 429 nothing for a minute at least; a
-//!    success meanwhile, of an attempt that was under way, ends the pause.
-//! 6. The outcome is recorded under the lease. If another worker has taken the delivery over, it is
-//!    discarded.
+//! 3. The [egress policy](crate::http::egress) checks the endpoint's URL and every address of its name;
+//!    the worker dials none that the policy refuses.
+//! 4. One timeout covers the whole exchange. The worker reads at most 16 KiB of the response, and
+//!    keeps 1 KiB of a successful one. It follows no redirect, uses no proxy of the environment and
+//!    sends nothing twice.
+//! 5. 2xx is success. 410 disables the endpoint. Every other response, a redirect too, is a failure,
+//!    and the [retry policy](crate::queue) sets the next attempt; on 409, 429, 502, 503 and 504
+//!    `Retry-After` can put it off further, by 24 h at most. Except after a 409, the worker sends
+//!    nothing else to the endpoint until then either, and after a 429 nothing for a minute at least;
+//!    a success meanwhile, of an attempt under way, ends the pause.
+//! 6. The worker records the outcome under the lease. If another worker has taken the delivery over,
+//!    the store discards the outcome.
 //!
-//! Beside that it deletes, in small batches, what has been over for 30 days
+//! Besides, the worker deletes events 30 days after they finished, in small batches
 //! ([`retention`](WorkerBuilder::retention)).
 //!
-//! What is due is decided by the wall clock. One that is set ahead makes retries, and leases of
-//! attempts under way, run out sooner; one that is set back makes retries wait by as much longer, up
-//! to [`LONGEST_WAIT`](crate::queue::RetryPolicy::LONGEST_WAIT). What was never tried goes out at once
-//! in either case, and a lease ends after a lease's time at the latest. The clocks of machines that share a
-//! store have to agree to half a lease, or an attempt under way is made a second time.
+//! The wall clock decides what is due. A clock that is set ahead makes retries, and leases of attempts
+//! under way, run out sooner; a clock that is set back makes retries wait longer by as much, up to
+//! [`LONGEST_WAIT`](crate::queue::RetryPolicy::LONGEST_WAIT). In either case an untried delivery goes
+//! out at once, and a lease lapses after a lease's time at the latest. The clocks of machines that
+//! share a store must agree to half a lease, or a second worker repeats an attempt under way.
 //!
 //! Delivery is at least once: a worker that dies between 4 and 6 causes a second request with the
 //! same id and the same bytes. Order is not kept.
 //!
-//! Each attempt has a tracing span of its own with the ids of delivery, event and endpoint; no
-//! payload, URL, secret or signature is logged.
+//! Each attempt has a tracing span of its own with the ids of delivery, event and endpoint; the worker
+//! logs no payload, URL, secret or signature.
 //!
 //! # An inbox
 //!
-//! [`InboxWorker`] (feature `inbox`) runs the handler of messages that were
-//! [stored](crate::receive::inbox) when they came. One run:
+//! [`InboxWorker`](crate::receive::inbox::InboxWorker) (feature `verify`) runs the handler of
+//! [stored](crate::receive::inbox) messages. One run:
 //!
-//! 1. The store leases the message and counts the attempt: what kills workers runs out.
-//! 2. A clone of the handler's service is called, once it is ready, with the stored request. While it
-//!    runs the lease is renewed.
-//! 3. 2xx is success. Every other status, an error, a panic and the end of the timeout are failures
-//!    and tried again as the retry policy says; after the last attempt the message has failed.
-//! 4. The outcome is recorded under the lease: the status or the kind of the failure, nothing else. If
-//!    another worker has taken the message over, it is discarded.
+//! 1. The store leases the message and counts the attempt: a message that kills workers runs out of
+//!    attempts.
+//! 2. The worker calls a ready clone of the handler's service with the stored request. Meanwhile it
+//!    renews the lease.
+//! 3. 2xx is success. Every other status, an error, a panic and the end of the timeout are failures,
+//!    and the retry policy sets the next attempt; after the last attempt the message has failed.
+//! 4. The worker records the outcome under the lease: the status or the kind of the failure, nothing
+//!    else. If another worker has taken the message over, the store discards the outcome.
 //!
 //! Messages are handled at least once: a worker that dies between 2 and 4, or that cannot reach the
-//! store until its lease has ended, causes a second run. A
-//! handler should find out by the message's id what it has done already.
+//! store until its lease has lapsed, causes a second run. A handler should recognise by the message's
+//! id what it has done already.
 //!
-//! Leases end by the wall clock, as deliveries' do. The clocks of machines that share a store have to
-//! agree to half a lease: to one that is further ahead a lease seems over that is being renewed, and
-//! two workers run the handler at once. Only one of them can record its outcome.
+//! Leases lapse by the wall clock, as deliveries' do. The clocks of machines that share a store must
+//! agree to half a lease: a machine further ahead takes a lease under renewal for lapsed, and two
+//! workers run the handler at once. Only one of them can record its outcome.
 //!
-//! Each run has a tracing span of its own with the source and the id in the inbox; of what the service
-//! says its error is logged, and nothing of the request.
+//! Each run has a tracing span of its own with the source and the id in the inbox; the worker logs the
+//! service's error, and nothing of the request.
 
 mod attempt;
 mod builder;
@@ -87,18 +89,18 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-use self::attempt::Courier;
+use self::attempt::DeliveryJob;
 pub use self::builder::WorkerBuilder;
-pub use self::run::Summary;
+pub use self::run::DeliverySummary;
 use crate::queue::Engine;
 
-/// Delivers what a store holds. See the [module docs](self#deliveries) for what an attempt does.
+/// Delivers the events of a store. The [module docs](self#deliveries) describe an attempt.
 ///
 /// Several workers, in one process or in many, may share a store.
 #[must_use = "a worker delivers nothing until it runs"]
 #[derive(Debug)]
 pub struct Worker<S> {
-    engine: Engine<Courier<S>>,
+    engine: Engine<DeliveryJob<S>>,
 }
 
 impl<S> Worker<S> {

@@ -1,4 +1,4 @@
-//! What a worker does with its store.
+//! The loop of a worker.
 
 use std::error::Error;
 use std::num::NonZeroU16;
@@ -7,55 +7,50 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
-use super::attempt::Courier;
+use super::attempt::DeliveryJob;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::QueueListener;
-use crate::queue::Schedule;
-use crate::queue::{Ended, Job, Tally};
+use crate::queue::{Ended, Job, QueueListener, Schedule, Tally};
 use crate::send::outbox::{Lease, LeaseRequest, OutboxStore};
 
 impl<S: OutboxStore> Worker<S> {
     /// Delivers until `stop` is cancelled, then waits for running attempts up to the
     /// [drain limit](super::builder::WorkerBuilder::drain).
     ///
-    /// Attempts still running after the limit are dropped; their leases end by themselves and
-    /// another worker takes them over. The same happens to all of them when this future is dropped.
-    /// While the store fails it is asked again after 1 s, 2 s, 4 s and so on, up to 30 s.
+    /// The worker drops attempts that still run after the limit; their leases lapse, and another
+    /// worker takes them over. The same happens to all of them when this future is dropped. While
+    /// the store fails, the worker retries after 1 s, 2 s, 4 s and so on, up to 30 s.
     pub async fn run(self, stop: CancellationToken) {
         self.engine.run(stop).await;
     }
 
-    /// Makes one attempt at everything that is due when it is called, and returns when all of them
-    /// have ended.
+    /// Makes one attempt at every delivery that is due now, and returns when all attempts have ended.
     ///
-    /// For programs that are started by a timer, and for tests with a clock of their own. What
-    /// [`run`](Self::run) does beyond it is to wait for more.
+    /// For programs that a timer starts, and for tests with a clock of their own.
+    /// [`run`](Self::run) also waits for more.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the store could not say what is due. Attempts that had begun by then have
-    /// been finished.
-    pub async fn deliver_due(&self) -> Result<Summary, StoreError> {
+    /// [`StoreError`] if the store cannot lease. Attempts that had begun by then are finished.
+    pub async fn deliver_due(&self) -> Result<DeliverySummary, StoreError> {
         Ok(self.engine.run_due().await?.into())
     }
 
-    /// Deletes everything that has been over for longer than the
-    /// [retention](super::builder::WorkerBuilder::retention), 100 events at a time, and returns how many
-    /// events that were.
+    /// Deletes finished events after their
+    /// [retention](super::builder::WorkerBuilder::retention), 100 at a time, and returns their number.
     ///
     /// For programs that call [`deliver_due`](Self::deliver_due); [`run`](Self::run) does it by
     /// itself.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the store fails; what was deleted before stays deleted.
+    /// [`StoreError`] if the store fails; earlier deletions remain.
     pub async fn prune(&self) -> Result<usize, StoreError> {
         self.engine.prune().await
     }
 }
 
-impl<S: OutboxStore> Job for Courier<S> {
+impl<S: OutboxStore> Job for DeliveryJob<S> {
     type Lease = Lease;
 
     fn schedule(&self) -> &Schedule {
@@ -72,13 +67,8 @@ impl<S: OutboxStore> Job for Courier<S> {
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Vec<Lease>, StoreError> {
-        let request = LeaseRequest {
-            max,
-            per_endpoint: self.per_endpoint,
-            max_attempts: self.schedule.retry.max_attempts(),
-            now,
-            until,
-        };
+        let last = self.schedule.retry.max_attempts();
+        let request = LeaseRequest::new(max, self.per_endpoint, last, now, until);
         self.store.lease(request).await
     }
 
@@ -103,20 +93,20 @@ impl<S: OutboxStore> Job for Courier<S> {
     }
 }
 
-/// What a round of attempts came to.
+/// The results of a round of attempts.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Summary {
+pub struct DeliverySummary {
     /// Attempts that succeeded.
     pub delivered: usize,
-    /// Attempts that failed, whether another one follows or not.
+    /// Attempts that failed, followed by another one or not.
     pub failed: usize,
-    /// Attempts whose outcome was not recorded: the store failed, another worker had taken over, or
-    /// the attempt panicked.
+    /// Attempts without a recorded outcome: the store failed, another worker had taken over, or the
+    /// attempt panicked.
     pub unrecorded: usize,
 }
 
-impl From<Tally> for Summary {
+impl From<Tally> for DeliverySummary {
     fn from(tally: Tally) -> Self {
         Self {
             delivered: tally.succeeded,

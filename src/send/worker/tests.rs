@@ -20,12 +20,12 @@ use crate::queue::{
     AttemptNumber, LeaseToken, QueueListener, QueueNotify, RetryPolicy, WorkerConfigError,
 };
 use crate::send::outbox::{
-    DeliveryLog as _, Emitter, Endpoint, EndpointSecrets, EndpointStatus, EndpointStore as _,
-    FailureReason, Health, Inserted, Lease, LeaseRequest, MemoryOutbox, NewEndpoint, NewEvent,
-    OutboxStore, Outcome, PreviousSecret, Settled, Settlement,
+    DeliveryLog as _, Emitter, Endpoint, EndpointSecrets, EndpointStore as _, FailureReason,
+    Inserted, Lease, LeaseRequest, MemoryOutbox, NewEndpoint, NewEvent, OutboxStore, Outcome,
+    PreviousSecret, Settled, Settlement,
 };
 use crate::testing::{ManualClock, SeededEntropy};
-use crate::wire::event::{AuthEvent, EventFilter, EventType, User};
+use crate::wire::event::{AuthEvent, EventType, User};
 use crate::wire::scheme::Scheme;
 
 const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
@@ -175,29 +175,25 @@ impl OutboxStore for Told {
 
 /// A delivery to an address that the public policy blocks: its attempt ends without a socket.
 fn lease(number: u64) -> Lease {
-    Lease {
-        delivery: DeliveryId::new(format!("whd_{number}")).unwrap(),
-        token: LeaseToken::new(1),
-        attempt: AttemptNumber::FIRST,
-        event: MessageId::new(format!("msg_{number}")).unwrap(),
-        event_type: EventType::UserCreated,
-        payload: Bytes::from_static(b"{}"),
-        endpoint: Arc::new(endpoint()),
-    }
+    let id = MessageId::new(format!("msg_{number}")).unwrap();
+    Lease::new(
+        DeliveryId::new(format!("whd_{number}")).unwrap(),
+        LeaseToken::new(1),
+        AttemptNumber::FIRST,
+        NewEvent::new(id, EventType::UserCreated, Bytes::from_static(b"{}")),
+        Arc::new(endpoint()),
+    )
 }
 
 fn endpoint() -> Endpoint {
     let secret = Secret::new("whsec_0123456789abcdef0123456789abcdef").unwrap();
-    Endpoint {
-        id: EndpointId::new("we_1").unwrap(),
-        url: Url::parse("https://10.0.0.1/hook").unwrap(),
-        scheme: Scheme::banata(),
-        secrets: EndpointSecrets::new(secret),
-        filter: EventFilter::all(),
-        status: EndpointStatus::Enabled,
-        health: Health::GOOD,
-        created_at: NOW,
-    }
+    Endpoint::from_stored(
+        EndpointId::new("we_1").unwrap(),
+        Url::parse("https://10.0.0.1/hook").unwrap(),
+        Scheme::banata(),
+        EndpointSecrets::new(secret),
+        NOW,
+    )
 }
 
 /// Runs a worker for this long, then stops it and waits for its end.
@@ -299,7 +295,7 @@ async fn during_a_rotation_an_attempt_is_signed_with_both_secrets_until_the_old_
             let address = listener.local_addr().unwrap();
             endpoint.url = Url::parse(&format!("http://{address}/")).unwrap();
             let secret = Secret::new("whsec_fedcba9876543210fedcba9876543210").unwrap();
-            endpoint.secrets.previous = Some(PreviousSecret { secret, not_after });
+            endpoint.secrets.previous = Some(PreviousSecret::new(secret, not_after));
             state.due[0].endpoint = Arc::new(endpoint);
         });
         let worker = Worker::builder(store)

@@ -192,31 +192,25 @@ impl TryFrom<StoredEndpoint> for Endpoint {
     fn try_from(row: StoredEndpoint) -> Result<Self, StoreError> {
         let status = row.status()?;
         let health = row.health()?;
-        Ok(Self {
-            id: EndpointId::new(row.id).map_err(|_invalid| unreadable("tas_endpoints.id"))?,
-            url: Url::parse(&row.url).map_err(|_invalid| unreadable("tas_endpoints.url"))?,
-            scheme: Scheme::by_name(&row.scheme)
-                .ok_or_else(|| unreadable("tas_endpoints.scheme"))?,
-            filter: row
-                .filter
-                .parse()
-                .map_err(|_invalid| unreadable("tas_endpoints.filter"))?,
-            secrets: EndpointSecrets {
-                current: secret(
-                    "tas_endpoints.secret",
-                    row.secret,
-                    row.secret_key_id.as_deref(),
-                )?,
-                previous: previous(
-                    row.previous_secret,
-                    row.previous_key_id.as_deref(),
-                    row.previous_not_after,
-                )?,
-            },
-            status,
-            health,
-            created_at: time("tas_endpoints.created_at", row.created_at)?,
-        })
+        let key_id = row.secret_key_id.as_deref();
+        let mut secrets = EndpointSecrets::new(secret("tas_endpoints.secret", row.secret, key_id)?);
+        secrets.previous = previous(
+            row.previous_secret,
+            row.previous_key_id.as_deref(),
+            row.previous_not_after,
+        )?;
+        let filter = row.filter.parse();
+        let endpoint = Self::from_stored(
+            EndpointId::new(row.id).map_err(|_invalid| unreadable("tas_endpoints.id"))?,
+            Url::parse(&row.url).map_err(|_invalid| unreadable("tas_endpoints.url"))?,
+            Scheme::by_name(&row.scheme).ok_or_else(|| unreadable("tas_endpoints.scheme"))?,
+            secrets,
+            time("tas_endpoints.created_at", row.created_at)?,
+        );
+        Ok(endpoint
+            .with_filter(filter.map_err(|_invalid| unreadable("tas_endpoints.filter"))?)
+            .with_status(status)
+            .with_health(health))
     }
 }
 
@@ -249,10 +243,10 @@ fn previous(
     let (Some(text), Some(not_after)) = (text, not_after) else {
         return Ok(None);
     };
-    Ok(Some(PreviousSecret {
-        secret: secret("tas_endpoints.previous_secret", text, key_id)?,
-        not_after: time("tas_endpoints.previous_not_after", not_after)?,
-    }))
+    Ok(Some(PreviousSecret::new(
+        secret("tas_endpoints.previous_secret", text, key_id)?,
+        time("tas_endpoints.previous_not_after", not_after)?,
+    )))
 }
 
 /// Reads a secret in plain text. This version cannot read encrypted ones.

@@ -1,7 +1,8 @@
 //! Registering, disabling and enabling.
 
 use super::{
-    START, Store, at, endpoint, enqueue, event, events_of, exhaust, lease, message, new_endpoint,
+    OutboxPorts, START, at, endpoint, enqueue, event, events_of, exhaust, lease, message,
+    new_endpoint,
 };
 use crate::base::id::EndpointId;
 use crate::send::outbox::{Delivery, DeliveryState, DisabledBecause, EndpointStatus, Health};
@@ -9,7 +10,7 @@ use crate::wire::event::EventFilter;
 use crate::wire::scheme::Scheme;
 
 /// Endpoint contract 1 and 5.
-pub async fn endpoints_are_found_by_id_and_listed_oldest_first(store: impl Store) {
+pub async fn endpoints_are_found_by_id_and_listed_oldest_first(store: impl OutboxPorts) {
     assert!(store.list().await.unwrap().is_empty());
     let one = endpoint(&store, "one").await;
     let filter: EventFilter = "user.*".parse().unwrap();
@@ -31,8 +32,8 @@ pub async fn endpoints_are_found_by_id_and_listed_oldest_first(store: impl Store
     assert_eq!(ids, [one.id, two.id]);
 }
 
-/// Absence is an answer.
-pub async fn an_endpoint_that_does_not_exist_is_none(store: impl Store) {
+/// Absence is no error.
+pub async fn an_endpoint_that_does_not_exist_is_none(store: impl OutboxPorts) {
     let nobody = EndpointId::new("we_nobody").unwrap();
     assert!(store.get(&nobody).await.unwrap().is_none());
     assert!(store.disable(&nobody, at(0)).await.unwrap().is_none());
@@ -40,7 +41,7 @@ pub async fn an_endpoint_that_does_not_exist_is_none(store: impl Store) {
 }
 
 /// Endpoint contract 2.
-pub async fn an_endpoint_gets_no_events_from_before_its_time(store: impl Store) {
+pub async fn an_endpoint_gets_no_events_from_before_its_time(store: impl OutboxPorts) {
     enqueue(&store, vec![event("msg_1")], 0).await;
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_2")], 0).await;
@@ -48,7 +49,7 @@ pub async fn an_endpoint_gets_no_events_from_before_its_time(store: impl Store) 
 }
 
 /// Endpoint contract 2, 3 and 4.
-pub async fn a_change_of_an_endpoint_counts_for_the_next_event(store: impl Store) {
+pub async fn a_change_of_an_endpoint_counts_for_the_next_event(store: impl OutboxPorts) {
     let (emitter, admin) = (store.clone(), store);
     let pending = async |id: &str| {
         enqueue(&emitter, vec![event(id)], 0).await;
@@ -71,7 +72,7 @@ pub async fn a_change_of_an_endpoint_counts_for_the_next_event(store: impl Store
 }
 
 /// Endpoint contract 3.
-pub async fn disabling_cancels_what_waits_and_happens_once(store: impl Store) {
+pub async fn disabling_cancels_pending_deliveries_and_happens_once(store: impl OutboxPorts) {
     let one = endpoint(&store, "one").await;
     let two = endpoint(&store, "two").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
@@ -94,7 +95,7 @@ pub async fn disabling_cancels_what_waits_and_happens_once(store: impl Store) {
 }
 
 /// Endpoint contract 4.
-pub async fn an_enabled_endpoint_starts_afresh(store: impl Store) {
+pub async fn an_enabled_endpoint_starts_afresh(store: impl OutboxPorts) {
     let one = endpoint(&store, "one").await;
     exhaust(&store, "msg_1", 0).await;
     enqueue(&store, vec![event("msg_2")], 1).await;
@@ -108,7 +109,7 @@ pub async fn an_enabled_endpoint_starts_afresh(store: impl Store) {
 }
 
 /// Endpoint contract 4.
-pub async fn enabling_an_enabled_endpoint_keeps_its_health(store: impl Store) {
+pub async fn enabling_an_enabled_endpoint_keeps_its_health(store: impl OutboxPorts) {
     let one = endpoint(&store, "one").await;
     exhaust(&store, "msg_1", 7).await;
     let same = store.enable(&one.id).await.unwrap().unwrap();

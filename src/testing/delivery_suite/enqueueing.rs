@@ -2,20 +2,20 @@
 
 use std::collections::HashSet;
 
-use super::enqueue;
 use super::{
-    START, Store, at, delivery, endpoint, event, keyed, lease, lease_one, message, new_endpoint,
+    OutboxPorts, START, at, delivery, endpoint, enqueue, event, keyed, lease, lease_one, message,
+    new_endpoint,
 };
 use crate::send::outbox::{DeliveryState, Inserted};
 
-/// The store answers.
-pub async fn a_store_that_works_answers_a_ping(store: impl Store) {
+/// The store responds.
+pub async fn a_store_that_works_responds_to_a_ping(store: impl OutboxPorts) {
     store.ping().await.unwrap();
     assert_eq!(enqueue(&store, Vec::new(), 0).await, []);
 }
 
 /// Contract 1.
-pub async fn an_event_goes_to_each_endpoint_whose_filter_it_passes(store: impl Store) {
+pub async fn an_event_goes_to_each_endpoint_whose_filter_it_passes(store: impl OutboxPorts) {
     let users = new_endpoint("users").with_filter("user.*".parse().unwrap());
     let sessions = new_endpoint("sessions").with_filter("session.created".parse().unwrap());
     let users = store.create(users, START).await.unwrap();
@@ -39,7 +39,7 @@ pub async fn an_event_goes_to_each_endpoint_whose_filter_it_passes(store: impl S
 }
 
 /// Contract 1.
-pub async fn an_event_that_nobody_wants_is_stored_all_the_same(store: impl Store) {
+pub async fn an_event_that_no_endpoint_wants_is_stored_all_the_same(store: impl OutboxPorts) {
     enqueue(&store, vec![event("msg_1")], 0).await;
     let again = enqueue(&store, vec![event("msg_1")], 1).await;
     assert!(matches!(again[..], [Inserted::Duplicate { .. }]));
@@ -47,7 +47,7 @@ pub async fn an_event_that_nobody_wants_is_stored_all_the_same(store: impl Store
 }
 
 /// Contract 1.
-pub async fn a_disabled_endpoint_gets_a_skipped_delivery(store: impl Store) {
+pub async fn a_disabled_endpoint_gets_a_skipped_delivery(store: impl OutboxPorts) {
     let one = endpoint(&store, "one").await;
     store.disable(&one.id, at(1)).await.unwrap();
     let inserted = enqueue(&store, vec![event("msg_1")], 2).await;
@@ -65,7 +65,7 @@ pub async fn a_disabled_endpoint_gets_a_skipped_delivery(store: impl Store) {
 }
 
 /// Contract 2.
-pub async fn storing_an_id_or_a_key_again_changes_nothing(store: impl Store) {
+pub async fn storing_an_id_or_a_key_again_changes_nothing(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![keyed("msg_1", "sign-up 17")], 0).await;
 
@@ -81,7 +81,9 @@ pub async fn storing_an_id_or_a_key_again_changes_nothing(store: impl Store) {
 }
 
 /// Contract 2.
-pub async fn duplicates_within_one_call_are_found_and_answers_keep_the_order(store: impl Store) {
+pub async fn duplicates_within_one_call_are_found_and_results_keep_the_order(
+    store: impl OutboxPorts,
+) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![keyed("msg_0", "zero")], 0).await;
     let events = vec![
@@ -111,7 +113,7 @@ pub async fn duplicates_within_one_call_are_found_and_answers_keep_the_order(sto
 }
 
 /// The listener.
-pub async fn storing_and_releasing_are_heard(store: impl Store) {
+pub async fn storing_and_releasing_notify_listeners(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     let mut listener = store.listen();
     enqueue(&store, vec![event("msg_1")], 0).await;
@@ -122,7 +124,7 @@ pub async fn storing_and_releasing_are_heard(store: impl Store) {
 }
 
 /// Contract 1 and 2, all at once.
-pub async fn emitters_that_store_one_key_at_once_store_one_event(store: impl Store) {
+pub async fn emitters_that_store_one_key_at_once_store_one_event(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     let tasks: Vec<_> = (0..8)
         .map(|n| {

@@ -1,22 +1,21 @@
-//! Leases: who gets what, when, and for how long.
+//! Leases: their choice, their order and their end.
 
 use std::collections::HashSet;
 use std::num::NonZeroU16;
 
 use bytes::Bytes;
 
-use super::lease;
 use super::{
-    DAY, LEASE, START, Store, assert_lost, at, delivery, endpoint, enqueue, event, events_of,
-    lease_one, message, new_endpoint, request, settle, state, typed,
+    LEASE, OutboxPorts, START, assert_lost, at, delivery, endpoint, enqueue, event, events_of,
+    lease, lease_one, message, new_endpoint, request, settle, state, typed,
 };
-use crate::queue::{AttemptNumber, RetryPolicy};
+use crate::queue::AttemptNumber;
 use crate::send::outbox::{DeliveryState, Outcome};
 use crate::wire::event::{EventFilter, EventType};
 use crate::wire::scheme::Scheme;
 
-/// Contract 1 and 3: what was stored is what is sent.
-pub async fn a_lease_carries_event_and_endpoint_as_they_were_stored(store: impl Store) {
+/// Contract 1 and 3: the lease holds what was stored.
+pub async fn a_lease_carries_event_and_endpoint_as_they_were_stored(store: impl OutboxPorts) {
     let filter: EventFilter = "user.*".parse().unwrap();
     let new = new_endpoint("one").with_filter(filter.clone());
     let stored = store.create(new, START).await.unwrap();
@@ -38,7 +37,7 @@ pub async fn a_lease_carries_event_and_endpoint_as_they_were_stored(store: impl 
 }
 
 /// Contract 3.
-pub async fn a_delivery_is_not_leased_twice_while_the_lease_lives(store: impl Store) {
+pub async fn a_delivery_is_not_leased_twice_while_the_lease_lives(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let held = lease_one(&store, 0).await;
@@ -50,7 +49,7 @@ pub async fn a_delivery_is_not_leased_twice_while_the_lease_lives(store: impl St
 }
 
 /// Contract 3 and 5.
-pub async fn a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token(store: impl Store) {
+pub async fn a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let first = lease_one(&store, 0).await;
@@ -63,7 +62,7 @@ pub async fn a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token(store:
 }
 
 /// Contract 3 and 4.
-pub async fn due_deliveries_are_leased_earliest_first(store: impl Store) {
+pub async fn due_deliveries_are_leased_earliest_first(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     for (id, secs) in [("msg_3", 30), ("msg_1", 10), ("msg_2", 20)] {
         enqueue(&store, vec![event(id)], secs).await;
@@ -74,7 +73,7 @@ pub async fn due_deliveries_are_leased_earliest_first(store: impl Store) {
 }
 
 /// Contract 4.
-pub async fn what_became_due_together_goes_out_in_the_order_it_was_stored(store: impl Store) {
+pub async fn deliveries_due_together_go_out_in_the_order_they_were_stored(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     let ids = ["msg_5", "msg_1", "msg_4", "msg_2", "msg_3"];
     enqueue(&store, ids.map(event).to_vec(), 0).await;
@@ -87,22 +86,22 @@ pub async fn what_became_due_together_goes_out_in_the_order_it_was_stored(store:
 }
 
 /// Contract 4.
-pub async fn no_endpoint_gets_more_living_leases_than_the_cap(store: impl Store) {
+pub async fn no_endpoint_gets_more_live_leases_than_the_limit(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     let events = ["msg_1", "msg_2", "msg_3"].map(event);
     enqueue(&store, events.to_vec(), 0).await;
-    let capped = |secs| store.lease(request(100, 2, secs));
+    let limited = |secs| store.lease(request(100, 2, secs));
 
-    let leases = capped(0).await.unwrap();
+    let leases = limited(0).await.unwrap();
     assert_eq!(leases.len(), 2);
-    assert!(capped(1).await.unwrap().is_empty());
+    assert!(limited(1).await.unwrap().is_empty());
     settle(&store, &leases[0], Outcome::Delivered, 1).await;
-    assert_eq!(capped(1).await.unwrap().len(), 1);
-    assert_eq!(capped(1 + LEASE).await.unwrap().len(), 2);
+    assert_eq!(limited(1).await.unwrap().len(), 1);
+    assert_eq!(limited(1 + LEASE).await.unwrap().len(), 2);
 }
 
 /// Contract 4.
-pub async fn an_endpoint_with_a_backlog_does_not_hold_up_another(store: impl Store) {
+pub async fn an_endpoint_with_a_backlog_does_not_hold_up_another(store: impl OutboxPorts) {
     let filter = |text: &str| text.parse::<EventFilter>().unwrap();
     let busy = new_endpoint("busy").with_filter(filter("user.created"));
     let quiet = new_endpoint("quiet").with_filter(filter("session.created"));
@@ -126,7 +125,7 @@ pub async fn an_endpoint_with_a_backlog_does_not_hold_up_another(store: impl Sto
 }
 
 /// Contract 5.
-pub async fn a_delivery_that_kills_its_workers_fails_in_the_end(store: impl Store) {
+pub async fn a_delivery_that_kills_its_workers_fails_in_the_end(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     for number in 1..=5 {
@@ -141,7 +140,7 @@ pub async fn a_delivery_that_kills_its_workers_fails_in_the_end(store: impl Stor
 }
 
 /// Contract 6.
-pub async fn a_lapsed_lease_may_be_settled_until_it_is_taken_over(store: impl Store) {
+pub async fn a_lapsed_lease_may_be_settled_until_it_is_taken_over(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let late = lease_one(&store, 0).await;
@@ -150,7 +149,7 @@ pub async fn a_lapsed_lease_may_be_settled_until_it_is_taken_over(store: impl St
 }
 
 /// Contract 6.
-pub async fn a_lease_that_was_given_up_is_lost(store: impl Store) {
+pub async fn a_lease_that_was_given_up_is_lost(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
     let leases = lease(&store, 0).await;
@@ -164,7 +163,7 @@ pub async fn a_lease_that_was_given_up_is_lost(store: impl Store) {
 }
 
 /// Contract 6.
-pub async fn an_extended_lease_lives_longer(store: impl Store) {
+pub async fn an_extended_lease_lives_longer(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let held = lease_one(&store, 0).await;
@@ -174,7 +173,9 @@ pub async fn an_extended_lease_lives_longer(store: impl Store) {
 }
 
 /// Contract 9.
-pub async fn a_released_delivery_is_due_at_once_and_the_attempt_is_not_counted(store: impl Store) {
+pub async fn a_released_delivery_is_due_at_once_and_the_attempt_is_not_counted(
+    store: impl OutboxPorts,
+) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let first = lease_one(&store, 0).await;
@@ -186,9 +187,9 @@ pub async fn a_released_delivery_is_due_at_once_and_the_attempt_is_not_counted(s
 }
 
 /// Contract 10.
-pub async fn the_next_due_time_is_told(store: impl Store) {
+pub async fn the_next_due_time_is_returned(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
-    let next = |cap: u16, secs| store.next_due(NonZeroU16::new(cap).unwrap(), at(secs));
+    let next = |limit: u16, secs| store.next_due(NonZeroU16::new(limit).unwrap(), at(secs));
     assert_eq!(next(1, 0).await.unwrap(), None);
 
     enqueue(&store, vec![event("msg_1")], 0).await;
@@ -198,7 +199,11 @@ pub async fn the_next_due_time_is_told(store: impl Store) {
     let first = store.lease(request(1, 1, 5)).await.unwrap().remove(0);
     assert_eq!(next(2, 6).await.unwrap(), Some(at(5)));
     let lapse = at(5 + LEASE);
-    assert_eq!(next(1, 6).await.unwrap(), Some(lapse), "the cap is reached");
+    assert_eq!(
+        next(1, 6).await.unwrap(),
+        Some(lapse),
+        "the limit is reached"
+    );
 
     settle(&store, &first, Outcome::Retry { at: at(300) }, 7).await;
     assert_eq!(next(1, 7).await.unwrap(), Some(at(5)));
@@ -207,79 +212,8 @@ pub async fn the_next_due_time_is_told(store: impl Store) {
     assert_eq!(next(1, 8).await.unwrap(), Some(at(300)));
 }
 
-/// Contract 11.
-pub async fn what_a_clock_that_was_ahead_stored_is_due_at_once(store: impl Store) {
-    endpoint(&store, "one").await;
-    let next = || store.next_due(NonZeroU16::MIN, at(0));
-    for ahead in [1, 60, DAY, 400 * DAY] {
-        let id = format!("msg_{ahead}");
-        enqueue(&store, vec![event(&id)], ahead).await;
-        assert_eq!(next().await.unwrap(), Some(at(0)), "{ahead} s");
-        let lease = lease_one(&store, 0).await;
-        assert_eq!(lease.event.as_str(), id);
-        settle(&store, &lease, Outcome::Delivered, 0).await;
-    }
-    enqueue(&store, vec![event("released")], 0).await;
-    let lease = lease_one(&store, 0).await;
-    store.release(&lease, at(DAY)).await.unwrap();
-    assert_eq!(lease_one(&store, 1).await.event, lease.event);
-}
-
-/// Contract 11: what a policy can have asked for is waited for.
-pub async fn a_retry_is_due_at_once_only_beyond_the_longest_wait(store: impl Store) {
-    endpoint(&store, "one").await;
-    enqueue(&store, vec![event("msg_1")], 0).await;
-    let longest = RetryPolicy::LONGEST_WAIT.as_secs();
-    let first = lease_one(&store, 0).await;
-    settle(&store, &first, Outcome::Retry { at: at(longest) }, 0).await;
-    assert!(lease(&store, 0).await.is_empty());
-    assert!(lease(&store, longest - 1).await.is_empty());
-    let second = lease_one(&store, longest).await;
-    // By a clock that is a year ahead.
-    let retry = Outcome::Retry { at: at(400 * DAY) };
-    settle(&store, &second, retry, 399 * DAY).await;
-    let next = store.next_due(NonZeroU16::MIN, at(longest)).await.unwrap();
-    assert!(next.is_some_and(|next| next <= at(longest)));
-    lease_one(&store, longest).await;
-}
-
-/// Contract 11.
-pub async fn a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time(store: impl Store) {
-    endpoint(&store, "one").await;
-    for ahead in [2 * 3600, DAY, 400 * DAY] {
-        enqueue(&store, vec![event(&format!("msg_{ahead}"))], ahead).await;
-        let dead = lease_one(&store, ahead).await;
-        assert!(lease(&store, 0).await.is_empty(), "{ahead} s");
-        let next = store.next_due(NonZeroU16::MIN, at(0)).await.unwrap();
-        assert!(next.is_some_and(|next| next <= at(LEASE)), "{ahead} s");
-        let taken_over = lease_one(&store, LEASE).await;
-        assert_eq!(taken_over.attempt, dead.attempt.next());
-        assert_lost(&store, &dead, LEASE).await;
-        settle(&store, &taken_over, Outcome::Delivered, LEASE).await;
-    }
-}
-
-/// Contract 3 and 11.
-pub async fn a_clock_that_is_set_back_runs_nothing_twice(store: impl Store) {
-    endpoint(&store, "one").await;
-    enqueue(&store, vec![event("msg_1")], DAY).await;
-    let first = lease_one(&store, DAY).await;
-    settle(&store, &first, Outcome::Delivered, DAY).await;
-    enqueue(&store, vec![event("msg_2")], DAY).await;
-    let held = lease_one(&store, DAY).await;
-    assert!(lease(&store, 0).await.is_empty());
-    assert!(lease(&store, LEASE - 1).await.is_empty());
-    settle(&store, &held, Outcome::Delivered, LEASE).await;
-    for secs in [LEASE, DAY, 2 * DAY] {
-        assert!(lease(&store, secs).await.is_empty());
-    }
-    for id in ["msg_1", "msg_2"] {
-        assert_eq!(state(&store, id).await, DeliveryState::Delivered);
-    }
-}
-
 /// Contract 3, all at once.
-pub async fn workers_that_lease_at_once_share_nothing(store: impl Store) {
+pub async fn workers_that_lease_at_once_share_nothing(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     endpoint(&store, "two").await;
     let events = (0..40).map(|n| event(&format!("msg_{n}"))).collect();

@@ -1,5 +1,6 @@
 //! The conformance suites of [`OutboxStore`] and [`EndpointStore`].
 
+pub mod clocks;
 pub mod endpoints;
 pub mod enqueueing;
 pub mod leasing;
@@ -29,7 +30,7 @@ use crate::wire::scheme::Scheme;
 /// [`EndpointStore`](crate::send::outbox::EndpointStore) and a
 /// [`DeliveryLog`](crate::send::outbox::DeliveryLog).
 ///
-/// Takes a closure that makes, each time, an empty store and whatever has to outlive it, such as its
+/// Takes a closure that makes, each time, an empty store and a guard that must outlive it, such as its
 /// directory: `async || -> (impl OutboxStore + EndpointStore + DeliveryLog, Guard)`. Put it in a
 /// module of its own. Needs `tokio` with `macros` and `rt` beside it.
 ///
@@ -45,13 +46,13 @@ use crate::wire::scheme::Scheme;
 macro_rules! __delivery_store_tests {
     ($make:expr) => {
         $crate::__delivery_store_tests! { @cases $make, enqueueing;
-            a_store_that_works_answers_a_ping
+            a_store_that_works_responds_to_a_ping
             an_event_goes_to_each_endpoint_whose_filter_it_passes
-            an_event_that_nobody_wants_is_stored_all_the_same
+            an_event_that_no_endpoint_wants_is_stored_all_the_same
             a_disabled_endpoint_gets_a_skipped_delivery
             storing_an_id_or_a_key_again_changes_nothing
-            duplicates_within_one_call_are_found_and_answers_keep_the_order
-            storing_and_releasing_are_heard
+            duplicates_within_one_call_are_found_and_results_keep_the_order
+            storing_and_releasing_notify_listeners
             emitters_that_store_one_key_at_once_store_one_event
         }
         $crate::__delivery_store_tests! { @cases $make, leasing;
@@ -59,25 +60,27 @@ macro_rules! __delivery_store_tests {
             a_delivery_is_not_leased_twice_while_the_lease_lives
             a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token
             due_deliveries_are_leased_earliest_first
-            what_became_due_together_goes_out_in_the_order_it_was_stored
-            no_endpoint_gets_more_living_leases_than_the_cap
+            deliveries_due_together_go_out_in_the_order_they_were_stored
+            no_endpoint_gets_more_live_leases_than_the_limit
             an_endpoint_with_a_backlog_does_not_hold_up_another
             a_delivery_that_kills_its_workers_fails_in_the_end
             a_lapsed_lease_may_be_settled_until_it_is_taken_over
             a_lease_that_was_given_up_is_lost
             an_extended_lease_lives_longer
             a_released_delivery_is_due_at_once_and_the_attempt_is_not_counted
-            the_next_due_time_is_told
+            the_next_due_time_is_returned
             workers_that_lease_at_once_share_nothing
-            what_a_clock_that_was_ahead_stored_is_due_at_once
+        }
+        $crate::__delivery_store_tests! { @cases $make, clocks;
+            deliveries_of_a_clock_that_was_ahead_are_due_at_once
             a_retry_is_due_at_once_only_beyond_the_longest_wait
             a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time
             a_clock_that_is_set_back_runs_nothing_twice
         }
         $crate::__delivery_store_tests! { @cases $make, settling;
             attempts_are_logged_and_a_retry_is_due_at_its_time
-            an_attempt_that_was_never_answered_keeps_its_reason
-            of_a_long_answer_only_the_beginning_is_kept
+            an_attempt_without_a_response_keeps_its_reason
+            of_a_long_response_only_the_beginning_is_kept
             an_endpoint_that_is_gone_gets_nothing_more
             a_delivery_under_way_when_its_endpoint_is_disabled_is_not_tried_again
             an_endpoint_that_fails_for_five_days_is_disabled
@@ -87,12 +90,12 @@ macro_rules! __delivery_store_tests {
             of_several_pauses_the_latest_counts
             a_lapsed_lease_is_not_taken_over_during_a_pause
             a_success_ends_a_pause
-            a_pause_of_a_clock_that_was_ahead_is_over
+            a_pause_of_a_clock_that_was_ahead_has_ended
         }
         $crate::__delivery_store_tests! { @cases $make, pruning;
-            what_is_over_is_deleted_with_its_deliveries_attempts_and_key
-            what_ended_lately_is_kept_however_old_the_event
-            what_is_still_to_be_delivered_is_kept_however_old
+            a_finished_event_is_deleted_with_its_deliveries_attempts_and_key
+            an_event_that_finished_lately_is_kept_however_old
+            an_unfinished_event_is_kept_however_old
             skipped_cancelled_and_unwanted_events_are_deleted_in_time
             no_more_is_deleted_at_once_than_asked_for
         }
@@ -120,7 +123,7 @@ macro_rules! __endpoint_store_tests {
             an_endpoint_that_does_not_exist_is_none
             an_endpoint_gets_no_events_from_before_its_time
             a_change_of_an_endpoint_counts_for_the_next_event
-            disabling_cancels_what_waits_and_happens_once
+            disabling_cancels_pending_deliveries_and_happens_once
             an_enabled_endpoint_starts_afresh
             enabling_an_enabled_endpoint_keeps_its_health
         }
@@ -128,11 +131,11 @@ macro_rules! __endpoint_store_tests {
 }
 
 /// All three ports of one store.
-pub trait Store: OutboxStore + EndpointStore + DeliveryLog {}
+pub trait OutboxPorts: OutboxStore + EndpointStore + DeliveryLog {}
 
-impl<S: OutboxStore + EndpointStore + DeliveryLog> Store for S {}
+impl<S: OutboxStore + EndpointStore + DeliveryLog> OutboxPorts for S {}
 
-/// When the tests begin.
+/// The time at which the tests begin.
 pub const START: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
 
 /// Returns a time so many seconds after [`START`].
@@ -143,7 +146,7 @@ pub const fn at(secs: u64) -> UnixMillis {
 
 const DAY: u64 = 24 * 3600;
 
-/// How long a lease of these tests lives, in seconds.
+/// The time of a lease in these tests, in seconds.
 const LEASE: u64 = 60;
 
 fn event(id: &str) -> NewEvent {
@@ -151,19 +154,15 @@ fn event(id: &str) -> NewEvent {
 }
 
 fn typed(id: &str, event_type: EventType) -> NewEvent {
-    NewEvent {
-        id: message(id),
+    NewEvent::new(
+        message(id),
         event_type,
-        payload: Bytes::from(format!("payload of {id} \u{0}\u{ff}")),
-        idempotency_key: None,
-    }
+        Bytes::from(format!("payload of {id} \u{0}\u{ff}")),
+    )
 }
 
 fn keyed(id: &str, key: &str) -> NewEvent {
-    NewEvent {
-        idempotency_key: Some(IdempotencyKey::new(key).unwrap()),
-        ..event(id)
-    }
+    event(id).with_idempotency_key(IdempotencyKey::new(key).unwrap())
 }
 
 fn message(id: &str) -> MessageId {
@@ -181,31 +180,31 @@ fn new_endpoint(host: &str) -> NewEndpoint {
 }
 
 /// Registers an endpoint that gets everything.
-pub async fn endpoint(store: &impl Store, host: &str) -> Endpoint {
+pub async fn endpoint(store: &impl OutboxPorts, host: &str) -> Endpoint {
     store.create(new_endpoint(host), START).await.unwrap()
 }
 
-async fn enqueue(store: &impl Store, events: Vec<NewEvent>, secs: u64) -> Vec<Inserted> {
+async fn enqueue(store: &impl OutboxPorts, events: Vec<NewEvent>, secs: u64) -> Vec<Inserted> {
     store.enqueue(events, at(secs)).await.unwrap()
 }
 
-/// Asks for leases at `secs` that live for a minute, in five attempts at most.
+/// Makes a request for leases at `secs` that lapse after a minute, in five attempts at most.
 #[must_use]
 pub fn request(max: u16, per_endpoint: u16, secs: u64) -> LeaseRequest {
-    LeaseRequest {
-        max: NonZeroU16::new(max).unwrap(),
-        per_endpoint: NonZeroU16::new(per_endpoint).unwrap(),
-        max_attempts: AttemptNumber::new(5).unwrap(),
-        now: at(secs),
-        until: at(secs + LEASE),
-    }
+    LeaseRequest::new(
+        NonZeroU16::new(max).unwrap(),
+        NonZeroU16::new(per_endpoint).unwrap(),
+        AttemptNumber::new(5).unwrap(),
+        at(secs),
+        at(secs + LEASE),
+    )
 }
 
-async fn lease(store: &impl Store, secs: u64) -> Vec<Lease> {
+async fn lease(store: &impl OutboxPorts, secs: u64) -> Vec<Lease> {
     store.lease(request(100, 100, secs)).await.unwrap()
 }
 
-async fn lease_one(store: &impl Store, secs: u64) -> Lease {
+async fn lease_one(store: &impl OutboxPorts, secs: u64) -> Lease {
     let mut leases = lease(store, secs).await;
     assert_eq!(leases.len(), 1, "one delivery is due at {secs} s");
     leases.remove(0)
@@ -215,49 +214,38 @@ fn events_of(leases: &[Lease]) -> Vec<&str> {
     leases.iter().map(|lease| lease.event.as_str()).collect()
 }
 
-/// A report of an attempt that was answered.
+/// Makes the report of an attempt with a response.
 #[must_use]
 pub fn report(secs: u64, status: u16) -> AttemptReport {
     let failed = !(200..300).contains(&status);
-    AttemptReport {
-        started_at: at(secs),
-        duration: Duration::from_millis(1234),
-        status: Some(StatusCode::from_u16(status).unwrap()),
-        failure: failed.then_some(FailureReason::Status),
-        response: Bytes::from_static(b"answer"),
-    }
+    let status = StatusCode::from_u16(status).unwrap();
+    AttemptReport::new(at(secs), Duration::from_millis(1234))
+        .with_response(Some(status), Bytes::from_static(b"response"))
+        .with_failure(failed.then_some(FailureReason::Status))
 }
 
-async fn settle(store: &impl Store, lease: &Lease, outcome: Outcome, secs: u64) -> Settled {
+async fn settle(store: &impl OutboxPorts, lease: &Lease, outcome: Outcome, secs: u64) -> Settled {
     let status = match outcome {
         Outcome::Delivered => 204,
         Outcome::Retry { .. } | Outcome::Exhausted => 500,
         Outcome::Gone => 410,
     };
-    let settlement = Settlement {
-        report: report(secs, status),
-        outcome,
-        not_before: None,
-    };
+    let settlement = Settlement::new(report(secs, status), outcome);
     store.settle(lease, settlement, at(secs)).await.unwrap()
 }
 
-async fn delivery(store: &impl Store, event: &str) -> Delivery {
+async fn delivery(store: &impl OutboxPorts, event: &str) -> Delivery {
     let mut found = store.deliveries(&message(event)).await.unwrap();
     assert_eq!(found.len(), 1, "{event} has one delivery");
     found.remove(0)
 }
 
-async fn state(store: &impl Store, event: &str) -> DeliveryState {
+async fn state(store: &impl OutboxPorts, event: &str) -> DeliveryState {
     delivery(store, event).await.state
 }
 
-async fn assert_lost(store: &impl Store, lease: &Lease, secs: u64) {
-    let settlement = Settlement {
-        report: report(secs, 200),
-        outcome: Outcome::Delivered,
-        not_before: None,
-    };
+async fn assert_lost(store: &impl OutboxPorts, lease: &Lease, secs: u64) {
+    let settlement = Settlement::new(report(secs, 200), Outcome::Delivered);
     let settled = store.settle(lease, settlement, at(secs)).await;
     assert!(settled.unwrap_err().is_lease_lost());
     let extended = store.extend(lease, at(secs + 999)).await;
@@ -267,7 +255,7 @@ async fn assert_lost(store: &impl Store, lease: &Lease, secs: u64) {
 }
 
 /// Fails a delivery for good at `secs`.
-async fn exhaust(store: &impl Store, id: &str, secs: u64) -> Settled {
+async fn exhaust(store: &impl OutboxPorts, id: &str, secs: u64) -> Settled {
     enqueue(store, vec![event(id)], secs).await;
     let lease = lease_one(store, secs).await;
     settle(store, &lease, Outcome::Exhausted, secs).await

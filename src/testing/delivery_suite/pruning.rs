@@ -1,21 +1,23 @@
-//! Deleting what has been over for long.
+//! Deletes finished events after their retention.
 
 use std::num::NonZeroU16;
 
 use super::{
-    Store, at, endpoint, enqueue, event, keyed, lease, lease_one, message, new_endpoint, settle,
-    state,
+    OutboxPorts, at, endpoint, enqueue, event, keyed, lease, lease_one, message, new_endpoint,
+    settle, state,
 };
 use crate::send::outbox::{DeliveryState, Inserted, Outcome};
 
 const MANY: NonZeroU16 = NonZeroU16::MAX;
 
-async fn prune(store: &impl Store, before: u64) -> usize {
+async fn prune(store: &impl OutboxPorts, before: u64) -> usize {
     store.prune(at(before), MANY).await.unwrap()
 }
 
 /// Contract 12.
-pub async fn what_is_over_is_deleted_with_its_deliveries_attempts_and_key(store: impl Store) {
+pub async fn a_finished_event_is_deleted_with_its_deliveries_attempts_and_key(
+    store: impl OutboxPorts,
+) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![keyed("msg_1", "key")], 0).await;
     let leased = lease_one(&store, 0).await;
@@ -42,7 +44,7 @@ pub async fn what_is_over_is_deleted_with_its_deliveries_attempts_and_key(store:
 }
 
 /// Contract 12: the age of its end counts, not only of its beginning.
-pub async fn what_ended_lately_is_kept_however_old_the_event(store: impl Store) {
+pub async fn an_event_that_finished_lately_is_kept_however_old(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let leased = lease_one(&store, 100).await;
@@ -52,7 +54,7 @@ pub async fn what_ended_lately_is_kept_however_old_the_event(store: impl Store) 
 }
 
 /// Contract 12: one unfinished delivery keeps its event and the others.
-pub async fn what_is_still_to_be_delivered_is_kept_however_old(store: impl Store) {
+pub async fn an_unfinished_event_is_kept_however_old(store: impl OutboxPorts) {
     let one = endpoint(&store, "one").await;
     endpoint(&store, "two").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
@@ -75,8 +77,8 @@ pub async fn what_is_still_to_be_delivered_is_kept_however_old(store: impl Store
     assert_eq!(prune(&store, 9_999).await, 1);
 }
 
-/// Contract 12: events that nobody got are over as well.
-pub async fn skipped_cancelled_and_unwanted_events_are_deleted_in_time(store: impl Store) {
+/// Contract 12: events that no endpoint got are finished as well.
+pub async fn skipped_cancelled_and_unwanted_events_are_deleted_in_time(store: impl OutboxPorts) {
     let one = endpoint(&store, "one").await;
     let picky = new_endpoint("two").with_filter("session.*".parse().unwrap());
     store.create(picky, at(0)).await.unwrap();
@@ -95,7 +97,7 @@ pub async fn skipped_cancelled_and_unwanted_events_are_deleted_in_time(store: im
 }
 
 /// Contract 12: in batches.
-pub async fn no_more_is_deleted_at_once_than_asked_for(store: impl Store) {
+pub async fn no_more_is_deleted_at_once_than_asked_for(store: impl OutboxPorts) {
     let ids = (0..7).map(|n| event(&format!("msg_{n}")));
     enqueue(&store, ids.collect(), 0).await;
     let three = NonZeroU16::new(3).unwrap();

@@ -1,13 +1,12 @@
-//! What outcomes do to deliveries and endpoints.
+//! Effects of outcomes on deliveries and endpoints.
 
 use std::num::NonZeroU16;
 
 use bytes::Bytes;
 
-use super::settle;
 use super::{
-    DAY, LEASE, Store, at, delivery, endpoint, enqueue, event, events_of, exhaust, lease,
-    lease_one, report, request, state,
+    DAY, LEASE, OutboxPorts, at, delivery, endpoint, enqueue, event, events_of, exhaust, lease,
+    lease_one, report, request, settle, state,
 };
 use crate::send::outbox::{
     AttemptReport, DeliveryState, DisabledBecause, EndpointStatus, FailureReason, Health, Lease,
@@ -15,7 +14,7 @@ use crate::send::outbox::{
 };
 
 /// Contract 7.
-pub async fn attempts_are_logged_and_a_retry_is_due_at_its_time(store: impl Store) {
+pub async fn attempts_are_logged_and_a_retry_is_due_at_its_time(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let first = lease_one(&store, 0).await;
@@ -38,8 +37,8 @@ pub async fn attempts_are_logged_and_a_retry_is_due_at_its_time(store: impl Stor
     assert_eq!(attempts[1].report, report(301, 204));
 }
 
-/// Contract 7: an attempt without an answer.
-pub async fn an_attempt_that_was_never_answered_keeps_its_reason(store: impl Store) {
+/// Contract 7: an attempt without a response.
+pub async fn an_attempt_without_a_response_keeps_its_reason(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let lease = lease_one(&store, 0).await;
@@ -49,19 +48,15 @@ pub async fn an_attempt_that_was_never_answered_keeps_its_reason(store: impl Sto
         response: Bytes::new(),
         ..report(1, 200)
     };
-    let settlement = Settlement {
-        report: report.clone(),
-        outcome: Outcome::Exhausted,
-        not_before: None,
-    };
+    let settlement = Settlement::new(report.clone(), Outcome::Exhausted);
     store.settle(&lease, settlement, at(1)).await.unwrap();
     assert_eq!(state(&store, "msg_1").await, DeliveryState::Failed);
     let attempts = store.attempts(&lease.delivery).await.unwrap();
     assert_eq!(attempts[0].report, report);
 }
 
-/// Contract 7: what is kept is bounded.
-pub async fn of_a_long_answer_only_the_beginning_is_kept(store: impl Store) {
+/// Contract 7: the store keeps a bounded part.
+pub async fn of_a_long_response_only_the_beginning_is_kept(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     for (secs, status, outcome) in [
@@ -73,11 +68,7 @@ pub async fn of_a_long_answer_only_the_beginning_is_kept(store: impl Store) {
             response: vec![b'x'; MAX_RESPONSE + 1].into(),
             ..report(secs, status)
         };
-        let settlement = Settlement {
-            report,
-            outcome,
-            not_before: None,
-        };
+        let settlement = Settlement::new(report, outcome);
         store.settle(&lease, settlement, at(secs)).await.unwrap();
     }
     let done = delivery(&store, "msg_1").await;
@@ -90,7 +81,7 @@ pub async fn of_a_long_answer_only_the_beginning_is_kept(store: impl Store) {
 }
 
 /// Contract 8.
-pub async fn an_endpoint_that_is_gone_gets_nothing_more(store: impl Store) {
+pub async fn an_endpoint_that_is_gone_gets_nothing_more(store: impl OutboxPorts) {
     let one = endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
     let lease_ = store.lease(request(1, 100, 0)).await.unwrap().remove(0);
@@ -116,7 +107,7 @@ pub async fn an_endpoint_that_is_gone_gets_nothing_more(store: impl Store) {
 
 /// Contract 8.
 pub async fn a_delivery_under_way_when_its_endpoint_is_disabled_is_not_tried_again(
-    store: impl Store,
+    store: impl OutboxPorts,
 ) {
     let one = endpoint(&store, "one").await;
     let ids = ["msg_1", "msg_2", "msg_3", "msg_4"];
@@ -139,7 +130,7 @@ pub async fn a_delivery_under_way_when_its_endpoint_is_disabled_is_not_tried_aga
 }
 
 /// Contract 8.
-pub async fn an_endpoint_that_fails_for_five_days_is_disabled(store: impl Store) {
+pub async fn an_endpoint_that_fails_for_five_days_is_disabled(store: impl OutboxPorts) {
     let one = endpoint(&store, "one").await;
     for (id, day) in [("msg_0", 0), ("msg_1", 1), ("msg_2", 2), ("msg_3", 4)] {
         assert_eq!(exhaust(&store, id, day * DAY).await.disabled, None, "{id}");
@@ -155,7 +146,7 @@ pub async fn an_endpoint_that_fails_for_five_days_is_disabled(store: impl Store)
 }
 
 /// Contract 8: only a last attempt decides.
-pub async fn a_retry_does_not_disable_an_endpoint(store: impl Store) {
+pub async fn a_retry_does_not_disable_an_endpoint(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     for day in 0..9 {
@@ -172,7 +163,7 @@ pub async fn a_retry_does_not_disable_an_endpoint(store: impl Store) {
 }
 
 /// Contract 7 and 8.
-pub async fn a_success_makes_an_endpoint_healthy(store: impl Store) {
+pub async fn a_success_makes_an_endpoint_healthy(store: impl OutboxPorts) {
     let one = endpoint(&store, "one").await;
     for day in 0..4 {
         exhaust(&store, &format!("msg_{day}"), day * DAY).await;
@@ -185,18 +176,17 @@ pub async fn a_success_makes_an_endpoint_healthy(store: impl Store) {
     assert_eq!(exhaust(&store, "msg_5", 5 * DAY).await.disabled, None);
 }
 
-/// Fails an attempt with an answer that puts its endpoint off until `not_before` seconds.
-async fn put_off(store: &impl Store, lease: &Lease, not_before: u64, secs: u64) {
-    let settlement = Settlement {
-        report: report(secs, 429),
-        outcome: Outcome::Retry { at: at(secs + 10) },
-        not_before: Some(at(not_before)),
-    };
+/// Fails an attempt with a response that asks for a pause until `not_before` seconds.
+async fn put_off(store: &impl OutboxPorts, lease: &Lease, not_before: u64, secs: u64) {
+    let settlement = Settlement::new(report(secs, 429), Outcome::Retry { at: at(secs + 10) })
+        .with_not_before(Some(at(not_before)));
     store.settle(lease, settlement, at(secs)).await.unwrap();
 }
 
 /// Contract 4 and 10.
-pub async fn an_endpoint_that_asked_for_a_pause_gets_nothing_until_its_end(store: impl Store) {
+pub async fn an_endpoint_that_asked_for_a_pause_gets_nothing_until_its_end(
+    store: impl OutboxPorts,
+) {
     let one = endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
     let first = store.lease(request(1, 100, 0)).await.unwrap().remove(0);
@@ -217,8 +207,8 @@ pub async fn an_endpoint_that_asked_for_a_pause_gets_nothing_until_its_end(store
     assert_eq!(events_of(&leases), ["msg_2", "msg_3", "msg_1"]);
 }
 
-/// Contract 4: a later answer does not shorten a pause.
-pub async fn of_several_pauses_the_latest_counts(store: impl Store) {
+/// Contract 4: a later response does not shorten a pause.
+pub async fn of_several_pauses_the_latest_counts(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     let ids = ["msg_1", "msg_2", "msg_3"];
     enqueue(&store, ids.map(event).to_vec(), 0).await;
@@ -231,7 +221,7 @@ pub async fn of_several_pauses_the_latest_counts(store: impl Store) {
 }
 
 /// Contract 4 and 10: a delivery whose lease lapsed waits as well.
-pub async fn a_lapsed_lease_is_not_taken_over_during_a_pause(store: impl Store) {
+pub async fn a_lapsed_lease_is_not_taken_over_during_a_pause(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
     let leases = lease(&store, 0).await;
@@ -243,7 +233,7 @@ pub async fn a_lapsed_lease_is_not_taken_over_during_a_pause(store: impl Store) 
 }
 
 /// Contract 11.
-pub async fn a_pause_of_a_clock_that_was_ahead_is_over(store: impl Store) {
+pub async fn a_pause_of_a_clock_that_was_ahead_has_ended(store: impl OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
     let first = store.lease(request(1, 100, 0)).await.unwrap().remove(0);
@@ -254,7 +244,7 @@ pub async fn a_pause_of_a_clock_that_was_ahead_is_over(store: impl Store) {
 }
 
 /// Contract 7.
-pub async fn a_success_ends_a_pause(store: impl Store) {
+pub async fn a_success_ends_a_pause(store: impl OutboxPorts) {
     let one = endpoint(&store, "one").await;
     let ids = ["msg_1", "msg_2", "msg_3"];
     enqueue(&store, ids.map(event).to_vec(), 0).await;

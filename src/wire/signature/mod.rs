@@ -61,6 +61,8 @@ mod verify_error;
 mod tests;
 
 pub(crate) use self::algorithm::VerificationKey;
+#[cfg(feature = "_outbox")]
+pub(crate) use self::algorithm::{generate_secret, receiver_secret};
 pub use self::body_check::BodyCheck;
 pub use self::builder::VerifierBuilder;
 pub use self::config_error::WebhookConfigError;

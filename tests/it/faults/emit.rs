@@ -105,13 +105,9 @@ fn request(fault: &Value) -> Request<Body> {
 /// The events that are to be delivered; a mirror takes each.
 async fn delivered(store: &MemoryOutbox) -> Vec<AuthEvent> {
     let many = NonZeroU16::new(100).unwrap();
-    let due = LeaseRequest {
-        max: many,
-        per_endpoint: many,
-        max_attempts: AttemptNumber::FIRST,
-        now: SystemClock.now(),
-        until: SystemClock.now().saturating_add(Duration::from_secs(60)),
-    };
+    let now = SystemClock.now();
+    let until = now.saturating_add(Duration::from_secs(60));
+    let due = LeaseRequest::new(many, many, AttemptNumber::FIRST, now, until);
     let mirror = Mirror::new(MemoryMirror::new());
     let mut events = Vec::new();
     for lease in store.lease(due).await.unwrap() {

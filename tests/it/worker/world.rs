@@ -12,7 +12,7 @@ use tower_auth_sync::outbox::{
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::testing::{ManualClock, SeededEntropy};
-use tower_auth_sync::worker::{Summary, Worker, WorkerBuilder};
+use tower_auth_sync::worker::{DeliverySummary, Worker, WorkerBuilder};
 
 use super::receiver::Call;
 
@@ -67,7 +67,7 @@ impl<S: OutboxStore + EndpointStore + DeliveryLog> World<S> {
             .entropy(SeededEntropy::new(7))
     }
 
-    pub(crate) async fn deliver_due(&self) -> Summary {
+    pub(crate) async fn deliver_due(&self) -> DeliverySummary {
         self.worker().build().unwrap().deliver_due().await.unwrap()
     }
 

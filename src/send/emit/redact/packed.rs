@@ -2,23 +2,18 @@
 
 use serde_json::Value;
 
-use crate::wire::json::lenient;
-use crate::wire::json::strict;
+use crate::wire::json::{lenient, strict};
 
-/// How often JSON may be packed in a text within a text. Each level costs a parse of what the last
-/// one left.
-pub(super) const MAX_PACKED: usize = 4;
-
-/// What a text holds.
-pub(super) struct Packed {
+/// The JSON that a text holds.
+pub(super) struct PackedJson {
     /// An object, an array or another text.
     pub(super) value: Value,
-    /// Whether every reader finds this value and nothing else in the text. It is not so where an
-    /// object has a name twice, or [`lenient`] left something out or replaced it.
+    /// Whether every reader finds exactly this value in the text: no object has a name twice, and
+    /// [`lenient`] omitted and replaced nothing.
     pub(super) exact: bool,
 }
 
-impl Packed {
+impl PackedJson {
     /// Reads a text that is an object, an array or a text in JSON; `None` for any other.
     pub(super) fn read(text: &str) -> Option<Self> {
         let blank = [' ', '\t', '\n', '\r', '\u{feff}'];
@@ -35,3 +30,6 @@ impl Packed {
         })
     }
 }
+
+/// Most levels of JSON packed in a text within a text. Each level costs a parse.
+pub(super) const MAX_PACKED: usize = 4;

@@ -1,16 +1,13 @@
-//! Many secrets looked for in many texts, in one pass over each.
+//! The search for many secrets in many texts, in one pass over each.
 
 use std::collections::HashSet;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
-/// Shorter secrets are compared as a whole only: every text contains a short enough one.
-pub(crate) const CONTAINED: usize = 8;
-
 /// Finds secrets in texts.
 ///
-/// Making one takes time and memory linear in the secrets' bytes, but for the sorting; a search
-/// takes time linear in the text's, whatever they are.
+/// Building one takes time and memory linear in the secrets' bytes, except for the sorting; a search
+/// takes time linear in the text's bytes, whatever the secrets are.
 pub(crate) struct Scan {
     /// Secrets shorter than [`CONTAINED`].
     whole: HashSet<String>,
@@ -24,9 +21,9 @@ impl Scan {
             .into_iter()
             .filter(|secret| !secret.is_empty())
             .partition(|secret| secret.len() >= CONTAINED);
-        // What ends with another secret is found by that one. Without such, no two secrets end at
-        // one place, and the automaton has one match at most for each of its states; with them it
-        // copies each secret's matches to every longer one.
+        // A secret that ends with another one is found by that one. Without such secrets, the
+        // automaton has one match at most for each state; with them it copies each secret's matches
+        // to every longer one.
         contained.sort_unstable_by(|a, b| a.bytes().rev().cmp(b.bytes().rev()));
         contained.dedup_by(|longer, kept| longer.ends_with(&**kept));
         Self {
@@ -39,12 +36,15 @@ impl Scan {
         }
     }
 
-    /// Returns whether `text` is a secret or contains one that is long enough for that.
+    /// Returns whether `text` is a secret, or contains one of at least [`CONTAINED`] bytes.
     pub(crate) fn finds(&self, text: &str) -> bool {
         let contained = self.contained.as_ref();
         self.whole.contains(text) || contained.is_none_or(|it| it.is_match(text))
     }
 }
+
+/// Shorter secrets are compared as a whole only: any text may contain a short one by chance.
+pub(crate) const CONTAINED: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -1,45 +1,39 @@
-//! Which values of an exchange are secrets.
+//! The secret values of an exchange.
 
 use std::borrow::Cow;
 
-use super::names::names_secret;
-use super::packed::{MAX_PACKED, Packed};
-use super::scan::CONTAINED;
-use crate::send::emit::exchange::Exchange;
-use crate::session::cookie::percent_decode;
 use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
-/// Shorter values of cookies with harmless names are flags and preferences, not secrets.
-const OPAQUE_COOKIE: usize = 16;
-
-/// Shorter tokens of an answer might be the caller's words.
-const ISSUED: usize = 16;
+use super::names::names_secret;
+use super::packed::{MAX_PACKED, PackedJson};
+use super::scan::CONTAINED;
+use crate::send::emit::exchange::Exchange;
+use crate::session::cookie::percent_decode;
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Origin {
     /// The caller sent it.
     Caller,
-    /// The answer repeats what people chose.
+    /// People chose it, and the response repeats it.
     People,
     /// The server made it.
     Server,
 }
 
-/// The secret values of one exchange. JSON that is packed in a text is looked through like what is
-/// around it.
+/// The secret values of one exchange. JSON packed in a text is searched like the JSON around it.
 #[derive(Default)]
-pub(crate) struct Values {
+pub(crate) struct SecretValues {
     pub(crate) all: Vec<String>,
-    /// Those that the server made.
+    /// The values that the server made.
     pub(crate) issued: Vec<String>,
-    /// In how many texts what is being looked through is packed.
+    /// The number of texts around the value being searched.
     packed: usize,
 }
 
-impl Values {
+impl SecretValues {
     pub(crate) fn of(exchange: &Exchange) -> Self {
         let mut values = Self::default();
         values.take_fields(exchange.request_json(), Origin::Caller);
@@ -79,7 +73,7 @@ impl Values {
         }
     }
 
-    /// Of a caller, `code` is a second factor; in an answer it is the name of an error.
+    /// In a request `code` is a one-time code; in a response it is an error code.
     fn take_object(&mut self, fields: &Map<String, Value>, from: Origin) {
         for (key, value) in fields {
             let from = match (from, key.as_str()) {
@@ -111,7 +105,7 @@ impl Values {
         if self.packed == MAX_PACKED {
             return;
         }
-        if let Some(packed) = Packed::read(text) {
+        if let Some(packed) = PackedJson::read(text) {
             self.packed += 1;
             take(self, &packed.value, from);
             self.packed -= 1;
@@ -151,7 +145,7 @@ impl Values {
             return;
         };
         let (name, value) = (name.trim(), value.trim().trim_matches('"'));
-        // A remembered address or name is no secret, and dropping it from events would be a loss.
+        // A remembered address or name is no secret; events should keep it.
         let token_like = |byte: u8| byte.is_ascii_alphanumeric() || b"._~+/=%-".contains(&byte);
         let opaque = value.len() >= OPAQUE_COOKIE && percent_decode(value).bytes().all(token_like);
         if names_secret(name) || name.contains("session") {
@@ -161,7 +155,7 @@ impl Values {
         }
     }
 
-    /// Takes a token as it is, decoded, and without the signature after its full stop.
+    /// Adds a token as it is, decoded, and without the signature after its full stop.
     fn add_token(&mut self, token: &str, from: Origin) {
         let decoded = percent_decode(token);
         if let Some((signed, _signature)) = decoded.split_once('.')
@@ -178,3 +172,9 @@ fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&HeaderName, Cow<'_, str>
     let headers = headers.iter();
     headers.map(|(name, value)| (name, String::from_utf8_lossy(value.as_bytes())))
 }
+
+/// Shorter values of cookies with harmless names are flags and preferences, not secrets.
+const OPAQUE_COOKIE: usize = 16;
+
+/// Shorter tokens of a response might be the caller's words.
+const ISSUED: usize = 16;

@@ -17,8 +17,7 @@ use tower_layer::Layer as _;
 use super::support::{
     Counting, TestBody, TestStore, answer, bytes_of, post, sign_in_answer, slug_of, streamed,
 };
-use crate::base::error::BoxError;
-use crate::base::error::StoreFailurePolicy;
+use crate::base::error::{BoxError, StoreFailurePolicy};
 use crate::http::body::BufferedBody;
 use crate::send::emit::declared::Emit;
 use crate::session::ActiveSession;

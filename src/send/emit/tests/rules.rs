@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::support::{exchange, routes};
 use crate::send::better_auth::BetterAuthRoutes;
-use crate::send::emit::rules::{Capture, RouteMap, RouteRules};
-use crate::send::emit::rules::{Responses, SessionUse};
+use crate::send::emit::route_map::RouteMap;
+use crate::send::emit::rules::{Capture, Responses, RouteRules, SessionUse};
 use crate::session::ActiveSession;
 use crate::wire::event::{AuthEvent, EventType, User};
 

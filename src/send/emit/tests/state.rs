@@ -8,7 +8,7 @@ use crate::base::clock::UnixMillis;
 use crate::send::emit::exchange::Exchange;
 use crate::send::emit::rules::RouteRules as _;
 use crate::session::ActiveSession;
-use crate::session::cookie::{Change, change, credentials_after, replaced_token, token};
+use crate::session::cookie::{CookieChange, change, credentials_after, replaced_token, token};
 use crate::wire::event::{AuthEvent, SessionHandle};
 
 const CALL: &str = "2026-11-25T12:00:00.100Z";
@@ -480,7 +480,7 @@ fn a_new_organization_has_its_first_members() {
 
 #[test]
 fn what_a_response_does_to_the_cookie_is_read_as_a_browser_reads_it() {
-    let to = |token: &str| Some(Change::To(token.to_owned()));
+    let to = |token: &str| Some(CookieChange::To(token.to_owned()));
     for (set, expected) in [
         (
             &["better-auth.session_token=new.c2ln; Path=/; Max-Age=604800"][..],
@@ -494,15 +494,15 @@ fn what_a_response_does_to_the_cookie_is_read_as_a_browser_reads_it() {
         (&["session_token=\"new.sig\""], to("new")),
         (
             &["better-auth.session_token=; Max-Age=0"],
-            Some(Change::Cleared),
+            Some(CookieChange::Cleared),
         ),
         (
             &["better-auth.session_token=x.y; Max-Age=0"],
-            Some(Change::Cleared),
+            Some(CookieChange::Cleared),
         ),
         (
             &["better-auth.session_token=x.y; Expires=Thu, 01 Jan 1970 00:00:00 GMT"],
-            Some(Change::Cleared),
+            Some(CookieChange::Cleared),
         ),
         (
             &[

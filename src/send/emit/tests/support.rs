@@ -14,8 +14,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tower_service::Service;
 
 use crate::base::clock::UnixMillis;
-use crate::base::error::BoxError;
-use crate::base::error::StoreError;
+use crate::base::error::{BoxError, StoreError};
 use crate::base::id::MessageId;
 use crate::http::body::BufferedBody;
 use crate::queue::{QueueListener, QueueNotify};

@@ -1,4 +1,4 @@
-//! The way into a store.
+//! The emitter: the way into a store.
 
 #[cfg(test)]
 mod tests;
@@ -6,7 +6,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use super::erased::Outbox;
+use super::erased::DynOutbox;
 use super::message::{IdempotencyKey, Inserted, NewEvent};
 use super::port::{OutboxConnection, OutboxStore};
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
@@ -16,21 +16,30 @@ use crate::base::id::{InvalidId, MessageId, MessageIds};
 use crate::wire::event::{AuthEvent, DecodeError, EventType, InvalidEventType};
 use crate::wire::json::depth::{MAX_DEPTH, is_deeper};
 
-/// Largest payload that is taken, envelope included: 256 KiB, Banata's limit.
-pub const MAX_PAYLOAD: usize = 256 * 1024;
-
-/// Stores events for delivery. Copies are cheap and share the store.
+/// Stores events for delivery. Clones are cheap and share the store.
 ///
-/// When a method returns `Ok`, the events are stored as durably as the store can; the request to
-/// the endpoints is a worker's business. An event without an id gets one here, which is
-/// also written into the payload, under the signature: `msg_` and a ULID, greater than every one
-/// before that this emitter or a copy of it made, whatever the clock does. An event is taken only if
-/// its [`resource`](AuthEvent::resource) decodes.
+/// When a method returns `Ok`, the events are stored as durably as the store can; a worker sends the
+/// requests. An event without an id gets one here, also in the payload, under the signature: `msg_`
+/// and a ULID, greater than every earlier one of this emitter and its clones, whatever the clock does.
+/// The emitter takes an event only if its [`resource`](AuthEvent::resource) decodes.
 ///
-/// A future that is dropped may have stored all of its events or none.
+/// A dropped future may have stored all of its events or none.
+///
+/// ```
+/// use tower_auth_sync::event::{AuthEvent, User};
+/// use tower_auth_sync::outbox::{Emitter, MemoryOutbox};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower_auth_sync::outbox::EmitError> {
+/// let emitter = Emitter::new(MemoryOutbox::new());
+/// let id = emitter.emit(AuthEvent::user_created(&User::new("usr_1"))).await?;
+/// assert!(id.as_str().starts_with("msg_"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Emitter {
-    store: Arc<dyn Outbox>,
+    store: Arc<dyn DynOutbox>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     ids: Arc<MessageIds>,
@@ -48,14 +57,14 @@ impl Emitter {
         }
     }
 
-    /// Sets the clock: it dates events that have no time, and deliveries. Default: [`SystemClock`].
+    /// Sets the clock, which dates deliveries and events without a time. Default: [`SystemClock`].
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Sets where the randomness of ids comes from. Default: [`SystemEntropy`].
+    /// Sets the randomness of ids. Default: [`SystemEntropy`].
     #[must_use]
     pub fn with_entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Arc::new(entropy);
@@ -64,7 +73,7 @@ impl Emitter {
 
     /// Stores an event and returns its id.
     ///
-    /// An event that has an id is stored once: emitting it again returns the same id.
+    /// The store keeps an event with an id once: emitting it again returns the same id.
     ///
     /// # Errors
     ///
@@ -73,10 +82,9 @@ impl Emitter {
         self.store_one(&event, None).await
     }
 
-    /// Stores an event unless one was stored under this key before, and returns the id of the one
-    /// that is there then.
+    /// Stores an event unless the store has one under this key, and returns the id of the stored one.
     ///
-    /// Under a key that is taken nothing is compared: the first event counts.
+    /// The store does not compare events of one key: the first counts.
     ///
     /// # Errors
     ///
@@ -93,7 +101,7 @@ impl Emitter {
     ///
     /// # Errors
     ///
-    /// [`EmitError`] if one event may not be sent or they could not be stored: none is stored then.
+    /// [`EmitError`] if one event may not be sent or they could not be stored; then none is stored.
     pub async fn emit_all(
         &self,
         events: impl IntoIterator<Item = AuthEvent>,
@@ -102,8 +110,8 @@ impl Emitter {
         Ok(self.enqueue(sealed).await?)
     }
 
-    /// Gives events their ids and writes them: what [`enqueue`](Self::enqueue) may be given more
-    /// than once, and stores once.
+    /// Gives events their ids and writes their payloads. [`enqueue`](Self::enqueue) stores sealed
+    /// events once, even if it is called twice.
     pub(crate) fn seal_all(
         &self,
         events: impl IntoIterator<Item = AuthEvent>,
@@ -127,10 +135,27 @@ impl Emitter {
 
     /// Stores an event inside the transaction that is open on `connection`, and returns its id.
     ///
-    /// The only way that a crash cannot lose: the event becomes lasting with the change that it
-    /// tells of. Workers are not woken by it, since it counts only once the caller commits; they
-    /// find it when they next look. On SQLite the transaction should have begun with
-    /// `BEGIN IMMEDIATE`, or a second writer makes this fail at once.
+    /// The only way without loss in a crash: one commit makes the change and its event durable. It
+    /// notifies no worker, since the event counts only after the caller's commit; workers find it at
+    /// their next poll. On SQLite begin the transaction with `BEGIN IMMEDIATE`, or a second writer
+    /// makes this fail at once.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sqlite")] {
+    /// use sqlx::SqlitePool;
+    /// use tower_auth_sync::event::{AuthEvent, User};
+    /// use tower_auth_sync::outbox::Emitter;
+    ///
+    /// # async fn example(pool: SqlitePool, emitter: Emitter) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    /// // … change the user in the same transaction …
+    /// let event = AuthEvent::user_created(&User::new("usr_1"));
+    /// emitter.emit_in(&mut *transaction, event).await?;
+    /// transaction.commit().await?;
+    /// # Ok(())
+    /// # }
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -148,7 +173,7 @@ impl Emitter {
         only(inserted)
     }
 
-    /// Finds out whether the store can be written to.
+    /// Checks that the store can be written to.
     ///
     /// # Errors
     ///
@@ -175,7 +200,7 @@ impl Emitter {
     fn seal(
         &self,
         event: &AuthEvent,
-        idempotency_key: Option<IdempotencyKey>,
+        key: Option<IdempotencyKey>,
         now: UnixMillis,
     ) -> Result<NewEvent, EmitError> {
         let event_type = event.event_type();
@@ -202,11 +227,10 @@ impl Emitter {
                 actual: payload.len(),
             });
         }
-        Ok(NewEvent {
-            id,
-            event_type: event_type.clone(),
-            payload,
-            idempotency_key,
+        let new = NewEvent::new(id, event_type.clone(), payload);
+        Ok(match key {
+            Some(key) => new.with_idempotency_key(key),
+            None => new,
         })
     }
 }
@@ -227,7 +251,7 @@ pub enum EmitError {
     /// The event's name has characters that may not be sent.
     #[error("the event's name may not be sent")]
     EventType(#[source] InvalidEventType),
-    /// The event's data is not the resource that its name promises: no receiver could take it.
+    /// The event's data is not the resource that its name promises: no receiver could decode it.
     #[error("`{event}` may not be sent")]
     Resource {
         /// The event's name.
@@ -236,11 +260,10 @@ pub enum EmitError {
         #[source]
         cause: DecodeError,
     },
-    /// The event has an id of its own that is not well-formed.
+    /// The event's own id is not well-formed.
     #[error("the event's id may not be sent")]
     Id(#[from] InvalidId),
-    /// The event's data is nested deeper than [`MAX_DEPTH`], so that not every receiver could read
-    /// it.
+    /// The event's data is nested deeper than [`MAX_DEPTH`]: not every receiver could read it.
     #[error("the event's data is nested deeper than {MAX_DEPTH} objects and arrays")]
     TooDeep,
     /// The payload is larger than [`MAX_PAYLOAD`].
@@ -254,10 +277,15 @@ pub enum EmitError {
     Store(#[from] StoreError),
 }
 
-/// Takes the only answer.
+/// Returns the only result.
 fn only(inserted: Vec<Inserted>) -> Result<MessageId, EmitError> {
     match <[Inserted; 1]>::try_from(inserted) {
         Ok([one]) => Ok(one.id().clone()),
-        Err(_) => Err(StoreError::corrupt("the store did not answer for each event").into()),
+        Err(_) => {
+            Err(StoreError::corrupt("the store did not return one result for each event").into())
+        }
     }
 }
+
+/// Limit of a payload, envelope included: 256 KiB, as in Banata.
+pub const MAX_PAYLOAD: usize = 256 * 1024;

@@ -1,3 +1,5 @@
+use std::num::NonZeroU16;
+
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -5,10 +7,11 @@ use super::*;
 
 use crate::http::egress::EgressPolicy;
 use crate::queue::AttemptNumber;
-use crate::send::outbox::endpoint::NewEndpoint;
+use crate::send::outbox::endpoint_store::EndpointStore;
 use crate::send::outbox::lease::LeaseRequest;
 use crate::send::outbox::memory::MemoryOutbox;
-use crate::send::outbox::port::{DeliveryLog, EndpointStore};
+use crate::send::outbox::new_endpoint::NewEndpoint;
+use crate::send::outbox::port::DeliveryLog;
 use crate::testing::{ManualClock, SeededEntropy};
 use crate::wire::event::EventType;
 use crate::wire::scheme::Scheme;
@@ -50,13 +53,8 @@ async fn emitter() -> (MemoryOutbox, Emitter) {
 
 /// The bodies of the requests that a worker would make, in their order.
 async fn sent(store: &MemoryOutbox) -> Vec<Value> {
-    let request = LeaseRequest {
-        max: u16::MAX.try_into().unwrap(),
-        per_endpoint: u16::MAX.try_into().unwrap(),
-        max_attempts: AttemptNumber::FIRST,
-        now: NOW,
-        until: NOW,
-    };
+    let many = NonZeroU16::MAX;
+    let request = LeaseRequest::new(many, many, AttemptNumber::FIRST, NOW, NOW);
     let leases = store.lease(request).await.unwrap();
     let body =
         |lease: &crate::send::outbox::lease::Lease| serde_json::from_slice(&lease.payload).unwrap();

@@ -5,26 +5,26 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::state::{EndpointRow, Row, Slot, State};
+use super::entries::{DeliveryEntry, EndpointQueues, QueueSlot};
+use super::state::OutboxState;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::DeliveryId;
-use crate::queue::{AttemptNumber, RetryPolicy};
-use crate::queue::{LONGEST_LEASE, LeaseToken};
+use crate::queue::{AttemptNumber, LONGEST_LEASE, LeaseToken, RetryPolicy};
 use crate::send::outbox::endpoint::DisabledBecause;
 use crate::send::outbox::health::Health;
 use crate::send::outbox::lease::{Lease, LeaseRequest, Outcome, Settled, Settlement};
-use crate::send::outbox::record::{Attempt, AttemptReport, DeliveryState};
+use crate::send::outbox::record::{Attempt, DeliveryState};
 
-/// A delivery that could be leased; in the order of leasing: first how many of its endpoint's are
-/// ahead of it or under way.
-type Candidate = (usize, Slot);
+/// A delivery that may be leased, after the number of its endpoint's deliveries that are leased or
+/// come before it: the order of leasing.
+type RankedSlot = (usize, QueueSlot);
 
-impl State {
+impl OutboxState {
     pub(super) fn lease(&mut self, request: &LeaseRequest) -> Vec<Lease> {
         self.redate(request.now, request.until);
         self.end_lapsed(request.max_attempts, request.now);
-        let mut candidates: Vec<Candidate> = self
+        let mut candidates: Vec<RankedSlot> = self
             .endpoints
             .iter()
             .filter(|row| row.endpoint.status.is_enabled() && row.paused_until() <= request.now)
@@ -45,18 +45,16 @@ impl State {
         row.token += 1;
         let row = self.deliveries.get(&id)?;
         let event = self.event_of(row)?;
-        Some(Lease {
-            token: LeaseToken::new(row.token),
-            attempt: AttemptNumber::new(row.attempts)?,
-            event: event.id.clone(),
-            event_type: event.event_type.clone(),
-            payload: event.payload.clone(),
-            endpoint: Arc::clone(&self.endpoints[row.endpoint].endpoint),
-            delivery: id,
-        })
+        Some(Lease::new(
+            id,
+            LeaseToken::new(row.token),
+            AttemptNumber::new(row.attempts)?,
+            event.clone(),
+            Arc::clone(&self.endpoints[row.endpoint].endpoint),
+        ))
     }
 
-    /// Dates anew what a clock that was ahead has dated.
+    /// Corrects the dates that a clock that was ahead has set.
     fn redate(&mut self, now: UnixMillis, until: UnixMillis) {
         let pending: Vec<_> = self.pending_ahead(now).cloned().collect();
         for (.., id) in pending {
@@ -74,18 +72,18 @@ impl State {
         }
     }
 
-    fn pending_ahead(&self, now: UnixMillis) -> impl Iterator<Item = &Slot> {
+    fn pending_ahead(&self, now: UnixMillis) -> impl Iterator<Item = &QueueSlot> {
         let tried = self.endpoints.iter().map(|row| &row.pending);
         ahead(&self.untried, now, Duration::ZERO)
             .chain(tried.flat_map(move |queue| ahead(queue, now, RetryPolicy::LONGEST_WAIT)))
     }
 
-    fn leased_ahead(&self, now: UnixMillis) -> impl Iterator<Item = &Slot> {
+    fn leased_ahead(&self, now: UnixMillis) -> impl Iterator<Item = &QueueSlot> {
         let leased = self.endpoints.iter().map(|row| &row.leased);
         leased.flat_map(move |queue| ahead(queue, now, LONGEST_LEASE))
     }
 
-    /// Ends the deliveries whose lease lapsed and that nobody may lease again.
+    /// Finishes the deliveries whose lease lapsed and that no worker may lease again.
     fn end_lapsed(&mut self, max_attempts: AttemptNumber, now: UnixMillis) {
         let ended: Vec<_> = self
             .endpoints
@@ -118,15 +116,11 @@ impl State {
             outcome,
             not_before,
         } = settlement;
-        let row = self.held(lease)?;
+        let row = self.find_leased(lease)?;
         let endpoint = row.endpoint;
-        row.log.push(Attempt {
-            number: lease.attempt,
-            report: AttemptReport {
-                response: report.kept_response(),
-                ..report
-            },
-        });
+        let (status, kept) = (report.status, report.kept_response());
+        let report = report.with_response(status, kept);
+        row.log.push(Attempt::new(lease.attempt, report));
         let health = self.note_health(endpoint, outcome, not_before, now);
         let disabling = match outcome {
             Outcome::Delivered => {
@@ -175,13 +169,13 @@ impl State {
     }
 
     pub(super) fn extend(&mut self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
-        self.held(lease)?;
+        self.find_leased(lease)?;
         self.place(&lease.delivery, DeliveryState::Leased, Some(until), None);
         Ok(())
     }
 
     pub(super) fn release(&mut self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
-        let row = self.held(lease)?;
+        let row = self.find_leased(lease)?;
         row.attempts = row.attempts.saturating_sub(1);
         let endpoint = row.endpoint;
         self.wait_or_cancel(&lease.delivery, endpoint, now, now);
@@ -202,12 +196,13 @@ impl State {
         }
     }
 
-    /// The delivery, if `lease` is its newest and it is still leased.
-    fn held(&mut self, lease: &Lease) -> Result<&mut Row, StoreError> {
-        let held =
-            |row: &&mut Row| row.state == DeliveryState::Leased && row.token == lease.token.get();
+    /// Returns the delivery, if it is still leased and `lease` is its newest.
+    fn find_leased(&mut self, lease: &Lease) -> Result<&mut DeliveryEntry, StoreError> {
+        let is_newest = |row: &&mut DeliveryEntry| {
+            row.state == DeliveryState::Leased && row.token == lease.token.get()
+        };
         let row = self.deliveries.get_mut(&lease.delivery);
-        row.filter(held).ok_or_else(StoreError::lease_lost)
+        row.filter(is_newest).ok_or_else(StoreError::lease_lost)
     }
 
     pub(super) fn next_due(&self, per_endpoint: NonZeroU16, now: UnixMillis) -> Option<UnixMillis> {
@@ -215,25 +210,25 @@ impl State {
         if slots.next().is_some() || self.endpoints.iter().any(|row| row.is_paused_ahead(now)) {
             return Some(now);
         }
-        let enabled = |row: &&EndpointRow| row.endpoint.status.is_enabled();
+        let enabled = |row: &&EndpointQueues| row.endpoint.status.is_enabled();
         let rows = self.endpoints.iter().filter(enabled);
         rows.filter_map(|row| row.next_due(per_endpoint, now)).min()
     }
 }
 
-impl EndpointRow {
-    fn lapsed(&self, now: UnixMillis) -> impl Iterator<Item = &Slot> {
+impl EndpointQueues {
+    fn lapsed(&self, now: UnixMillis) -> impl Iterator<Item = &QueueSlot> {
         self.leased.iter().take_while(move |slot| slot.0 <= now)
     }
 
-    /// How many leases live.
-    fn busy(&self, now: UnixMillis) -> usize {
+    /// Returns the number of live leases.
+    fn live(&self, now: UnixMillis) -> usize {
         self.leased.len() - self.lapsed(now).count()
     }
 
-    fn candidates(&self, cap: NonZeroU16, now: UnixMillis) -> Vec<Candidate> {
-        let busy = self.busy(now);
-        let room = usize::from(cap.get()).saturating_sub(busy);
+    fn candidates(&self, limit: NonZeroU16, now: UnixMillis) -> Vec<RankedSlot> {
+        let live = self.live(now);
+        let room = usize::from(limit.get()).saturating_sub(live);
         let pending = self.pending.iter().take_while(|slot| slot.0 <= now);
         // Both are sorted: no more than `room` of each can be among the first `room` of both.
         let mut due: Vec<_> = pending
@@ -243,11 +238,11 @@ impl EndpointRow {
         due.sort_unstable();
         let turns = due.into_iter().take(room).enumerate();
         turns
-            .map(|(turn, slot)| (busy + turn, slot.clone()))
+            .map(|(turn, slot)| (live + turn, slot.clone()))
             .collect()
     }
 
-    /// The time before which it wants nothing; the epoch if it did not say so.
+    /// Returns the time before which the endpoint wants no request; the epoch without one.
     fn paused_until(&self) -> UnixMillis {
         self.endpoint.health.not_before().unwrap_or_default()
     }
@@ -256,9 +251,9 @@ impl EndpointRow {
         self.paused_until() > now.saturating_add(RetryPolicy::LONGEST_WAIT)
     }
 
-    fn next_due(&self, cap: NonZeroU16, now: UnixMillis) -> Option<UnixMillis> {
-        let time = |slot: &Slot| slot.0;
-        let due = if self.busy(now) < cap.get().into() {
+    fn next_due(&self, limit: NonZeroU16, now: UnixMillis) -> Option<UnixMillis> {
+        let time = |slot: &QueueSlot| slot.0;
+        let due = if self.live(now) < limit.get().into() {
             let pending = self.pending.first().map(time);
             let leased = self.leased.first().map(time);
             pending.into_iter().chain(leased).min()
@@ -270,12 +265,12 @@ impl EndpointRow {
     }
 }
 
-/// Returns what is dated more than `longest` after `now`.
+/// Returns the slots that are dated more than `longest` after `now`.
 fn ahead(
-    queue: &BTreeSet<Slot>,
+    queue: &BTreeSet<QueueSlot>,
     now: UnixMillis,
     longest: Duration,
-) -> impl Iterator<Item = &Slot> {
+) -> impl Iterator<Item = &QueueSlot> {
     let latest = now.saturating_add(longest);
     queue.iter().rev().take_while(move |slot| slot.0 > latest)
 }

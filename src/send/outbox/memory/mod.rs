@@ -1,5 +1,7 @@
-//! A store for tests, demonstrations and events that may be lost with the process.
+//! A store in memory: for tests, demonstrations and events that may be lost with the process.
 
+mod endpoints;
+mod entries;
 mod lease;
 mod state;
 
@@ -10,11 +12,13 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::state::State;
-use super::endpoint::{DisabledBecause, Endpoint, NewEndpoint};
+use self::state::OutboxState;
+use super::endpoint::{DisabledBecause, Endpoint};
+use super::endpoint_store::EndpointStore;
 use super::lease::{Lease, LeaseRequest, Settled, Settlement};
 use super::message::{Inserted, NewEvent};
-use super::port::{DeliveryLog, EndpointStore, OutboxStore};
+use super::new_endpoint::NewEndpoint;
+use super::port::{DeliveryLog, OutboxStore};
 use super::record::{Attempt, Delivery};
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::{Entropy, SystemEntropy};
@@ -22,14 +26,21 @@ use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, EndpointId, MessageId};
 use crate::queue::{QueueListener, QueueNotify};
 
-/// Keeps everything in memory: nothing survives the process. Copies share what is stored.
+/// Keeps everything in memory: nothing survives the process. Clones share the store.
 ///
-/// Keeps 100 000 events; then the oldest makes room if all its deliveries have ended, with its
-/// idempotency key and its log. If it has not ended, new events are refused as
+/// The limit is 100 000 events. Then the oldest makes room if all its deliveries are finished, with
+/// its idempotency key and its log. If not, the store refuses new events as
 /// [`unavailable`](StoreError::is_unavailable): a dead endpoint does not exhaust the memory.
+///
+/// ```
+/// use tower_auth_sync::outbox::{Emitter, MemoryOutbox};
+///
+/// let store = MemoryOutbox::new();
+/// let emitter = Emitter::new(store.clone());
+/// ```
 #[derive(Clone)]
 pub struct MemoryOutbox {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<OutboxState>>,
     signal: QueueNotify,
     entropy: Arc<dyn Entropy>,
 }
@@ -43,22 +54,21 @@ impl MemoryOutbox {
 
     fn with_capacity(events: usize) -> Self {
         Self {
-            state: Arc::new(Mutex::new(State::new(events))),
+            state: Arc::new(Mutex::new(OutboxState::new(events))),
             signal: QueueNotify::new(),
             entropy: Arc::new(SystemEntropy),
         }
     }
 
-    /// Sets where the randomness of ids comes from. Default: [`SystemEntropy`].
+    /// Sets the randomness of ids. Default: [`SystemEntropy`].
     #[must_use]
     pub fn with_entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Arc::new(entropy);
         self
     }
 
-    /// A panic while the lock was held left no change half made that could do more harm than
-    /// refusing everything from then on.
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// Ignores poison: refusing every call from then on would do more harm than a half-made change.
+    fn state(&self) -> MutexGuard<'_, OutboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

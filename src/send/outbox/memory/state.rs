@@ -1,62 +1,30 @@
-//! What is stored, and how it is found again.
+//! The events and deliveries of the store, and their indexes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
+use super::entries::{DeliveryEntry, EndpointQueues, EventEntry, QueueSlot};
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::Entropy;
 use crate::base::error::StoreError;
-use crate::base::id::{DeliveryId, EndpointId, MessageId};
-use crate::send::outbox::endpoint::{DisabledBecause, Endpoint, EndpointStatus};
-use crate::send::outbox::health::Health;
+use crate::base::id::{DeliveryId, MessageId};
 use crate::send::outbox::message::{IdempotencyKey, Inserted, NewEvent};
 use crate::send::outbox::record::{Attempt, Delivery, DeliveryState};
 
-pub(super) struct State {
+pub(super) struct OutboxState {
     capacity: usize,
-    /// In the order of their creation; none is ever removed.
-    pub(super) endpoints: Vec<EndpointRow>,
-    /// By a number that grows, so that the oldest is the first.
-    events: BTreeMap<u64, EventRow>,
+    /// In the order of their creation; the store removes none.
+    pub(super) endpoints: Vec<EndpointQueues>,
+    /// By a growing number, so that the oldest is the first.
+    events: BTreeMap<u64, EventEntry>,
     next_event: u64,
     ids: HashMap<MessageId, u64>,
     keys: HashMap<IdempotencyKey, u64>,
-    pub(super) deliveries: HashMap<DeliveryId, Row>,
-    /// Pending deliveries that were never tried.
-    pub(super) untried: BTreeSet<Slot>,
+    pub(super) deliveries: HashMap<DeliveryId, DeliveryEntry>,
+    /// Pending deliveries without an attempt.
+    pub(super) untried: BTreeSet<QueueSlot>,
 }
 
-pub(super) struct EndpointRow {
-    pub(super) endpoint: Arc<Endpoint>,
-    /// Pending deliveries by the time they are due.
-    pub(super) pending: BTreeSet<Slot>,
-    /// Leased deliveries by the end of their lease.
-    pub(super) leased: BTreeSet<Slot>,
-}
-
-/// A delivery in a queue: by its time, then by its event's number, so that events of one
-/// millisecond go out in the order in which they came.
-pub(super) type Slot = (UnixMillis, u64, DeliveryId);
-
-struct EventRow {
-    event: NewEvent,
-    created_at: UnixMillis,
-    deliveries: Vec<DeliveryId>,
-}
-
-pub(super) struct Row {
-    event: u64,
-    pub(super) endpoint: usize,
-    pub(super) state: DeliveryState,
-    due_at: Option<UnixMillis>,
-    pub(super) attempts: u32,
-    pub(super) token: u64,
-    created_at: UnixMillis,
-    ended_at: Option<UnixMillis>,
-    pub(super) log: Vec<Attempt>,
-}
-
-impl State {
+impl OutboxState {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             capacity,
@@ -84,7 +52,7 @@ impl State {
     }
 
     fn insert(&mut self, event: NewEvent, now: UnixMillis, entropy: &dyn Entropy) -> Inserted {
-        if let Some(id) = self.stored(&event) {
+        if let Some(id) = self.find_stored(&event) {
             return Inserted::Duplicate { id };
         }
         let number = self.next_event;
@@ -94,19 +62,19 @@ impl State {
             self.keys.insert(key, number);
         }
         let id = event.id.clone();
-        let wanting: Vec<usize> = (0..self.endpoints.len())
+        let matching: Vec<usize> = (0..self.endpoints.len())
             .filter(|index| {
                 let filter = &self.endpoints[*index].endpoint.filter;
                 filter.matches(&event.event_type)
             })
             .collect();
-        let rows: Vec<DeliveryId> = wanting
+        let rows: Vec<DeliveryId> = matching
             .iter()
             .map(|index| self.insert_delivery(number, *index, now, entropy))
             .collect();
         let enabled = |index: &&usize| self.endpoints[**index].endpoint.status.is_enabled();
-        let deliveries = wanting.iter().filter(enabled).count();
-        let row = EventRow {
+        let deliveries = matching.iter().filter(enabled).count();
+        let row = EventEntry {
             event,
             created_at: now,
             deliveries: rows,
@@ -115,7 +83,7 @@ impl State {
         Inserted::New { id, deliveries }
     }
 
-    fn stored(&self, event: &NewEvent) -> Option<MessageId> {
+    fn find_stored(&self, event: &NewEvent) -> Option<MessageId> {
         let by_key = |key| self.keys.get(key);
         let number = self
             .ids
@@ -132,7 +100,7 @@ impl State {
         entropy: &dyn Entropy,
     ) -> DeliveryId {
         let id = DeliveryId::generate(now, entropy);
-        let row = Row {
+        let row = DeliveryEntry {
             event,
             endpoint,
             state: DeliveryState::Skipped,
@@ -150,36 +118,36 @@ impl State {
         id
     }
 
-    /// Takes the oldest events out, as far as they have ended.
+    /// Removes the oldest events, while they are finished.
     fn make_room(&mut self, wanted: usize) -> Result<(), StoreError> {
         if wanted > self.capacity {
-            return Err(StoreError::unavailable(Full));
+            return Err(StoreError::unavailable(OutboxFull));
         }
         while self.events.len() + wanted > self.capacity {
             let oldest = self.events.first_key_value();
             match oldest {
-                Some((&number, row)) if self.has_ended(row, |_at| true) => self.remove(number),
-                _ => return Err(StoreError::unavailable(Full)),
+                Some((&number, row)) if self.has_finished(row, |_at| true) => self.remove(number),
+                _ => return Err(StoreError::unavailable(OutboxFull)),
             }
         }
         Ok(())
     }
 
-    /// Deletes events that were stored, and whose deliveries ended, before a time.
+    /// Deletes up to `max` events that were stored, and whose deliveries finished, before a time.
     pub(super) fn prune(&mut self, before: UnixMillis, max: usize) -> usize {
-        let is_over = |row: &EventRow| {
-            row.created_at < before && self.has_ended(row, |ended_at| ended_at < before)
+        let is_finished = |row: &EventEntry| {
+            row.created_at < before && self.has_finished(row, |ended_at| ended_at < before)
         };
-        let over = self.events.iter().filter(|(_, row)| is_over(row));
-        let numbers: Vec<u64> = over.map(|(number, _)| *number).take(max).collect();
+        let finished = self.events.iter().filter(|(_, row)| is_finished(row));
+        let numbers: Vec<u64> = finished.map(|(number, _)| *number).take(max).collect();
         for number in &numbers {
             self.remove(*number);
         }
         numbers.len()
     }
 
-    /// Returns whether each delivery has ended, at a time that passes.
-    fn has_ended(&self, row: &EventRow, passes: impl Fn(UnixMillis) -> bool) -> bool {
+    /// Returns whether each delivery has finished, at a time that satisfies `passes`.
+    fn has_finished(&self, row: &EventEntry, passes: impl Fn(UnixMillis) -> bool) -> bool {
         row.deliveries.iter().all(|id| {
             let row = self.deliveries.get(id);
             row.is_none_or(|row| row.ended_at.is_some_and(&passes))
@@ -187,7 +155,7 @@ impl State {
     }
 
     fn remove(&mut self, number: u64) {
-        let Some(EventRow {
+        let Some(EventEntry {
             event, deliveries, ..
         }) = self.events.remove(&number)
         else {
@@ -207,12 +175,12 @@ impl State {
         self.place(id, DeliveryState::Pending, Some(due_at), None);
     }
 
-    /// Brings a delivery to a final state.
+    /// Finishes a delivery.
     pub(super) fn end(&mut self, id: &DeliveryId, state: DeliveryState, now: UnixMillis) {
         self.place(id, state, None, Some(now));
     }
 
-    /// The only way to change a delivery's state: keeps the queues in step.
+    /// Changes a delivery's state and its queues: the only place that does.
     pub(super) fn place(
         &mut self,
         id: &DeliveryId,
@@ -238,51 +206,7 @@ impl State {
         (row.state, row.due_at, row.ended_at) = (state, due_at, ended_at);
     }
 
-    pub(super) fn create(&mut self, endpoint: Endpoint) -> Endpoint {
-        self.endpoints.push(EndpointRow {
-            endpoint: Arc::new(endpoint.clone()),
-            pending: BTreeSet::new(),
-            leased: BTreeSet::new(),
-        });
-        endpoint
-    }
-
-    pub(super) fn index_of(&self, id: &EndpointId) -> Option<usize> {
-        self.endpoints.iter().position(|row| row.endpoint.id == *id)
-    }
-
-    pub(super) fn endpoint(&self, id: &EndpointId) -> Option<Endpoint> {
-        let row = &self.endpoints[self.index_of(id)?];
-        Some(Endpoint::clone(&row.endpoint))
-    }
-
-    pub(super) fn endpoints(&self) -> Vec<Endpoint> {
-        let copy = |row: &EndpointRow| Endpoint::clone(&row.endpoint);
-        self.endpoints.iter().map(copy).collect()
-    }
-
-    /// Disables an endpoint that is enabled and cancels what waits for it.
-    pub(super) fn disable(&mut self, index: usize, because: DisabledBecause, now: UnixMillis) {
-        let row = &mut self.endpoints[index];
-        if !row.endpoint.status.is_enabled() {
-            return;
-        }
-        Arc::make_mut(&mut row.endpoint).status = EndpointStatus::Disabled { at: now, because };
-        let pending: Vec<_> = row.pending.iter().map(|(.., id)| id.clone()).collect();
-        for id in pending {
-            self.end(&id, DeliveryState::Cancelled, now);
-        }
-    }
-
-    pub(super) fn enable(&mut self, index: usize) {
-        let endpoint = Arc::make_mut(&mut self.endpoints[index].endpoint);
-        if !endpoint.status.is_enabled() {
-            endpoint.status = EndpointStatus::Enabled;
-            endpoint.health = Health::GOOD;
-        }
-    }
-
-    pub(super) fn event_of(&self, row: &Row) -> Option<&NewEvent> {
+    pub(super) fn event_of(&self, row: &DeliveryEntry) -> Option<&NewEvent> {
         Some(&self.events.get(&row.event)?.event)
     }
 
@@ -301,16 +225,18 @@ impl State {
 
     fn delivery(&self, event: &MessageId, id: &DeliveryId) -> Option<Delivery> {
         let row = self.deliveries.get(id)?;
-        Some(Delivery {
-            id: id.clone(),
-            event: event.clone(),
-            endpoint: self.endpoints[row.endpoint].endpoint.id.clone(),
-            state: row.state,
-            attempts: row.attempts,
-            due_at: row.due_at,
-            created_at: row.created_at,
-            ended_at: row.ended_at,
-        })
+        let endpoint = self.endpoints[row.endpoint].endpoint.id.clone();
+        let delivery = Delivery::from_stored(
+            id.clone(),
+            event.clone(),
+            endpoint,
+            row.state,
+            row.created_at,
+        )
+        .with_attempts(row.attempts)
+        .with_due_at(row.due_at)
+        .with_ended_at(row.ended_at);
+        Some(delivery)
     }
 
     pub(super) fn attempts(&self, delivery: &DeliveryId) -> Vec<Attempt> {
@@ -319,20 +245,7 @@ impl State {
     }
 }
 
-impl EndpointRow {
-    fn queue(&mut self, state: DeliveryState) -> Option<&mut BTreeSet<Slot>> {
-        match state {
-            DeliveryState::Pending => Some(&mut self.pending),
-            DeliveryState::Leased => Some(&mut self.leased),
-            DeliveryState::Delivered
-            | DeliveryState::Failed
-            | DeliveryState::Skipped
-            | DeliveryState::Cancelled => None,
-        }
-    }
-}
-
-/// There are as many events as the store takes, and the oldest has not ended.
+/// The store has its maximum of events, and the oldest is not finished.
 #[derive(Debug, thiserror::Error)]
 #[error("the memory store is full and its oldest event is still being delivered")]
-struct Full;
+struct OutboxFull;

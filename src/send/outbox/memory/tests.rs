@@ -22,12 +22,11 @@ mod endpoint_contract {
 }
 
 fn event(id: &str) -> NewEvent {
-    NewEvent {
-        id: MessageId::new(id).unwrap(),
-        event_type: EventType::UserCreated,
-        payload: Bytes::new(),
-        idempotency_key: None,
-    }
+    NewEvent::new(
+        MessageId::new(id).unwrap(),
+        EventType::UserCreated,
+        Bytes::new(),
+    )
 }
 
 async fn with_endpoint(events: usize) -> MemoryOutbox {
@@ -43,13 +42,8 @@ async fn with_endpoint(events: usize) -> MemoryOutbox {
 }
 
 fn all_at(secs: u64) -> LeaseRequest {
-    LeaseRequest {
-        max: NonZeroU16::MAX,
-        per_endpoint: NonZeroU16::MAX,
-        max_attempts: AttemptNumber::FIRST,
-        now: at(secs),
-        until: at(secs + 60),
-    }
+    let (many, until) = (NonZeroU16::MAX, at(secs + 60));
+    LeaseRequest::new(many, many, AttemptNumber::FIRST, at(secs), until)
 }
 
 #[tokio::test]
@@ -61,11 +55,7 @@ async fn a_full_store_refuses_events_until_its_oldest_has_ended() {
     assert!(refused.unwrap_err().is_unavailable());
 
     let oldest = store.lease(all_at(1)).await.unwrap().remove(0);
-    let settlement = Settlement {
-        report: report(1, 200),
-        outcome: Outcome::Delivered,
-        not_before: None,
-    };
+    let settlement = Settlement::new(report(1, 200), Outcome::Delivered);
     store.settle(&oldest, settlement, at(1)).await.unwrap();
     store.enqueue(vec![event("msg_3")], at(1)).await.unwrap();
 

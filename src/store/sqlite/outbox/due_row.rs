@@ -11,7 +11,7 @@ use serde::de::value::Error as PlainError;
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, MessageId};
 use crate::queue::{AttemptNumber, LeaseToken};
-use crate::send::outbox::{Endpoint, Lease};
+use crate::send::outbox::{Endpoint, Lease, NewEvent};
 use crate::store::sql::columns::unreadable;
 use crate::wire::event::EventType;
 
@@ -41,16 +41,18 @@ impl DueRow {
             .ok()
             .and_then(|n| n.checked_add(1));
         let endpoint = endpoints.get(&self.endpoint).map(Arc::clone);
-        Ok(Lease {
-            delivery: DeliveryId::new(self.id)
-                .map_err(|_invalid| unreadable("tas_deliveries.id"))?,
-            token: LeaseToken::new(token.ok_or_else(|| unreadable("tas_deliveries.fence"))?),
-            attempt: attempt.ok_or_else(|| unreadable("tas_deliveries.attempt"))?,
-            event: MessageId::new(self.event).map_err(|_invalid| unreadable("tas_events.id"))?,
-            event_type: event_type(&self.event_type)?,
-            payload: Bytes::from(self.payload),
-            endpoint: endpoint.ok_or_else(|| unreadable("tas_deliveries.endpoint"))?,
-        })
+        let event = NewEvent::new(
+            MessageId::new(self.event).map_err(|_invalid| unreadable("tas_events.id"))?,
+            event_type(&self.event_type)?,
+            Bytes::from(self.payload),
+        );
+        Ok(Lease::new(
+            DeliveryId::new(self.id).map_err(|_invalid| unreadable("tas_deliveries.id"))?,
+            LeaseToken::new(token.ok_or_else(|| unreadable("tas_deliveries.fence"))?),
+            attempt.ok_or_else(|| unreadable("tas_deliveries.attempt"))?,
+            event,
+            endpoint.ok_or_else(|| unreadable("tas_deliveries.endpoint"))?,
+        ))
     }
 }
 

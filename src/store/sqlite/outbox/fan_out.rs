@@ -139,12 +139,11 @@ mod tests {
     }
 
     fn event(number: u32) -> NewEvent {
-        NewEvent {
-            id: MessageId::new(format!("msg_{number}")).unwrap(),
-            event_type: EventType::UserCreated,
-            payload: Bytes::from_static(b"{}"),
-            idempotency_key: None,
-        }
+        NewEvent::new(
+            MessageId::new(format!("msg_{number}")).unwrap(),
+            EventType::UserCreated,
+            Bytes::from_static(b"{}"),
+        )
     }
 
     /// Stores an event and returns how many deliveries wait, and how many were skipped.
@@ -204,11 +203,7 @@ mod tests {
         endpoint(&worker, "one").await;
         assert_eq!(emit(&emitter, 1).await, (1, 0));
         let lease = worker.lease(request(1, 1, 1)).await.unwrap().remove(0);
-        let gone = Settlement {
-            report: report(1, 410),
-            outcome: Outcome::Gone,
-            not_before: None,
-        };
+        let gone = Settlement::new(report(1, 410), Outcome::Gone);
         worker.settle(&lease, gone, at(2)).await.unwrap();
         assert_eq!(emit(&emitter, 2).await, (0, 1));
     }

@@ -54,17 +54,17 @@ impl TryFrom<DeliveryRow> for Delivery {
 
     fn try_from(row: DeliveryRow) -> Result<Self, StoreError> {
         let state = DeliveryState::by_name(&row.state);
-        Ok(Self {
-            id: DeliveryId::new(row.id).map_err(|_invalid| unreadable("tas_deliveries.id"))?,
-            event: MessageId::new(row.event).map_err(|_invalid| unreadable("tas_events.id"))?,
-            endpoint: EndpointId::new(row.endpoint)
-                .map_err(|_invalid| unreadable("tas_endpoints.id"))?,
-            state: state.ok_or_else(|| unreadable("tas_deliveries.state"))?,
-            attempts: row.attempt,
-            due_at: optional_time("tas_deliveries.due_at", row.due_at)?,
-            created_at: time("tas_deliveries.created_at", row.created_at)?,
-            ended_at: optional_time("tas_deliveries.ended_at", row.ended_at)?,
-        })
+        let delivery = Self::from_stored(
+            DeliveryId::new(row.id).map_err(|_invalid| unreadable("tas_deliveries.id"))?,
+            MessageId::new(row.event).map_err(|_invalid| unreadable("tas_events.id"))?,
+            EndpointId::new(row.endpoint).map_err(|_invalid| unreadable("tas_endpoints.id"))?,
+            state.ok_or_else(|| unreadable("tas_deliveries.state"))?,
+            time("tas_deliveries.created_at", row.created_at)?,
+        );
+        Ok(delivery
+            .with_attempts(row.attempt)
+            .with_due_at(optional_time("tas_deliveries.due_at", row.due_at)?)
+            .with_ended_at(optional_time("tas_deliveries.ended_at", row.ended_at)?))
     }
 }
 
@@ -89,16 +89,13 @@ impl TryFrom<AttemptRow> for Attempt {
         let failure = row.failure.as_deref().map(|name| {
             FailureReason::by_name(name).ok_or_else(|| unreadable("tas_attempts.failure"))
         });
-        Ok(Self {
-            number: number.ok_or_else(|| unreadable("tas_attempts.number"))?,
-            report: AttemptReport {
-                started_at: time("tas_attempts.started_at", row.started_at)?,
-                duration: Duration::from_millis(millis),
-                status: status.map_err(|_invalid| unreadable("tas_attempts.status"))?,
-                failure: failure.transpose()?,
-                response: Bytes::from(row.response),
-            },
-        })
+        let started_at = time("tas_attempts.started_at", row.started_at)?;
+        let status = status.map_err(|_invalid| unreadable("tas_attempts.status"))?;
+        let report = AttemptReport::new(started_at, Duration::from_millis(millis))
+            .with_response(status, Bytes::from(row.response))
+            .with_failure(failure.transpose()?);
+        let number = number.ok_or_else(|| unreadable("tas_attempts.number"))?;
+        Ok(Self::new(number, report))
     }
 }
 

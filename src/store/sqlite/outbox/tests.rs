@@ -34,12 +34,11 @@ mod endpoint_contract {
 }
 
 fn event(id: &str) -> NewEvent {
-    NewEvent {
-        id: MessageId::new(id).unwrap(),
-        event_type: EventType::UserCreated,
-        payload: Bytes::from_static(b"{}"),
-        idempotency_key: None,
-    }
+    NewEvent::new(
+        MessageId::new(id).unwrap(),
+        EventType::UserCreated,
+        Bytes::from_static(b"{}"),
+    )
 }
 
 fn created() -> AuthEvent {
@@ -121,11 +120,7 @@ async fn acknowledged_events_are_there_when_the_file_is_opened_again() {
         .await
         .unwrap();
     let lease = store.lease(request(1, 9, 0)).await.unwrap().remove(0);
-    let settlement = Settlement {
-        report: report(1, 500),
-        outcome: Outcome::Retry { at: at(300) },
-        not_before: None,
-    };
+    let settlement = Settlement::new(report(1, 500), Outcome::Retry { at: at(300) });
     store.settle(&lease, settlement, at(1)).await.unwrap();
     store.close().await;
     drop(store);
@@ -192,10 +187,8 @@ async fn stores_that_share_a_file_store_one_event_under_one_key() {
     let mut tasks = Vec::new();
     for n in 0..4 {
         let store = open(&dir).await;
-        let event = NewEvent {
-            idempotency_key: Some(IdempotencyKey::new("same").unwrap()),
-            ..event(&format!("msg_{n}"))
-        };
+        let event =
+            event(&format!("msg_{n}")).with_idempotency_key(IdempotencyKey::new("same").unwrap());
         tasks.push(tokio::spawn(async move {
             store.enqueue(vec![event], at(0)).await.unwrap().remove(0)
         }));

@@ -14,12 +14,11 @@ use crate::wire::event::EventType;
 const PAGE: usize = 4096;
 
 fn event(id: &str) -> NewEvent {
-    NewEvent {
-        id: MessageId::new(id).unwrap(),
-        event_type: EventType::UserCreated,
-        payload: Bytes::from(vec![b'x'; 500]),
-        idempotency_key: None,
-    }
+    NewEvent::new(
+        MessageId::new(id).unwrap(),
+        EventType::UserCreated,
+        Bytes::from(vec![b'x'; 500]),
+    )
 }
 
 /// Creates a database with pending and delivered events, and returns its number of pages.
@@ -29,11 +28,7 @@ async fn filled(path: &Path) -> usize {
     let events = (0..300).map(|number| event(&format!("msg_{number}")));
     store.enqueue(events.collect(), at(0)).await.unwrap();
     for lease in store.lease(request(100, 100, 0)).await.unwrap() {
-        let settlement = Settlement {
-            report: report(0, 200),
-            outcome: Outcome::Delivered,
-            not_before: None,
-        };
+        let settlement = Settlement::new(report(0, 200), Outcome::Delivered);
         store.settle(&lease, settlement, at(0)).await.unwrap();
     }
     store.close().await;

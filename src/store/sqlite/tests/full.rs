@@ -17,12 +17,11 @@ use crate::testing::inbox_suite::store_new;
 use crate::wire::event::{AuthEvent, EventType};
 
 fn big(number: usize) -> Vec<NewEvent> {
-    vec![NewEvent {
-        id: MessageId::new(format!("msg_{number}")).unwrap(),
-        event_type: EventType::UserCreated,
-        payload: Bytes::from(vec![b'x'; 64 * 1024]),
-        idempotency_key: None,
-    }]
+    vec![NewEvent::new(
+        MessageId::new(format!("msg_{number}")).unwrap(),
+        EventType::UserCreated,
+        Bytes::from(vec![b'x'; 64 * 1024]),
+    )]
 }
 
 /// Writes through every port: outbox, inbox, dedupe, mirror and endpoints.
@@ -31,11 +30,7 @@ async fn use_every_port(store: &SqliteStore, mirror: &Mirror, round: usize) {
     store.enqueue(big(1_000_000 + round), at(0)).await.unwrap();
     let leases = OutboxStore::lease(store, request(1, 9, 0));
     let leases = leases.await.unwrap();
-    let settlement = Settlement {
-        report: report(0, 200),
-        outcome: Outcome::Delivered,
-        not_before: None,
-    };
+    let settlement = Settlement::new(report(0, 200), Outcome::Delivered);
     let settled = OutboxStore::settle(store, &leases[0], settlement, at(0));
     settled.await.unwrap();
     store.ping().await.unwrap();

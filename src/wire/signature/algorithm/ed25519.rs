@@ -65,6 +65,13 @@ impl PrivateKey {
         read().ok_or(WebhookConfigError::NotPrivateKey { index })
     }
 
+    /// Writes the public key as `whpk_` and its base64.
+    #[cfg(feature = "_outbox")]
+    pub(crate) fn public_text(&self) -> String {
+        let public = Base64::encode_string(self.0.public_key().as_ref());
+        ["whpk_", &public].concat()
+    }
+
     pub(crate) fn sign(&self, rendered: &Rendered<'_>, body: &[u8]) -> Vec<u8> {
         let mut message = before_body(rendered);
         message.extend_from_slice(body);

@@ -4,7 +4,11 @@ mod hmac;
 
 #[cfg(feature = "ed25519")]
 mod ed25519;
+#[cfg(feature = "_outbox")]
+mod generate;
 
+#[cfg(feature = "_outbox")]
+pub(crate) use self::generate::{generate_secret, receiver_secret};
 use self::hmac::HmacKey;
 use super::config_error::WebhookConfigError;
 use super::key::{self, ShortKeys};

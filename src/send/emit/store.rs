@@ -1,52 +1,37 @@
-//! The store as the layer uses it: no call waits for ever, and storing is tried again.
+//! The store as the layer uses it: each call has a timeout, and storing is retried.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::rejection::EventsLost;
+use super::rejection::EmitRejection;
 use crate::base::error::StoreError;
 use crate::send::outbox::{EmitError, Emitter, NewEvent};
 use crate::wire::event::AuthEvent;
 
-/// How long one call of the store may take.
-const DEADLINE: Duration = Duration::from_secs(5);
-
-/// The pauses before the second and each later try: a locked or restarting store comes back within
-/// seconds, and a caller waits.
-const PAUSES: [Duration; 4] = [
-    Duration::from_millis(100),
-    Duration::from_millis(400),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-];
-
-/// No try begins later than this after the first.
-const GIVE_UP: Duration = Duration::from_secs(10);
-
-/// Finds out whether events can be stored.
+/// Checks that events can be stored.
 pub(super) async fn ping(emitter: &Emitter) -> Result<(), StoreError> {
-    timeout(DEADLINE, emitter.ping())
+    timeout(STORE_TIMEOUT, emitter.ping())
         .await
         .unwrap_or_else(|late| Err(StoreError::unavailable(late)))
 }
 
 /// Stores events, all or none.
-pub(super) async fn store(emitter: &Emitter, events: Vec<AuthEvent>) -> Result<(), EventsLost> {
+pub(super) async fn store(emitter: &Emitter, events: Vec<AuthEvent>) -> Result<(), EmitRejection> {
     let names: Vec<_> = events.iter().map(|it| it.event_type().clone()).collect();
-    // Sealed once: a try that came through unnoticed and the next one store the same messages.
+    // Sealed once: if a try succeeded unnoticed, the next one stores the same messages.
     let stored = match emitter.seal_all(events) {
-        Ok(sealed) => try_again(emitter, &sealed).await.map_err(EmitError::Store),
+        Ok(sealed) => retry(emitter, &sealed).await.map_err(EmitError::Store),
         Err(refused) => Err(refused),
     };
-    stored.map_err(|cause| EventsLost::Store { names, cause })
+    stored.map_err(|cause| EmitRejection::NotStored { names, cause })
 }
 
-async fn try_again(emitter: &Emitter, sealed: &[NewEvent]) -> Result<(), StoreError> {
+async fn retry(emitter: &Emitter, sealed: &[NewEvent]) -> Result<(), StoreError> {
     let began = Instant::now();
     let mut pauses = PAUSES.iter();
     loop {
-        let stored = timeout(DEADLINE, emitter.enqueue(sealed.to_vec())).await;
+        let stored = timeout(STORE_TIMEOUT, emitter.enqueue(sealed.to_vec())).await;
         let failed = match stored.unwrap_or_else(|late| Err(StoreError::unavailable(late))) {
             Ok(ids) => {
                 for (event, id) in sealed.iter().zip(&ids) {
@@ -66,3 +51,18 @@ async fn try_again(emitter: &Emitter, sealed: &[NewEvent]) -> Result<(), StoreEr
         }
     }
 }
+
+/// Timeout of one call of the store.
+const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pauses before each retry: a locked or restarting store comes back within seconds, and a
+/// caller waits.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+
+/// No retry begins later than this after the first try.
+const GIVE_UP: Duration = Duration::from_secs(10);
