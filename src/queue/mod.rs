@@ -16,7 +16,7 @@ mod token;
 use std::time::Duration;
 
 pub use self::config_error::WorkerConfigError;
-pub(crate) use self::engine::{Ended, Engine, Job, Limits, Tally};
+pub(crate) use self::engine::{AttemptCounts, AttemptResult, Engine, Job, Limits};
 #[cfg(feature = "emit")]
 pub(crate) use self::http_date::parse as parse_http_date;
 pub use self::notify::{QueueListener, QueueNotify};

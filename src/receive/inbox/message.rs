@@ -22,8 +22,8 @@ pub struct NewMessage {
     /// The receiver's configured name.
     pub source: Box<str>,
     /// Its names: [`key`](DedupeKeys::key) and [`replay_key`](DedupeKeys::replay_key) are its alone,
-    /// [`id_key`](DedupeKeys::id_key) is for the report. The ticket's token means nothing here.
-    pub ticket: DedupeKeys,
+    /// [`id_key`](DedupeKeys::id_key) is for the report. The keys's token means nothing here.
+    pub keys: DedupeKeys,
     /// What the handler gets.
     pub request: StoredRequest,
 }
@@ -34,7 +34,7 @@ pub struct NewMessage {
     reason = "a receiver must decide on each; a new one is a new contract"
 )]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Received {
+pub enum ReceiveOutcome {
     /// It is stored.
     New {
         /// The same id came lately with another body; said only of an id that is not signed, for the

@@ -184,7 +184,7 @@ fn an_inbox_has_a_name_that_shows_and_a_wrong_one_is_refused() {
 struct Silent;
 
 impl InboxStore for Silent {
-    async fn receive(&self, _: NewMessage, _: UnixMillis) -> Result<Received, StoreError> {
+    async fn receive(&self, _: NewMessage, _: UnixMillis) -> Result<ReceiveOutcome, StoreError> {
         pending().await
     }
 

@@ -113,7 +113,7 @@ mod future;
 mod gate;
 mod handled;
 mod identity;
-mod inbox;
+mod inbox_sink;
 mod keys;
 mod layer;
 mod meters;

@@ -18,7 +18,7 @@ use crate::queue::AttemptNumber;
 use crate::receive::dedupe::{DedupeKeys, Identity, KeyDeriver, Message};
 use crate::receive::inbox::{
     InboxEntry, InboxLease, InboxLeaseRequest, InboxLog, InboxOutcome, InboxStore, MessageState,
-    NewMessage, Received, StoredRequest,
+    NewMessage, ReceiveOutcome, StoredRequest,
 };
 
 /// Makes one test for each point of the contracts of [`InboxStore`](crate::receive::inbox::InboxStore) and
@@ -140,11 +140,11 @@ const WINDOW: u64 = 900;
 
 const SOURCE: &str = "suite";
 
-fn ticket(identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> DedupeKeys {
-    ticket_of(SOURCE, identity, sent_at, body)
+fn keys(identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> DedupeKeys {
+    keys_of(SOURCE, identity, sent_at, body)
 }
 
-fn ticket_of(
+fn keys_of(
     source: &str,
     identity: Identity<'_>,
     sent_at: Option<UnixMillis>,
@@ -157,7 +157,7 @@ fn ticket_of(
         body: body.as_bytes(),
         replayable: Duration::from_secs(WINDOW),
     };
-    KeyDeriver::new(source).ticket(0, &message)
+    KeyDeriver::new(source).keys(0, &message)
 }
 
 fn unsigned(id: &str) -> Identity<'_> {
@@ -166,14 +166,14 @@ fn unsigned(id: &str) -> Identity<'_> {
 
 /// A message that is known by its id alone.
 fn signed(id: &str) -> NewMessage {
-    message(ticket(Identity::Signed(id), Some(START), id), id)
+    message(keys(Identity::Signed(id), Some(START), id), id)
 }
 
-fn message(ticket: DedupeKeys, body: &str) -> NewMessage {
+fn message(keys: DedupeKeys, body: &str) -> NewMessage {
     NewMessage {
         id: InboxId::generate(START, &SystemEntropy),
         source: SOURCE.into(),
-        ticket,
+        keys,
         request: StoredRequest::from_stored(
             Bytes::from_static(b"head \0\xff\n"),
             Bytes::copy_from_slice(body.as_bytes()),
@@ -181,10 +181,10 @@ fn message(ticket: DedupeKeys, body: &str) -> NewMessage {
     }
 }
 
-const NEW: Received = Received::New { other_body: false };
-const KNOWN: Received = Received::Known;
+const NEW: ReceiveOutcome = ReceiveOutcome::New { other_body: false };
+const KNOWN: ReceiveOutcome = ReceiveOutcome::Known;
 
-async fn receive(store: &impl Store, message: NewMessage, secs: u64) -> Received {
+async fn receive(store: &impl Store, message: NewMessage, secs: u64) -> ReceiveOutcome {
     store.receive(message, at(secs)).await.unwrap()
 }
 

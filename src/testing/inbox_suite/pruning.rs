@@ -4,8 +4,8 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use super::{
-    DAY, KEEP, SOURCE, START, Store, WINDOW, at, end, lease_one, message, receive, record, settle,
-    store_new, ticket,
+    DAY, KEEP, SOURCE, START, Store, WINDOW, at, end, keys, lease_one, message, receive, record,
+    settle, store_new,
 };
 use crate::receive::dedupe::Identity;
 use crate::receive::inbox::{Failure, InboxOutcome};
@@ -47,7 +47,7 @@ pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl Store) {
 
     // Known by its time alone, for as long as it could be replayed.
     let unnamed = Identity::Unsigned(None);
-    let short = message(ticket(unnamed, Some(START), "b"), "b");
+    let short = message(keys(unnamed, Some(START), "b"), "b");
     receive(&store, short, 0).await;
     settle(&store, &lease_one(&store, 0).await, InboxOutcome::Done, 0).await;
     assert_eq!(prune(&store, KEEP, WINDOW - 1).await, 0);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::due::Due;
-use super::over::Over;
-use super::row::Row;
+use super::due::DueIndex;
+use super::finished::FinishedIndex;
+use super::row::InboxRow;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
@@ -13,7 +13,7 @@ use crate::queue::LeaseToken;
 use crate::receive::dedupe::{DedupeKey, DedupeKeys};
 use crate::receive::inbox::entry::{Failure, InboxEntry, MessageState};
 use crate::receive::inbox::message::{
-    InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received,
+    InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome,
 };
 use crate::receive::inbox::request::StoredRequest;
 
@@ -25,22 +25,22 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
-pub(super) struct State {
+pub(super) struct InboxState {
     bounds: Bounds,
     /// By a number that grows, so that the oldest is the first.
-    messages: BTreeMap<u64, Row>,
+    messages: BTreeMap<u64, InboxRow>,
     next: u64,
     ids: BTreeMap<InboxId, u64>,
     names: HashMap<DedupeKey, u64>,
     /// By ids that are not authentic.
     by_id: HashMap<DedupeKey, u64>,
-    /// What is not over, of each source: by when a worker may take it.
-    due: HashMap<Box<str>, Due>,
-    over: Over,
+    /// What is not finished, of each source: by when a worker may take it.
+    due: HashMap<Box<str>, DueIndex>,
+    finished: FinishedIndex,
     bytes: usize,
 }
 
-impl State {
+impl InboxState {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
@@ -50,7 +50,7 @@ impl State {
             names: HashMap::new(),
             by_id: HashMap::new(),
             due: HashMap::new(),
-            over: Over::default(),
+            finished: FinishedIndex::default(),
             bytes: 0,
         }
     }
@@ -59,34 +59,34 @@ impl State {
         &mut self,
         message: NewMessage,
         now: UnixMillis,
-    ) -> Result<Received, StoreError> {
+    ) -> Result<ReceiveOutcome, StoreError> {
         let NewMessage {
             id,
             source,
-            ticket,
+            keys,
             request,
         } = message;
-        if let Some(known) = self.taken(names(&ticket), now) {
-            self.leave_replay_key(known, &ticket, now)?;
-            return Ok(Received::Known);
+        if let Some(known) = self.taken(names(&keys), now) {
+            self.leave_replay_key(known, &keys, now)?;
+            return Ok(ReceiveOutcome::Known);
         }
         self.make_room(size(&request), now)?;
         let number = self.next;
         self.next += 1;
-        for key in names(&ticket) {
+        for key in names(&keys) {
             self.names.insert(key, number);
         }
-        let before = ticket
+        let before = keys
             .id_key()
             .and_then(|key| self.by_id.insert(key, number))
             .and_then(|number| self.messages.get(&number));
-        let other_body = before.is_some_and(|row| row.ticket.body() != ticket.body());
+        let other_body = before.is_some_and(|row| row.keys.body() != keys.body());
         self.bytes += size(&request);
         self.ids.insert(id.clone(), number);
-        let row = Row {
+        let row = InboxRow {
             id,
             source,
-            ticket,
+            keys,
             replay_keys: Vec::new(),
             request: Some(request),
             state: MessageState::Pending,
@@ -99,7 +99,7 @@ impl State {
         };
         self.messages.insert(number, row);
         self.place(number, MessageState::Pending, now);
-        Ok(Received::New { other_body })
+        Ok(ReceiveOutcome::New { other_body })
     }
 
     /// Returns the number of the message that has taken the first of `names` that is taken.
@@ -115,15 +115,15 @@ impl State {
     fn leave_replay_key(
         &mut self,
         number: u64,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let replay_key = ticket.replay_key();
+        let replay_key = keys.replay_key();
         let Some(key) = replay_key.filter(|key| self.taken([*key], now).is_none()) else {
             return Ok(());
         };
         if self.bytes + size_of::<DedupeKey>() > self.bounds.bytes {
-            return Err(StoreError::unavailable(Full));
+            return Err(StoreError::unavailable(InboxFull));
         }
         if let Some(row) = self.messages.get_mut(&number) {
             row.replay_keys.push(key);
@@ -133,7 +133,7 @@ impl State {
         Ok(())
     }
 
-    /// Takes out what is over and no longer known by its names, the oldest first; then what was
+    /// Takes out what is finished and no longer known by its names, the oldest first; then what was
     /// handled and need not be known. That has no request, so it frees no bytes.
     fn make_room(&mut self, bytes: usize, now: UnixMillis) -> Result<(), StoreError> {
         let Bounds {
@@ -142,9 +142,9 @@ impl State {
         } = self.bounds;
         while self.messages.len() >= most || self.bytes + bytes > most_bytes {
             let is_crowded = self.messages.len() >= most;
-            let spare = || self.over.spare(now).filter(|_| is_crowded);
-            let Some(oldest) = self.over.forgotten(now).or_else(spare) else {
-                return Err(StoreError::unavailable(Full));
+            let spare = || self.finished.spare(now).filter(|_| is_crowded);
+            let Some(oldest) = self.finished.forgotten(now).or_else(spare) else {
+                return Err(StoreError::unavailable(InboxFull));
             };
             self.remove(oldest);
         }
@@ -155,17 +155,17 @@ impl State {
         let Some(row) = self.messages.remove(&number) else {
             return;
         };
-        self.over.remove(number, &row);
+        self.finished.remove(number, &row);
         self.ids.remove(&row.id);
         self.bytes -= row.request.as_ref().map_or(0, size);
         self.bytes -= row.replay_keys.len() * size_of::<DedupeKey>();
-        for key in names(&row.ticket).chain(row.replay_keys) {
+        for key in names(&row.keys).chain(row.replay_keys) {
             // A later message may have it by now.
             if self.names.get(&key) == Some(&number) {
                 self.names.remove(&key);
             }
         }
-        let by_id = row.ticket.id_key();
+        let by_id = row.keys.id_key();
         if let Some(key) = by_id.filter(|key| self.by_id.get(key) == Some(&number)) {
             self.by_id.remove(&key);
         }
@@ -298,7 +298,7 @@ impl State {
         }
     }
 
-    /// Puts a message that is not over into the queue, in place of where it was.
+    /// Puts a message that is not finished into the queue, in place of where it was.
     fn place(&mut self, number: u64, state: MessageState, due_at: UnixMillis) {
         self.unplace(number);
         if let Some(row) = self.messages.get_mut(&number) {
@@ -312,7 +312,7 @@ impl State {
         self.unplace(number);
         if let Some(row) = self.messages.get_mut(&number) {
             (row.state, row.due_at, row.ended_at) = (state, None, Some(now));
-            self.over.insert(number, row);
+            self.finished.insert(number, row);
         }
     }
 
@@ -320,7 +320,7 @@ impl State {
         let Some(row) = self.messages.get(&number) else {
             return;
         };
-        self.over.remove(number, row);
+        self.finished.remove(number, row);
         if let Some(due_at) = row.due_at
             && let Some(due) = self.due.get_mut(&row.source)
         {
@@ -341,12 +341,12 @@ impl State {
         now: UnixMillis,
         max: usize,
     ) -> usize {
-        let is_over = |row: &Row| {
+        let is_finished = |row: &InboxRow| {
             let ended = row.ended_at.is_some_and(|at| at < before);
             ended && *row.source == *source && row.is_forgotten(now)
         };
-        let over = self.messages.iter().filter(|(_, row)| is_over(row));
-        let numbers: Vec<u64> = over.map(|(number, _)| *number).take(max).collect();
+        let finished = self.messages.iter().filter(|(_, row)| is_finished(row));
+        let numbers: Vec<u64> = finished.map(|(number, _)| *number).take(max).collect();
         for number in &numbers {
             self.remove(*number);
         }
@@ -369,7 +369,7 @@ impl State {
         rows.filter_map(|(_, number)| self.messages.get(number))
             .filter(|row| row.state == MessageState::Failed && *row.source == *source)
             .take(max)
-            .map(Row::record)
+            .map(InboxRow::record)
             .collect()
     }
 
@@ -377,11 +377,12 @@ impl State {
         let Some(&number) = self.ids.get(id) else {
             return false;
         };
-        let failed = |row: &&mut Row| row.state == MessageState::Failed && *row.source == *source;
+        let failed =
+            |row: &&mut InboxRow| row.state == MessageState::Failed && *row.source == *source;
         let Some(row) = self.messages.get_mut(&number).filter(failed) else {
             return false;
         };
-        if !names(&row.ticket).any(|key| self.names.get(&key) == Some(&number)) {
+        if !names(&row.keys).any(|key| self.names.get(&key) == Some(&number)) {
             return false;
         }
         row.attempts = 0;
@@ -390,17 +391,17 @@ impl State {
     }
 }
 
-fn names(ticket: &DedupeKeys) -> impl Iterator<Item = DedupeKey> {
-    [Some(ticket.key()), ticket.replay_key()]
-        .into_iter()
-        .flatten()
+fn names(keys: &DedupeKeys) -> impl Iterator<Item = DedupeKey> {
+    [Some(keys.key()), keys.replay_key()].into_iter().flatten()
 }
 
 fn size(request: &StoredRequest) -> usize {
     request.head().len() + request.body().len()
 }
 
-/// The bounds are reached, and nothing that is stored is over and forgotten.
+/// The bounds are reached, and nothing that is stored is finished and forgotten.
 #[derive(Debug, thiserror::Error)]
-#[error("the memory inbox is full of messages that are not over, or still have to be remembered")]
-struct Full;
+#[error(
+    "the memory inbox is full of messages that are not finished, or still have to be remembered"
+)]
+struct InboxFull;
