@@ -143,7 +143,7 @@ impl InboxSettlement {
     }
 }
 
-/// Returns a ticket's time in whole milliseconds.
+/// Returns a duration of the keys in whole milliseconds.
 pub(crate) fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -23,7 +23,7 @@ use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::receive::mirror::{
-    Applied, Change, FieldSet, MirrorStore, SessionRow, TablePrefix, Update, UserRow, Version,
+    Applied, FieldSet, MirrorChange, MirrorStore, SessionRow, TablePrefix, Update, UserRow, Version,
 };
 use crate::store::sql::columns::{optional_time, time, to_column};
 use crate::store::sql::migrate::Port;
@@ -109,7 +109,7 @@ impl fmt::Debug for SqliteMirror {
 impl MirrorStore for SqliteMirror {
     async fn apply(
         &self,
-        change: &Change,
+        change: &MirrorChange,
         now: UnixMillis,
         longest_session: Duration,
     ) -> Result<Applied, StoreError> {
@@ -171,26 +171,26 @@ struct Tables<'c> {
 impl Tables<'_> {
     async fn apply(
         &mut self,
-        change: &Change,
+        change: &MirrorChange,
         longest_session: Duration,
     ) -> Result<bool, StoreError> {
         match change {
-            Change::User {
+            MirrorChange::User {
                 id,
-                told,
+                update,
                 sessions_ended,
-            } => self.tell_user(id, told, *sessions_ended).await,
-            Change::UserDeleted { id } => self.delete_user(id).await,
-            Change::Session {
+            } => self.tell_user(id, update, *sessions_ended).await,
+            MirrorChange::UserDeleted { id } => self.delete_user(id).await,
+            MirrorChange::Session {
                 handle,
                 user_id,
                 opened,
-                told,
+                update,
             } => {
                 let user_id = user_id.as_deref();
-                self.tell_session(handle, user_id, *opened, told).await
+                self.tell_session(handle, user_id, *opened, update).await
             }
-            Change::SessionRevoked { handle, user_id } => {
+            MirrorChange::SessionRevoked { handle, user_id } => {
                 let until = self.now.saturating_add(longest_session);
                 self.revoke(handle, user_id.as_deref(), until).await
             }
@@ -200,7 +200,7 @@ impl Tables<'_> {
     async fn tell_user(
         &mut self,
         id: &str,
-        told: &Update,
+        update: &Update,
         sessions_ended: Option<Version>,
     ) -> Result<bool, StoreError> {
         if self.is_buried("user", id).await? {
@@ -208,7 +208,7 @@ impl Tables<'_> {
         }
         let mut user = self.user(id).await?.unwrap_or_default();
         let ended_before = user.sessions_ended;
-        let changed = user.tell(told, sessions_ended);
+        let changed = user.apply(update, sessions_ended);
         if changed {
             self.upsert_user(id, &user).await?;
         }
@@ -234,7 +234,7 @@ impl Tables<'_> {
         handle: &SessionHandle,
         user_id: Option<&str>,
         opened: Version,
-        told: &Update,
+        update: &Update,
     ) -> Result<bool, StoreError> {
         if self.is_buried("session", handle.as_str()).await? {
             return Ok(false);
@@ -243,7 +243,7 @@ impl Tables<'_> {
         let is_new = known.is_none();
         let mut session =
             known.unwrap_or_else(|| SessionRow::new(FieldSet::default(), None, opened));
-        let changed = session.tell(user_id, opened, told) || is_new;
+        let changed = session.apply(user_id, opened, update) || is_new;
         if self.was_revoked(handle, &session).await? {
             return self.delete(DELETE_SESSION, handle.as_str()).await;
         }
@@ -303,7 +303,7 @@ impl Tables<'_> {
             return Ok(false);
         };
         let user = self.user(user_id).await?;
-        Ok(session.is_over(user.as_ref()) || self.is_buried("user", user_id).await?)
+        Ok(session.has_ended(user.as_ref()) || self.is_buried("user", user_id).await?)
     }
 
     async fn user(&mut self, id: &str) -> Result<Option<UserRow>, StoreError> {
