@@ -14,7 +14,7 @@ use super::LONGEST_LEASE;
 use super::config_error::WorkerConfigError;
 use super::notify::QueueListener;
 use super::schedule::Schedule;
-use super::shutdown::{drain, finished, overdue};
+use super::shutdown::{AttemptResult, drain, finished, overdue};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 
@@ -53,17 +53,6 @@ pub(crate) trait Job: Send + Sync + 'static {
         before: UnixMillis,
         max: NonZeroU16,
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
-}
-
-/// What became of an attempt.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum AttemptResult {
-    /// It succeeded.
-    Succeeded,
-    /// It failed.
-    Failed,
-    /// Its outcome could not be recorded.
-    Unrecorded,
 }
 
 /// How much a worker takes on, and for how long.

@@ -5,7 +5,16 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::engine::AttemptResult;
+/// Result of an attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AttemptResult {
+    /// It succeeded.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// Its outcome could not be recorded.
+    Unrecorded,
+}
 
 /// Waits until `stop` was cancelled `limit` ago.
 pub(crate) async fn overdue(stop: &CancellationToken, limit: Duration) {

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::change::MirrorChange;
 use super::port::{Applied, MirrorStore};
-use super::service::MirrorService;
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::error::StoreError;
 use crate::wire::event::{AuthEvent, DecodeError, Session, SessionHandle, User};
@@ -61,13 +60,6 @@ impl Mirror {
             }
             None => Ok(Applied::NotMirrored),
         }
-    }
-
-    /// Returns a handler that applies the events it receives; it belongs behind
-    /// `VerifyWebhookLayer`.
-    #[must_use]
-    pub fn service(&self) -> MirrorService {
-        MirrorService::new(self.clone())
     }
 
     /// Returns a user; `None` if there is none with this id, or none any more.

@@ -14,7 +14,7 @@ use super::*;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::wire::event::{
-    AuthEvent, EventType, Resource, Session, SessionHandle, User, VerifiedWebhook,
+    AuthEvent, EventType, Resource, Session, SessionHandle, User, VerifiedWebhook, WebhookHead,
 };
 
 mod memory {
@@ -64,7 +64,17 @@ fn event(name: &str, data: &Value) -> AuthEvent {
 /// The answer of the mirror's service to a verified body: status, `Retry-After`, problem slug.
 async fn answer(mirror: &Mirror, body: &'static str) -> (StatusCode, Option<String>, String) {
     let body = Bytes::from_static(body.as_bytes());
-    let delivered = VerifiedWebhook::new(Some("msg_1"), true, None, "banata", 0, None, body);
+    let delivered = VerifiedWebhook::new(
+        WebhookHead {
+            id: Some("msg_1".into()),
+            id_is_authentic: true,
+            sent_at: None,
+            scheme: "banata".into(),
+            key_index: 0,
+            tenant: None,
+        },
+        body,
+    );
     let mut request = Request::new(());
     request.extensions_mut().insert(delivered);
     respond(mirror, request).await

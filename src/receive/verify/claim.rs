@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,10 +11,9 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::meters::{Operation, WebhookMeters};
-use crate::base::clock::UnixMillis;
+use crate::base::clock::{Clock, UnixMillis};
 use crate::base::error::StoreError;
 use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, Message, Reply};
-use crate::wire::signature::Verifier;
 
 /// How long a claim lasts when nobody renews it.
 const LEASE: Duration = Duration::from_secs(60);
@@ -44,7 +44,7 @@ pub(super) struct MessageClaim {
 #[derive(Clone)]
 struct ClaimHandle {
     dedupe: Dedupe,
-    clock: Verifier,
+    clock: Arc<dyn Clock>,
     keys: DedupeKeys,
     meters: WebhookMeters,
 }
@@ -77,14 +77,14 @@ impl MessageClaim {
     /// releases it as well.
     pub(super) async fn acquire(
         dedupe: &Dedupe,
-        clock: &Verifier,
+        clock: &Arc<dyn Clock>,
         message: &Message<'_>,
         meters: &WebhookMeters,
     ) -> Result<ClaimResult, StoreError> {
         let mut claim = Self {
             handle: ClaimHandle {
                 dedupe: dedupe.clone(),
-                clock: clock.clone(),
+                clock: Arc::clone(clock),
                 keys: dedupe.keys(message),
                 meters: meters.clone(),
             },

@@ -13,20 +13,19 @@ use tracing::Span;
 
 use super::claim::{ClaimResult, MessageClaim};
 use super::doctor::Doctor;
-use super::handled;
-use super::handled::HandlerGuard;
+use super::handled::{self, HandlerGuard};
 use super::identity::{id_in_body, identity, is_vouched_for};
 use super::inbox_sink::{InboxSink, Stored};
 use super::keys::{LayerKeys, RequestKeys};
+use super::log_context::{LogContext, log_refusal};
 use super::meters::{Operation, Timer, WebhookMeters};
 use super::reading::{check_head, read, read_unjudged};
 use super::rejection::WebhookRejection;
 use crate::base::error::{BoxError, StoreError, StoreFailurePolicy};
 use crate::http::body::BodyLimits;
 use crate::receive::dedupe::{Dedupe, Message};
-use crate::wire::event::VerifiedWebhook;
-use crate::wire::problem::ProblemKind;
-use crate::wire::signature::{CheckedHeaders, SignatureMatch, Verifier, VerifyError};
+use crate::wire::event::{VerifiedWebhook, WebhookHead};
+use crate::wire::signature::{CheckedHeaders, SignatureMatch, Verifier};
 
 const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
 const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,17 +66,9 @@ pub(super) enum Decision {
 }
 
 /// What remembers a message.
-enum Accepted {
+enum AcceptedMessage {
     Claimed(Option<MessageClaim>),
     Stored(Stored),
-}
-
-/// What the log may say of a request: of its own content nothing but an id whose signature was right.
-#[derive(Default)]
-struct LogContext {
-    scheme: Option<&'static str>,
-    tenant: Option<Arc<str>>,
-    id: Option<Box<str>>,
 }
 
 impl WebhookGate {
@@ -149,14 +140,14 @@ impl WebhookGate {
         context.record(&span);
         let (delivered, accepted) = checked.inspect_err(|reason| {
             self.meters.refused(reason);
-            refused(reason, &context, &span);
+            log_refusal(reason, &context, &span);
         })?;
         if let Some(id) = delivered.id() {
             span.record("id", id);
         }
         let claim = match accepted {
-            Accepted::Claimed(claim) => claim,
-            Accepted::Stored(stored) => {
+            AcceptedMessage::Claimed(claim) => claim,
+            AcceptedMessage::Stored(stored) => {
                 self.meters.accepted();
                 span.record("outcome", "stored");
                 return Ok(Decision::Stored(stored));
@@ -178,7 +169,7 @@ impl WebhookGate {
         parts: &Parts,
         body: B,
         context: &mut LogContext,
-    ) -> Result<(VerifiedWebhook, Accepted), WebhookRejection>
+    ) -> Result<(VerifiedWebhook, AcceptedMessage), WebhookRejection>
     where
         B: Body,
         B::Error: Into<BoxError>,
@@ -205,12 +196,14 @@ impl WebhookGate {
             replayable: self.replayable(&keys.verifier),
         };
         let delivered = VerifiedWebhook::new(
-            identity.id(),
-            identity.is_authentic(),
-            verified.sent_at(),
-            scheme.name(),
-            verified.key_index(),
-            keys.tenant.clone(),
+            WebhookHead {
+                id: identity.id().map(Into::into),
+                id_is_authentic: identity.is_authentic(),
+                sent_at: verified.sent_at(),
+                scheme: scheme.name().into(),
+                key_index: verified.key_index(),
+                tenant: keys.tenant.clone(),
+            },
             body.clone(),
         );
         let accepted = self.accept(&keys, parts, &message, &delivered).await;
@@ -263,12 +256,15 @@ impl WebhookGate {
         parts: &Parts,
         message: &Message<'_>,
         delivered: &VerifiedWebhook,
-    ) -> Result<Accepted, WebhookRejection> {
+    ) -> Result<AcceptedMessage, WebhookRejection> {
         let inbox = &self.inbox;
         let stored = inbox.store(keys, parts, message, delivered, &self.meters);
         match stored.await? {
-            Some(stored) => Ok(Accepted::Stored(stored)),
-            None => self.claim(keys, message).await.map(Accepted::Claimed),
+            Some(stored) => Ok(AcceptedMessage::Stored(stored)),
+            None => self
+                .claim(keys, message)
+                .await
+                .map(AcceptedMessage::Claimed),
         }
     }
 
@@ -280,10 +276,10 @@ impl WebhookGate {
         let Some(dedupe) = &self.dedupe else {
             return Ok(None);
         };
-        match MessageClaim::acquire(dedupe, &keys.verifier, message, &self.meters).await {
+        match MessageClaim::acquire(dedupe, keys.verifier.clock(), message, &self.meters).await {
             Ok(ClaimResult::Granted { claim, other_body }) => {
                 if other_body {
-                    warn_of_reuse(keys, message.identity.id());
+                    handled::warn_of_reuse(keys, message.identity.id());
                 }
                 Ok(Some(claim))
             }
@@ -308,53 +304,5 @@ impl WebhookGate {
                 Ok(None)
             }
         }
-    }
-}
-
-pub(super) fn warn_of_reuse(keys: &RequestKeys, id: Option<&str>) {
-    let scheme = keys.verifier.scheme().name();
-    let tenant = keys.tenant.as_deref();
-    tracing::warn!(
-        scheme,
-        tenant,
-        id,
-        "an unsigned id came with another body than before"
-    );
-}
-
-impl LogContext {
-    fn record(&self, span: &Span) {
-        let fields = [
-            ("scheme", self.scheme),
-            ("tenant", self.tenant.as_deref()),
-            ("id", self.id.as_deref()),
-        ];
-        for (name, value) in fields {
-            if let Some(value) = value {
-                span.record(name, value);
-            }
-        }
-    }
-}
-
-/// Sees every request that is not handed on.
-fn refused(reason: &WebhookRejection, context: &LogContext, span: &Span) {
-    let (scheme, tenant, id) = (
-        context.scheme,
-        context.tenant.as_deref(),
-        context.id.as_deref(),
-    );
-    let problem = reason.kind().map(ProblemKind::slug);
-    span.record("outcome", problem.unwrap_or("duplicate"));
-    match reason {
-        WebhookRejection::Signature(VerifyError::ClockNotSet)
-        | WebhookRejection::KeysUnavailable
-        | WebhookRejection::StoreFailed => {
-            tracing::error!(scheme, tenant, problem, id, %reason, "webhook refused");
-        }
-        WebhookRejection::Duplicate | WebhookRejection::InFlight { .. } => {
-            tracing::info!(scheme, tenant, problem, id, %reason, "webhook not handled twice");
-        }
-        _ => tracing::info!(scheme, tenant, problem, id, %reason, "webhook refused"),
     }
 }

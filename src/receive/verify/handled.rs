@@ -3,6 +3,7 @@
 use tracing::Span;
 use tracing::field::Empty;
 
+use super::keys::RequestKeys;
 use super::meters::{HandlerOutcome, Timer, WebhookMeters};
 
 /// An accepted request until its handler ends. Dropped before that, the handler was cancelled.
@@ -58,4 +59,16 @@ pub(super) fn span(source: &str) -> Span {
         id = Empty,
         outcome = Empty
     )
+}
+
+/// Logs an unsigned id that arrives with a second body.
+pub(super) fn warn_of_reuse(keys: &RequestKeys, id: Option<&str>) {
+    let scheme = keys.verifier.scheme().name();
+    let tenant = keys.tenant.as_deref();
+    tracing::warn!(
+        scheme,
+        tenant,
+        id,
+        "an unsigned id came with another body than before"
+    );
 }

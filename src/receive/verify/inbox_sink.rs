@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
 
-use super::gate::warn_of_reuse;
+use super::handled::warn_of_reuse;
 use super::keys::RequestKeys;
 use super::meters::{Operation, WebhookMeters};
 use super::rejection::WebhookRejection;
@@ -48,7 +48,7 @@ impl InboxSink {
         let Some(inbox) = &self.0 else {
             return Ok(None);
         };
-        let request = StoredRequest::keep(parts, delivered);
+        let request = StoredRequest::of(parts, delivered);
         // In a box of its own: most layers have no inbox.
         let received = Box::pin(inbox.receive(message, request, keys.verifier.now())).await;
         match received {

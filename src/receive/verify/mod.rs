@@ -116,6 +116,7 @@ mod identity;
 mod inbox_sink;
 mod keys;
 mod layer;
+mod log_context;
 mod meters;
 mod reading;
 mod rejection;

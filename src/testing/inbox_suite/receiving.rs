@@ -7,14 +7,14 @@ use tokio::task::JoinSet;
 
 use super::receive;
 use super::{
-    KEEP, KNOWN, LEASE, NEW, SOURCE, START, Store, at, bodies, end, keys, keys_of, lease,
+    InboxPorts, KEEP, KNOWN, LEASE, NEW, SOURCE, START, at, bodies, end, keys, keys_of, lease,
     lease_one, message, record, request, settle, signed, state, store_new, unsigned,
 };
 use crate::receive::dedupe::Identity;
 use crate::receive::inbox::{Failure, InboxEntry, InboxOutcome, MessageState, ReceiveOutcome};
 
 /// Contract 1 and 3.
-pub async fn a_message_is_stored_with_its_names_and_due_at_once(store: impl Store) {
+pub async fn a_message_is_stored_with_its_names_and_due_at_once(store: impl InboxPorts) {
     let id = store_new(&store, "a", 7).await;
     let expected = InboxEntry {
         id: id.clone(),
@@ -32,7 +32,7 @@ pub async fn a_message_is_stored_with_its_names_and_due_at_once(store: impl Stor
 }
 
 /// Contract 2: all share the name of the request's time and body, some also that of the id.
-pub async fn one_of_many_concurrent_messages_with_a_common_name_is_new(store: impl Store) {
+pub async fn one_of_many_concurrent_messages_with_a_common_name_is_new(store: impl InboxPorts) {
     let mut storing = JoinSet::new();
     for number in 0..32 {
         let store = store.clone();
@@ -49,7 +49,7 @@ pub async fn one_of_many_concurrent_messages_with_a_common_name_is_new(store: im
 }
 
 /// Contract 2.
-pub async fn a_message_is_known_while_it_waits_is_handled_and_is_over(store: impl Store) {
+pub async fn a_message_is_known_while_it_waits_is_handled_and_is_over(store: impl InboxPorts) {
     let failure = Failure::Error;
     for (id, outcome) in [
         ("a", InboxOutcome::Done),
@@ -66,7 +66,7 @@ pub async fn a_message_is_known_while_it_waits_is_handled_and_is_over(store: imp
 }
 
 /// Contract 2.
-pub async fn the_same_request_under_another_id_is_known(store: impl Store) {
+pub async fn the_same_request_under_another_id_is_known(store: impl InboxPorts) {
     let sent = |id| message(keys(unsigned(id), Some(START), "body"), "body");
     assert_eq!(receive(&store, sent("a"), 0).await, NEW);
     assert_eq!(receive(&store, sent("b"), 0).await, KNOWN);
@@ -75,7 +75,7 @@ pub async fn the_same_request_under_another_id_is_known(store: impl Store) {
 }
 
 /// Contract 2.
-pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl Store) {
+pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl InboxPorts) {
     for (id, outcome) in [
         ("a", None),
         ("b", Some(InboxOutcome::Done)),
@@ -108,7 +108,7 @@ pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl Store) {
 
 /// Contract 2 and 10.
 pub async fn the_names_of_known_requests_are_free_when_their_message_is_forgotten(
-    store: impl Store,
+    store: impl InboxPorts,
 ) {
     let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
@@ -126,7 +126,7 @@ pub async fn the_names_of_known_requests_are_free_when_their_message_is_forgotte
 }
 
 /// Contract 1 and 2: what was refused by its second name has not taken its first.
-pub async fn a_known_message_does_not_take_the_name_that_it_alone_has(store: impl Store) {
+pub async fn a_known_message_does_not_take_the_name_that_it_alone_has(store: impl InboxPorts) {
     let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("b", 0), 0).await, KNOWN);
@@ -134,7 +134,7 @@ pub async fn a_known_message_does_not_take_the_name_that_it_alone_has(store: imp
 }
 
 /// Contract 2.
-pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: impl Store) {
+pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: impl InboxPorts) {
     let sent = |body| message(keys(unsigned("a"), Some(START), body), body);
     assert_eq!(receive(&store, sent("one"), 0).await, NEW);
     let other = receive(&store, sent("other"), 0).await;
@@ -143,7 +143,7 @@ pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: im
 }
 
 /// Contract 2.
-pub async fn another_body_under_a_signed_id_is_known(store: impl Store) {
+pub async fn another_body_under_a_signed_id_is_known(store: impl InboxPorts) {
     let sent = |body| message(keys(Identity::Signed("a"), Some(START), body), body);
     assert_eq!(receive(&store, sent("one"), 0).await, NEW);
     assert_eq!(receive(&store, sent("other"), 0).await, KNOWN);
@@ -152,7 +152,7 @@ pub async fn another_body_under_a_signed_id_is_known(store: impl Store) {
 }
 
 /// Contract 2 and 4.
-pub async fn two_sources_share_neither_names_nor_work(store: impl Store) {
+pub async fn two_sources_share_neither_names_nor_work(store: impl InboxPorts) {
     assert_eq!(receive(&store, signed("a"), 0).await, NEW);
     let keys = keys_of("other", Identity::Signed("a"), Some(START), "a");
     let mut other = message(keys, "of the other");
@@ -166,7 +166,7 @@ pub async fn two_sources_share_neither_names_nor_work(store: impl Store) {
 }
 
 /// Contract 2.
-pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl Store) {
+pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl InboxPorts) {
     let first = end(&store, "a", InboxOutcome::Done, 100).await;
     let just_before = signed("a");
     let received = store.receive(
@@ -181,7 +181,7 @@ pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl S
 }
 
 /// What a worker of the same process need not look for.
-pub async fn receiving_releasing_and_requeueing_are_heard(store: impl Store) {
+pub async fn receiving_releasing_and_requeueing_are_heard(store: impl InboxPorts) {
     let mut listener = store.listen();
     let id = store_new(&store, "a", 0).await;
     listener.notified().await;

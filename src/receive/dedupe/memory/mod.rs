@@ -3,6 +3,7 @@
 mod body_conflicts;
 mod expiry_queue;
 mod multilinear;
+mod record;
 mod replays;
 mod shard;
 

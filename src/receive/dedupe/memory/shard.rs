@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::expiry_queue::{ExpiryQueue, QueueEntry, RecordIndex};
 use super::multilinear::Multilinear;
+use super::record::{Phase, Record};
 use super::replays::{DedupeFull, Replays};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
@@ -29,24 +30,6 @@ pub(super) struct Shard {
     /// store differ in how long theirs last, and there are as many lanes as there are such times.
     done: Vec<ExpiryQueue>,
     replays: Replays,
-}
-
-struct Record {
-    key: DedupeKey,
-    phase: Phase,
-    generation: u32,
-    token: u64,
-    /// End of the claim, or of the memory of a handled message.
-    until: UnixMillis,
-    /// From when on a handled message may be forgotten to make room.
-    dispensable: UnixMillis,
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Phase {
-    Free,
-    InFlight,
-    Done,
 }
 
 /// What came of a claim.

@@ -2,6 +2,7 @@
 
 mod due;
 mod finished;
+mod leases;
 mod row;
 mod state;
 

@@ -26,7 +26,7 @@ use crate::receive::inbox::memory::MemoryInbox;
 use crate::receive::inbox::message::ReceiveOutcome;
 use crate::receive::inbox::request::StoredRequest;
 use crate::testing::{ManualClock, SeededEntropy};
-use crate::wire::event::VerifiedWebhook;
+use crate::wire::event::{VerifiedWebhook, WebhookHead};
 
 const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
 const MAX: NonZeroU16 = NonZeroU16::MAX;
@@ -53,12 +53,14 @@ async fn receive(inbox: &Inbox, id: &str) {
     let (mut parts, ()) = Request::post("/hook?a=b").body(()).unwrap().into_parts();
     parts.headers.insert("x-sender", "s".parse().unwrap());
     let delivered = VerifiedWebhook::new(
-        Some(id),
-        true,
-        Some(NOW),
-        "banata",
-        0,
-        Some("acme".into()),
+        WebhookHead {
+            id: Some(id.into()),
+            id_is_authentic: true,
+            sent_at: Some(NOW),
+            scheme: "banata".into(),
+            key_index: 0,
+            tenant: Some("acme".into()),
+        },
         body.clone().into(),
     );
     let message = Message {
@@ -68,7 +70,7 @@ async fn receive(inbox: &Inbox, id: &str) {
         body: body.as_bytes(),
         replayable: Duration::ZERO,
     };
-    let request = StoredRequest::keep(&parts, &delivered);
+    let request = StoredRequest::of(&parts, &delivered);
     let received = inbox.receive(&message, request, NOW).await.unwrap();
     assert_eq!(received, ReceiveOutcome::New { other_body: false });
 }

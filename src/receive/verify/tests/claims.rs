@@ -149,7 +149,7 @@ async fn a_handler_that_blocks_before_it_first_waits_does_not_put_the_renewal_of
         tokio::time::advance(time).await;
     };
     let meters = WebhookMeters::new("crm");
-    let asked = MessageClaim::acquire(&dedupe, &verifier, &message, &meters)
+    let asked = MessageClaim::acquire(&dedupe, verifier.clock(), &message, &meters)
         .await
         .unwrap();
     let ClaimResult::Granted { mut claim, .. } = asked else {
@@ -162,7 +162,7 @@ async fn a_handler_that_blocks_before_it_first_waits_does_not_put_the_renewal_of
     })
     .await;
     pass(Duration::from_secs(40)).await;
-    let second = MessageClaim::acquire(&dedupe, &verifier, &message, &meters)
+    let second = MessageClaim::acquire(&dedupe, verifier.clock(), &message, &meters)
         .await
         .unwrap();
     assert!(matches!(second, ClaimResult::InFlight { .. }));
