@@ -17,7 +17,7 @@ use crate::base::entropy::{SystemEntropy, random};
 use crate::base::error::StoreError;
 
 /// How long a store may take for one answer.
-const DEADLINE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest name of a source in bytes.
 const MAX_SOURCE: usize = 128;
@@ -30,9 +30,9 @@ pub struct Dedupe(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    store: Erased,
+    store: DedupeBackend,
     source: Box<str>,
-    namer: KeyDeriver,
+    deriver: KeyDeriver,
     /// Starts anywhere, so that two processes do not issue the same token for the same message.
     next_token: AtomicU64,
 }
@@ -48,19 +48,19 @@ impl Dedupe {
     /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
     pub fn new(store: impl DedupeStore, source: &str) -> Result<Self, InvalidSource> {
         check_source(source)?;
-        Ok(Self::unchecked(Erased::new(store), source))
+        Ok(Self::unchecked(DedupeBackend::new(store), source))
     }
 
     /// Creates a handle to a new store in memory, with the default capacity.
     pub(crate) fn in_memory() -> Self {
-        Self::unchecked(Erased::Memory(MemoryDedupe::new()), "memory")
+        Self::unchecked(DedupeBackend::Memory(MemoryDedupe::new()), "memory")
     }
 
-    fn unchecked(store: Erased, source: &str) -> Self {
+    fn unchecked(store: DedupeBackend, source: &str) -> Self {
         Self(Arc::new(Inner {
             store,
             source: source.into(),
-            namer: KeyDeriver::new(source),
+            deriver: KeyDeriver::new(source),
             next_token: AtomicU64::new(u64::from_be_bytes(random(&SystemEntropy))),
         }))
     }
@@ -71,42 +71,42 @@ impl Dedupe {
         &self.0.source
     }
 
-    /// Makes the ticket by which this request may claim `message`.
-    pub(crate) fn ticket(&self, message: &Message<'_>) -> DedupeKeys {
+    /// Makes the keys by which this request may claim `message`.
+    pub(crate) fn keys(&self, message: &Message<'_>) -> DedupeKeys {
         let token = self.0.next_token.fetch_add(1, Ordering::Relaxed);
-        self.0.namer.ticket(token, message)
+        self.0.deriver.keys(token, message)
     }
 
     pub(crate) fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Reply<Claimed> {
         match &self.0.store {
-            Erased::Memory(store) => Reply::now(store.claim_now(ticket, now, until)),
-            Erased::Other(store) => Arc::clone(store).claim(ticket.clone(), now, until),
+            DedupeBackend::Memory(store) => Reply::now(store.claim_now(keys, now, until)),
+            DedupeBackend::Other(store) => Arc::clone(store).claim(keys.clone(), now, until),
         }
     }
 
-    pub(crate) fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Reply<()> {
+    pub(crate) fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()> {
         match &self.0.store {
-            Erased::Memory(store) => Reply::now(store.renew_now(ticket, until)),
-            Erased::Other(store) => Arc::clone(store).renew(ticket.clone(), until),
+            DedupeBackend::Memory(store) => Reply::now(store.renew_now(keys, until)),
+            DedupeBackend::Other(store) => Arc::clone(store).renew(keys.clone(), until),
         }
     }
 
-    pub(crate) fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Reply<()> {
+    pub(crate) fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()> {
         match &self.0.store {
-            Erased::Memory(store) => Reply::now(store.commit_now(ticket, now)),
-            Erased::Other(store) => Arc::clone(store).commit(ticket.clone(), now),
+            DedupeBackend::Memory(store) => Reply::now(store.commit_now(keys, now)),
+            DedupeBackend::Other(store) => Arc::clone(store).commit(keys.clone(), now),
         }
     }
 
-    pub(crate) fn release(&self, ticket: &DedupeKeys) -> Reply<()> {
+    pub(crate) fn release(&self, keys: &DedupeKeys) -> Reply<()> {
         match &self.0.store {
-            Erased::Memory(store) => Reply::now(store.release_now(ticket)),
-            Erased::Other(store) => Arc::clone(store).release(ticket.clone()),
+            DedupeBackend::Memory(store) => Reply::now(store.release_now(keys)),
+            DedupeBackend::Other(store) => Arc::clone(store).release(keys.clone()),
         }
     }
 }
@@ -126,12 +126,12 @@ pub(crate) fn check_source(name: &str) -> Result<(), InvalidSource> {
 pub struct InvalidSource;
 
 /// The store without its type. The one in memory answers at once and needs no box.
-enum Erased {
+enum DedupeBackend {
     Memory(MemoryDedupe),
-    Other(Arc<dyn DynStore>),
+    Other(Arc<dyn DynDedupeStore>),
 }
 
-impl Erased {
+impl DedupeBackend {
     fn new<S: DedupeStore>(store: S) -> Self {
         match (&store as &dyn Any).downcast_ref::<MemoryDedupe>() {
             Some(memory) => Self::Memory(memory.clone()),
@@ -140,7 +140,7 @@ impl Erased {
     }
 }
 
-impl fmt::Debug for Erased {
+impl fmt::Debug for DedupeBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Memory(_) => "Memory",
@@ -162,7 +162,7 @@ impl<T> Reply<T> {
 
     fn later(answer: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Self {
         Self::Later(Box::pin(async move {
-            match tokio::time::timeout(DEADLINE, answer).await {
+            match tokio::time::timeout(TIMEOUT, answer).await {
                 Ok(answer) => answer,
                 Err(elapsed) => Err(StoreError::unavailable(elapsed)),
             }
@@ -189,37 +189,37 @@ impl<T: Unpin> Future for Reply<T> {
 }
 
 /// [`DedupeStore`] as an object: owned arguments, so that a reply may outlive the request.
-trait DynStore: Send + Sync {
+trait DynDedupeStore: Send + Sync {
     fn claim(
         self: Arc<Self>,
-        ticket: DedupeKeys,
+        keys: DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Reply<Claimed>;
-    fn renew(self: Arc<Self>, ticket: DedupeKeys, until: UnixMillis) -> Reply<()>;
-    fn commit(self: Arc<Self>, ticket: DedupeKeys, now: UnixMillis) -> Reply<()>;
-    fn release(self: Arc<Self>, ticket: DedupeKeys) -> Reply<()>;
+    fn renew(self: Arc<Self>, keys: DedupeKeys, until: UnixMillis) -> Reply<()>;
+    fn commit(self: Arc<Self>, keys: DedupeKeys, now: UnixMillis) -> Reply<()>;
+    fn release(self: Arc<Self>, keys: DedupeKeys) -> Reply<()>;
 }
 
-impl<S: DedupeStore> DynStore for S {
+impl<S: DedupeStore> DynDedupeStore for S {
     fn claim(
         self: Arc<Self>,
-        ticket: DedupeKeys,
+        keys: DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Reply<Claimed> {
-        Reply::later(async move { DedupeStore::claim(&*self, &ticket, now, until).await })
+        Reply::later(async move { DedupeStore::claim(&*self, &keys, now, until).await })
     }
 
-    fn renew(self: Arc<Self>, ticket: DedupeKeys, until: UnixMillis) -> Reply<()> {
-        Reply::later(async move { DedupeStore::renew(&*self, &ticket, until).await })
+    fn renew(self: Arc<Self>, keys: DedupeKeys, until: UnixMillis) -> Reply<()> {
+        Reply::later(async move { DedupeStore::renew(&*self, &keys, until).await })
     }
 
-    fn commit(self: Arc<Self>, ticket: DedupeKeys, now: UnixMillis) -> Reply<()> {
-        Reply::later(async move { DedupeStore::commit(&*self, &ticket, now).await })
+    fn commit(self: Arc<Self>, keys: DedupeKeys, now: UnixMillis) -> Reply<()> {
+        Reply::later(async move { DedupeStore::commit(&*self, &keys, now).await })
     }
 
-    fn release(self: Arc<Self>, ticket: DedupeKeys) -> Reply<()> {
-        Reply::later(async move { DedupeStore::release(&*self, &ticket).await })
+    fn release(self: Arc<Self>, keys: DedupeKeys) -> Reply<()> {
+        Reply::later(async move { DedupeStore::release(&*self, &keys).await })
     }
 }

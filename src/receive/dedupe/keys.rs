@@ -1,4 +1,4 @@
-//! The names of a message, as fixed-size keys, and the ticket that claims them.
+//! The names of a message, as fixed-size keys, and the keys that claims them.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -41,21 +41,21 @@ impl DedupeKey {
 #[derive(Clone, Debug)]
 pub struct DedupeKeys {
     token: u64,
-    names: Names,
+    names: DerivedKeys,
     body: u64,
     retention: Duration,
     replay_window: Duration,
 }
 
 #[derive(Clone, Debug)]
-struct Names {
+struct DerivedKeys {
     key: DedupeKey,
     replay_key: Option<DedupeKey>,
     id_key: Option<DedupeKey>,
     affinity: u64,
 }
 
-impl Names {
+impl DerivedKeys {
     const fn of(key: DedupeKey) -> Self {
         Self {
             key,
@@ -67,16 +67,16 @@ impl Names {
 }
 
 impl DedupeKeys {
-    /// Makes a ticket of two names without hashing anything.
+    /// Makes a keys of two names without hashing anything.
     #[cfg(test)]
-    pub(super) const fn of_two_names(names: [u128; 2], affinity: u64) -> Self {
+    pub(super) const fn of_two_keys(names: [u128; 2], affinity: u64) -> Self {
         let [key, replay_key] = names;
         Self {
             token: 0,
-            names: Names {
+            names: DerivedKeys {
                 replay_key: Some(DedupeKey(replay_key.to_be_bytes())),
                 affinity,
-                ..Names::of(DedupeKey(key.to_be_bytes()))
+                ..DerivedKeys::of(DedupeKey(key.to_be_bytes()))
             },
             body: 0,
             retention: RETENTION,
@@ -84,7 +84,7 @@ impl DedupeKeys {
         }
     }
 
-    /// Returns what fences this claim: no other ticket for the same keys has the same token.
+    /// Returns what fences this claim: no other keys for the same keys has the same token.
     #[must_use]
     pub const fn token(&self) -> u64 {
         self.token
@@ -116,7 +116,7 @@ impl DedupeKeys {
         self.names.id_key
     }
 
-    /// Returns a number that is the same for all tickets that have a key in common: the shard that
+    /// Returns a number that is the same for all all_keys that have a key in common: the shard that
     /// holds both keys.
     #[must_use]
     pub const fn affinity(&self) -> u64 {
@@ -167,7 +167,7 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// What a ticket is made of.
+/// What a keys is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a> {
     /// Whose keys made the signature, where each tenant has its own.
@@ -179,7 +179,7 @@ pub(crate) struct Message<'a> {
     pub(crate) replayable: Duration,
 }
 
-/// Makes tickets for one source.
+/// Makes all_keys for one source.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyDeriver {
     /// The state of the hash after the source: the same for every key.
@@ -195,8 +195,8 @@ impl KeyDeriver {
         Self { source }
     }
 
-    /// Names the message; two tenants have no name in common.
-    pub(crate) fn ticket(&self, token: u64, message: &Message<'_>) -> DedupeKeys {
+    /// DerivedKeys the message; two tenants have no name in common.
+    pub(crate) fn keys(&self, token: u64, message: &Message<'_>) -> DedupeKeys {
         match message.tenant {
             None => self.named(token, message),
             Some(tenant) => self.within(tenant).named(token, message),
@@ -214,7 +214,7 @@ impl KeyDeriver {
     fn named(&self, token: u64, message: &Message<'_>) -> DedupeKeys {
         let (names, body) = match message.identity {
             // The body is not looked at: what else comes under this id is the same message.
-            Identity::Signed(id) => (Names::of(self.of_id(id)), 0),
+            Identity::Signed(id) => (DerivedKeys::of(self.of_id(id)), 0),
             Identity::Unsigned(id) => {
                 let digest = Sha256::digest(message.body).into();
                 let names = self.unsigned_names(id, message.sent_at, &digest);
@@ -238,13 +238,13 @@ impl KeyDeriver {
         id: Option<&str>,
         sent_at: Option<UnixMillis>,
         digest: &[u8; 32],
-    ) -> Names {
+    ) -> DerivedKeys {
         let key = match (id, sent_at) {
             (Some(id), Some(_)) => self.of_id_and_body(id, digest),
             (None, Some(at)) => self.of_nameless(at, digest),
             (_, None) => self.of_body(digest),
         };
-        Names {
+        DerivedKeys {
             key,
             replay_key: sent_at.map(|at| self.of_time(at, digest)),
             id_key: id.map(|id| self.of_id(id)),
@@ -289,101 +289,4 @@ impl KeyDeriver {
 fn first_half(digest: &[u8; 32]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *digest;
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AT: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
-
-    fn message<'a>(tenant: Option<&'a str>, identity: Identity<'a>) -> Message<'a> {
-        Message {
-            tenant,
-            identity,
-            sent_at: Some(AT),
-            body: b"{}",
-            replayable: Duration::from_secs(900),
-        }
-    }
-
-    fn hex(key: Option<DedupeKey>) -> Option<String> {
-        key.map(|key| const_hex::encode(key.as_bytes()))
-    }
-
-    /// Every kind of identity there is.
-    fn identities() -> [Identity<'static>; 3] {
-        [
-            Identity::Signed("msg_1"),
-            Identity::Unsigned(Some("msg_1")),
-            Identity::Unsigned(None),
-        ]
-    }
-
-    fn keys(ticket: &DedupeKeys) -> Vec<DedupeKey> {
-        let others = [ticket.replay_key(), ticket.id_key()];
-        others.into_iter().flatten().chain([ticket.key()]).collect()
-    }
-
-    /// Stores are full of these.
-    #[test]
-    fn the_keys_of_a_receiver_without_tenants_are_what_they_were() {
-        const ID: &str = "1f5f1c71c73478ff998614a66f17afc6";
-        let unsigned = Identity::Unsigned(Some("msg_1"));
-        let ticket = KeyDeriver::new("crm").ticket(1, &message(None, unsigned));
-        assert_eq!(
-            hex(Some(ticket.key())).as_deref(),
-            Some("b917c293ea28eb02d487307bf85447d6")
-        );
-        assert_eq!(
-            hex(ticket.replay_key()).as_deref(),
-            Some("a928f0c8d211548c288cd2302aa83150")
-        );
-        assert_eq!(hex(ticket.id_key()).as_deref(), Some(ID));
-        let signed = message(None, Identity::Signed("msg_1"));
-        let ticket = KeyDeriver::new("crm").ticket(1, &signed);
-        assert_eq!(hex(Some(ticket.key())).as_deref(), Some(ID));
-        let timeless = Message {
-            sent_at: None,
-            ..message(None, unsigned)
-        };
-        let ticket = KeyDeriver::new("crm").ticket(1, &timeless);
-        assert_eq!(
-            hex(Some(ticket.key())).as_deref(),
-            Some("d2efcf4ea0ce2390143d44566772bf9f")
-        );
-    }
-
-    #[test]
-    fn two_tenants_have_no_key_in_common_and_none_with_a_receiver_without() {
-        let namer = KeyDeriver::new("crm");
-        let tenants = [None, Some(""), Some("acme"), Some("acme2")];
-        let named: Vec<Vec<DedupeKey>> = tenants
-            .iter()
-            .map(|tenant| {
-                let messages = identities().map(|identity| message(*tenant, identity));
-                let tickets = messages.iter().map(|message| namer.ticket(1, message));
-                tickets.flat_map(|ticket| keys(&ticket)).collect()
-            })
-            .collect();
-        for (index, keys) in named.iter().enumerate() {
-            let mut others = named
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != index);
-            assert!(others.all(|(_, others)| others.iter().all(|key| !keys.contains(key))));
-        }
-    }
-
-    #[test]
-    fn a_tenants_names_of_one_message_lie_together() {
-        let namer = KeyDeriver::new("crm");
-        let ticket = |id| namer.ticket(1, &message(Some("acme"), Identity::Unsigned(id)));
-        let (real, replay, nameless) = (ticket(Some("msg_1")), ticket(Some("msg_2")), ticket(None));
-        for other in [replay, nameless] {
-            assert_ne!(real.key(), other.key());
-            assert_eq!(real.replay_key(), other.replay_key());
-            assert_eq!(real.affinity(), other.affinity());
-        }
-    }
 }

@@ -64,6 +64,9 @@ mod keys;
 mod memory;
 mod port;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::handle::{Dedupe, InvalidSource};
 pub use self::keys::{DedupeKey, DedupeKeys};
 pub use self::memory::MemoryDedupe;

@@ -97,10 +97,7 @@ impl fmt::Display for Failure {
 }
 
 /// A stored message, as it stands.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "stores outside this crate make it"
-)]
+#[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InboxEntry {
     /// Its id in this inbox.
@@ -121,6 +118,38 @@ pub struct InboxEntry {
     pub ended_at: Option<UnixMillis>,
     /// How the last run that failed did.
     pub failure: Option<Failure>,
+}
+
+impl InboxEntry {
+    /// Creates the entry of a message that was just stored: pending, without attempts, and due at
+    /// `received_at`. Assign the fields that differ.
+    ///
+    /// ```
+    /// use tower_auth_sync::clock::{Clock, SystemClock};
+    /// use tower_auth_sync::entropy::SystemEntropy;
+    /// use tower_auth_sync::id::InboxId;
+    /// use tower_auth_sync::inbox::{InboxEntry, MessageState};
+    ///
+    /// let now = SystemClock.now();
+    /// let mut entry = InboxEntry::new(InboxId::generate(now, &SystemEntropy), now);
+    /// assert_eq!(entry.state, MessageState::Pending);
+    /// entry.state = MessageState::Done;
+    /// entry.due_at = None;
+    /// entry.ended_at = Some(now);
+    /// ```
+    #[must_use]
+    pub const fn new(id: InboxId, received_at: UnixMillis) -> Self {
+        Self {
+            id,
+            message_id: None,
+            state: MessageState::Pending,
+            attempts: 0,
+            due_at: Some(received_at),
+            received_at,
+            ended_at: None,
+            failure: None,
+        }
+    }
 }
 
 #[cfg(test)]

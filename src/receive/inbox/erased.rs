@@ -5,28 +5,28 @@ use std::num::NonZeroU16;
 use std::pin::Pin;
 
 use super::entry::InboxEntry;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 use super::port::{InboxLog, InboxStore};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
 use crate::queue::QueueListener;
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+type InboxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Declares [`Object`] with the asynchronous functions of both ports, each in a box.
+/// Declares [`DynInboxStore`] with the asynchronous functions of both ports, each in a box.
 macro_rules! object {
     ($($port:ident::$name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
         /// [`InboxStore`] and [`InboxLog`] as an object.
-        pub(super) trait Object: Send + Sync {
-            $(fn $name<'a>(&'a self, $($arg: $type),*) -> Answer<'a, $answer>;)*
+        pub(super) trait DynInboxStore: Send + Sync {
+            $(fn $name<'a>(&'a self, $($arg: $type),*) -> InboxFuture<'a, $answer>;)*
 
             fn listen(&self) -> QueueListener;
         }
 
-        impl<S: InboxStore + InboxLog> Object for S {
+        impl<S: InboxStore + InboxLog> DynInboxStore for S {
             $(
-                fn $name<'a>(&'a self, $($arg: $type),*) -> Answer<'a, $answer> {
+                fn $name<'a>(&'a self, $($arg: $type),*) -> InboxFuture<'a, $answer> {
                     Box::pin($port::$name(self, $($arg),*))
                 }
             )*
@@ -39,7 +39,7 @@ macro_rules! object {
 }
 
 object! {
-    InboxStore::receive(message: NewMessage, now: UnixMillis) -> Received;
+    InboxStore::receive(message: NewMessage, now: UnixMillis) -> ReceiveOutcome;
     InboxStore::lease(source: &'a str, request: InboxLeaseRequest) -> Vec<InboxLease>;
     InboxStore::settle(lease: &'a InboxLease, outcome: InboxOutcome, now: UnixMillis) -> ();
     InboxStore::extend(lease: &'a InboxLease, until: UnixMillis) -> ();

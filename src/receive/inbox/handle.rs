@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::entry::InboxEntry;
-use super::erased::Object;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
+use super::erased::DynInboxStore;
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 use super::port::{InboxLog, InboxStore};
 use super::request::StoredRequest;
 use crate::base::clock::UnixMillis;
@@ -18,7 +18,7 @@ use crate::queue::QueueListener;
 use crate::receive::dedupe::{InvalidSource, KeyDeriver, Message, check_source};
 
 /// How long a store may take for what a receiver or a worker asks of it.
-const DEADLINE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A store of received messages as one receiver uses it: the store, whatever its type, and the
 /// receiver's name.
@@ -28,9 +28,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub struct Inbox(Arc<Inner>);
 
 struct Inner {
-    store: Box<dyn Object>,
+    store: Box<dyn DynInboxStore>,
     source: Box<str>,
-    namer: KeyDeriver,
+    deriver: KeyDeriver,
 }
 
 impl Inbox {
@@ -47,7 +47,7 @@ impl Inbox {
         Ok(Self(Arc::new(Inner {
             store: Box::new(store),
             source: source.into(),
-            namer: KeyDeriver::new(source),
+            deriver: KeyDeriver::new(source),
         })))
     }
 
@@ -98,16 +98,16 @@ impl Inbox {
         message: &Message<'_>,
         request: StoredRequest,
         now: UnixMillis,
-    ) -> Result<Received, StoreError> {
+    ) -> Result<ReceiveOutcome, StoreError> {
         let message = NewMessage {
             id: InboxId::generate(now, &SystemEntropy),
             source: self.source().into(),
-            ticket: self.0.namer.ticket(0, message),
+            keys: self.0.deriver.keys(0, message),
             request,
         };
         let id = message.id.clone();
         let received = in_time(self.0.store.receive(message, now)).await?;
-        if matches!(received, Received::New { .. }) {
+        if matches!(received, ReceiveOutcome::New { .. }) {
             tracing::info!(source = self.source(), message = %id, "webhook stored");
         }
         Ok(received)
@@ -166,7 +166,7 @@ impl Inbox {
 }
 
 async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    tokio::time::timeout(DEADLINE, answer)
+    tokio::time::timeout(TIMEOUT, answer)
         .await
         .map_err(StoreError::unavailable)?
 }

@@ -11,10 +11,7 @@ use crate::queue::LeaseToken;
 use crate::receive::dedupe::DedupeKeys;
 
 /// A verified message that is to be stored.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "stores outside this crate take it apart"
-)]
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct NewMessage {
     /// Its id in the inbox.
@@ -22,8 +19,8 @@ pub struct NewMessage {
     /// The receiver's configured name.
     pub source: Box<str>,
     /// Its names: [`key`](DedupeKeys::key) and [`replay_key`](DedupeKeys::replay_key) are its alone,
-    /// [`id_key`](DedupeKeys::id_key) is for the report. The ticket's token means nothing here.
-    pub ticket: DedupeKeys,
+    /// [`id_key`](DedupeKeys::id_key) is for the report. The keys's token means nothing here.
+    pub keys: DedupeKeys,
     /// What the handler gets.
     pub request: StoredRequest,
 }
@@ -34,7 +31,7 @@ pub struct NewMessage {
     reason = "a receiver must decide on each; a new one is a new contract"
 )]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Received {
+pub enum ReceiveOutcome {
     /// It is stored.
     New {
         /// The same id came lately with another body; said only of an id that is not signed, for the
@@ -46,10 +43,7 @@ pub enum Received {
 }
 
 /// What a worker asks for.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "workers make it with all its fields"
-)]
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub struct InboxLeaseRequest {
     /// Most messages to hand out.
@@ -66,10 +60,7 @@ pub struct InboxLeaseRequest {
 /// One message, held until the lease is settled, released or lapses.
 ///
 /// A lapsed lease may still be settled until the message is leased again.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "stores outside this crate make it"
-)]
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct InboxLease {
     /// The message.
@@ -103,4 +94,84 @@ pub enum InboxOutcome {
         /// Why it failed.
         failure: Failure,
     },
+}
+
+impl NewMessage {
+    /// Creates a message that the receiver `source` verified.
+    #[must_use]
+    pub const fn new(
+        id: InboxId,
+        source: Box<str>,
+        keys: DedupeKeys,
+        request: StoredRequest,
+    ) -> Self {
+        Self {
+            id,
+            source,
+            keys,
+            request,
+        }
+    }
+}
+
+impl InboxLeaseRequest {
+    /// Creates a request for up to `max` messages that are due at `now`, for leases until `until`.
+    ///
+    /// ```
+    /// use std::num::NonZeroU16;
+    /// use std::time::Duration;
+    /// use tower_auth_sync::clock::{Clock, SystemClock};
+    /// use tower_auth_sync::inbox::InboxLeaseRequest;
+    /// use tower_auth_sync::queue::AttemptNumber;
+    ///
+    /// let now = SystemClock.now();
+    /// let until = now.saturating_add(Duration::from_secs(60));
+    /// let request = InboxLeaseRequest::new(NonZeroU16::MIN, AttemptNumber::FIRST, now, until);
+    /// assert_eq!(request.until, until);
+    /// ```
+    #[must_use]
+    pub const fn new(
+        max: NonZeroU16,
+        max_attempts: AttemptNumber,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Self {
+        Self {
+            max,
+            max_attempts,
+            now,
+            until,
+        }
+    }
+}
+
+impl InboxLease {
+    /// Creates the lease that a store hands out.
+    ///
+    /// ```
+    /// use tower_auth_sync::clock::{Clock, SystemClock};
+    /// use tower_auth_sync::entropy::SystemEntropy;
+    /// use tower_auth_sync::id::InboxId;
+    /// use tower_auth_sync::inbox::{InboxLease, LeaseToken, StoredRequest};
+    /// use tower_auth_sync::queue::AttemptNumber;
+    ///
+    /// let id = InboxId::generate(SystemClock.now(), &SystemEntropy);
+    /// let request = StoredRequest::from_stored("head".into(), "body".into());
+    /// let lease = InboxLease::new(id, LeaseToken::new(1), AttemptNumber::FIRST, request);
+    /// assert_eq!(lease.token.get(), 1);
+    /// ```
+    #[must_use]
+    pub const fn new(
+        id: InboxId,
+        token: LeaseToken,
+        attempt: AttemptNumber,
+        request: StoredRequest,
+    ) -> Self {
+        Self {
+            id,
+            token,
+            attempt,
+            request,
+        }
+    }
 }

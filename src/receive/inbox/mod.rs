@@ -81,7 +81,7 @@ mod tests;
 pub use self::entry::{Failure, InboxEntry, MessageState};
 pub use self::handle::Inbox;
 pub use self::memory::MemoryInbox;
-pub use self::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
+pub use self::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 pub use self::port::{InboxLog, InboxStore};
 pub use self::request::StoredRequest;
 pub use self::worker::{InboxSummary, InboxWorker, InboxWorkerBuilder};

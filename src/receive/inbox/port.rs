@@ -4,7 +4,7 @@ use std::future::Future;
 use std::num::NonZeroU16;
 
 use super::entry::InboxEntry;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
@@ -18,8 +18,8 @@ use crate::queue::QueueListener;
 ///
 /// 1. [`receive`](Self::receive) stores a message and all its names, or nothing.
 /// 2. A name is **taken** as long as its message is not over, and for [`DedupeKeys::retention`] from then on.
-///    A message one of whose names is taken is [`Received::Known`]: of any number of concurrent calls
-///    for messages that share a name exactly one is [`Received::New`]. What is known by its
+///    A message one of whose names is taken is [`ReceiveOutcome::Known`]: of any number of concurrent calls
+///    for messages that share a name exactly one is [`ReceiveOutcome::New`]. What is known by its
 ///    [`DedupeKeys::key`] and has a [`DedupeKeys::replay_key`] that is not taken gives it to the message
 ///    that was stored; nothing else is changed. Names are of all sources alike; those of two sources
 ///    never coincide.
@@ -69,7 +69,7 @@ pub trait InboxStore: Send + Sync + 'static {
         &self,
         message: NewMessage,
         now: UnixMillis,
-    ) -> impl Future<Output = Result<Received, StoreError>> + Send;
+    ) -> impl Future<Output = Result<ReceiveOutcome, StoreError>> + Send;
 
     /// Leases messages of `source` that are due.
     ///

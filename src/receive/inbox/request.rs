@@ -1,6 +1,5 @@
 //! The request as it is kept: everything the handler needs, and nothing that opens other doors.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -9,10 +8,8 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request};
 use http_body_util::Full;
-use serde::{Deserialize, Serialize};
 
-use crate::base::clock::UnixMillis;
-use crate::wire::event::VerifiedWebhook;
+use crate::wire::event::{VerifiedWebhook, WebhookHead};
 
 /// A verified request, as it is stored: two strings of bytes.
 ///
@@ -55,13 +52,15 @@ impl StoredRequest {
     /// read.
     #[must_use]
     pub fn message_id(&self) -> Option<Box<str>> {
-        let (proof, _) = Proof::split(&self.head).ok()?;
-        proof.id.map(|id| id.into())
+        let (webhook, _) = split_head(&self.head).ok()?;
+        webhook.id
     }
 
     /// Keeps what `parts` and the body of a verified request hold.
-    pub(crate) fn keep(parts: &Parts, delivered: &VerifiedWebhook) -> Self {
-        let mut head = Proof::of(delivered).to_line();
+    pub(crate) fn of(parts: &Parts, webhook: &VerifiedWebhook) -> Self {
+        // Strings and numbers cannot fail to serialize. JSON escapes line breaks in strings.
+        let mut head = serde_json::to_vec(webhook.head()).unwrap_or_default();
+        head.push(b'\n');
         let target = parts.uri.path_and_query();
         head.extend_from_slice(parts.method.as_str().as_bytes());
         head.push(b' ');
@@ -77,13 +76,13 @@ impl StoredRequest {
         }
         Self {
             head: head.into(),
-            body: delivered.body().clone(),
+            body: webhook.body().clone(),
         }
     }
 
     /// Makes the request again, with [`VerifiedWebhook`] in its extensions.
     pub(crate) fn into_request(self) -> Result<Request<Full<Bytes>>, UnreadableRequest> {
-        let (proof, rest) = Proof::split(&self.head)?;
+        let (webhook, rest) = split_head(&self.head)?;
         let mut lines = Lines(rest);
         let target = lines.next().ok_or(UnreadableRequest)??;
         let (method, target) = split_at(target, b' ').ok_or(UnreadableRequest)?;
@@ -100,8 +99,8 @@ impl StoredRequest {
                 .try_append(name, value)
                 .map_err(|_| UnreadableRequest)?;
         }
-        let delivered = proof.into_delivered(self.body);
-        request.extensions_mut().insert(delivered);
+        let webhook = VerifiedWebhook::new(webhook, self.body);
+        request.extensions_mut().insert(webhook);
         Ok(request)
     }
 }
@@ -121,57 +120,11 @@ impl fmt::Debug for StoredRequest {
 #[error("the stored request cannot be read")]
 pub(crate) struct UnreadableRequest;
 
-/// What [`VerifiedWebhook`] says, beside the body.
-#[derive(Serialize, Deserialize)]
-struct Proof<'a> {
-    #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
-    id_is_authentic: bool,
-    sent_at: Option<UnixMillis>,
-    #[serde(borrow)]
-    scheme: Cow<'a, str>,
-    key: usize,
-    #[serde(borrow)]
-    tenant: Option<Cow<'a, str>>,
-}
-
-impl<'a> Proof<'a> {
-    fn of(delivered: &'a VerifiedWebhook) -> Self {
-        Self {
-            id: delivered.id().map(Cow::Borrowed),
-            id_is_authentic: delivered.id_is_authentic(),
-            sent_at: delivered.sent_at(),
-            scheme: Cow::Borrowed(delivered.scheme()),
-            key: delivered.key_index(),
-            tenant: delivered.tenant().map(Cow::Borrowed),
-        }
-    }
-
-    fn to_line(&self) -> Vec<u8> {
-        // Strings and numbers cannot fail to serialize; line breaks in strings are escaped.
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
-        line.push(b'\n');
-        line
-    }
-
-    /// Reads the first line of a head, and returns the others.
-    fn split(head: &'a [u8]) -> Result<(Self, &'a [u8]), UnreadableRequest> {
-        let (line, rest) = split_at(head, b'\n').ok_or(UnreadableRequest)?;
-        let proof = serde_json::from_slice(line).map_err(|_| UnreadableRequest)?;
-        Ok((proof, rest))
-    }
-
-    fn into_delivered(self, body: Bytes) -> VerifiedWebhook {
-        VerifiedWebhook::new(
-            self.id.as_deref(),
-            self.id_is_authentic,
-            self.sent_at,
-            self.scheme.into_owned(),
-            self.key,
-            self.tenant.as_deref().map(Into::into),
-            body,
-        )
-    }
+/// Reads the first line of a head, and returns the other lines.
+fn split_head(head: &[u8]) -> Result<(WebhookHead, &[u8]), UnreadableRequest> {
+    let (line, rest) = split_at(head, b'\n').ok_or(UnreadableRequest)?;
+    let webhook = serde_json::from_slice(line).map_err(|_| UnreadableRequest)?;
+    Ok((webhook, rest))
 }
 
 /// Lines that each end with a line feed.

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use tokio::runtime::Handle;
 use tracing::{Span, dispatcher};
 
-use super::keys::Keys;
+use super::keys::RequestKeys;
 use crate::base::clock::UnixMillis;
 
 /// A diagnosis may hash 64 MiB, and strangers can ask for it.
@@ -27,7 +27,7 @@ pub(super) struct Doctor {
 }
 
 /// A diagnosis that runs, until it is dropped.
-struct Running(Arc<AtomicBool>);
+struct DiagnosisGuard(Arc<AtomicBool>);
 
 impl Doctor {
     pub(super) fn new(interval: Duration) -> Self {
@@ -60,7 +60,7 @@ impl Doctor {
     /// Diagnoses the request in the background: the answer does not wait, and no task is held up.
     ///
     /// Does nothing if another diagnosis still runs, as it may where this body was long in coming.
-    pub(super) fn examine(&self, keys: &Keys, headers: &HeaderMap, body: Bytes) {
+    pub(super) fn examine(&self, keys: &RequestKeys, headers: &HeaderMap, body: Bytes) {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
@@ -75,19 +75,19 @@ impl Doctor {
         });
     }
 
-    fn begin(&self) -> Option<Running> {
+    fn begin(&self) -> Option<DiagnosisGuard> {
         let was_running = self.is_running.swap(true, Ordering::Acquire);
-        (!was_running).then(|| Running(Arc::clone(&self.is_running)))
+        (!was_running).then(|| DiagnosisGuard(Arc::clone(&self.is_running)))
     }
 }
 
-impl Drop for Running {
+impl Drop for DiagnosisGuard {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
 }
 
-fn tell(keys: &Keys, headers: &HeaderMap, body: &[u8]) {
+fn tell(keys: &RequestKeys, headers: &HeaderMap, body: &[u8]) {
     let scheme = keys.verifier.scheme().name();
     let tenant = keys.tenant.as_deref();
     for diagnosis in keys.verifier.diagnose(headers, body) {

@@ -3,18 +3,19 @@
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::meters::{Meters, Outcome, Timer};
+use super::keys::RequestKeys;
+use super::meters::{HandlerOutcome, Timer, WebhookMeters};
 
 /// An accepted request until its handler ends. Dropped before that, the handler was cancelled.
-pub(super) struct Handled {
-    meters: Meters,
+pub(super) struct HandlerGuard {
+    meters: WebhookMeters,
     timer: Timer,
     span: Span,
     is_over: bool,
 }
 
-impl Handled {
-    pub(super) fn begin(meters: &Meters, timer: Timer, span: Span) -> Self {
+impl HandlerGuard {
+    pub(super) fn begin(meters: &WebhookMeters, timer: Timer, span: Span) -> Self {
         meters.accepted();
         Self {
             meters: meters.clone(),
@@ -27,22 +28,22 @@ impl Handled {
     pub(super) fn end(mut self, succeeded: bool) {
         self.is_over = true;
         self.tell(if succeeded {
-            Outcome::Success
+            HandlerOutcome::Success
         } else {
-            Outcome::Failure
+            HandlerOutcome::Failure
         });
     }
 
-    fn tell(&self, outcome: Outcome) {
+    fn tell(&self, outcome: HandlerOutcome) {
         self.span.record("outcome", outcome.name());
         self.meters.handled(outcome, self.timer);
     }
 }
 
-impl Drop for Handled {
+impl Drop for HandlerGuard {
     fn drop(&mut self) {
         if !self.is_over {
-            self.tell(Outcome::Cancelled);
+            self.tell(HandlerOutcome::Cancelled);
         }
     }
 }
@@ -58,4 +59,16 @@ pub(super) fn span(source: &str) -> Span {
         id = Empty,
         outcome = Empty
     )
+}
+
+/// Logs an unsigned id that arrives with a second body.
+pub(super) fn warn_of_reuse(keys: &RequestKeys, id: Option<&str>) {
+    let scheme = keys.verifier.scheme().name();
+    let tenant = keys.tenant.as_deref();
+    tracing::warn!(
+        scheme,
+        tenant,
+        id,
+        "an unsigned id came with another body than before"
+    );
 }

@@ -13,7 +13,7 @@ use crate::base::error::BoxError;
 use crate::wire::signature::Verifier;
 
 /// How long a provider may take for one answer.
-const DEADLINE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Finds the keys that a request is judged with, where tenants have keys of their own.
 ///
@@ -137,21 +137,21 @@ impl TenantKeys {
 
 /// What one request is judged with.
 #[derive(Clone, Debug)]
-pub(super) struct Keys {
+pub(super) struct RequestKeys {
     pub(super) verifier: Verifier,
     pub(super) tenant: Option<Arc<str>>,
 }
 
 /// The keys of a layer. Fixed ones cost no box and no wait.
 #[derive(Clone)]
-pub(super) enum KeySource {
-    Fixed(Keys),
-    PerRequest(Arc<dyn DynProvider>),
+pub(super) enum LayerKeys {
+    Fixed(RequestKeys),
+    PerRequest(Arc<dyn DynKeyProvider>),
 }
 
-impl KeySource {
+impl LayerKeys {
     pub(super) const fn fixed(verifier: Verifier) -> Self {
-        Self::Fixed(Keys {
+        Self::Fixed(RequestKeys {
             verifier,
             tenant: None,
         })
@@ -170,17 +170,23 @@ impl KeySource {
     }
 
     /// Returns the keys for the request with this head.
-    pub(super) async fn of(&self, request: &Parts) -> Result<Cow<'_, Keys>, WebhookRejection> {
+    pub(super) async fn of(
+        &self,
+        request: &Parts,
+    ) -> Result<Cow<'_, RequestKeys>, WebhookRejection> {
         match self {
             Self::Fixed(keys) => Ok(Cow::Borrowed(keys)),
-            Self::PerRequest(provider) => provided(&**provider, request).await.map(Cow::Owned),
+            Self::PerRequest(provider) => ask_provider(&**provider, request).await.map(Cow::Owned),
         }
     }
 }
 
-async fn provided(provider: &dyn DynProvider, request: &Parts) -> Result<Keys, WebhookRejection> {
-    match tokio::time::timeout(DEADLINE, provider.keys(request)).await {
-        Ok(Ok(Some(TenantKeys { tenant, verifier }))) => Ok(Keys {
+async fn ask_provider(
+    provider: &dyn DynKeyProvider,
+    request: &Parts,
+) -> Result<RequestKeys, WebhookRejection> {
+    match tokio::time::timeout(TIMEOUT, provider.keys(request)).await {
+        Ok(Ok(Some(TenantKeys { tenant, verifier }))) => Ok(RequestKeys {
             verifier,
             tenant: Some(tenant),
         }),
@@ -196,7 +202,7 @@ async fn provided(provider: &dyn DynProvider, request: &Parts) -> Result<Keys, W
     }
 }
 
-impl fmt::Debug for KeySource {
+impl fmt::Debug for LayerKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(keys) => keys.verifier.fmt(f),
@@ -205,15 +211,16 @@ impl fmt::Debug for KeySource {
     }
 }
 
-type Asked<'r> = Pin<Box<dyn Future<Output = Result<Option<TenantKeys>, BoxError>> + Send + 'r>>;
+type KeysFuture<'r> =
+    Pin<Box<dyn Future<Output = Result<Option<TenantKeys>, BoxError>> + Send + 'r>>;
 
 /// [`KeyProvider`] as an object.
-pub(super) trait DynProvider: Send + Sync {
-    fn keys<'r>(&'r self, request: &'r Parts) -> Asked<'r>;
+pub(super) trait DynKeyProvider: Send + Sync {
+    fn keys<'r>(&'r self, request: &'r Parts) -> KeysFuture<'r>;
 }
 
-impl<P: KeyProvider> DynProvider for P {
-    fn keys<'r>(&'r self, request: &'r Parts) -> Asked<'r> {
+impl<P: KeyProvider> DynKeyProvider for P {
+    fn keys<'r>(&'r self, request: &'r Parts) -> KeysFuture<'r> {
         Box::pin(KeyProvider::keys(self, request))
     }
 }

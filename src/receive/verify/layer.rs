@@ -6,9 +6,9 @@ use std::time::Duration;
 use tower_layer::Layer;
 
 use super::doctor::Doctor;
-use super::gate::Gate;
-use super::inbox::Intake;
-use super::keys::{KeyProvider, KeySource};
+use super::gate::WebhookGate;
+use super::inbox_sink::InboxSink;
+use super::keys::{KeyProvider, LayerKeys};
 use super::service::VerifyWebhook;
 use crate::base::error::StoreFailurePolicy;
 use crate::receive::dedupe::Dedupe;
@@ -22,7 +22,7 @@ use crate::wire::signature::Verifier;
 #[must_use = "a layer does nothing until it wraps a service"]
 #[derive(Clone, Debug)]
 pub struct VerifyWebhookLayer {
-    gate: Arc<Gate>,
+    gate: Arc<WebhookGate>,
 }
 
 impl VerifyWebhookLayer {
@@ -32,7 +32,7 @@ impl VerifyWebhookLayer {
     /// by [`with_dedupe`](Self::with_dedupe).
     pub fn new(verifier: Verifier) -> Self {
         Self {
-            gate: Arc::new(Gate::new(KeySource::fixed(verifier))),
+            gate: Arc::new(WebhookGate::new(LayerKeys::fixed(verifier))),
         }
     }
 
@@ -44,7 +44,7 @@ impl VerifyWebhookLayer {
     /// up.
     pub fn from_provider(provider: impl KeyProvider) -> Self {
         Self {
-            gate: Arc::new(Gate::new(KeySource::per_request(provider))),
+            gate: Arc::new(WebhookGate::new(LayerKeys::per_request(provider))),
         }
     }
 
@@ -80,8 +80,8 @@ impl VerifyWebhookLayer {
     /// then a duplicate.
     pub fn with_inbox(mut self, inbox: Inbox) -> Self {
         let gate = self.gate_mut();
-        gate.intake = Intake::new(inbox);
-        gate.renamed();
+        gate.inbox = InboxSink::new(inbox);
+        gate.rename_source();
         self
     }
 
@@ -146,7 +146,7 @@ impl VerifyWebhookLayer {
         self
     }
 
-    pub(super) fn gate_mut(&mut self) -> &mut Gate {
+    pub(super) fn gate_mut(&mut self) -> &mut WebhookGate {
         Arc::make_mut(&mut self.gate)
     }
 }

@@ -13,7 +13,7 @@ pub(crate) use crate::metrics::Timer;
 
 /// The instruments of one receiver. Copies are cheap and count together.
 #[derive(Clone, Debug)]
-pub(crate) struct Meters(Arc<Instruments>);
+pub(crate) struct WebhookMeters(Arc<Instruments>);
 
 #[derive(Debug)]
 struct Instruments {
@@ -29,12 +29,12 @@ struct Instruments {
     cancelled: Counter,
 }
 
-impl Meters {
+impl WebhookMeters {
     /// Makes the instruments of the receiver named `source`.
     pub(crate) fn new(source: &str) -> Self {
         let own = &[("source", source)];
         let duplicate = |kind| Counter::new(&DUPLICATES, &[("source", source), ("kind", kind)]);
-        let handled = |outcome: Outcome| {
+        let handled = |outcome: HandlerOutcome| {
             Counter::new(&HANDLED, &[("source", source), ("outcome", outcome.name())])
         };
         Self(Arc::new(Instruments {
@@ -45,9 +45,9 @@ impl Meters {
             duration: Histogram::new(&DURATION, own),
             in_flight: duplicate("in_flight"),
             done: duplicate("done"),
-            success: handled(Outcome::Success),
-            failure: handled(Outcome::Failure),
-            cancelled: handled(Outcome::Cancelled),
+            success: handled(HandlerOutcome::Success),
+            failure: handled(HandlerOutcome::Failure),
+            cancelled: handled(HandlerOutcome::Cancelled),
         }))
     }
 
@@ -91,11 +91,11 @@ impl Meters {
     }
 
     /// The handler behind the layer ended.
-    pub(crate) fn handled(&self, outcome: Outcome, timer: Timer) {
+    pub(crate) fn handled(&self, outcome: HandlerOutcome, timer: Timer) {
         match outcome {
-            Outcome::Success => self.0.success.add_one(),
-            Outcome::Failure => self.0.failure.add_one(),
-            Outcome::Cancelled => self.0.cancelled.add_one(),
+            HandlerOutcome::Success => self.0.success.add_one(),
+            HandlerOutcome::Failure => self.0.failure.add_one(),
+            HandlerOutcome::Cancelled => self.0.cancelled.add_one(),
         }
         self.0.duration.record(timer.seconds());
     }
@@ -112,14 +112,14 @@ const fn seconds(millis: u64) -> f64 {
 
 /// How the handler ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Outcome {
+pub(super) enum HandlerOutcome {
     Success,
     Failure,
     /// The response future was dropped: a panic, or a client that went away.
     Cancelled,
 }
 
-impl Outcome {
+impl HandlerOutcome {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Success => "success",

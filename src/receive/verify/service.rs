@@ -10,7 +10,7 @@ use http_body_util::Full;
 use tower_service::Service;
 
 use super::future::ResponseFuture;
-use super::gate::Gate;
+use super::gate::WebhookGate;
 use crate::base::error::BoxError;
 use crate::http::body::ResponseBody;
 
@@ -18,11 +18,11 @@ use crate::http::body::ResponseBody;
 #[derive(Clone, Debug)]
 pub struct VerifyWebhook<S> {
     inner: S,
-    gate: Arc<Gate>,
+    gate: Arc<WebhookGate>,
 }
 
 impl<S> VerifyWebhook<S> {
-    pub(super) const fn new(inner: S, gate: Arc<Gate>) -> Self {
+    pub(super) const fn new(inner: S, gate: Arc<WebhookGate>) -> Self {
         Self { inner, gate }
     }
 }
@@ -46,7 +46,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let span = self.gate.span();
-        let verdict = Arc::clone(&self.gate).judge(request, span.clone());
-        ResponseFuture::new(verdict, self.inner.clone(), span)
+        let decision = Arc::clone(&self.gate).decide(request, span.clone());
+        ResponseFuture::new(decision, self.inner.clone(), span)
     }
 }

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::classify::{Verdict, Wait, classify};
 use crate::base::clock::UnixMillis;
 use crate::http::client::{Answer, CallError, HttpClient};
-use crate::queue::Ended;
+use crate::queue::AttemptResult;
 use crate::queue::Schedule;
 use crate::queue::record;
 use crate::queue::{AttemptNumber, lengthen};
@@ -32,7 +32,7 @@ pub(super) struct Courier<S> {
 
 impl<S: OutboxStore> Courier<S> {
     /// Makes the attempt that `lease` is for and settles it.
-    pub(super) async fn deliver(self: Arc<Self>, lease: Lease) -> Ended {
+    pub(super) async fn deliver(self: Arc<Self>, lease: Lease) -> AttemptResult {
         let span = tracing::info_span!(
             "delivery_attempt",
             delivery = %lease.delivery,
@@ -100,17 +100,17 @@ impl<S: OutboxStore> Courier<S> {
         (outcome, not_before)
     }
 
-    async fn settle(&self, lease: &Lease, settlement: Settlement) -> Ended {
+    async fn settle(&self, lease: &Lease, settlement: Settlement) -> AttemptResult {
         let ended = match settlement.outcome {
-            Outcome::Delivered => Ended::Succeeded,
-            Outcome::Retry { .. } | Outcome::Exhausted | Outcome::Gone => Ended::Failed,
+            Outcome::Delivered => AttemptResult::Succeeded,
+            Outcome::Retry { .. } | Outcome::Exhausted | Outcome::Gone => AttemptResult::Failed,
         };
         let settle = || {
             let now = self.schedule.now();
             self.store.settle(lease, settlement.clone(), now)
         };
         let Some(settled) = record(TRIES, settle).await else {
-            return Ended::Unrecorded;
+            return AttemptResult::Unrecorded;
         };
         if let Some(because) = settled.disabled {
             tracing::warn!(%because, "the endpoint is disabled");

@@ -12,7 +12,7 @@ use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::queue::QueueListener;
 use crate::queue::Schedule;
-use crate::queue::{Ended, Job, Tally};
+use crate::queue::{AttemptCounts, AttemptResult, Job};
 use crate::send::outbox::{Lease, LeaseRequest, OutboxStore};
 
 impl<S: OutboxStore> Worker<S> {
@@ -82,7 +82,7 @@ impl<S: OutboxStore> Job for Courier<S> {
         self.store.lease(request).await
     }
 
-    async fn perform(self: Arc<Self>, lease: Lease) -> Ended {
+    async fn perform(self: Arc<Self>, lease: Lease) -> AttemptResult {
         self.deliver(lease).await
     }
 
@@ -116,12 +116,12 @@ pub struct Summary {
     pub unrecorded: usize,
 }
 
-impl From<Tally> for Summary {
-    fn from(tally: Tally) -> Self {
+impl From<AttemptCounts> for Summary {
+    fn from(counts: AttemptCounts) -> Self {
         Self {
-            delivered: tally.succeeded,
-            failed: tally.failed,
-            unrecorded: tally.unrecorded,
+            delivered: counts.succeeded,
+            failed: counts.failed,
+            unrecorded: counts.unrecorded,
         }
     }
 }

@@ -1,34 +1,19 @@
-//! Making the proof; for the `verify` layer, and for what it stored in an inbox.
+//! Makes the proof; only the layer and the inbox may.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::verified_webhook::{Parts, VerifiedWebhook};
-use crate::base::clock::UnixMillis;
+use super::verified_webhook::{Inner, VerifiedWebhook, WebhookHead};
 
 impl VerifiedWebhook {
-    /// States that `body` was verified.
-    pub(crate) fn new(
-        id: Option<&str>,
-        id_is_authentic: bool,
-        sent_at: Option<UnixMillis>,
-        scheme: impl Into<Cow<'static, str>>,
-        key_index: usize,
-        tenant: Option<Arc<str>>,
-        body: Bytes,
-    ) -> Self {
-        Self {
-            parts: Arc::new(Parts {
-                id: id.map(Into::into),
-                id_is_authentic,
-                sent_at,
-                scheme: scheme.into(),
-                key_index,
-                tenant,
-                body,
-            }),
-        }
+    /// Creates the proof that `body` was verified with the result `head`.
+    pub(crate) fn new(head: WebhookHead, body: Bytes) -> Self {
+        Self(Arc::new(Inner { head, body }))
+    }
+
+    /// Returns everything but the body.
+    pub(crate) fn head(&self) -> &WebhookHead {
+        &self.0.head
     }
 }

@@ -1,5 +1,6 @@
 //! Settings of a verifier.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::algorithm::Key;
@@ -18,7 +19,7 @@ pub struct VerifierBuilder {
     scheme: Scheme,
     pub(crate) secrets: Vec<Held>,
     tolerance: Duration,
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
     short: ShortKeys,
 }
 
@@ -55,7 +56,7 @@ impl VerifierBuilder {
             tolerance: scheme.tolerance,
             scheme,
             secrets: Vec::new(),
-            clock: Box::new(SystemClock),
+            clock: Arc::new(SystemClock),
             short: ShortKeys::Refused,
         }
     }
@@ -114,7 +115,7 @@ impl VerifierBuilder {
 
     /// Sets the clock. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
+        self.clock = Arc::new(clock);
         self
     }
 

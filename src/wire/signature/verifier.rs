@@ -30,7 +30,7 @@ pub(crate) struct Inner {
     /// Some secret ends.
     has_ends: bool,
     tolerance: Duration,
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
 }
 
 /// What the headers of a request say, before its body is judged; made by
@@ -58,7 +58,7 @@ impl Verifier {
         scheme: Scheme,
         keys: Box<[(Held, Key)]>,
         tolerance: Duration,
-        clock: Box<dyn Clock>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let families = scheme.families().map(Names::of).collect();
         let has_ends = keys.iter().any(|(held, _)| held.not_after.is_some());
@@ -88,6 +88,12 @@ impl Verifier {
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         self.0.clock.now()
+    }
+
+    /// Returns the verifier's clock.
+    #[cfg(feature = "verify")]
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
     }
 
     /// Returns the secrets, in the order in which they were given.

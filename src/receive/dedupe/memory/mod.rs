@@ -1,10 +1,11 @@
 //! The store in memory.
 
-mod lane;
+mod body_conflicts;
+mod expiry_queue;
 mod multilinear;
+mod record;
 mod replays;
 mod shard;
-mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -13,10 +14,10 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::body_conflicts::BodyConflicts;
 use self::multilinear::Multilinear;
-use self::replays::Full;
-use self::shard::{Shard, Taken};
-use self::witness::Witness;
+use self::replays::DedupeFull;
+use self::shard::{Shard, ShardClaim};
 use super::handle::{Dedupe, InvalidSource};
 use super::keys::DedupeKeys;
 use super::port::{Claimed, DedupeStore};
@@ -50,7 +51,7 @@ pub struct MemoryDedupe(Arc<Inner>);
 
 struct Inner {
     shards: Box<[Mutex<Shard>]>,
-    witness: Witness,
+    conflicts: BodyConflicts,
     evicted: AtomicU64,
 }
 
@@ -75,7 +76,7 @@ impl MemoryDedupe {
         let shards = (0..count).map(|_| Mutex::new(shard()));
         Self(Arc::new(Inner {
             shards: shards.collect(),
-            witness: Witness::new(),
+            conflicts: BodyConflicts::new(),
             evicted: AtomicU64::new(0),
         }))
     }
@@ -100,52 +101,44 @@ impl MemoryDedupe {
 
     pub(super) fn claim_now(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        let taken = self.shard(ticket).claim(ticket, now, until);
+        let taken = self.shard(keys).claim(keys, now, until);
         match taken {
-            Ok(Taken::WithRoom) => {}
-            Ok(Taken::Evicting) => self.count_eviction(),
-            Ok(Taken::Not(held)) => return Ok(held),
-            Err(Full) => return Err(StoreError::unavailable(FULL)),
+            Ok(ShardClaim::WithRoom) => {}
+            Ok(ShardClaim::Evicting) => self.count_eviction(),
+            Ok(ShardClaim::Not(held)) => return Ok(held),
+            Err(DedupeFull) => return Err(StoreError::unavailable(FULL)),
         }
-        let other_body = match ticket.id_key() {
-            Some(id) => self.0.witness.saw_other_body(id, ticket.body()),
+        let other_body = match keys.id_key() {
+            Some(id) => self.0.conflicts.record(id, keys.body()),
             None => false,
         };
         Ok(Claimed::Fresh { other_body })
     }
 
-    pub(super) fn renew_now(
-        &self,
-        ticket: &DedupeKeys,
-        until: UnixMillis,
-    ) -> Result<(), StoreError> {
-        self.shard(ticket).renew(ticket, until)
+    pub(super) fn renew_now(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+        self.shard(keys).renew(keys, until)
     }
 
-    pub(super) fn commit_now(
-        &self,
-        ticket: &DedupeKeys,
-        now: UnixMillis,
-    ) -> Result<(), StoreError> {
-        self.shard(ticket).commit(ticket, now)
+    pub(super) fn commit_now(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        self.shard(keys).commit(keys, now)
     }
 
-    pub(super) fn release_now(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
-        self.shard(ticket).release(ticket)
+    pub(super) fn release_now(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.shard(keys).release(keys)
     }
 
-    fn shard(&self, ticket: &DedupeKeys) -> MutexGuard<'_, Shard> {
+    fn shard(&self, keys: &DedupeKeys) -> MutexGuard<'_, Shard> {
         // The low bits: their number is a power of two.
         let mask = self.0.shards.len() as u64 - 1;
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the mask leaves fewer than 8"
         )]
-        let at = (ticket.affinity() & mask) as usize;
+        let at = (keys.affinity() & mask) as usize;
         // Nothing under the lock panics half-way, so a poisoned shard is whole.
         self.0.shards[at]
             .lock()
@@ -184,22 +177,22 @@ impl std::fmt::Debug for Inner {
 impl DedupeStore for MemoryDedupe {
     async fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        self.claim_now(ticket, now, until)
+        self.claim_now(keys, now, until)
     }
 
-    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        self.renew_now(ticket, until)
+    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+        self.renew_now(keys, until)
     }
 
-    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        self.commit_now(ticket, now)
+    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        self.commit_now(keys, now)
     }
 
-    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
-        self.release_now(ticket)
+    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.release_now(keys)
     }
 }

@@ -28,10 +28,10 @@ impl Multilinear {
 }
 
 impl BuildHasher for Multilinear {
-    type Hasher = Words;
+    type Hasher = MultilinearHasher;
 
-    fn build_hasher(&self) -> Words {
-        Words {
+    fn build_hasher(&self) -> MultilinearHasher {
+        MultilinearHasher {
             sum: self.start,
             multipliers: self.multipliers,
         }
@@ -45,12 +45,12 @@ impl fmt::Debug for Multilinear {
 }
 
 /// Takes one key, in one piece.
-pub(super) struct Words {
+pub(super) struct MultilinearHasher {
     sum: u128,
     multipliers: [u128; 2],
 }
 
-impl Hasher for Words {
+impl Hasher for MultilinearHasher {
     fn write(&mut self, key: &[u8]) {
         let words = key
             .as_chunks()

@@ -13,24 +13,24 @@ const TIDY: usize = 2;
 /// Replay keys, and the order in which they were left.
 pub(super) struct Replays {
     capacity: usize,
-    left: HashMap<DedupeKey, Left, Multilinear>,
+    left: HashMap<DedupeKey, ReplayEntry, Multilinear>,
     /// Receivers that share the store differ in how long theirs last.
-    queues: Vec<Queue>,
+    queues: Vec<ReplayQueue>,
 }
 
-struct Left {
+struct ReplayEntry {
     owner: DedupeKey,
     until: UnixMillis,
 }
 
 /// Those that last equally long: the one that was left first is the first to go.
-struct Queue {
+struct ReplayQueue {
     hold: Duration,
     order: VecDeque<DedupeKey>,
 }
 
 /// There is no room, and none may be forgotten.
-pub(super) struct Full;
+pub(super) struct DedupeFull;
 
 impl Replays {
     pub(super) fn new(capacity: usize, hash: Multilinear) -> Self {
@@ -54,22 +54,22 @@ impl Replays {
         owner: DedupeKey,
         now: UnixMillis,
         hold: Duration,
-    ) -> Result<(), Full> {
+    ) -> Result<(), DedupeFull> {
         let until = now.saturating_add(hold);
         if let Some(ended) = self.left.get_mut(&key) {
             // It is still queued, and keeps its place.
-            *ended = Left { owner, until };
+            *ended = ReplayEntry { owner, until };
             return Ok(());
         }
         self.tidy(now);
         if self.left.len() >= self.capacity {
-            return Err(Full);
+            return Err(DedupeFull);
         }
-        self.left.insert(key, Left { owner, until });
+        self.left.insert(key, ReplayEntry { owner, until });
         let found = self.queues.iter_mut().find(|queue| queue.hold == hold);
         match found {
             Some(queue) => queue.order.push_back(key),
-            None => self.queues.push(Queue {
+            None => self.queues.push(ReplayQueue {
                 hold,
                 order: VecDeque::from([key]),
             }),
@@ -88,8 +88,12 @@ impl Replays {
     }
 }
 
-impl Queue {
-    fn tidy_first(&mut self, left: &mut HashMap<DedupeKey, Left, Multilinear>, now: UnixMillis) {
+impl ReplayQueue {
+    fn tidy_first(
+        &mut self,
+        left: &mut HashMap<DedupeKey, ReplayEntry, Multilinear>,
+        now: UnixMillis,
+    ) {
         let latest = now.saturating_add(self.hold);
         let Some(key) = self.order.pop_front() else {
             return;

@@ -1,7 +1,8 @@
 //! A store for tests, demonstrations and messages that may be lost with the process.
 
 mod due;
-mod over;
+mod finished;
+mod leases;
 mod row;
 mod state;
 
@@ -14,10 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use self::state::{Bounds, State};
+use self::state::{Bounds, InboxState};
 use super::entry::InboxEntry;
 use super::handle::Inbox;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 use super::port::{InboxLog, InboxStore};
 use super::request::StoredRequest;
 use crate::base::clock::UnixMillis;
@@ -29,7 +30,7 @@ use crate::receive::dedupe::InvalidSource;
 /// Keeps everything in memory: nothing survives the process, also of what was answered 202. Copies
 /// share what is stored.
 ///
-/// Keeps 100 000 messages, with requests of 256 MiB together. Beyond that those that are over and
+/// Keeps 100 000 messages, with requests of 256 MiB together. Beyond that those that are finished and
 /// whose names are free again make room, the oldest first. Where there are none, the number of
 /// messages is kept by forgetting those that were handled and can no longer be replayed
 /// ([`DedupeKeys::replay_window`]), sooner than after their seven days. Otherwise new messages are refused as
@@ -38,7 +39,7 @@ use crate::receive::dedupe::InvalidSource;
 /// [`DedupeKeys::replay_window`]: crate::receive::dedupe::DedupeKeys::replay_window
 #[derive(Clone)]
 pub struct MemoryInbox {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<InboxState>>,
     signal: QueueNotify,
 }
 
@@ -54,7 +55,7 @@ impl MemoryInbox {
 
     fn within(bounds: Bounds) -> Self {
         Self {
-            state: Arc::new(Mutex::new(State::new(bounds))),
+            state: Arc::new(Mutex::new(InboxState::new(bounds))),
             signal: QueueNotify::new(),
         }
     }
@@ -73,7 +74,7 @@ impl MemoryInbox {
 
     /// A panic while the lock was held left no change half made that could do more harm than
     /// refusing everything from then on.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, InboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -95,13 +96,13 @@ impl InboxStore for MemoryInbox {
         &self,
         mut message: NewMessage,
         now: UnixMillis,
-    ) -> Result<Received, StoreError> {
+    ) -> Result<ReceiveOutcome, StoreError> {
         // What is shared could keep a larger buffer alive than is counted.
         let [head, body] = [message.request.head(), message.request.body()]
             .map(|bytes| Bytes::copy_from_slice(bytes));
         message.request = StoredRequest::from_stored(head, body);
         let received = self.state().receive(message, now)?;
-        if matches!(received, Received::New { .. }) {
+        if matches!(received, ReceiveOutcome::New { .. }) {
             self.signal.notify();
         }
         Ok(received)

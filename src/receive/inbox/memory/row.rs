@@ -6,10 +6,10 @@ use crate::receive::dedupe::{DedupeKey, DedupeKeys};
 use crate::receive::inbox::entry::{Failure, InboxEntry, MessageState};
 use crate::receive::inbox::request::StoredRequest;
 
-pub(super) struct Row {
+pub(super) struct InboxRow {
     pub(super) id: InboxId,
     pub(super) source: Box<str>,
-    pub(super) ticket: DedupeKeys,
+    pub(super) keys: DedupeKeys,
     /// Of later requests with it.
     pub(super) replay_keys: Vec<DedupeKey>,
     /// Gone once it is done.
@@ -23,10 +23,10 @@ pub(super) struct Row {
     pub(super) failure: Option<Failure>,
 }
 
-impl Row {
-    /// Returns whether it is over for so long that its names are free.
+impl InboxRow {
+    /// Returns whether it is finished for so long that its names are free.
     pub(super) fn is_forgotten(&self, now: UnixMillis) -> bool {
-        let keep = self.ticket.retention();
+        let keep = self.keys.retention();
         self.ended_at
             .is_some_and(|at| at.saturating_add(keep) <= now)
     }

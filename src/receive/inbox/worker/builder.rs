@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::InboxWorker;
 use super::handler::Handler;
-use super::meters::Meters;
+use super::meters::InboxMeters;
 use super::run::Runner;
 use crate::base::clock::Clock;
 use crate::base::entropy::Entropy;
@@ -140,7 +140,7 @@ impl InboxWorkerBuilder {
             });
         }
         let runner = Runner {
-            meters: Meters::new(self.inbox.source()),
+            meters: InboxMeters::new(self.inbox.source()),
             inbox: self.inbox,
             handler: self.handler,
             schedule: self.schedule,

@@ -7,7 +7,7 @@ use crate::receive::inbox::message::InboxOutcome;
 
 /// The instruments of one worker.
 #[derive(Debug)]
-pub(crate) struct Meters {
+pub(crate) struct InboxMeters {
     done: Counter,
     retry: Counter,
     failed: Counter,
@@ -15,7 +15,7 @@ pub(crate) struct Meters {
     duration: Histogram,
 }
 
-impl Meters {
+impl InboxMeters {
     /// Makes the instruments of a worker for the receiver named `source`.
     pub(crate) fn new(source: &str) -> Self {
         let runs = |outcome| Counter::new(&INBOX_RUNS, &[("source", source), ("outcome", outcome)]);

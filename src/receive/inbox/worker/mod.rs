@@ -19,7 +19,7 @@ use self::run::Runner;
 use super::handle::Inbox;
 use crate::base::error::BoxError;
 use crate::base::error::StoreError;
-use crate::queue::{Engine, Tally};
+use crate::queue::{AttemptCounts, Engine};
 
 /// Runs the handler of messages that [`VerifyWebhookLayer::with_inbox`] stored.
 ///
@@ -102,12 +102,12 @@ pub struct InboxSummary {
     pub unrecorded: usize,
 }
 
-impl From<Tally> for InboxSummary {
-    fn from(tally: Tally) -> Self {
+impl From<AttemptCounts> for InboxSummary {
+    fn from(counts: AttemptCounts) -> Self {
         Self {
-            done: tally.succeeded,
-            failed: tally.failed,
-            unrecorded: tally.unrecorded,
+            done: counts.succeeded,
+            failed: counts.failed,
+            unrecorded: counts.unrecorded,
         }
     }
 }

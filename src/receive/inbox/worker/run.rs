@@ -10,14 +10,14 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
-use super::handler::{Answer, Handler};
-use super::meters::Meters;
+use super::handler::{Handler, HandlerResult};
+use super::meters::InboxMeters;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::queue::QueueListener;
 use crate::queue::Schedule;
 use crate::queue::record;
-use crate::queue::{Ended, Job};
+use crate::queue::{AttemptResult, Job};
 use crate::receive::inbox::entry::Failure;
 use crate::receive::inbox::handle::Inbox;
 use crate::receive::inbox::message::{InboxLease, InboxLeaseRequest, InboxOutcome};
@@ -29,7 +29,7 @@ pub(super) struct Runner {
     pub(super) schedule: Schedule,
     pub(super) timeout: Duration,
     pub(super) lease: Duration,
-    pub(super) meters: Meters,
+    pub(super) meters: InboxMeters,
 }
 
 /// How a run ended.
@@ -57,7 +57,7 @@ impl Runner {
         running.spawn(handling.in_current_span());
         tokio::select! {
             biased;
-            Some(ended) = running.join_next() => judge(ended),
+            Some(ended) = running.join_next() => outcome_of(ended),
             () = sleep(self.timeout) => Run::Failed(Failure::Timeout),
             () = self.keep(lease) => Run::Lost,
         }
@@ -84,13 +84,13 @@ impl Runner {
         }
     }
 
-    async fn settle(&self, lease: &InboxLease, run: Run, duration: Duration) -> Ended {
+    async fn settle(&self, lease: &InboxLease, run: Run, duration: Duration) -> AttemptResult {
         let (outcome, ended) = match run {
-            Run::Handled => (InboxOutcome::Done, Ended::Succeeded),
-            Run::Failed(failure) => (self.after(lease, failure), Ended::Failed),
+            Run::Handled => (InboxOutcome::Done, AttemptResult::Succeeded),
+            Run::Failed(failure) => (self.after(lease, failure), AttemptResult::Failed),
             Run::Lost => {
                 self.meters.ended(None, duration);
-                return Ended::Unrecorded;
+                return AttemptResult::Unrecorded;
             }
         };
         self.meters.ended(Some(outcome), duration);
@@ -101,7 +101,7 @@ impl Runner {
         };
         // The lease ends within this time, and then another worker may have the message.
         let recorded = record(self.lease, settle).await;
-        recorded.map_or(Ended::Unrecorded, |()| ended)
+        recorded.map_or(AttemptResult::Unrecorded, |()| ended)
     }
 
     fn after(&self, lease: &InboxLease, failure: Failure) -> InboxOutcome {
@@ -142,7 +142,7 @@ impl Job for Runner {
         self.inbox.lease(request).await
     }
 
-    async fn perform(self: Arc<Self>, lease: InboxLease) -> Ended {
+    async fn perform(self: Arc<Self>, lease: InboxLease) -> AttemptResult {
         let span = tracing::info_span!(
             "inbox_run",
             source = self.inbox.source(),
@@ -178,7 +178,7 @@ impl Job for Runner {
     }
 }
 
-fn judge(ended: Result<Answer, JoinError>) -> Run {
+fn outcome_of(ended: Result<HandlerResult, JoinError>) -> Run {
     match ended {
         Ok(Ok(status)) if status.is_success() => Run::Handled,
         Ok(Ok(status)) => Run::Failed(Failure::Status(status)),

@@ -1,40 +1,40 @@
-//! What is over, in the order in which it may be forgotten.
+//! What is finished, in the order in which it may be forgotten.
 
 use std::collections::BTreeSet;
 
-use super::row::Row;
+use super::row::InboxRow;
 use crate::base::clock::UnixMillis;
 use crate::receive::inbox::entry::MessageState;
 
 #[derive(Default)]
-pub(super) struct Over {
+pub(super) struct FinishedIndex {
     /// By when its names are free.
     forgotten: BTreeSet<(UnixMillis, u64)>,
     /// What was handled: by when it can no longer be replayed.
     spare: BTreeSet<(UnixMillis, u64)>,
 }
 
-impl Over {
-    pub(super) fn insert(&mut self, number: u64, row: &Row) {
+impl FinishedIndex {
+    pub(super) fn insert(&mut self, number: u64, row: &InboxRow) {
         let Some(ended_at) = row.ended_at else {
             return;
         };
-        let ticket = &row.ticket;
+        let keys = &row.keys;
         self.forgotten
-            .insert((ended_at.saturating_add(ticket.retention()), number));
+            .insert((ended_at.saturating_add(keys.retention()), number));
         if row.state == MessageState::Done {
             self.spare
-                .insert((ended_at.saturating_add(ticket.replay_window()), number));
+                .insert((ended_at.saturating_add(keys.replay_window()), number));
         }
     }
 
-    pub(super) fn remove(&mut self, number: u64, row: &Row) {
+    pub(super) fn remove(&mut self, number: u64, row: &InboxRow) {
         if let Some(ended_at) = row.ended_at {
-            let ticket = &row.ticket;
+            let keys = &row.keys;
             self.forgotten
-                .remove(&(ended_at.saturating_add(ticket.retention()), number));
+                .remove(&(ended_at.saturating_add(keys.retention()), number));
             self.spare
-                .remove(&(ended_at.saturating_add(ticket.replay_window()), number));
+                .remove(&(ended_at.saturating_add(keys.replay_window()), number));
         }
     }
 

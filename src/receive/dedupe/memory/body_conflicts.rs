@@ -12,15 +12,15 @@ const SLOTS: usize = 1 << 14;
 ///
 /// An id is overwritten by another one of the same slot: it serves the log, and nothing is decided
 /// by it.
-pub(super) struct Witness(Box<[AtomicU64]>);
+pub(super) struct BodyConflicts(Box<[AtomicU64]>);
 
-impl Witness {
+impl BodyConflicts {
     pub(super) fn new() -> Self {
         Self((0..SLOTS).map(|_| AtomicU64::new(0)).collect())
     }
 
     /// Remembers `id` with `body`, and tells whether the body last seen with it was another.
-    pub(super) fn saw_other_body(&self, id: DedupeKey, body: u64) -> bool {
+    pub(super) fn record(&self, id: DedupeKey, body: u64) -> bool {
         const HALF: u32 = u32::BITS;
         let id = id.half();
         #[expect(
@@ -34,8 +34,8 @@ impl Witness {
     }
 }
 
-impl fmt::Debug for Witness {
+impl fmt::Debug for BodyConflicts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Witness(..)")
+        f.write_str("BodyConflicts(..)")
     }
 }
