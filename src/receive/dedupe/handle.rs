@@ -1,4 +1,4 @@
-//! The erased handle to a store, bound to one receiver's name.
+//! Erased handle to a store, bound to one source.
 
 use std::any::Any;
 use std::fmt;
@@ -8,23 +8,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::keys::KeyDeriver;
-use super::keys::{DedupeKeys, Message};
+use super::keys::{DedupeKeys, KeyDeriver, Message};
 use super::memory::MemoryDedupe;
 use super::port::{Claimed, DedupeStore};
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::{SystemEntropy, random};
 use crate::base::error::StoreError;
 
-/// How long a store may take for one answer.
+/// Timeout of a store.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest name of a source in bytes.
+/// Longest name of a source, in bytes.
 const MAX_SOURCE: usize = 128;
 
-/// A dedupe store as one receiver uses it: the store, whatever its type, and the receiver's name.
+/// Erased handle to a dedupe store, for one source.
 ///
-/// Clones share the store. A store that does not answer within 5 s counts as failed.
+/// Clones share the store. A call of the store fails after 5 s.
 #[derive(Clone, Debug)]
 pub struct Dedupe(Arc<Inner>);
 
@@ -33,15 +32,23 @@ struct Inner {
     store: DedupeBackend,
     source: Box<str>,
     deriver: KeyDeriver,
-    /// Starts anywhere, so that two processes do not issue the same token for the same message.
+    /// Starts at random: two processes do not issue the same token for the same message.
     next_token: AtomicU64,
 }
 
 impl Dedupe {
     /// Creates a handle to `store` for the receiver named `source`.
     ///
-    /// The name keeps receivers apart that share a store: each handles a message once. Processes
-    /// that serve the same receiver give the same name. It never comes from a request.
+    /// The name separates receivers that share a store: each handles a message once. Processes of
+    /// the same receiver use the same name. It never comes from a request.
+    ///
+    /// ```
+    /// use tower_auth_sync::dedupe::{Dedupe, MemoryDedupe};
+    ///
+    /// let dedupe = Dedupe::new(MemoryDedupe::new(), "crm")?;
+    /// assert_eq!(dedupe.source(), "crm");
+    /// # Ok::<(), tower_auth_sync::dedupe::InvalidSource>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -65,16 +72,16 @@ impl Dedupe {
         }))
     }
 
-    /// Returns the receiver's name.
+    /// Returns the source: the receiver's configured name.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.0.source
     }
 
-    /// Makes the keys by which this request may claim `message`.
+    /// Derives the keys by which this request may claim `message`.
     pub(crate) fn keys(&self, message: &Message<'_>) -> DedupeKeys {
         let token = self.0.next_token.fetch_add(1, Ordering::Relaxed);
-        self.0.deriver.keys(token, message)
+        self.0.deriver.derive(token, message)
     }
 
     pub(crate) fn claim(
@@ -119,13 +126,13 @@ pub(crate) fn check_source(name: &str) -> Result<(), InvalidSource> {
     }
 }
 
-/// A name of a receiver that is not 1 to 128 printable ASCII characters without spaces.
+/// The source name does not have 1 to 128 printable ASCII characters without spaces.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a source has 1 to 128 printable ASCII characters and no space")]
 pub struct InvalidSource;
 
-/// The store without its type. The one in memory answers at once and needs no box.
+/// Store with its type erased. The store in memory replies at once and needs no box.
 enum DedupeBackend {
     Memory(MemoryDedupe),
     Other(Arc<dyn DynDedupeStore>),
@@ -149,21 +156,21 @@ impl fmt::Debug for DedupeBackend {
     }
 }
 
-/// A store's answer, there already or still to come: one box at most.
+/// Reply of a store, at once or later: one box at most.
 pub(crate) enum Reply<T> {
     Now(Option<Result<T, StoreError>>),
     Later(Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>),
 }
 
 impl<T> Reply<T> {
-    const fn now(answer: Result<T, StoreError>) -> Self {
-        Self::Now(Some(answer))
+    const fn now(reply: Result<T, StoreError>) -> Self {
+        Self::Now(Some(reply))
     }
 
-    fn later(answer: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Self {
+    fn later(reply: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Self {
         Self::Later(Box::pin(async move {
-            match tokio::time::timeout(TIMEOUT, answer).await {
-                Ok(answer) => answer,
+            match tokio::time::timeout(TIMEOUT, reply).await {
+                Ok(reply) => reply,
                 Err(elapsed) => Err(StoreError::unavailable(elapsed)),
             }
         }))
@@ -181,14 +188,14 @@ impl<T: Unpin> Future for Reply<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
-            // Polled again after the end, it stays pending, as a future may.
-            Self::Now(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
-            Self::Later(answer) => answer.as_mut().poll(cx),
+            // Polled again after its end, it stays pending, as a future may.
+            Self::Now(reply) => reply.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Later(reply) => reply.as_mut().poll(cx),
         }
     }
 }
 
-/// [`DedupeStore`] as an object: owned arguments, so that a reply may outlive the request.
+/// [`DedupeStore`] as an object, with owned arguments: a reply may outlive the request.
 trait DynDedupeStore: Send + Sync {
     fn claim(
         self: Arc<Self>,

@@ -38,7 +38,7 @@ fn all_of(keys: &DedupeKeys) -> Vec<DedupeKey> {
 fn the_keys_of_a_receiver_without_tenants_are_what_they_were() {
     const ID: &str = "1f5f1c71c73478ff998614a66f17afc6";
     let unsigned = Identity::Unsigned(Some("msg_1"));
-    let keys = KeyDeriver::new("crm").keys(1, &message(None, unsigned));
+    let keys = KeyDeriver::new("crm").derive(1, &message(None, unsigned));
     assert_eq!(
         hex(Some(keys.key())).as_deref(),
         Some("b917c293ea28eb02d487307bf85447d6")
@@ -49,13 +49,13 @@ fn the_keys_of_a_receiver_without_tenants_are_what_they_were() {
     );
     assert_eq!(hex(keys.id_key()).as_deref(), Some(ID));
     let signed = message(None, Identity::Signed("msg_1"));
-    let keys = KeyDeriver::new("crm").keys(1, &signed);
+    let keys = KeyDeriver::new("crm").derive(1, &signed);
     assert_eq!(hex(Some(keys.key())).as_deref(), Some(ID));
     let timeless = Message {
         sent_at: None,
         ..message(None, unsigned)
     };
-    let keys = KeyDeriver::new("crm").keys(1, &timeless);
+    let keys = KeyDeriver::new("crm").derive(1, &timeless);
     assert_eq!(
         hex(Some(keys.key())).as_deref(),
         Some("d2efcf4ea0ce2390143d44566772bf9f")
@@ -70,7 +70,7 @@ fn two_tenants_have_no_key_in_common_and_none_with_a_receiver_without() {
         .iter()
         .map(|tenant| {
             let messages = identities().map(|identity| message(*tenant, identity));
-            let all_keys = messages.iter().map(|message| deriver.keys(1, message));
+            let all_keys = messages.iter().map(|message| deriver.derive(1, message));
             all_keys.flat_map(|keys| all_of(&keys)).collect()
         })
         .collect();
@@ -86,7 +86,7 @@ fn two_tenants_have_no_key_in_common_and_none_with_a_receiver_without() {
 #[test]
 fn a_tenants_names_of_one_message_lie_together() {
     let deriver = KeyDeriver::new("crm");
-    let keys = |id| deriver.keys(1, &message(Some("acme"), Identity::Unsigned(id)));
+    let keys = |id| deriver.derive(1, &message(Some("acme"), Identity::Unsigned(id)));
     let (real, replay, nameless) = (keys(Some("msg_1")), keys(Some("msg_2")), keys(None));
     for other in [replay, nameless] {
         assert_ne!(real.key(), other.key());

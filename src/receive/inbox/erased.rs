@@ -1,4 +1,4 @@
-//! The store without its type.
+//! Store with its type erased.
 
 use std::future::Future;
 use std::num::NonZeroU16;
@@ -14,19 +14,19 @@ use crate::queue::QueueListener;
 
 type InboxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Declares [`DynInboxStore`] with the asynchronous functions of both ports, each in a box.
-macro_rules! object {
-    ($($port:ident::$name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+/// Declares [`DynInboxStore`] with the async functions of both ports, each boxed.
+macro_rules! dyn_store {
+    ($($port:ident::$name:ident($($arg:ident: $type:ty),*) -> $output:ty;)*) => {
         /// [`InboxStore`] and [`InboxLog`] as an object.
         pub(super) trait DynInboxStore: Send + Sync {
-            $(fn $name<'a>(&'a self, $($arg: $type),*) -> InboxFuture<'a, $answer>;)*
+            $(fn $name<'a>(&'a self, $($arg: $type),*) -> InboxFuture<'a, $output>;)*
 
             fn listen(&self) -> QueueListener;
         }
 
         impl<S: InboxStore + InboxLog> DynInboxStore for S {
             $(
-                fn $name<'a>(&'a self, $($arg: $type),*) -> InboxFuture<'a, $answer> {
+                fn $name<'a>(&'a self, $($arg: $type),*) -> InboxFuture<'a, $output> {
                     Box::pin($port::$name(self, $($arg),*))
                 }
             )*
@@ -38,7 +38,7 @@ macro_rules! object {
     };
 }
 
-object! {
+dyn_store! {
     InboxStore::receive(message: NewMessage, now: UnixMillis) -> ReceiveOutcome;
     InboxStore::lease(source: &'a str, request: InboxLeaseRequest) -> Vec<InboxLease>;
     InboxStore::settle(lease: &'a InboxLease, outcome: InboxOutcome, now: UnixMillis) -> ();

@@ -1,4 +1,4 @@
-//! A claim while its message is handled: renewed, then settled, and released when dropped.
+//! Holds the claim on a message: renews it, settles it, and releases it when dropped.
 
 use std::error::Error;
 use std::mem;
@@ -15,16 +15,16 @@ use crate::base::clock::{Clock, UnixMillis};
 use crate::base::error::StoreError;
 use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, Message, Reply};
 
-/// How long a claim lasts when nobody renews it.
+/// Time until a claim lapses without a renewal.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// When a claim is renewed, counted from the claim or from the renewal before.
+/// Time from a claim or a renewal to the next renewal.
 const RENEW_AFTER: Duration = Duration::from_secs(30);
 
-/// When to ask again after a renewal that failed.
+/// Pause after a failed renewal.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// Waits before a failed commit is tried again: half a minute, which is what a lease has left at least.
+/// Pauses before a failed commit is retried: 31 s together; a lease has at least 30 s left.
 const COMMIT_AGAIN_AFTER: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
@@ -33,14 +33,14 @@ const COMMIT_AGAIN_AFTER: [Duration; 5] = [
     Duration::from_secs(16),
 ];
 
-/// The right to handle one message. Dropping it gives the message back.
+/// The right to handle one message. Dropping it releases the claim.
 pub(super) struct MessageClaim {
     handle: ClaimHandle,
     renewal: Renewal,
     release_on_drop: bool,
 }
 
-/// What every word with the store needs.
+/// Everything that a call of the store needs.
 #[derive(Clone)]
 struct ClaimHandle {
     dedupe: Dedupe,
@@ -50,15 +50,15 @@ struct ClaimHandle {
 }
 
 enum Renewal {
-    /// The handler has not had to wait yet; the claim was made at this time.
+    /// The handler was never pending; the claim dates from this instant.
     NotTimed(Instant),
     Waiting(Pin<Box<Sleep>>),
     Renewing(Pin<Box<Sleep>>, Reply<()>),
-    /// Another request has the claim.
+    /// Another request holds the claim.
     Lost,
 }
 
-/// What came of asking for a message.
+/// Result of a claim.
 pub(super) enum ClaimResult {
     Granted {
         claim: MessageClaim,
@@ -71,10 +71,10 @@ pub(super) enum ClaimResult {
 }
 
 impl MessageClaim {
-    /// Asks the store for `message`.
+    /// Claims `message` in the store.
     ///
-    /// Once the store has been asked, the claim may be there: a caller that goes away meanwhile
-    /// releases it as well.
+    /// The store may hold the claim as soon as it is asked: a caller that stops waiting releases it
+    /// as well.
     pub(super) async fn acquire(
         dedupe: &Dedupe,
         clock: &Arc<dyn Clock>,
@@ -88,7 +88,7 @@ impl MessageClaim {
                 keys: dedupe.keys(message),
                 meters: meters.clone(),
             },
-            // Counted from here, like the lease: a handler may block before it is first pending.
+            // The lease starts here too: a handler may block before it is first pending.
             renewal: Renewal::NotTimed(Instant::now()),
             release_on_drop: true,
         };
@@ -103,7 +103,7 @@ impl MessageClaim {
         })
     }
 
-    /// Renews the claim when its time has come; to be called whenever the handler is pending.
+    /// Renews the claim when due. Call whenever the handler is pending.
     pub(super) fn poll_renewal(&mut self, cx: &mut Context<'_>) {
         loop {
             self.renewal = match mem::replace(&mut self.renewal, Renewal::Lost) {
@@ -163,8 +163,7 @@ impl Drop for MessageClaim {
     }
 }
 
-/// Recording how the handler went, before the response leaves. Dropped early, it goes on in the
-/// background.
+/// Settles a claim before the response leaves. Dropped early, it continues in the background.
 pub(super) struct Settle {
     handle: ClaimHandle,
     reply: Reply<()>,
@@ -225,7 +224,7 @@ impl ClaimHandle {
     }
 
     fn finish_in_background(&self, reply: Reply<()>, succeeded: bool) {
-        // A store in memory has done it already, and needs no runtime.
+        // A store in memory is done and needs no runtime.
         if matches!(reply, Reply::Now(Some(Ok(())))) {
             return;
         }
@@ -237,7 +236,7 @@ impl ClaimHandle {
         });
     }
 
-    /// Deals with a claim that was not settled.
+    /// Handles a claim that was not settled.
     async fn failed(self, err: StoreError, succeeded: bool) {
         if succeeded {
             self.commit_again(err).await;

@@ -1,4 +1,4 @@
-//! The response future: decide, handle, settle the claim.
+//! Response future: decide, handle, settle the claim.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -22,7 +22,7 @@ type DecisionResult = Result<Decision, WebhookRejection>;
 pin_project! {
     /// Response future of [`VerifyWebhook`](super::service::VerifyWebhook).
     ///
-    /// Dropping it while the inner service works releases the message.
+    /// Dropping it while the inner service runs releases the message.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, F>
     where
@@ -44,7 +44,7 @@ pin_project! {
         Deciding {
             decision: Pin<Box<dyn Future<Output = DecisionResult> + Send>>,
         },
-        /// The service may have to wait for room.
+        /// The inner service may not be ready yet.
         Queueing {
             request: Option<Request<Full<Bytes>>>,
             accepted: AcceptedRequest,
@@ -61,7 +61,7 @@ pin_project! {
     }
 }
 
-/// An accepted request that has not been answered yet.
+/// An accepted request without a response.
 #[derive(Default)]
 struct AcceptedRequest {
     claim: Option<MessageClaim>,
@@ -73,7 +73,7 @@ impl AcceptedRequest {
         mem::take(self)
     }
 
-    /// Passes `poll` on, and keeps the claim alive meanwhile.
+    /// Returns `poll`, and renews the claim if it is pending.
     fn while_pending<T>(&mut self, poll: Poll<T>, cx: &mut Context<'_>) -> Poll<T> {
         if let (Poll::Pending, Some(claim)) = (&poll, &mut self.claim) {
             claim.poll_renewal(cx);

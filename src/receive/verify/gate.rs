@@ -1,4 +1,4 @@
-//! The decision: everything between the request and the inner service.
+//! The decision about a request.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::inbox_sink::{InboxSink, Stored};
 use super::keys::{LayerKeys, RequestKeys};
 use super::log_context::{LogContext, log_refusal};
 use super::meters::{Operation, Timer, WebhookMeters};
-use super::reading::{check_head, read, read_unjudged};
+use super::reading::{check_head, read, read_unchecked};
 use super::rejection::WebhookRejection;
 use crate::base::error::{BoxError, StoreError, StoreFailurePolicy};
 use crate::http::body::BodyLimits;
@@ -30,13 +30,13 @@ use crate::wire::signature::{CheckedHeaders, SignatureMatch, Verifier};
 const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
 const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A replay is recognised for this long at least.
+/// Least time for which a replay is recognised.
 const LEAST_REPLAYABLE: Duration = Duration::from_secs(15 * 60);
 
-/// How far the clocks of two receivers may differ; with the default deadline of a body 5 minutes.
+/// Largest clock difference between two receivers; with the default body timeout 5 minutes.
 const SKEW: Duration = Duration::from_secs(5 * 60 - 10);
 
-/// The settings of a layer, and the checks in their order.
+/// Settings of a layer, and the checks in their order.
 #[derive(Clone, Debug)]
 pub(super) struct WebhookGate {
     pub(super) keys: LayerKeys,
@@ -49,23 +49,23 @@ pub(super) struct WebhookGate {
     meters: WebhookMeters,
 }
 
-/// What becomes of a request that is not refused.
+/// Result for a request that is not refused.
 #[allow(
     clippy::large_enum_variant,
-    reason = "where there is no inbox every request is handed on"
+    reason = "without an inbox every request is handed on"
 )]
 pub(super) enum Decision {
-    /// It may be handled, under the claim on its message; and who sees how that ends.
+    /// The inner service handles the request under the claim. The guard records the outcome.
     HandOn {
         request: Request<Full<Bytes>>,
         claim: Option<MessageClaim>,
         handled: HandlerGuard,
     },
-    /// It is in the inbox.
+    /// The inbox has the message.
     Stored(Stored),
 }
 
-/// What remembers a message.
+/// Where an accepted message is remembered.
 enum AcceptedMessage {
     Claimed(Option<MessageClaim>),
     Stored(Stored),
@@ -89,25 +89,25 @@ impl WebhookGate {
         }
     }
 
-    /// Sets what remembers messages; `None`: nothing.
+    /// Sets the dedupe store; `None` for none.
     pub(super) fn remember_in(&mut self, dedupe: Option<Dedupe>) {
         self.dedupe = dedupe;
         self.rename_source();
     }
 
-    /// To be called when the receiver's name may be another one.
+    /// Updates the metrics. Call after changing the source name.
     pub(super) fn rename_source(&mut self) {
         self.meters = WebhookMeters::new(self.source());
     }
 
-    /// Returns the receiver's name.
+    /// Returns the source name.
     fn source(&self) -> &str {
         let dedupe = || self.dedupe.as_ref().map(Dedupe::source);
         self.inbox.source().or_else(dedupe).unwrap_or("none")
     }
 
-    /// How long after its first arrival a request could still pass the check of its time: the claim is
-    /// made when its body has come.
+    /// Returns for how long after its first arrival a request can pass the time check again. The
+    /// claim follows the end of the body.
     fn replayable(&self, verifier: &Verifier) -> Duration {
         let window = verifier.tolerance().saturating_mul(2);
         let late = window
@@ -116,7 +116,7 @@ impl WebhookGate {
         LEAST_REPLAYABLE.max(late)
     }
 
-    /// Makes the span of a request.
+    /// Creates the span of a request.
     pub(super) fn span(&self) -> Span {
         handled::span(self.source())
     }
@@ -138,11 +138,11 @@ impl WebhookGate {
         };
         let checked = self.check(&parts, body, &mut context).await;
         context.record(&span);
-        let (delivered, accepted) = checked.inspect_err(|reason| {
+        let (webhook, accepted) = checked.inspect_err(|reason| {
             self.meters.refused(reason);
             log_refusal(reason, &context, &span);
         })?;
-        if let Some(id) = delivered.id() {
+        if let Some(id) = webhook.id() {
             span.record("id", id);
         }
         let claim = match accepted {
@@ -154,8 +154,8 @@ impl WebhookGate {
             }
         };
         let handled = HandlerGuard::begin(&self.meters, timer, span);
-        let body = Full::new(delivered.body().clone());
-        parts.extensions.insert(delivered);
+        let body = Full::new(webhook.body().clone());
+        parts.extensions.insert(webhook);
         let request = Request::from_parts(parts, body);
         Ok(Decision::HandOn {
             request,
@@ -195,7 +195,7 @@ impl WebhookGate {
             body: &body,
             replayable: self.replayable(&keys.verifier),
         };
-        let delivered = VerifiedWebhook::new(
+        let webhook = VerifiedWebhook::new(
             WebhookHead {
                 id: identity.id().map(Into::into),
                 id_is_authentic: identity.is_authentic(),
@@ -206,12 +206,12 @@ impl WebhookGate {
             },
             body.clone(),
         );
-        let accepted = self.accept(&keys, parts, &message, &delivered).await;
+        let accepted = self.accept(&keys, parts, &message, &webhook).await;
         let accepted = accepted.inspect_err(|_| context.id = identity.id().map(Into::into))?;
-        Ok((delivered, accepted))
+        Ok((webhook, accepted))
     }
 
-    /// Points 5 to 8 of the order of checks.
+    /// Checks points 5 to 8 of the order of checks.
     async fn verify<'h, B>(
         &self,
         keys: &RequestKeys,
@@ -224,13 +224,13 @@ impl WebhookGate {
     {
         let doctor = || {
             let doctor = self.doctor.as_ref();
-            doctor.filter(|doctor| doctor.takes(keys.verifier.now()))
+            doctor.filter(|doctor| doctor.take_turn(keys.verifier.now()))
         };
         let signed = match keys.verifier.check_headers(&parts.headers) {
             Ok(signed) => signed,
             Err(err) => {
                 if let Some(doctor) = doctor()
-                    && let Ok(body) = read_unjudged(body, self.limits).await
+                    && let Ok(body) = read_unchecked(body, self.limits).await
                 {
                     doctor.examine(keys, &parts.headers, body);
                 }
@@ -249,16 +249,16 @@ impl WebhookGate {
         }
     }
 
-    /// Point 10 of the order of checks.
+    /// Stores or claims the message: point 10 of the order of checks.
     async fn accept(
         &self,
         keys: &RequestKeys,
         parts: &Parts,
         message: &Message<'_>,
-        delivered: &VerifiedWebhook,
+        webhook: &VerifiedWebhook,
     ) -> Result<AcceptedMessage, WebhookRejection> {
         let inbox = &self.inbox;
-        let stored = inbox.store(keys, parts, message, delivered, &self.meters);
+        let stored = inbox.store(keys, parts, message, webhook, &self.meters);
         match stored.await? {
             Some(stored) => Ok(AcceptedMessage::Stored(stored)),
             None => self

@@ -1,4 +1,4 @@
-//! One request as operators see it: its span, and how it ended.
+//! Observes one request: its span and its outcome.
 
 use tracing::Span;
 use tracing::field::Empty;
@@ -6,12 +6,13 @@ use tracing::field::Empty;
 use super::keys::RequestKeys;
 use super::meters::{HandlerOutcome, Timer, WebhookMeters};
 
-/// An accepted request until its handler ends. Dropped before that, the handler was cancelled.
+/// Records the outcome of an accepted request. Dropped early, it records that the handler was
+/// cancelled.
 pub(super) struct HandlerGuard {
     meters: WebhookMeters,
     timer: Timer,
     span: Span,
-    is_over: bool,
+    is_finished: bool,
 }
 
 impl HandlerGuard {
@@ -21,20 +22,20 @@ impl HandlerGuard {
             meters: meters.clone(),
             timer,
             span,
-            is_over: false,
+            is_finished: false,
         }
     }
 
     pub(super) fn end(mut self, succeeded: bool) {
-        self.is_over = true;
-        self.tell(if succeeded {
+        self.is_finished = true;
+        self.record(if succeeded {
             HandlerOutcome::Success
         } else {
             HandlerOutcome::Failure
         });
     }
 
-    fn tell(&self, outcome: HandlerOutcome) {
+    fn record(&self, outcome: HandlerOutcome) {
         self.span.record("outcome", outcome.name());
         self.meters.handled(outcome, self.timer);
     }
@@ -42,14 +43,14 @@ impl HandlerGuard {
 
 impl Drop for HandlerGuard {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.tell(HandlerOutcome::Cancelled);
+        if !self.is_finished {
+            self.record(HandlerOutcome::Cancelled);
         }
     }
 }
 
-/// Makes the span of a request to the receiver named `source`; the rest is filled in as it becomes
-/// known, the id not before the signature was found right.
+/// Creates the span of a request to `source`. The layer fills the other fields as it learns them,
+/// and the id only after the signature is valid.
 pub(super) fn span(source: &str) -> Span {
     tracing::info_span!(
         "webhook",

@@ -1,4 +1,4 @@
-//! What is counted: for any recorder of the crate `metrics`, and nothing without one.
+//! Metrics, for any recorder of the crate `metrics`; nothing without a recorder.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::wire::signature::{SignatureMatch, Verifier};
 
 pub(crate) use crate::metrics::Timer;
 
-/// The instruments of one receiver. Copies are cheap and count together.
+/// Instruments of one source. Copies are cheap and count together.
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookMeters(Arc<Instruments>);
 
@@ -30,7 +30,7 @@ struct Instruments {
 }
 
 impl WebhookMeters {
-    /// Makes the instruments of the receiver named `source`.
+    /// Creates the instruments of `source`.
     pub(crate) fn new(source: &str) -> Self {
         let own = &[("source", source)];
         let duplicate = |kind| Counter::new(&DUPLICATES, &[("source", source), ("kind", kind)]);
@@ -51,7 +51,7 @@ impl WebhookMeters {
         }))
     }
 
-    /// A signature was right.
+    /// Records a valid signature.
     pub(crate) fn verified(&self, verified: SignatureMatch, by: &Verifier) {
         let now = by.now();
         self.0.last_verified.set(seconds(now.as_millis()));
@@ -61,12 +61,12 @@ impl WebhookMeters {
         }
     }
 
-    /// A message is to be handled.
+    /// Records an accepted message.
     pub(crate) fn accepted(&self) {
         self.0.accepted.add_one();
     }
 
-    /// A request does not reach the handler.
+    /// Records a request that does not reach the handler.
     pub(crate) fn refused(&self, reason: &WebhookRejection) {
         match reason {
             WebhookRejection::InFlight { .. } => self.0.in_flight.add_one(),
@@ -78,7 +78,7 @@ impl WebhookMeters {
         }
     }
 
-    /// The store that remembers messages failed.
+    /// Records a failure of the store.
     pub(crate) fn store_failed(&self, operation: Operation) {
         let operation = match operation {
             Operation::Claim => "claim",
@@ -90,7 +90,7 @@ impl WebhookMeters {
             .add_one();
     }
 
-    /// The handler behind the layer ended.
+    /// Records the outcome of the handler.
     pub(crate) fn handled(&self, outcome: HandlerOutcome, timer: Timer) {
         match outcome {
             HandlerOutcome::Success => self.0.success.add_one(),
@@ -110,12 +110,12 @@ const fn seconds(millis: u64) -> f64 {
     millis as f64 / 1000.0
 }
 
-/// How the handler ended.
+/// Outcome of a handler.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum HandlerOutcome {
     Success,
     Failure,
-    /// The response future was dropped: a panic, or a client that went away.
+    /// The response future was dropped: a panic, or a client that disconnected.
     Cancelled,
 }
 
@@ -129,7 +129,7 @@ impl HandlerOutcome {
     }
 }
 
-/// What the store that remembers messages was asked for.
+/// Operation of the dedupe store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Operation {
     Claim,

@@ -1,4 +1,4 @@
-//! The service.
+//! Service of the layer.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -38,8 +38,8 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, S::Future>;
 
-    /// Is always ready: a stranger's request must not hold what the inner service reserves for one
-    /// that it handles. It is made ready once a request has been accepted.
+    /// Returns ready at once: a request from a stranger must not hold capacity of the inner
+    /// service. The response future waits for the inner service after it accepts a request.
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }

@@ -157,7 +157,7 @@ fn keys_of(
         body: body.as_bytes(),
         replayable: Duration::from_secs(WINDOW),
     };
-    KeyDeriver::new(source).keys(0, &message)
+    KeyDeriver::new(source).derive(0, &message)
 }
 
 fn unsigned(id: &str) -> Identity<'_> {

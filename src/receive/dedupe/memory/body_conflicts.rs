@@ -1,17 +1,17 @@
-//! Notices an unsigned id that comes with two bodies.
+//! Detects an unsigned id with two bodies.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::receive::dedupe::keys::DedupeKey;
 
-/// How many ids are remembered: 128 KiB.
+/// Number of remembered ids: 128 KiB.
 const SLOTS: usize = 1 << 14;
 
-/// The ids of late and a part of the digest of each one's body, one word each.
+/// Recent ids, each with a part of the digest of its body, one word each.
 ///
-/// An id is overwritten by another one of the same slot: it serves the log, and nothing is decided
-/// by it.
+/// Another id of the same slot overwrites an id: the result serves the log, and nothing depends on
+/// it.
 pub(super) struct BodyConflicts(Box<[AtomicU64]>);
 
 impl BodyConflicts {
@@ -19,7 +19,7 @@ impl BodyConflicts {
         Self((0..SLOTS).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// Remembers `id` with `body`, and tells whether the body last seen with it was another.
+    /// Remembers `id` with `body`. Returns whether the last body seen with `id` was another.
     pub(super) fn record(&self, id: DedupeKey, body: u64) -> bool {
         const HALF: u32 = u32::BITS;
         let id = id.half();

@@ -1,4 +1,4 @@
-//! Handled messages that last equally long: the one that was handled first is the first to go.
+//! Handled messages with equal retention: the first one handled is the first to expire.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,33 +6,33 @@ use std::time::Duration;
 use crate::base::clock::UnixMillis;
 use crate::receive::dedupe::keys::DedupeKeys;
 
-/// Index of a record: fewer than 2^32 per shard.
+/// Index of a record: below 2^32 per shard.
 pub(super) type RecordIndex = u32;
 
-/// A record as a queue names it; of no meaning once the record's generation has changed.
+/// Reference to a record; outdated once the generation of the record has changed.
 pub(super) struct QueueEntry {
     pub(super) slot: RecordIndex,
     pub(super) generation: u32,
 }
 
-/// A queue of handled messages, by the time of the commit.
+/// Queue of handled messages, by the time of the commit.
 pub(super) struct ExpiryQueue {
-    keep: Duration,
-    hold: Duration,
+    retention: Duration,
+    replay_window: Duration,
     entries: VecDeque<QueueEntry>,
 }
 
 impl ExpiryQueue {
     pub(super) const fn of(keys: &DedupeKeys) -> Self {
         Self {
-            keep: keys.retention(),
-            hold: keys.replay_window(),
+            retention: keys.retention(),
+            replay_window: keys.replay_window(),
             entries: VecDeque::new(),
         }
     }
 
     pub(super) fn is_of(&self, keys: &DedupeKeys) -> bool {
-        self.keep == keys.retention() && self.hold == keys.replay_window()
+        self.retention == keys.retention() && self.replay_window == keys.replay_window()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -43,22 +43,26 @@ impl ExpiryQueue {
         self.entries.push_back(entry);
     }
 
-    /// Returns when a message of this queue was handled that may be forgotten from `dispensable` on.
+    /// Returns the time at which a message of this queue was handled that may be forgotten from
+    /// `dispensable`.
     pub(super) fn handled_at(&self, dispensable: UnixMillis) -> UnixMillis {
-        dispensable.saturating_sub(self.hold)
+        dispensable.saturating_sub(self.replay_window)
     }
 
-    /// Returns until when a message of this queue is remembered that was handled at `at`, and from when
-    /// on it may be forgotten.
+    /// Returns the end of retention of a message handled at `at`, and the time from which it may be
+    /// forgotten.
     pub(super) fn ends_of_handled_at(&self, at: UnixMillis) -> (UnixMillis, UnixMillis) {
-        (at.saturating_add(self.keep), at.saturating_add(self.hold))
+        (
+            at.saturating_add(self.retention),
+            at.saturating_add(self.replay_window),
+        )
     }
 
-    pub(super) fn send_first_to_the_end(&mut self) {
+    pub(super) fn move_first_to_end(&mut self) {
         self.entries.rotate_left(1.min(self.entries.len()));
     }
 
-    /// Returns the first message of which `is_current` holds, after dropping the entries before it.
+    /// Returns the first message for which `is_current` holds, and drops the entries before it.
     pub(super) fn first(
         &mut self,
         is_current: impl Fn(&QueueEntry) -> bool,
@@ -68,13 +72,14 @@ impl ExpiryQueue {
                 return Some(entry.slot);
             }
             self.entries.pop_front();
-            self.give_back();
+            self.shrink();
         }
         None
     }
 
-    /// Lanes may be long in turn, and together have no more room than one needs.
-    fn give_back(&mut self) {
+    /// Frees unused capacity: several queues may be long in turn, and together need no more room
+    /// than one.
+    fn shrink(&mut self) {
         let capacity = self.entries.capacity();
         if self.entries.len() < capacity / 4 {
             self.entries.shrink_to(capacity / 2);

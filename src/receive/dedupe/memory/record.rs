@@ -9,9 +9,9 @@ pub(super) struct Record {
     pub(super) phase: Phase,
     pub(super) generation: u32,
     pub(super) token: u64,
-    /// End of the claim, or of the memory of a handled message.
+    /// End of the claim, or of the retention of a handled message.
     pub(super) until: UnixMillis,
-    /// From when on a handled message may be forgotten to make room.
+    /// Time from which a handled message may be forgotten to make room.
     pub(super) dispensable: UnixMillis,
 }
 

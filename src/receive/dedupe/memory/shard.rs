@@ -1,4 +1,4 @@
-//! One part of the map: a message and its requests lie in the same one, under one lock.
+//! One part of the map: a message and its requests share a shard and its lock.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -12,31 +12,32 @@ use crate::base::error::StoreError;
 use crate::receive::dedupe::keys::{DedupeKey, DedupeKeys};
 use crate::receive::dedupe::port::{Claimed, latest_end};
 
-/// How many ends of each queue a claim tidies: more than it adds, so that the queues do not grow.
-const TIDY: usize = 2;
+/// Entries of each queue that a claim checks: more than it adds, so that the queues do not grow.
+const CHECKS_PER_CLAIM: usize = 2;
 
-/// How long after its end a claim that nobody took over may still be committed, while there is room.
-const LATE: Duration = Duration::from_secs(60);
+/// Time after its end for which a claim that nobody took over may still be committed, while there
+/// is room.
+const COMMIT_GRACE: Duration = Duration::from_secs(60);
 
-/// Messages by key, and in the order in which they may be forgotten.
+/// Messages by key, and in the order in which the shard may forget them.
 pub(super) struct Shard {
     capacity: usize,
     index: HashMap<DedupeKey, RecordIndex, Multilinear>,
     records: Vec<Record>,
     free: Vec<RecordIndex>,
-    /// Claims in flight, by the time they were made; may name records that have moved on.
+    /// Claims in flight, by the time of the claim; some entries may be outdated.
     claims: VecDeque<QueueEntry>,
-    /// Messages handled; the entries may name records that have moved on. Receivers that share the
-    /// store differ in how long theirs last, and there are as many lanes as there are such times.
+    /// Handled messages; some entries may be outdated. Receivers that share the store may have
+    /// different retentions, each with a queue.
     done: Vec<ExpiryQueue>,
     replays: Replays,
 }
 
-/// What came of a claim.
+/// Result of a claim on a shard.
 pub(super) enum ShardClaim {
-    Not(Claimed),
-    WithRoom,
-    Evicting,
+    Refused(Claimed),
+    Fresh,
+    FreshAfterEviction,
 }
 
 impl Shard {
@@ -52,7 +53,7 @@ impl Shard {
         }
     }
 
-    /// Claims the message for `keys` if nothing holds it, and leaves the keys's replay key.
+    /// Claims the message if it is free, and leaves its replay key.
     pub(super) fn claim(
         &mut self,
         keys: &DedupeKeys,
@@ -65,28 +66,29 @@ impl Shard {
         let replay_key = keys.replay_key();
         let owner = replay_key.and_then(|replay_key| self.replays.owner(replay_key, now));
         if let Some(owner) = owner.filter(|owner| *owner != key) {
-            // The same bytes came under another id: whatever became of that message, this is no new one.
+            // The same bytes arrived under another id: whatever became of that message, this one is
+            // not new.
             let all = [held, self.held(owner, now, latest)];
             let in_flight = all.into_iter().flatten().next();
             let is_done = all.contains(&Some(Claimed::Done));
             let held = in_flight.filter(|_| !is_done).unwrap_or(Claimed::Done);
-            return Ok(ShardClaim::Not(held));
+            return Ok(ShardClaim::Refused(held));
         }
         let room = match held {
-            Some(held) => ShardClaim::Not(held),
+            Some(held) => ShardClaim::Refused(held),
             None => self.make_room(key, now)?,
         };
         if let Some(replay_key) = replay_key.filter(|_| owner.is_none()) {
             self.replays
-                .leave(replay_key, key, now, keys.replay_window())?;
+                .insert(replay_key, key, now, keys.replay_window())?;
         }
         if held.is_none() {
-            self.put(keys, until);
+            self.insert(keys, until);
         }
         Ok(room)
     }
 
-    /// Returns what holds the message of this name, if it lasts at `now`.
+    /// Returns the claim or commit that holds `key` at `now`.
     fn held(&self, key: DedupeKey, now: UnixMillis, latest: UnixMillis) -> Option<Claimed> {
         let record = self.record(*self.index.get(&key)?);
         let until = record.until;
@@ -100,21 +102,22 @@ impl Shard {
         }
     }
 
-    /// Frees `key`, which nothing holds any more, and makes room for one message.
+    /// Removes a lapsed `key`, and makes room for one message.
     fn make_room(&mut self, key: DedupeKey, now: UnixMillis) -> Result<ShardClaim, DedupeFull> {
         if let Some(&slot) = self.index.get(&key) {
             self.remove(slot);
         }
-        self.tidy(now);
+        self.remove_expired(now);
         if self.is_full() {
-            // Claims that lapsed lately, or behind one that is renewed again and again.
-            self.tidy_claims(self.claims.len(), Duration::ZERO, now);
+            // Also removes claims that lapsed recently, or stand behind one that is renewed
+            // repeatedly.
+            self.remove_lapsed_claims(self.claims.len(), Duration::ZERO, now);
         }
         if !self.is_full() {
-            return Ok(ShardClaim::WithRoom);
+            return Ok(ShardClaim::Fresh);
         }
         self.evict(now)
-            .then_some(ShardClaim::Evicting)
+            .then_some(ShardClaim::FreshAfterEviction)
             .ok_or(DedupeFull)
     }
 
@@ -169,7 +172,7 @@ impl Shard {
         self.records.len() - self.free.len() >= self.capacity
     }
 
-    fn put(&mut self, keys: &DedupeKeys, until: UnixMillis) {
+    fn insert(&mut self, keys: &DedupeKeys, until: UnixMillis) {
         let mut record = Record {
             key: keys.key(),
             phase: Phase::InFlight,
@@ -200,8 +203,8 @@ impl Shard {
         self.free.push(slot);
     }
 
-    fn tidy(&mut self, now: UnixMillis) {
-        self.tidy_claims(TIDY, LATE, now);
+    fn remove_expired(&mut self, now: UnixMillis) {
+        self.remove_lapsed_claims(CHECKS_PER_CLAIM, COMMIT_GRACE, now);
         let mut queue = 0;
         while queue < self.done.len() {
             self.remove_expired_done(queue, now);
@@ -214,7 +217,7 @@ impl Shard {
     }
 
     fn remove_expired_done(&mut self, queue: usize, now: UnixMillis) {
-        for _ in 0..TIDY {
+        for _ in 0..CHECKS_PER_CLAIM {
             match self.oldest_done(queue, now) {
                 Some(slot) if self.record(slot).until <= now => self.remove(slot),
                 _ => break,
@@ -222,9 +225,9 @@ impl Shard {
         }
     }
 
-    /// Looks at `most` claims, oldest first: frees those that have lapsed `late` ago, and sends the
-    /// others to the end of the queue.
-    fn tidy_claims(&mut self, most: usize, late: Duration, now: UnixMillis) {
+    /// Checks up to `most` claims, oldest first: removes those that lapsed `late` ago, and moves
+    /// the others to the end of the queue.
+    fn remove_lapsed_claims(&mut self, most: usize, late: Duration, now: UnixMillis) {
         for _ in 0..most {
             let Some(entry) = self.claims.pop_front() else {
                 break;
@@ -241,8 +244,8 @@ impl Shard {
         }
     }
 
-    /// Forgets the first handled message whose time has come. Nothing has expired: a queue's oldest
-    /// would have been the first of it, and tidying would have made room.
+    /// Removes the first handled message that may be forgotten. Expired messages are already gone:
+    /// [`remove_expired`](Self::remove_expired) removed them.
     fn evict(&mut self, now: UnixMillis) -> bool {
         let candidates = (0..self.done.len()).filter_map(|queue| {
             let slot = self.oldest_done(queue, now)?;
@@ -258,8 +261,8 @@ impl Shard {
         true
     }
 
-    /// Returns the queue's message that was handled first, after dropping entries of no meaning. What
-    /// was handled by a clock that was ahead counts as handled now, and is the last to go.
+    /// Returns the first handled message of the queue, and drops outdated entries before it. A
+    /// message handled by a clock that was ahead counts as handled now, and goes last.
     fn oldest_done(&mut self, queue: usize, now: UnixMillis) -> Option<RecordIndex> {
         let Self { done, records, .. } = self;
         let queue = &mut done[queue];
@@ -271,7 +274,7 @@ impl Shard {
                 return Some(slot);
             }
             (record.until, record.dispensable) = queue.ends_of_handled_at(now);
-            queue.send_first_to_the_end();
+            queue.move_first_to_end();
         }
     }
 

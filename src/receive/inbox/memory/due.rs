@@ -1,20 +1,19 @@
-//! What is not finished, in the order in which a worker may take it.
+//! Unfinished messages, in the order in which a worker may lease them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::base::clock::UnixMillis;
-use crate::queue::LONGEST_LEASE;
-use crate::queue::RetryPolicy;
+use crate::queue::{LONGEST_LEASE, RetryPolicy};
 use crate::receive::inbox::entry::MessageState;
 
-/// When a worker may take a message, and its number.
+/// Due time of a message, and its number.
 type DueEntry = (UnixMillis, u64);
 
 #[derive(Default)]
 pub(super) struct DueIndex {
     untried: BTreeSet<DueEntry>,
-    /// Pending after a run that failed.
+    /// Pending after a failed run.
     tried: BTreeSet<DueEntry>,
     leased: BTreeSet<DueEntry>,
 }
@@ -35,7 +34,7 @@ impl DueIndex {
         }
     }
 
-    /// Returns the numbers of up to `most` messages that are due at `now`.
+    /// Returns the numbers of up to `most` messages due at `now`.
     pub(super) fn until(&self, now: UnixMillis, most: usize) -> Vec<u64> {
         let due = |entries: &BTreeSet<DueEntry>| {
             let due = entries.iter().take_while(|entry| entry.0 <= now);
@@ -55,14 +54,14 @@ impl DueIndex {
         [&self.untried, &self.tried, &self.leased]
     }
 
-    /// Returns the numbers of messages that wait and were dated by a clock that was ahead.
+    /// Returns the numbers of pending messages that a clock that was ahead has dated.
     pub(super) fn pending_ahead(&self, now: UnixMillis) -> Vec<u64> {
         let mut pending = ahead(&self.untried, now, Duration::ZERO);
         pending.extend(ahead(&self.tried, now, RetryPolicy::LONGEST_WAIT));
         pending
     }
 
-    /// Returns the numbers of messages whose leases were dated by a clock that was ahead.
+    /// Returns the numbers of leased messages that a clock that was ahead has dated.
     pub(super) fn leased_ahead(&self, now: UnixMillis) -> Vec<u64> {
         ahead(&self.leased, now, LONGEST_LEASE)
     }

@@ -1,4 +1,4 @@
-//! What is finished, in the order in which it may be forgotten.
+//! Finished messages, in the order in which they may be forgotten.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use crate::receive::inbox::entry::MessageState;
 
 #[derive(Default)]
 pub(super) struct FinishedIndex {
-    /// By when its names are free.
-    forgotten: BTreeSet<(UnixMillis, u64)>,
-    /// What was handled: by when it can no longer be replayed.
+    /// By the time at which the keys become free.
+    expired: BTreeSet<(UnixMillis, u64)>,
+    /// Handled messages, by the time from which a replay is impossible.
     spare: BTreeSet<(UnixMillis, u64)>,
 }
 
@@ -20,7 +20,7 @@ impl FinishedIndex {
             return;
         };
         let keys = &row.keys;
-        self.forgotten
+        self.expired
             .insert((ended_at.saturating_add(keys.retention()), number));
         if row.state == MessageState::Done {
             self.spare
@@ -31,20 +31,20 @@ impl FinishedIndex {
     pub(super) fn remove(&mut self, number: u64, row: &InboxRow) {
         if let Some(ended_at) = row.ended_at {
             let keys = &row.keys;
-            self.forgotten
+            self.expired
                 .remove(&(ended_at.saturating_add(keys.retention()), number));
             self.spare
                 .remove(&(ended_at.saturating_add(keys.replay_window()), number));
         }
     }
 
-    /// Returns one whose names are free.
-    pub(super) fn forgotten(&self, now: UnixMillis) -> Option<u64> {
-        first_by(&self.forgotten, now)
+    /// Returns a message whose keys are free.
+    pub(super) fn first_expired(&self, now: UnixMillis) -> Option<u64> {
+        first_by(&self.expired, now)
     }
 
-    /// Returns one that was handled and that no one can replay any more.
-    pub(super) fn spare(&self, now: UnixMillis) -> Option<u64> {
+    /// Returns a handled message that can no longer be replayed.
+    pub(super) fn first_spare(&self, now: UnixMillis) -> Option<u64> {
         first_by(&self.spare, now)
     }
 }

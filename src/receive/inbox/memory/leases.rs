@@ -12,14 +12,14 @@ impl InboxState {
         self.redate(source, request.now, request.until);
         let most = usize::from(request.max.get());
         let mut leases = Vec::new();
-        // What has failed for good makes room for another look, at no more than is asked for.
+        // Each failed message makes room for another pass, up to `max`.
         loop {
             let due = self.due.get(source);
             let due = due.map(|due| due.until(request.now, most - leases.len()));
             let due = due.unwrap_or_default();
             let mut failed = false;
             for number in due {
-                if self.kills_workers(number, request.max_attempts) {
+                if self.is_exhausted(number, request.max_attempts) {
                     self.fail(number, Failure::Lapsed, request.now);
                     failed = true;
                 } else {
@@ -32,7 +32,7 @@ impl InboxState {
         }
     }
 
-    /// Dates anew what a clock that was ahead has dated.
+    /// Changes the dates of messages that a clock that was ahead has dated.
     fn redate(&mut self, source: &str, now: UnixMillis, until: UnixMillis) {
         let Some(due) = self.due.get(source) else {
             return;
@@ -46,8 +46,8 @@ impl InboxState {
         }
     }
 
-    /// Of a message that is due: whether its last lease has lapsed.
-    fn kills_workers(&self, number: u64, max_attempts: AttemptNumber) -> bool {
+    /// Returns whether the last lease of a due message has lapsed.
+    fn is_exhausted(&self, number: u64, max_attempts: AttemptNumber) -> bool {
         self.messages.get(&number).is_some_and(|row| {
             row.state == MessageState::Leased && row.attempts >= max_attempts.get()
         })
@@ -72,7 +72,7 @@ impl InboxState {
         outcome: InboxOutcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let number = self.held(lease)?;
+        let number = self.leased(lease)?;
         match outcome {
             InboxOutcome::Done => {
                 self.end(number, MessageState::Done, now);
@@ -98,7 +98,7 @@ impl InboxState {
         lease: &InboxLease,
         until: UnixMillis,
     ) -> Result<(), StoreError> {
-        let number = self.held(lease)?;
+        let number = self.leased(lease)?;
         self.place(number, MessageState::Leased, until);
         Ok(())
     }
@@ -108,7 +108,7 @@ impl InboxState {
         lease: &InboxLease,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let number = self.held(lease)?;
+        let number = self.leased(lease)?;
         if let Some(row) = self.messages.get_mut(&number) {
             row.attempts = row.attempts.saturating_sub(1);
         }
@@ -116,8 +116,8 @@ impl InboxState {
         Ok(())
     }
 
-    /// The message's number, if `lease` is its newest and it is still leased.
-    fn held(&self, lease: &InboxLease) -> Result<u64, StoreError> {
+    /// Returns the number of the message if `lease` is its newest lease and still holds.
+    fn leased(&self, lease: &InboxLease) -> Result<u64, StoreError> {
         let number = self.ids.get(&lease.id).copied();
         let held = |number: &u64| {
             let row = self.messages.get(number);

@@ -1,4 +1,4 @@
-//! A store for tests, demonstrations and messages that may be lost with the process.
+//! Inbox in memory, for tests, demonstrations and messages that may be lost with the process.
 
 mod due;
 mod finished;
@@ -27,14 +27,21 @@ use crate::base::id::InboxId;
 use crate::queue::{QueueListener, QueueNotify};
 use crate::receive::dedupe::InvalidSource;
 
-/// Keeps everything in memory: nothing survives the process, also of what was answered 202. Copies
-/// share what is stored.
+/// Inbox in this process's memory: nothing survives the process, not even messages with a 202.
+/// Copies share the messages.
 ///
-/// Keeps 100 000 messages, with requests of 256 MiB together. Beyond that those that are finished and
-/// whose names are free again make room, the oldest first. Where there are none, the number of
-/// messages is kept by forgetting those that were handled and can no longer be replayed
-/// ([`DedupeKeys::replay_window`]), sooner than after their seven days. Otherwise new messages are refused as
-/// [`unavailable`](StoreError::is_unavailable): a handler that fails does not exhaust the memory.
+/// It keeps 100 000 messages, with requests of 256 MiB together. Beyond that it first removes
+/// finished messages whose keys are free again, the oldest first. If there are none, it keeps the
+/// number of messages by removing handled messages that can no longer be replayed
+/// ([`DedupeKeys::replay_window`]), before their seven days end. Otherwise it refuses new messages
+/// as [`unavailable`](StoreError::is_unavailable): a failing handler does not exhaust the memory.
+///
+/// ```
+/// use tower_auth_sync::inbox::MemoryInbox;
+///
+/// let inbox = MemoryInbox::new().inbox("crm")?;
+/// # Ok::<(), tower_auth_sync::dedupe::InvalidSource>(())
+/// ```
 ///
 /// [`DedupeKeys::replay_window`]: crate::receive::dedupe::DedupeKeys::replay_window
 #[derive(Clone)]
@@ -44,7 +51,7 @@ pub struct MemoryInbox {
 }
 
 impl MemoryInbox {
-    /// Makes an empty store.
+    /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::within(Bounds {
@@ -60,8 +67,8 @@ impl MemoryInbox {
         }
     }
 
-    /// Creates the handle that [`VerifyWebhookLayer::with_inbox`] and the worker take, for the
-    /// receiver named `source`.
+    /// Creates the handle for [`VerifyWebhookLayer::with_inbox`] and the worker, for the receiver
+    /// named `source`.
     ///
     /// [`VerifyWebhookLayer::with_inbox`]: crate::receive::verify::VerifyWebhookLayer::with_inbox
     ///
@@ -72,8 +79,8 @@ impl MemoryInbox {
         Inbox::new(self.clone(), source)
     }
 
-    /// A panic while the lock was held left no change half made that could do more harm than
-    /// refusing everything from then on.
+    /// After a panic under the lock the state is usable: a partial change does less harm than
+    /// refusing everything.
     fn state(&self) -> MutexGuard<'_, InboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,7 +104,7 @@ impl InboxStore for MemoryInbox {
         mut message: NewMessage,
         now: UnixMillis,
     ) -> Result<ReceiveOutcome, StoreError> {
-        // What is shared could keep a larger buffer alive than is counted.
+        // Shared bytes could keep a larger buffer alive than the store counts.
         let [head, body] = [message.request.head(), message.request.body()]
             .map(|bytes| Bytes::copy_from_slice(bytes));
         message.request = StoredRequest::from_stored(head, body);
@@ -184,7 +191,7 @@ impl InboxLog for MemoryInbox {
     }
 }
 
-/// Without their requests, some 50 MiB.
+/// About 50 MiB without requests.
 const MAX_MESSAGES: usize = 100_000;
 
 const MAX_BYTES: usize = 256 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! What is stored, and how it is found again.
+//! State of the store, and its indexes.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,24 +13,24 @@ use crate::receive::inbox::entry::{InboxEntry, MessageState};
 use crate::receive::inbox::message::{NewMessage, ReceiveOutcome};
 use crate::receive::inbox::request::StoredRequest;
 
-/// How much is kept.
+/// Bounds of the store.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) messages: usize,
-    /// Of requests, and of the names of those that were known.
+    /// Bytes of requests, and of replay keys of known requests.
     pub(super) bytes: usize,
 }
 
 pub(super) struct InboxState {
     bounds: Bounds,
-    /// By a number that grows, so that the oldest is the first.
+    /// By a rising number, so that the oldest is the first.
     pub(super) messages: BTreeMap<u64, InboxRow>,
     next: u64,
     pub(super) ids: BTreeMap<InboxId, u64>,
-    names: HashMap<DedupeKey, u64>,
+    claimed: HashMap<DedupeKey, u64>,
     /// By ids that are not authentic.
     by_id: HashMap<DedupeKey, u64>,
-    /// What is not finished, of each source: by when a worker may take it.
+    /// Unfinished messages of each source, by due time.
     pub(super) due: HashMap<Box<str>, DueIndex>,
     finished: FinishedIndex,
     pub(super) bytes: usize,
@@ -43,7 +43,7 @@ impl InboxState {
             messages: BTreeMap::new(),
             next: 0,
             ids: BTreeMap::new(),
-            names: HashMap::new(),
+            claimed: HashMap::new(),
             by_id: HashMap::new(),
             due: HashMap::new(),
             finished: FinishedIndex::default(),
@@ -62,15 +62,15 @@ impl InboxState {
             keys,
             request,
         } = message;
-        if let Some(known) = self.taken(names(&keys), now) {
+        if let Some(known) = self.holder(claim_keys(&keys), now) {
             self.leave_replay_key(known, &keys, now)?;
             return Ok(ReceiveOutcome::Known);
         }
         self.make_room(size(&request), now)?;
         let number = self.next;
         self.next += 1;
-        for key in names(&keys) {
-            self.names.insert(key, number);
+        for key in claim_keys(&keys) {
+            self.claimed.insert(key, number);
         }
         let before = keys
             .id_key()
@@ -98,16 +98,16 @@ impl InboxState {
         Ok(ReceiveOutcome::New { other_body })
     }
 
-    /// Returns the number of the message that has taken the first of `names` that is taken.
-    fn taken(&self, names: impl IntoIterator<Item = DedupeKey>, now: UnixMillis) -> Option<u64> {
-        names.into_iter().find_map(|key| {
-            let number = *self.names.get(&key)?;
+    /// Returns the number of the message that holds the first claimed key of `keys`.
+    fn holder(&self, keys: impl IntoIterator<Item = DedupeKey>, now: UnixMillis) -> Option<u64> {
+        keys.into_iter().find_map(|key| {
+            let number = *self.claimed.get(&key)?;
             let row = self.messages.get(&number)?;
-            (!row.is_forgotten(now)).then_some(number)
+            (!row.is_expired(now)).then_some(number)
         })
     }
 
-    /// Gives the request's name to the message that was stored.
+    /// Lets the stored message claim the replay key.
     fn leave_replay_key(
         &mut self,
         number: u64,
@@ -115,7 +115,7 @@ impl InboxState {
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         let replay_key = keys.replay_key();
-        let Some(key) = replay_key.filter(|key| self.taken([*key], now).is_none()) else {
+        let Some(key) = replay_key.filter(|key| self.holder([*key], now).is_none()) else {
             return Ok(());
         };
         if self.bytes + size_of::<DedupeKey>() > self.bounds.bytes {
@@ -123,14 +123,14 @@ impl InboxState {
         }
         if let Some(row) = self.messages.get_mut(&number) {
             row.replay_keys.push(key);
-            self.names.insert(key, number);
+            self.claimed.insert(key, number);
             self.bytes += size_of::<DedupeKey>();
         }
         Ok(())
     }
 
-    /// Takes out what is finished and no longer known by its names, the oldest first; then what was
-    /// handled and need not be known. That has no request, so it frees no bytes.
+    /// Removes finished messages whose keys are free, the oldest first; then handled messages that
+    /// need not be known. The latter have no request, so that frees no bytes.
     fn make_room(&mut self, bytes: usize, now: UnixMillis) -> Result<(), StoreError> {
         let Bounds {
             messages: most,
@@ -138,8 +138,8 @@ impl InboxState {
         } = self.bounds;
         while self.messages.len() >= most || self.bytes + bytes > most_bytes {
             let is_crowded = self.messages.len() >= most;
-            let spare = || self.finished.spare(now).filter(|_| is_crowded);
-            let Some(oldest) = self.finished.forgotten(now).or_else(spare) else {
+            let spare = || self.finished.first_spare(now).filter(|_| is_crowded);
+            let Some(oldest) = self.finished.first_expired(now).or_else(spare) else {
                 return Err(StoreError::unavailable(InboxFull));
             };
             self.remove(oldest);
@@ -155,10 +155,10 @@ impl InboxState {
         self.ids.remove(&row.id);
         self.bytes -= row.request.as_ref().map_or(0, size);
         self.bytes -= row.replay_keys.len() * size_of::<DedupeKey>();
-        for key in names(&row.keys).chain(row.replay_keys) {
-            // A later message may have it by now.
-            if self.names.get(&key) == Some(&number) {
-                self.names.remove(&key);
+        for key in claim_keys(&row.keys).chain(row.replay_keys) {
+            // A later message may own the key by now.
+            if self.claimed.get(&key) == Some(&number) {
+                self.claimed.remove(&key);
             }
         }
         let by_id = row.keys.id_key();
@@ -167,7 +167,7 @@ impl InboxState {
         }
     }
 
-    /// Puts a message that is not finished into the queue, in place of where it was.
+    /// Moves an unfinished message to its place in the queue.
     pub(super) fn place(&mut self, number: u64, state: MessageState, due_at: UnixMillis) {
         self.unplace(number);
         if let Some(row) = self.messages.get_mut(&number) {
@@ -206,7 +206,7 @@ impl InboxState {
     ) -> usize {
         let is_finished = |row: &InboxRow| {
             let ended = row.ended_at.is_some_and(|at| at < before);
-            ended && *row.source == *source && row.is_forgotten(now)
+            ended && *row.source == *source && row.is_expired(now)
         };
         let finished = self.messages.iter().filter(|(_, row)| is_finished(row));
         let numbers: Vec<u64> = finished.map(|(number, _)| *number).take(max).collect();
@@ -218,7 +218,7 @@ impl InboxState {
 
     pub(super) fn find(&self, source: &str, id: &InboxId) -> Option<InboxEntry> {
         let row = self.messages.get(self.ids.get(id)?)?;
-        (*row.source == *source).then(|| row.record())
+        (*row.source == *source).then(|| row.entry())
     }
 
     pub(super) fn failed(
@@ -232,7 +232,7 @@ impl InboxState {
         rows.filter_map(|(_, number)| self.messages.get(number))
             .filter(|row| row.state == MessageState::Failed && *row.source == *source)
             .take(max)
-            .map(InboxRow::record)
+            .map(InboxRow::entry)
             .collect()
     }
 
@@ -245,7 +245,7 @@ impl InboxState {
         let Some(row) = self.messages.get_mut(&number).filter(failed) else {
             return false;
         };
-        if !names(&row.keys).any(|key| self.names.get(&key) == Some(&number)) {
+        if !claim_keys(&row.keys).any(|key| self.claimed.get(&key) == Some(&number)) {
             return false;
         }
         row.attempts = 0;
@@ -254,7 +254,7 @@ impl InboxState {
     }
 }
 
-fn names(keys: &DedupeKeys) -> impl Iterator<Item = DedupeKey> {
+fn claim_keys(keys: &DedupeKeys) -> impl Iterator<Item = DedupeKey> {
     [Some(keys.key()), keys.replay_key()].into_iter().flatten()
 }
 
@@ -262,9 +262,9 @@ pub(super) fn size(request: &StoredRequest) -> usize {
     request.head().len() + request.body().len()
 }
 
-/// The bounds are reached, and nothing that is stored is finished and forgotten.
+/// The store is at its bounds, and no finished message may be forgotten.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the memory inbox is full of messages that are not finished, or still have to be remembered"
+    "the memory inbox is full of messages that are not finished or still have to be remembered"
 )]
 struct InboxFull;

@@ -16,7 +16,7 @@ const HOLD: Duration = Duration::from_mins(15);
 
 fn message(number: usize, bytes: usize) -> NewMessage {
     let id = number.to_string();
-    let keys = KeyDeriver::new("crm").keys(
+    let keys = KeyDeriver::new("crm").derive(
         0,
         &Message {
             tenant: None,

@@ -1,4 +1,4 @@
-//! The service without its type.
+//! Service with its type erased.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -11,12 +11,12 @@ use tower_service::Service;
 
 use crate::base::error::BoxError;
 
-/// What the service answered.
+/// Status of a response, or the error of the service.
 pub(super) type HandlerResult = Result<StatusCode, BoxError>;
 
-/// A [`Service`] of which only the status counts, as an object.
+/// A [`Service`] as an object; only the status counts.
 pub(super) trait Handler: Send + Sync {
-    /// Calls a clone of the service once that is ready. Does nothing before it is polled.
+    /// Calls a clone of the service once it is ready. Does nothing before it is polled.
     fn handle(
         self: Arc<Self>,
         request: Request<Full<Bytes>>,
@@ -32,13 +32,13 @@ where
     Arc::new(SharedService(Mutex::new(service)))
 }
 
-/// What the clones are made from. Not every service may be shared between threads, hence the lock.
+/// Source of the clones. Not every service is `Sync`, hence the lock.
 struct SharedService<S>(Mutex<S>);
 
 impl<S: Clone> SharedService<S> {
     fn copy(&self) -> S {
-        let original = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        original.clone()
+        let service = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        service.clone()
     }
 }
 

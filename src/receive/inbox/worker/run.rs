@@ -1,4 +1,4 @@
-//! One run: call the handler, hold the lease meanwhile, record the outcome.
+//! One run: calls the handler, renews the lease, records the outcome.
 
 use std::error::Error;
 use std::fmt;
@@ -14,15 +14,12 @@ use super::handler::{Handler, HandlerResult};
 use super::meters::InboxMeters;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::QueueListener;
-use crate::queue::Schedule;
-use crate::queue::record;
-use crate::queue::{AttemptResult, Job};
+use crate::queue::{AttemptResult, Job, QueueListener, Schedule, record};
 use crate::receive::inbox::entry::Failure;
 use crate::receive::inbox::handle::Inbox;
 use crate::receive::inbox::message::{InboxLease, InboxLeaseRequest, InboxOutcome};
 
-/// Makes runs.
+/// Runs the handler.
 pub(super) struct Runner {
     pub(super) inbox: Inbox,
     pub(super) handler: Arc<dyn Handler>,
@@ -32,7 +29,7 @@ pub(super) struct Runner {
     pub(super) meters: InboxMeters,
 }
 
-/// How a run ended.
+/// Result of a run.
 enum Run {
     Handled,
     Failed(Failure),
@@ -50,8 +47,8 @@ impl Runner {
                 return Run::Failed(Failure::Unreadable);
             }
         };
-        // A task of its own keeps a panic, and a handler that does not yield, away from the lease.
-        // It ends when the set is dropped.
+        // A separate task isolates the lease from a panic and from a handler that does not yield.
+        // Dropping the set ends the task.
         let mut running = JoinSet::new();
         let handling = Arc::clone(&self.handler).handle(request);
         running.spawn(handling.in_current_span());
@@ -59,12 +56,12 @@ impl Runner {
             biased;
             Some(ended) = running.join_next() => outcome_of(ended),
             () = sleep(self.timeout) => Run::Failed(Failure::Timeout),
-            () = self.keep(lease) => Run::Lost,
+            () = self.renew(lease) => Run::Lost,
         }
     }
 
-    /// Renews the lease at half time; returns when it is lost.
-    async fn keep(&self, lease: &InboxLease) {
+    /// Renews the lease at half time. Returns when it is lost.
+    async fn renew(&self, lease: &InboxLease) {
         let mut pause = self.lease / 2;
         loop {
             sleep(pause).await;
@@ -89,17 +86,17 @@ impl Runner {
             Run::Handled => (InboxOutcome::Done, AttemptResult::Succeeded),
             Run::Failed(failure) => (self.after(lease, failure), AttemptResult::Failed),
             Run::Lost => {
-                self.meters.ended(None, duration);
+                self.meters.record(None, duration);
                 return AttemptResult::Unrecorded;
             }
         };
-        self.meters.ended(Some(outcome), duration);
+        self.meters.record(Some(outcome), duration);
         log(outcome);
         let settle = || {
             let now = self.schedule.now();
             self.inbox.settle(lease, outcome, now)
         };
-        // The lease ends within this time, and then another worker may have the message.
+        // The lease ends within this time; then another worker may take the message.
         let recorded = record(self.lease, settle).await;
         recorded.map_or(AttemptResult::Unrecorded, |()| ended)
     }
@@ -172,8 +169,8 @@ impl Job for Runner {
 
     async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
         let now = self.schedule.now();
-        // What ended later is known by its names: the store would look at it in vain.
-        let before = before.min(now.saturating_sub(KNOWN));
+        // The store still knows the keys of later messages: it would check them in vain.
+        let before = before.min(now.saturating_sub(RETENTION));
         self.inbox.prune(before, now, max).await
     }
 }
@@ -206,8 +203,8 @@ fn log(outcome: InboxOutcome) {
     }
 }
 
-/// For how long a message is known after its end.
-const KNOWN: Duration = Duration::from_hours(7 * 24);
+/// Time for which a message is known after it finished.
+const RETENTION: Duration = Duration::from_hours(7 * 24);
 
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
