@@ -40,35 +40,35 @@ const IN_TURN: usize = 1_000;
 const ROUNDS: usize = 9;
 const LEASE: Duration = Duration::from_secs(60);
 
-/// Keeps the tickets that a layer claims messages by.
+/// Keeps the all_keys that a layer claims messages by.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<DedupeKeys>>>);
 
 impl DedupeStore for Recorder {
     async fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         _now: UnixMillis,
         _until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        self.0.lock().unwrap().push(ticket.clone());
+        self.0.lock().unwrap().push(keys.clone());
         Ok(Claimed::Fresh { other_body: false })
     }
 
-    async fn renew(&self, _ticket: &DedupeKeys, _until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew(&self, _keys: &DedupeKeys, _until: UnixMillis) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn commit(&self, _ticket: &DedupeKeys, _now: UnixMillis) -> Result<(), StoreError> {
+    async fn commit(&self, _keys: &DedupeKeys, _now: UnixMillis) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn release(&self, _ticket: &DedupeKeys) -> Result<(), StoreError> {
+    async fn release(&self, _keys: &DedupeKeys) -> Result<(), StoreError> {
         Ok(())
     }
 }
 
-fn tickets(scheme: Scheme, id_in_body: IdInBody, count: usize) -> Vec<DedupeKeys> {
+fn all_keys(scheme: Scheme, id_in_body: IdInBody, count: usize) -> Vec<DedupeKeys> {
     let recorder = Recorder::default();
     let dedupe = Dedupe::new(recorder.clone(), "bench").unwrap();
     let verifier = Verifier::new(scheme.clone(), [SECRET]).unwrap();
@@ -83,9 +83,9 @@ fn tickets(scheme: Scheme, id_in_body: IdInBody, count: usize) -> Vec<DedupeKeys
         *request.headers_mut() = headers;
         at_once(service.clone().oneshot(request)).unwrap();
     }
-    let mut tickets = recorder.0.lock().unwrap();
-    assert_eq!(tickets.len(), count);
-    std::mem::take(&mut tickets)
+    let mut all_keys = recorder.0.lock().unwrap();
+    assert_eq!(all_keys.len(), count);
+    std::mem::take(&mut all_keys)
 }
 
 /// Nothing here ever waits.
@@ -100,20 +100,20 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 struct Plain(Mutex<HashMap<u128, UnixMillis>>);
 
 impl Plain {
-    fn insert(&self, ticket: &DedupeKeys, until: UnixMillis) {
-        let key = u128::from_be_bytes(*ticket.key().as_bytes());
+    fn insert(&self, keys: &DedupeKeys, until: UnixMillis) {
+        let key = u128::from_be_bytes(*keys.key().as_bytes());
         let before = self.0.lock().unwrap().insert(key, until);
         assert!(before.is_none());
     }
 }
 
-fn handle(store: &MemoryDedupe, ticket: &DedupeKeys, now: UnixMillis) {
-    let claimed = at_once(store.claim(ticket, now, now.saturating_add(LEASE))).unwrap();
+fn handle(store: &MemoryDedupe, keys: &DedupeKeys, now: UnixMillis) {
+    let claimed = at_once(store.claim(keys, now, now.saturating_add(LEASE))).unwrap();
     assert!(matches!(claimed, Claimed::Fresh { .. }));
-    at_once(store.commit(ticket, now)).unwrap();
+    at_once(store.commit(keys, now)).unwrap();
 }
 
-/// Returns the time of the plain map, and of ours with each kind of tickets.
+/// Returns the time of the plain map, and of ours with each kind of all_keys.
 fn round(kinds: &[(&str, Vec<DedupeKeys>)]) -> Vec<Duration> {
     let capacity = NonZeroUsize::new(2 * MESSAGES).unwrap();
     let plain = Plain(Mutex::default());
@@ -126,14 +126,14 @@ fn round(kinds: &[(&str, Vec<DedupeKeys>)]) -> Vec<Duration> {
     for from in (0..kinds[0].1.len()).step_by(IN_TURN) {
         let turn = from..from + IN_TURN;
         let start = Instant::now();
-        for ticket in &kinds[0].1[turn.clone()] {
-            plain.insert(ticket, now);
+        for keys in &kinds[0].1[turn.clone()] {
+            plain.insert(keys, now);
         }
         times[0] += start.elapsed();
-        for (index, (_, tickets)) in kinds.iter().enumerate() {
+        for (index, (_, all_keys)) in kinds.iter().enumerate() {
             let start = Instant::now();
-            for ticket in &tickets[turn.clone()] {
-                handle(&stores[index], ticket, now);
+            for keys in &all_keys[turn.clone()] {
+                handle(&stores[index], keys, now);
             }
             times[1 + index] += start.elapsed();
         }
@@ -152,15 +152,15 @@ fn main() {
     let kinds = [
         (
             "one name: a signed id",
-            tickets(Scheme::standard_webhooks(), IdInBody::AtRoot, count),
+            all_keys(Scheme::standard_webhooks(), IdInBody::AtRoot, count),
         ),
         (
             "two names: the id in the body",
-            tickets(Scheme::banata(), IdInBody::AtRoot, count),
+            all_keys(Scheme::banata(), IdInBody::AtRoot, count),
         ),
         (
             "two names: an unsigned id",
-            tickets(Scheme::banata(), IdInBody::Elsewhere, count),
+            all_keys(Scheme::banata(), IdInBody::Elsewhere, count),
         ),
     ];
     let times: Vec<_> = (0..rounds).map(|_| round(&kinds)).collect();

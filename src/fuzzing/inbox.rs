@@ -29,7 +29,7 @@ fn kept_again(head: Bytes) -> Option<StoredRequest> {
     let delivered = delivered.expect("a request comes with its proof").clone();
     assert_eq!(delivered.id(), id.as_deref());
     let (parts, _body) = request.into_parts();
-    Some(StoredRequest::keep(&parts, &delivered))
+    Some(StoredRequest::of(&parts, &delivered))
 }
 
 /// Absent members of the proof are encoded as null; nothing else gets longer.

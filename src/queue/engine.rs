@@ -14,7 +14,7 @@ use super::LONGEST_LEASE;
 use super::config_error::WorkerConfigError;
 use super::notify::QueueListener;
 use super::schedule::Schedule;
-use super::shutdown::{drain, finished, overdue};
+use super::shutdown::{AttemptResult, drain, finished, overdue};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 
@@ -36,7 +36,7 @@ pub(crate) trait Job: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Self::Lease>, StoreError>> + Send;
 
     /// Does the work and records how it went.
-    fn perform(self: Arc<Self>, lease: Self::Lease) -> impl Future<Output = Ended> + Send;
+    fn perform(self: Arc<Self>, lease: Self::Lease) -> impl Future<Output = AttemptResult> + Send;
 
     /// Gives a lease back without an attempt; a failure is logged.
     fn release(&self, lease: Self::Lease) -> impl Future<Output = ()> + Send;
@@ -53,17 +53,6 @@ pub(crate) trait Job: Send + Sync + 'static {
         before: UnixMillis,
         max: NonZeroU16,
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
-}
-
-/// What became of an attempt.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Ended {
-    /// It succeeded.
-    Succeeded,
-    /// It failed.
-    Failed,
-    /// Its outcome could not be recorded.
-    Unrecorded,
 }
 
 /// How much a worker takes on, and for how long.
@@ -130,28 +119,28 @@ impl<J: Job> Engine<J> {
                 filled = self.fill(&mut running, stop) => filled,
                 () = &mut overdue => return drain(running, ready(())).await,
             };
-            let wait = match filled {
+            let pause = match filled {
                 Ok(pause) => {
                     failures = 0;
-                    Wait::For(pause)
+                    Pause::For(pause)
                 }
                 Err(error) => {
                     let cause = &error as &(dyn Error + 'static);
                     tracing::warn!(error = cause, "cannot lease what is due");
                     failures += 1;
-                    Wait::BackOff(self.back_off(failures))
+                    Pause::BackOff(self.back_off(failures))
                 }
             };
-            wait.out(&mut running, &mut listener, stop).await;
+            pause.wait(&mut running, &mut listener, stop).await;
         }
         drain(running, overdue).await;
     }
 
     /// Makes one attempt at everything that is due now, and waits for their ends.
-    pub(crate) async fn run_due(&self) -> Result<Tally, StoreError> {
+    pub(crate) async fn run_due(&self) -> Result<AttemptCounts, StoreError> {
         let due = self.job.schedule().now();
         let mut running = JoinSet::new();
-        let mut tally = Tally::default();
+        let mut counts = AttemptCounts::default();
         let mut leased = Ok(());
         loop {
             if let (Ok(()), Some(room)) = (&leased, self.room(&running)) {
@@ -159,8 +148,8 @@ impl<J: Job> Engine<J> {
                 leased = leases.map(|leases| self.begin(leases, &mut running));
             }
             match running.join_next().await {
-                Some(ended) => tally.count(finished(ended)),
-                None => return leased.map(|()| tally),
+                Some(ended) => counts.count(finished(ended)),
+                None => return leased.map(|()| counts),
             }
         }
     }
@@ -169,7 +158,7 @@ impl<J: Job> Engine<J> {
     /// more, unless an attempt ends or the store rings before.
     async fn fill(
         &self,
-        running: &mut JoinSet<Ended>,
+        running: &mut JoinSet<AttemptResult>,
         stop: &CancellationToken,
     ) -> Result<Duration, StoreError> {
         let poll = self.limits.poll;
@@ -194,7 +183,7 @@ impl<J: Job> Engine<J> {
         Ok(pause.max(SHORTEST_PAUSE).min(poll))
     }
 
-    fn room(&self, running: &JoinSet<Ended>) -> Option<NonZeroU16> {
+    fn room(&self, running: &JoinSet<AttemptResult>) -> Option<NonZeroU16> {
         let running = u16::try_from(running.len()).unwrap_or(u16::MAX);
         NonZeroU16::new(self.limits.concurrency.get().saturating_sub(running))
     }
@@ -204,7 +193,7 @@ impl<J: Job> Engine<J> {
         self.job.lease(max, due, until).await
     }
 
-    fn begin(&self, leases: Vec<J::Lease>, running: &mut JoinSet<Ended>) {
+    fn begin(&self, leases: Vec<J::Lease>, running: &mut JoinSet<AttemptResult>) {
         for lease in leases {
             let job = Arc::clone(&self.job);
             running.spawn(async move { job.perform(lease).await });
@@ -219,18 +208,18 @@ impl<J: Job> Engine<J> {
 }
 
 /// What a worker waits for.
-enum Wait {
+enum Pause {
     /// This long, or less if an attempt ends or the store rings.
     For(Duration),
     /// This long, whatever happens.
     BackOff(Duration),
 }
 
-impl Wait {
+impl Pause {
     /// Waits; also ends when the worker is told to stop.
-    async fn out(
+    async fn wait(
         self,
-        running: &mut JoinSet<Ended>,
+        running: &mut JoinSet<AttemptResult>,
         listener: &mut QueueListener,
         stop: &CancellationToken,
     ) {
@@ -262,18 +251,18 @@ impl Wait {
 
 /// What a round of attempts came to.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct AttemptCounts {
     pub(crate) succeeded: usize,
     pub(crate) failed: usize,
     pub(crate) unrecorded: usize,
 }
 
-impl Tally {
-    const fn count(&mut self, ended: Ended) {
+impl AttemptCounts {
+    const fn count(&mut self, ended: AttemptResult) {
         let counter = match ended {
-            Ended::Succeeded => &mut self.succeeded,
-            Ended::Failed => &mut self.failed,
-            Ended::Unrecorded => &mut self.unrecorded,
+            AttemptResult::Succeeded => &mut self.succeeded,
+            AttemptResult::Failed => &mut self.failed,
+            AttemptResult::Unrecorded => &mut self.unrecorded,
         };
         *counter += 1;
     }

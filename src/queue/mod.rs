@@ -1,5 +1,6 @@
 //! Work that is leased, tried again and settled: what deliveries and messages in the inbox share.
 
+mod attempt_number;
 mod config_error;
 mod engine;
 mod http_date;
@@ -13,19 +14,24 @@ mod shutdown;
 mod text_enum;
 mod token;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
+pub use self::attempt_number::AttemptNumber;
 pub use self::config_error::WorkerConfigError;
-pub(crate) use self::engine::{Ended, Engine, Job, Limits, Tally};
+pub(crate) use self::engine::{AttemptCounts, Engine, Job, Limits};
 #[cfg(feature = "emit")]
 pub(crate) use self::http_date::parse as parse_http_date;
 pub use self::notify::{QueueListener, QueueNotify};
 pub(crate) use self::record::{MARGIN, record};
 #[cfg(feature = "emit")]
 pub(crate) use self::retry::lengthen;
-pub use self::retry::{AttemptNumber, RetryPolicy, ScheduleError};
+pub use self::retry::{RetryPolicy, ScheduleError};
 pub use self::retry_after::parse_retry_after;
 pub(crate) use self::schedule::Schedule;
+pub(crate) use self::shutdown::AttemptResult;
 pub(crate) use self::text_enum::text_enum;
 pub use self::token::LeaseToken;
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::retry::{AttemptNumber, RetryPolicy};
+use super::attempt_number::AttemptNumber;
+use super::retry::RetryPolicy;
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::entropy::{Entropy, SystemEntropy, random};
 

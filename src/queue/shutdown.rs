@@ -5,7 +5,16 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::engine::Ended;
+/// Result of an attempt.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum AttemptResult {
+    /// It succeeded.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// Its outcome could not be recorded.
+    Unrecorded,
+}
 
 /// Waits until `stop` was cancelled `limit` ago.
 pub(crate) async fn overdue(stop: &CancellationToken, limit: Duration) {
@@ -14,7 +23,7 @@ pub(crate) async fn overdue(stop: &CancellationToken, limit: Duration) {
 }
 
 /// Waits for the attempts until `limit` is reached; drops those that are left.
-pub(crate) async fn drain(mut running: JoinSet<Ended>, limit: impl Future<Output = ()>) {
+pub(crate) async fn drain(mut running: JoinSet<AttemptResult>, limit: impl Future<Output = ()>) {
     let drained = async {
         while let Some(ended) = running.join_next().await {
             finished(ended);
@@ -30,11 +39,11 @@ pub(crate) async fn drain(mut running: JoinSet<Ended>, limit: impl Future<Output
 }
 
 /// Takes note of an attempt's end. One that panicked has recorded nothing: its lease lapses.
-pub(crate) fn finished(ended: Result<Ended, JoinError>) -> Ended {
+pub(crate) fn finished(ended: Result<AttemptResult, JoinError>) -> AttemptResult {
     ended.unwrap_or_else(|error| {
         if error.is_panic() {
             tracing::error!("an attempt panicked; its lease will lapse");
         }
-        Ended::Unrecorded
+        AttemptResult::Unrecorded
     })
 }

@@ -34,7 +34,7 @@ pin_project! {
         B: Body,
     {
         Untouched { #[pin] body: B },
-        Read { read: Read<B> },
+        Read { read: BufferedRead<B> },
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum BufferError {
 }
 
 /// What was read, to be handed on before the rest.
-struct Read<B: Body> {
+struct BufferedRead<B: Body> {
     data: Bytes,
     /// The chunk that exceeded the limit.
     excess: Bytes,
@@ -93,7 +93,7 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
             Ok(Ok(())) => (Err(BufferError::TooLarge), None),
         };
         let goes_on = matches!(result, Err(BufferError::TooLarge | BufferError::Timeout));
-        let read = Read {
+        let read = BufferedRead {
             data,
             excess,
             trailers,
@@ -104,8 +104,8 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
     }
 }
 
-impl<B: Body> From<Read<B>> for BufferedBody<B> {
-    fn from(read: Read<B>) -> Self {
+impl<B: Body> From<BufferedRead<B>> for BufferedBody<B> {
+    fn from(read: BufferedRead<B>) -> Self {
         Self {
             inner: Inner::Read { read },
         }
@@ -141,7 +141,7 @@ impl<B: Body<Data = Bytes>> Body for BufferedBody<B> {
     }
 }
 
-impl<B: Body<Data = Bytes>> Read<B> {
+impl<B: Body<Data = Bytes>> BufferedRead<B> {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         if !self.data.is_empty() {
             let data = std::mem::take(&mut self.data);

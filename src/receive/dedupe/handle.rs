@@ -1,4 +1,4 @@
-//! The erased handle to a store, bound to one receiver's name.
+//! Erased handle to a store, bound to one source.
 
 use std::any::Any;
 use std::fmt;
@@ -8,105 +8,112 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::keys::KeyDeriver;
-use super::keys::{DedupeKeys, Message};
+use super::keys::{DedupeKeys, KeyDeriver, Message};
 use super::memory::MemoryDedupe;
 use super::port::{Claimed, DedupeStore};
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::{SystemEntropy, random};
 use crate::base::error::StoreError;
 
-/// How long a store may take for one answer.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// Timeout of a store.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest name of a source in bytes.
+/// Longest name of a source, in bytes.
 const MAX_SOURCE: usize = 128;
 
-/// A dedupe store as one receiver uses it: the store, whatever its type, and the receiver's name.
+/// Erased handle to a dedupe store, for one source.
 ///
-/// Clones share the store. A store that does not answer within 5 s counts as failed.
+/// Clones share the store. A call of the store fails after 5 s.
 #[derive(Clone, Debug)]
 pub struct Dedupe(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    store: Erased,
+    store: DedupeBackend,
     source: Box<str>,
-    namer: KeyDeriver,
-    /// Starts anywhere, so that two processes do not issue the same token for the same message.
+    deriver: KeyDeriver,
+    /// Starts at random: two processes do not issue the same token for the same message.
     next_token: AtomicU64,
 }
 
 impl Dedupe {
     /// Creates a handle to `store` for the receiver named `source`.
     ///
-    /// The name keeps receivers apart that share a store: each handles a message once. Processes
-    /// that serve the same receiver give the same name. It never comes from a request.
+    /// The name separates receivers that share a store: each handles a message once. Processes of
+    /// the same receiver use the same name. It never comes from a request.
+    ///
+    /// ```
+    /// use tower_auth_sync::dedupe::{Dedupe, MemoryDedupe};
+    ///
+    /// let dedupe = Dedupe::new(MemoryDedupe::new(), "crm")?;
+    /// assert_eq!(dedupe.source(), "crm");
+    /// # Ok::<(), tower_auth_sync::dedupe::InvalidSource>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
     pub fn new(store: impl DedupeStore, source: &str) -> Result<Self, InvalidSource> {
         check_source(source)?;
-        Ok(Self::unchecked(Erased::new(store), source))
+        Ok(Self::unchecked(DedupeBackend::new(store), source))
     }
 
     /// Creates a handle to a new store in memory, with the default capacity.
     pub(crate) fn in_memory() -> Self {
-        Self::unchecked(Erased::Memory(MemoryDedupe::new()), "memory")
+        Self::unchecked(DedupeBackend::Memory(MemoryDedupe::new()), "memory")
     }
 
-    fn unchecked(store: Erased, source: &str) -> Self {
+    fn unchecked(store: DedupeBackend, source: &str) -> Self {
         Self(Arc::new(Inner {
             store,
             source: source.into(),
-            namer: KeyDeriver::new(source),
+            deriver: KeyDeriver::new(source),
             next_token: AtomicU64::new(u64::from_be_bytes(random(&SystemEntropy))),
         }))
     }
 
-    /// Returns the receiver's name.
+    /// Returns the source: the receiver's configured name.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.0.source
     }
 
-    /// Makes the ticket by which this request may claim `message`.
-    pub(crate) fn ticket(&self, message: &Message<'_>) -> DedupeKeys {
+    /// Derives the keys by which this request may claim `message`.
+    pub(crate) fn keys(&self, message: &Message<'_>) -> DedupeKeys {
         let token = self.0.next_token.fetch_add(1, Ordering::Relaxed);
-        self.0.namer.ticket(token, message)
+        self.0.deriver.derive(token, message)
     }
 
     pub(crate) fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Reply<Claimed> {
         match &self.0.store {
-            Erased::Memory(store) => Reply::now(store.claim_now(ticket, now, until)),
-            Erased::Other(store) => Arc::clone(store).claim(ticket.clone(), now, until),
+            DedupeBackend::Memory(store) => Reply::now(store.claim_now(keys, now, until)),
+            DedupeBackend::Other(store) => Arc::clone(store).claim(keys.clone(), now, until),
         }
     }
 
-    pub(crate) fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Reply<()> {
+    pub(crate) fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()> {
         match &self.0.store {
-            Erased::Memory(store) => Reply::now(store.renew_now(ticket, until)),
-            Erased::Other(store) => Arc::clone(store).renew(ticket.clone(), until),
+            DedupeBackend::Memory(store) => Reply::now(store.renew_now(keys, until)),
+            DedupeBackend::Other(store) => Arc::clone(store).renew(keys.clone(), until),
         }
     }
 
-    pub(crate) fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Reply<()> {
+    pub(crate) fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()> {
         match &self.0.store {
-            Erased::Memory(store) => Reply::now(store.commit_now(ticket, now)),
-            Erased::Other(store) => Arc::clone(store).commit(ticket.clone(), now),
+            DedupeBackend::Memory(store) => Reply::now(store.commit_now(keys, now)),
+            DedupeBackend::Other(store) => Arc::clone(store).commit(keys.clone(), now),
         }
     }
 
-    pub(crate) fn release(&self, ticket: &DedupeKeys) -> Reply<()> {
+    pub(crate) fn release(&self, keys: &DedupeKeys) -> Reply<()> {
         match &self.0.store {
-            Erased::Memory(store) => Reply::now(store.release_now(ticket)),
-            Erased::Other(store) => Arc::clone(store).release(ticket.clone()),
+            DedupeBackend::Memory(store) => Reply::now(store.release_now(keys)),
+            DedupeBackend::Other(store) => Arc::clone(store).release(keys.clone()),
         }
     }
 }
@@ -119,19 +126,19 @@ pub(crate) fn check_source(name: &str) -> Result<(), InvalidSource> {
     }
 }
 
-/// A name of a receiver that is not 1 to 128 printable ASCII characters without spaces.
+/// The source name does not have 1 to 128 printable ASCII characters without spaces.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("a source has 1 to 128 printable ASCII characters and no space")]
 pub struct InvalidSource;
 
-/// The store without its type. The one in memory answers at once and needs no box.
-enum Erased {
+/// Store with its type erased. The store in memory replies at once and needs no box.
+enum DedupeBackend {
     Memory(MemoryDedupe),
-    Other(Arc<dyn DynStore>),
+    Other(Arc<dyn DynDedupeStore>),
 }
 
-impl Erased {
+impl DedupeBackend {
     fn new<S: DedupeStore>(store: S) -> Self {
         match (&store as &dyn Any).downcast_ref::<MemoryDedupe>() {
             Some(memory) => Self::Memory(memory.clone()),
@@ -140,7 +147,7 @@ impl Erased {
     }
 }
 
-impl fmt::Debug for Erased {
+impl fmt::Debug for DedupeBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Memory(_) => "Memory",
@@ -149,21 +156,21 @@ impl fmt::Debug for Erased {
     }
 }
 
-/// A store's answer, there already or still to come: one box at most.
+/// Reply of a store, at once or later: one box at most.
 pub(crate) enum Reply<T> {
     Now(Option<Result<T, StoreError>>),
     Later(Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>),
 }
 
 impl<T> Reply<T> {
-    const fn now(answer: Result<T, StoreError>) -> Self {
-        Self::Now(Some(answer))
+    const fn now(reply: Result<T, StoreError>) -> Self {
+        Self::Now(Some(reply))
     }
 
-    fn later(answer: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Self {
+    fn later(reply: impl Future<Output = Result<T, StoreError>> + Send + 'static) -> Self {
         Self::Later(Box::pin(async move {
-            match tokio::time::timeout(DEADLINE, answer).await {
-                Ok(answer) => answer,
+            match tokio::time::timeout(TIMEOUT, reply).await {
+                Ok(reply) => reply,
                 Err(elapsed) => Err(StoreError::unavailable(elapsed)),
             }
         }))
@@ -181,45 +188,45 @@ impl<T: Unpin> Future for Reply<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
-            // Polled again after the end, it stays pending, as a future may.
-            Self::Now(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
-            Self::Later(answer) => answer.as_mut().poll(cx),
+            // Polled again after its end, it stays pending, as a future may.
+            Self::Now(reply) => reply.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Later(reply) => reply.as_mut().poll(cx),
         }
     }
 }
 
-/// [`DedupeStore`] as an object: owned arguments, so that a reply may outlive the request.
-trait DynStore: Send + Sync {
+/// [`DedupeStore`] as an object, with owned arguments: a reply may outlive the request.
+trait DynDedupeStore: Send + Sync {
     fn claim(
         self: Arc<Self>,
-        ticket: DedupeKeys,
+        keys: DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Reply<Claimed>;
-    fn renew(self: Arc<Self>, ticket: DedupeKeys, until: UnixMillis) -> Reply<()>;
-    fn commit(self: Arc<Self>, ticket: DedupeKeys, now: UnixMillis) -> Reply<()>;
-    fn release(self: Arc<Self>, ticket: DedupeKeys) -> Reply<()>;
+    fn renew(self: Arc<Self>, keys: DedupeKeys, until: UnixMillis) -> Reply<()>;
+    fn commit(self: Arc<Self>, keys: DedupeKeys, now: UnixMillis) -> Reply<()>;
+    fn release(self: Arc<Self>, keys: DedupeKeys) -> Reply<()>;
 }
 
-impl<S: DedupeStore> DynStore for S {
+impl<S: DedupeStore> DynDedupeStore for S {
     fn claim(
         self: Arc<Self>,
-        ticket: DedupeKeys,
+        keys: DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Reply<Claimed> {
-        Reply::later(async move { DedupeStore::claim(&*self, &ticket, now, until).await })
+        Reply::later(async move { DedupeStore::claim(&*self, &keys, now, until).await })
     }
 
-    fn renew(self: Arc<Self>, ticket: DedupeKeys, until: UnixMillis) -> Reply<()> {
-        Reply::later(async move { DedupeStore::renew(&*self, &ticket, until).await })
+    fn renew(self: Arc<Self>, keys: DedupeKeys, until: UnixMillis) -> Reply<()> {
+        Reply::later(async move { DedupeStore::renew(&*self, &keys, until).await })
     }
 
-    fn commit(self: Arc<Self>, ticket: DedupeKeys, now: UnixMillis) -> Reply<()> {
-        Reply::later(async move { DedupeStore::commit(&*self, &ticket, now).await })
+    fn commit(self: Arc<Self>, keys: DedupeKeys, now: UnixMillis) -> Reply<()> {
+        Reply::later(async move { DedupeStore::commit(&*self, &keys, now).await })
     }
 
-    fn release(self: Arc<Self>, ticket: DedupeKeys) -> Reply<()> {
-        Reply::later(async move { DedupeStore::release(&*self, &ticket).await })
+    fn release(self: Arc<Self>, keys: DedupeKeys) -> Reply<()> {
+        Reply::later(async move { DedupeStore::release(&*self, &keys).await })
     }
 }

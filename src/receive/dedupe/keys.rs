@@ -1,4 +1,4 @@
-//! The names of a message, as fixed-size keys, and the ticket that claims them.
+//! Fixed-size keys of a message.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -7,16 +7,16 @@ use sha2::{Digest as _, Sha256};
 
 use crate::base::clock::UnixMillis;
 
-/// How long a handled message is remembered.
+/// Time for which a handled message is remembered.
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// A name of a message: 128 bits of a SHA-256 over everything that makes it up.
+/// Key of a message: 128 bits of a SHA-256 over its parts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct DedupeKey([u8; 16]);
 
 impl Hash for DedupeKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Without the length, which is always the same.
+        // Omits the length, which is constant.
         state.write(&self.0);
     }
 }
@@ -28,34 +28,34 @@ impl DedupeKey {
         &self.0
     }
 
-    /// Returns the first half, which is as evenly spread as any.
+    /// Returns the first half, which is evenly spread.
     pub(super) const fn half(self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 }
 
-/// A message's keys and the token by which one request claims them.
+/// Keys of a message, and the token by which one request claims them.
 ///
-/// Made anew for each request; holds no text of the sender's.
+/// Derived anew for each request; holds no text from the sender.
 #[derive(Clone, Debug)]
 pub struct DedupeKeys {
     token: u64,
-    names: Names,
+    derived: DerivedKeys,
     body: u64,
     retention: Duration,
     replay_window: Duration,
 }
 
 #[derive(Clone, Debug)]
-struct Names {
+struct DerivedKeys {
     key: DedupeKey,
     replay_key: Option<DedupeKey>,
     id_key: Option<DedupeKey>,
     affinity: u64,
 }
 
-impl Names {
+impl DerivedKeys {
     const fn of(key: DedupeKey) -> Self {
         Self {
             key,
@@ -67,16 +67,16 @@ impl Names {
 }
 
 impl DedupeKeys {
-    /// Makes a ticket of two names without hashing anything.
+    /// Creates keys without hashing.
     #[cfg(test)]
-    pub(super) const fn of_two_names(names: [u128; 2], affinity: u64) -> Self {
+    pub(super) const fn of_two_keys(names: [u128; 2], affinity: u64) -> Self {
         let [key, replay_key] = names;
         Self {
             token: 0,
-            names: Names {
+            derived: DerivedKeys {
                 replay_key: Some(DedupeKey(replay_key.to_be_bytes())),
                 affinity,
-                ..Names::of(DedupeKey(key.to_be_bytes()))
+                ..DerivedKeys::of(DedupeKey(key.to_be_bytes()))
             },
             body: 0,
             retention: RETENTION,
@@ -84,60 +84,60 @@ impl DedupeKeys {
         }
     }
 
-    /// Returns what fences this claim: no other ticket for the same keys has the same token.
+    /// Returns the token that fences this claim. No two requests with the same key have the same
+    /// token.
     #[must_use]
     pub const fn token(&self) -> u64 {
         self.token
     }
 
-    /// Returns the message's name: what is claimed, and by which a sender's retry is known again.
+    /// Returns the key of the message: claims use it, and it identifies a sender's retry.
     #[must_use]
     pub const fn key(&self) -> DedupeKey {
-        self.names.key
+        self.derived.key
     }
 
-    /// Returns the name of the request itself, its time and body, where the id is not signed: by it
-    /// the same bytes are known under another id.
+    /// Returns the key of the request, from its time and body, if the id is not signed. It
+    /// identifies the same bytes under another id.
     ///
-    /// Each request leaves it with its [`key`](Self::key), whatever becomes of it, for
-    /// [`replay_window`](Self::replay_window) from its arrival on: it contains the signed time, and a request with an
-    /// older one is refused before it gets here.
+    /// Each request leaves it with its [`key`](Self::key), with any outcome, for
+    /// [`replay_window`](Self::replay_window) from its arrival. It contains the signed time, and
+    /// the layer refuses a request with an older time earlier.
     #[must_use]
     pub const fn replay_key(&self) -> Option<DedupeKey> {
-        self.names.replay_key
+        self.derived.replay_key
     }
 
-    /// Returns what names the id alone, where the id is not authentic. It blocks nothing: a store
-    /// that has seen it with another [`body`](Self::body) says so in [`Claimed::Fresh`].
+    /// Returns the key of the id alone, if the id is not authentic. It blocks nothing: a store that
+    /// has seen it with another [`body`](Self::body) reports that in [`Claimed::Fresh`].
     ///
     /// [`Claimed::Fresh`]: super::port::Claimed::Fresh
     #[must_use]
     pub const fn id_key(&self) -> Option<DedupeKey> {
-        self.names.id_key
+        self.derived.id_key
     }
 
-    /// Returns a number that is the same for all tickets that have a key in common: the shard that
-    /// holds both keys.
+    /// Returns a number that is equal for all keys with a key in common; it selects their shard.
     #[must_use]
     pub const fn affinity(&self) -> u64 {
-        self.names.affinity
+        self.derived.affinity
     }
 
-    /// Returns 64 bits of the body's digest, to be compared for the log only; 0 where there is no
+    /// Returns 64 bits of the body's digest, for comparison in the log only; 0 without an
     /// [`id_key`](Self::id_key).
     #[must_use]
     pub const fn body(&self) -> u64 {
         self.body
     }
 
-    /// Returns how long a commit is remembered: 7 days, or as [`replay_window`](Self::replay_window) where only the
-    /// time names the message.
+    /// Returns how long a commit is remembered: 7 days, or the
+    /// [`replay_window`](Self::replay_window) if the message has only a time.
     #[must_use]
     pub const fn retention(&self) -> Duration {
         self.retention
     }
 
-    /// Returns how long a request could be replayed, and must be known, after its arrival: 15
+    /// Returns how long a request could be replayed after its arrival, and must be known: 15
     /// minutes, or more with a tolerance above five minutes.
     #[must_use]
     pub const fn replay_window(&self) -> Duration {
@@ -145,12 +145,12 @@ impl DedupeKeys {
     }
 }
 
-/// What the signature says about a message's id.
+/// Identity of a message: its id, and whether the signature covers it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Identity<'a> {
     /// The id is under the signature.
     Signed(&'a str),
-    /// The id, if any, is in a header that is not under the signature.
+    /// The id, if any, comes from a header outside the signature.
     Unsigned(Option<&'a str>),
 }
 
@@ -167,63 +167,63 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// What a ticket is made of.
+/// Input of the keys.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a> {
-    /// Whose keys made the signature, where each tenant has its own.
+    /// Tenant whose secret made the signature, if each tenant has its own.
     pub(crate) tenant: Option<&'a str>,
     pub(crate) identity: Identity<'a>,
     pub(crate) sent_at: Option<UnixMillis>,
     pub(crate) body: &'a [u8],
-    /// How long after its first arrival the same request could pass the check of its time again.
+    /// Time after its first arrival for which the same request could pass the time check again.
     pub(crate) replayable: Duration,
 }
 
-/// Makes tickets for one source.
+/// Derives the keys of one source.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyDeriver {
-    /// The state of the hash after the source: the same for every key.
+    /// State of the hash after the source: the same for every key.
     source: Sha256,
 }
 
 impl KeyDeriver {
     pub(crate) fn new(source: &str) -> Self {
-        // 64 bytes together, a block of SHA-256: it is hashed here, and not again for every key.
+        // 64 bytes together, one block of SHA-256: hashed once here and not for every key.
         let source = Sha256::new()
             .chain_update(b"tower-auth-sync dedupe keys, v1\0")
             .chain_update(Sha256::digest(source));
         Self { source }
     }
 
-    /// Names the message; two tenants have no name in common.
-    pub(crate) fn ticket(&self, token: u64, message: &Message<'_>) -> DedupeKeys {
+    /// Derives the keys of the message. Two tenants have no key in common.
+    pub(crate) fn derive(&self, token: u64, message: &Message<'_>) -> DedupeKeys {
         match message.tenant {
-            None => self.named(token, message),
-            Some(tenant) => self.within(tenant).named(token, message),
+            None => self.derive_in(token, message),
+            Some(tenant) => self.within(tenant).derive_in(token, message),
         }
     }
 
     fn within(&self, tenant: &str) -> Self {
-        // No kind of key is `T`: the names of a receiver without tenants are none of these.
+        // No kind of key is `T`: keys without a tenant differ from all of these.
         let source = self.source.clone().chain_update(b"T");
         Self {
             source: source.chain_update(Sha256::digest(tenant)),
         }
     }
 
-    fn named(&self, token: u64, message: &Message<'_>) -> DedupeKeys {
-        let (names, body) = match message.identity {
-            // The body is not looked at: what else comes under this id is the same message.
-            Identity::Signed(id) => (Names::of(self.of_id(id)), 0),
+    fn derive_in(&self, token: u64, message: &Message<'_>) -> DedupeKeys {
+        let (derived, body) = match message.identity {
+            // Ignores the body: every request with this id is the same message.
+            Identity::Signed(id) => (DerivedKeys::of(self.id_key(id)), 0),
             Identity::Unsigned(id) => {
                 let digest = Sha256::digest(message.body).into();
-                let names = self.unsigned_names(id, message.sent_at, &digest);
-                (names, first_half(&digest))
+                let derived = self.unsigned_keys(id, message.sent_at, &digest);
+                (derived, first_half(&digest))
             }
         };
         DedupeKeys {
             token,
-            names,
+            derived,
             body,
             retention: match (message.identity, message.sent_at) {
                 (Identity::Unsigned(None), Some(_)) => message.replayable,
@@ -233,47 +233,48 @@ impl KeyDeriver {
         }
     }
 
-    fn unsigned_names(
+    fn unsigned_keys(
         &self,
         id: Option<&str>,
         sent_at: Option<UnixMillis>,
         digest: &[u8; 32],
-    ) -> Names {
+    ) -> DerivedKeys {
         let key = match (id, sent_at) {
-            (Some(id), Some(_)) => self.of_id_and_body(id, digest),
-            (None, Some(at)) => self.of_nameless(at, digest),
-            (_, None) => self.of_body(digest),
+            (Some(id), Some(_)) => self.id_and_body_key(id, digest),
+            (None, Some(at)) => self.idless_key(at, digest),
+            (_, None) => self.body_key(digest),
         };
-        Names {
+        DerivedKeys {
             key,
-            replay_key: sent_at.map(|at| self.of_time(at, digest)),
-            id_key: id.map(|id| self.of_id(id)),
+            replay_key: sent_at.map(|at| self.time_key(at, digest)),
+            id_key: id.map(|id| self.id_key(id)),
             affinity: first_half(digest),
         }
     }
 
-    fn of_id(&self, id: &str) -> DedupeKey {
+    fn id_key(&self, id: &str) -> DedupeKey {
         self.key(b'i', &[id.as_bytes()])
     }
 
-    fn of_id_and_body(&self, id: &str, digest: &[u8; 32]) -> DedupeKey {
+    fn id_and_body_key(&self, id: &str, digest: &[u8; 32]) -> DedupeKey {
         self.key(b'm', &[digest, id.as_bytes()])
     }
 
-    fn of_time(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> DedupeKey {
+    fn time_key(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> DedupeKey {
         self.key(b't', &[digest, &sent_at.as_millis().to_be_bytes()])
     }
 
-    /// As [`of_time`](Self::of_time), but the name of the message and not of the request.
-    fn of_nameless(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> DedupeKey {
+    /// Derives the key of a message without id; as [`time_key`](Self::time_key), under another
+    /// kind.
+    fn idless_key(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> DedupeKey {
         self.key(b'n', &[digest, &sent_at.as_millis().to_be_bytes()])
     }
 
-    fn of_body(&self, digest: &[u8; 32]) -> DedupeKey {
+    fn body_key(&self, digest: &[u8; 32]) -> DedupeKey {
         self.key(b'b', &[digest])
     }
 
-    /// At most the last part may vary in length, or two lists of parts would be one text.
+    /// At most the last part may vary in length: else two lists of parts could be one text.
     fn key(&self, kind: u8, parts: &[&[u8]]) -> DedupeKey {
         let mut hash = self.source.clone().chain_update([kind]);
         for part in parts {
@@ -289,101 +290,4 @@ impl KeyDeriver {
 fn first_half(digest: &[u8; 32]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *digest;
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AT: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
-
-    fn message<'a>(tenant: Option<&'a str>, identity: Identity<'a>) -> Message<'a> {
-        Message {
-            tenant,
-            identity,
-            sent_at: Some(AT),
-            body: b"{}",
-            replayable: Duration::from_secs(900),
-        }
-    }
-
-    fn hex(key: Option<DedupeKey>) -> Option<String> {
-        key.map(|key| const_hex::encode(key.as_bytes()))
-    }
-
-    /// Every kind of identity there is.
-    fn identities() -> [Identity<'static>; 3] {
-        [
-            Identity::Signed("msg_1"),
-            Identity::Unsigned(Some("msg_1")),
-            Identity::Unsigned(None),
-        ]
-    }
-
-    fn keys(ticket: &DedupeKeys) -> Vec<DedupeKey> {
-        let others = [ticket.replay_key(), ticket.id_key()];
-        others.into_iter().flatten().chain([ticket.key()]).collect()
-    }
-
-    /// Stores are full of these.
-    #[test]
-    fn the_keys_of_a_receiver_without_tenants_are_what_they_were() {
-        const ID: &str = "1f5f1c71c73478ff998614a66f17afc6";
-        let unsigned = Identity::Unsigned(Some("msg_1"));
-        let ticket = KeyDeriver::new("crm").ticket(1, &message(None, unsigned));
-        assert_eq!(
-            hex(Some(ticket.key())).as_deref(),
-            Some("b917c293ea28eb02d487307bf85447d6")
-        );
-        assert_eq!(
-            hex(ticket.replay_key()).as_deref(),
-            Some("a928f0c8d211548c288cd2302aa83150")
-        );
-        assert_eq!(hex(ticket.id_key()).as_deref(), Some(ID));
-        let signed = message(None, Identity::Signed("msg_1"));
-        let ticket = KeyDeriver::new("crm").ticket(1, &signed);
-        assert_eq!(hex(Some(ticket.key())).as_deref(), Some(ID));
-        let timeless = Message {
-            sent_at: None,
-            ..message(None, unsigned)
-        };
-        let ticket = KeyDeriver::new("crm").ticket(1, &timeless);
-        assert_eq!(
-            hex(Some(ticket.key())).as_deref(),
-            Some("d2efcf4ea0ce2390143d44566772bf9f")
-        );
-    }
-
-    #[test]
-    fn two_tenants_have_no_key_in_common_and_none_with_a_receiver_without() {
-        let namer = KeyDeriver::new("crm");
-        let tenants = [None, Some(""), Some("acme"), Some("acme2")];
-        let named: Vec<Vec<DedupeKey>> = tenants
-            .iter()
-            .map(|tenant| {
-                let messages = identities().map(|identity| message(*tenant, identity));
-                let tickets = messages.iter().map(|message| namer.ticket(1, message));
-                tickets.flat_map(|ticket| keys(&ticket)).collect()
-            })
-            .collect();
-        for (index, keys) in named.iter().enumerate() {
-            let mut others = named
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != index);
-            assert!(others.all(|(_, others)| others.iter().all(|key| !keys.contains(key))));
-        }
-    }
-
-    #[test]
-    fn a_tenants_names_of_one_message_lie_together() {
-        let namer = KeyDeriver::new("crm");
-        let ticket = |id| namer.ticket(1, &message(Some("acme"), Identity::Unsigned(id)));
-        let (real, replay, nameless) = (ticket(Some("msg_1")), ticket(Some("msg_2")), ticket(None));
-        for other in [replay, nameless] {
-            assert_ne!(real.key(), other.key());
-            assert_eq!(real.replay_key(), other.replay_key());
-            assert_eq!(real.affinity(), other.affinity());
-        }
-    }
 }

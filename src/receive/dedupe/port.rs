@@ -1,47 +1,57 @@
-//! The port: what a store of claims must do.
+//! Port of a store of claims.
 
 use super::keys::DedupeKeys;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 
-/// Where claims on messages are kept.
+/// Stores claims on messages.
 ///
-/// A [`DedupeKeys`] names a message by its key, which is claimed, and where the id is not signed also the
-/// request by its replay key, which is left. Each method is one statement or one round trip.
+/// [`DedupeKeys`] hold the key of a message, which is claimed. If the id is not signed, they also
+/// hold the replay key of the request, which is left. Each method is one statement or one round
+/// trip.
 ///
 /// # Contract
 ///
-/// 1. Of the tickets with one key at most one holds a claim: of any number of concurrent claims
-///    exactly one is [`Claimed::Fresh`].
-/// 2. Each claim leaves its replay key, whatever it is answered, for [`DedupeKeys::replay_window`] from `now` on. A
-///    replay key belongs to the key with which it was left first. While it is kept, a claim with this
-///    replay key and another key is not fresh: it is [`Claimed::InFlight`] while one of the two
-///    messages is in flight and none is done, and otherwise [`Claimed::Done`], also after a release. A
-///    claim with the key that it belongs to is judged by that key alone.
-/// 3. A claim lapses at its `until`: from then on the key is free. So is the key of a claim whose end
-///    lies further ahead of `now` than twice the lease that is asked for (`until` less `now`): a clock
-///    made it that was ahead. A claim that another ticket has taken over is lost:
+/// 1. At most one request holds a claim on a key: of any number of concurrent claims exactly one is
+///    [`Claimed::Fresh`].
+/// 2. Each claim leaves its replay key, with any result, for [`DedupeKeys::replay_window`] from
+///    `now`. A replay key belongs to the key with which it was left first. While it is kept, a
+///    claim with this replay key and another key is not fresh: it is [`Claimed::InFlight`] while
+///    one of the two messages is in flight and neither is done, and otherwise [`Claimed::Done`],
+///    also after a release. For a claim with the owning key, only that key counts.
+/// 3. A claim lapses at its `until`: from then on the key is free. The key is also free if the
+///    claim ends further ahead of `now` than twice the requested lease (`until` less `now`): it
+///    comes from a clock that was ahead. A claim that another request has taken over is lost:
 ///    [`renew`](Self::renew), [`commit`](Self::commit) and [`release`](Self::release) with the old
-///    ticket change nothing and fail with an error for which [`StoreError::is_lease_lost`] holds.
-/// 4. After a commit each claim by its key is [`Claimed::Done`], at least for [`DedupeKeys::retention`] from
-///    the commit on, also if its time lies in the future. A store that is bounded may forget sooner,
-///    but not before [`DedupeKeys::replay_window`] has passed; one that may forget nothing fails instead.
+///    token change nothing and fail with an error for which [`StoreError::is_lease_lost`] holds.
+/// 4. After a commit each claim on its key is [`Claimed::Done`], at least for
+///    [`DedupeKeys::retention`] from the commit, also if its time lies in the future. A bounded
+///    store may forget sooner, but not before [`DedupeKeys::replay_window`] has passed; if it may
+///    forget nothing, it fails.
 /// 5. After a release the key is free at once, for a claim with another replay key and for the same
 ///    request.
-/// 6. Committing twice with the same ticket is the same as committing once. A commit is not undone by
-///    a release.
-/// 7. A claim that is not fresh changes nothing but what point 2 says.
+/// 6. Committing twice with the same token equals committing once. A release does not undo a
+///    commit.
+/// 7. A claim that is not fresh changes nothing except the replay key of point 2.
 ///
-/// `tower_auth_sync::__dedupe_store_tests!` checks each point against your store.
+/// `tower_auth_sync::testing::dedupe_store_tests!` checks each point against your store:
+///
+/// ```
+/// mod conformance {
+///     use tower_auth_sync::{dedupe::MemoryDedupe, testing::dedupe_store_tests};
+///
+///     dedupe_store_tests!(async || MemoryDedupe::new());
+/// }
+/// ```
 pub trait DedupeStore: Send + Sync + 'static {
-    /// Claims the message for `ticket` until `until`, if nobody has it.
+    /// Claims the message until `until`, if it is free.
     ///
     /// # Errors
     ///
-    /// Fails if the store cannot be reached or is full. It is then unknown whether the claim holds.
+    /// Fails if the store is unreachable or full. It is then unknown whether the claim holds.
     fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> impl Future<Output = Result<Claimed, StoreError>> + Send;
@@ -50,10 +60,10 @@ pub trait DedupeStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Fails if the claim is lost, and if the store cannot be reached.
+    /// Fails if the claim is lost, and if the store is unreachable.
     fn renew(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         until: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -61,42 +71,43 @@ pub trait DedupeStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Fails if the claim is lost, and if the store cannot be reached.
+    /// Fails if the claim is lost, and if the store is unreachable.
     fn commit(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Gives a claim up, so that the next request with this message is handled.
+    /// Releases a claim, so that the next request with this message is handled.
     ///
     /// # Errors
     ///
-    /// Fails if the claim is lost or committed, and if the store cannot be reached.
-    fn release(&self, ticket: &DedupeKeys) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Fails if the claim is lost or committed, and if the store is unreachable.
+    fn release(&self, keys: &DedupeKeys) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// What came of a claim.
+/// Result of a claim.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Claimed {
-    /// The message is the ticket's to handle, until it commits, releases, or the claim lapses.
+    /// The request may handle the message, until it commits or releases, or the claim lapses.
     Fresh {
-        /// The same id came lately with another body; said only of an id that is not signed, for the
-        /// log, and only as far as the store remembers.
+        /// The same id recently arrived with another body. Reported only for an unsigned id, for
+        /// the log, and only as far as the store remembers.
         other_body: bool,
     },
-    /// Another ticket holds the claim.
+    /// Another request holds the claim.
     InFlight {
-        /// When that claim lapses, unless it is renewed or ends before.
+        /// Time at which that claim lapses, unless it is renewed or settled first.
         until: UnixMillis,
     },
-    /// The message was handled, or the request came before under another id.
+    /// The message was handled, or the request arrived before under another id.
     Done,
 }
 
-/// Returns the latest end that a claim can have at `now`, where one until `until` is asked for: twice
-/// the lease, since the clocks of receivers that share a store differ by less than half of it.
+/// Returns the latest possible end of a claim at `now`, where a claim until `until` is requested:
+/// twice the lease, since the clocks of receivers that share a store differ by less than half a
+/// lease.
 pub(crate) fn latest_end(now: UnixMillis, until: UnixMillis) -> UnixMillis {
     until.saturating_add(until.saturating_since(now))
 }

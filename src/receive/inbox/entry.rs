@@ -1,4 +1,4 @@
-//! What a store tells about messages.
+//! State of stored messages.
 
 use std::fmt;
 
@@ -9,48 +9,48 @@ use crate::base::id::InboxId;
 use crate::queue::text_enum;
 
 text_enum! {
-    /// Where a stored message stands.
+    /// State of a stored message.
     #[expect(clippy::exhaustive_enums, reason = "the states of the module's diagram")]
     MessageState {
-        /// Waits for its next run.
+        /// The message waits for its next run.
         Pending = "pending",
-        /// A worker has it.
+        /// A worker has the message.
         Leased = "leased",
-        /// The handler answered 2xx.
+        /// The handler responded 2xx.
         Done = "done",
-        /// No run is left, or the stored request cannot be read.
+        /// No run is left, or the stored request is unreadable.
         Failed = "failed",
     }
 }
 
 impl MessageState {
-    /// Returns whether nothing more will happen by itself.
+    /// Returns whether the message is finished: nothing more happens by itself.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Done | Self::Failed)
     }
 }
 
-/// Why a run failed. Holds nothing of the request and nothing that the handler said.
+/// Reason why a run failed. Contains nothing from the request or the handler's response.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Failure {
-    /// The handler answered with a status that is not 2xx.
+    /// The handler responded with a status other than 2xx.
     Status(StatusCode),
-    /// The handler returned an error instead of an answer.
+    /// The handler returned an error instead of a response.
     Error,
     /// The handler panicked.
     Panic,
-    /// The handler did not answer before the deadline of a run.
+    /// The handler did not respond before the timeout of a run.
     Timeout,
-    /// The worker died, or was stopped, while the handler ran.
+    /// The worker died or stopped while the handler ran.
     Lapsed,
-    /// The stored request cannot be read; it is not tried again.
+    /// The stored request is unreadable; there is no retry.
     Unreadable,
 }
 
 impl Failure {
-    /// Returns the name under which it is stored; the [status](Self::status) is stored beside it.
+    /// Returns the stored name; the [status](Self::status) is stored beside it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl Failure {
         }
     }
 
-    /// Returns the status of the handler's answer, if there was one.
+    /// Returns the status of the handler's response, if there was one.
     #[must_use]
     pub const fn status(self) -> Option<StatusCode> {
         match self {
@@ -96,31 +96,60 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A stored message, as it stands.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "stores outside this crate make it"
-)]
+/// A stored message and its state.
+#[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct InboxEntry {
-    /// Its id in this inbox.
+    /// Id in this inbox.
     pub id: InboxId,
-    /// The [sender's id](crate::wire::event::VerifiedWebhook::id) of it; `None` also once it is done, when the
-    /// request is no longer kept.
+    /// The [sender's id](crate::wire::event::VerifiedWebhook::id). `None` also for a done message,
+    /// whose request the store no longer has.
     pub message_id: Option<Box<str>>,
-    /// Where it stands.
+    /// State.
     pub state: MessageState,
-    /// How many runs were begun since it was stored, or requeued.
+    /// Number of runs since the message was stored or requeued.
     pub attempts: u32,
-    /// When a worker may take it: while pending the next run's time, while leased the lease's end,
-    /// afterwards nothing.
+    /// Time at which a worker may lease the message: while pending the next run, while leased the
+    /// end of the lease, `None` when finished.
     pub due_at: Option<UnixMillis>,
-    /// When it was stored.
+    /// Time of storing.
     pub received_at: UnixMillis,
-    /// When it was done, or failed for good.
+    /// Time at which the message finished.
     pub ended_at: Option<UnixMillis>,
-    /// How the last run that failed did.
+    /// Reason of the last failed run.
     pub failure: Option<Failure>,
+}
+
+impl InboxEntry {
+    /// Creates the entry of a message that was just stored: pending, without attempts, and due at
+    /// `received_at`. Assign the fields that differ.
+    ///
+    /// ```
+    /// use tower_auth_sync::clock::{Clock, SystemClock};
+    /// use tower_auth_sync::entropy::SystemEntropy;
+    /// use tower_auth_sync::id::InboxId;
+    /// use tower_auth_sync::inbox::{InboxEntry, MessageState};
+    ///
+    /// let now = SystemClock.now();
+    /// let mut entry = InboxEntry::new(InboxId::generate(now, &SystemEntropy), now);
+    /// assert_eq!(entry.state, MessageState::Pending);
+    /// entry.state = MessageState::Done;
+    /// entry.due_at = None;
+    /// entry.ended_at = Some(now);
+    /// ```
+    #[must_use]
+    pub const fn new(id: InboxId, received_at: UnixMillis) -> Self {
+        Self {
+            id,
+            message_id: None,
+            state: MessageState::Pending,
+            attempts: 0,
+            due_at: Some(received_at),
+            received_at,
+            ended_at: None,
+            failure: None,
+        }
+    }
 }
 
 #[cfg(test)]

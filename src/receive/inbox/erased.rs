@@ -1,32 +1,32 @@
-//! The store without its type.
+//! Store with its type erased.
 
 use std::future::Future;
 use std::num::NonZeroU16;
 use std::pin::Pin;
 
 use super::entry::InboxEntry;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 use super::port::{InboxLog, InboxStore};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
 use crate::queue::QueueListener;
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+type InboxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Declares [`Object`] with the asynchronous functions of both ports, each in a box.
-macro_rules! object {
-    ($($port:ident::$name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+/// Declares [`DynInboxStore`] with the async functions of both ports, each boxed.
+macro_rules! dyn_store {
+    ($($port:ident::$name:ident($($arg:ident: $type:ty),*) -> $output:ty;)*) => {
         /// [`InboxStore`] and [`InboxLog`] as an object.
-        pub(super) trait Object: Send + Sync {
-            $(fn $name<'a>(&'a self, $($arg: $type),*) -> Answer<'a, $answer>;)*
+        pub(super) trait DynInboxStore: Send + Sync {
+            $(fn $name<'a>(&'a self, $($arg: $type),*) -> InboxFuture<'a, $output>;)*
 
             fn listen(&self) -> QueueListener;
         }
 
-        impl<S: InboxStore + InboxLog> Object for S {
+        impl<S: InboxStore + InboxLog> DynInboxStore for S {
             $(
-                fn $name<'a>(&'a self, $($arg: $type),*) -> Answer<'a, $answer> {
+                fn $name<'a>(&'a self, $($arg: $type),*) -> InboxFuture<'a, $output> {
                     Box::pin($port::$name(self, $($arg),*))
                 }
             )*
@@ -38,8 +38,8 @@ macro_rules! object {
     };
 }
 
-object! {
-    InboxStore::receive(message: NewMessage, now: UnixMillis) -> Received;
+dyn_store! {
+    InboxStore::receive(message: NewMessage, now: UnixMillis) -> ReceiveOutcome;
     InboxStore::lease(source: &'a str, request: InboxLeaseRequest) -> Vec<InboxLease>;
     InboxStore::settle(lease: &'a InboxLease, outcome: InboxOutcome, now: UnixMillis) -> ();
     InboxStore::extend(lease: &'a InboxLease, until: UnixMillis) -> ();

@@ -1,4 +1,4 @@
-//! The erased handle to a store, bound to one receiver's name.
+//! Erased handle to a store, bound to one source.
 
 use std::fmt;
 use std::num::NonZeroU16;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::entry::InboxEntry;
-use super::erased::Object;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
+use super::erased::DynInboxStore;
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 use super::port::{InboxLog, InboxStore};
 use super::request::StoredRequest;
 use crate::base::clock::UnixMillis;
@@ -17,27 +17,34 @@ use crate::base::id::InboxId;
 use crate::queue::QueueListener;
 use crate::receive::dedupe::{InvalidSource, KeyDeriver, Message, check_source};
 
-/// How long a store may take for what a receiver or a worker asks of it.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// Timeout of a store, for calls of a receiver or a worker.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A store of received messages as one receiver uses it: the store, whatever its type, and the
-/// receiver's name.
+/// Erased handle to a store of received messages, for one source.
 ///
 /// Clones share the store. See the [module docs](super) for an example.
 #[derive(Clone)]
 pub struct Inbox(Arc<Inner>);
 
 struct Inner {
-    store: Box<dyn Object>,
+    store: Box<dyn DynInboxStore>,
     source: Box<str>,
-    namer: KeyDeriver,
+    deriver: KeyDeriver,
 }
 
 impl Inbox {
     /// Creates a handle to `store` for the receiver named `source`.
     ///
-    /// The name keeps receivers apart that share a store, and so do their workers: a worker handles
-    /// the messages of its own source. It never comes from a request.
+    /// The name separates receivers that share a store, and their workers: a worker handles the
+    /// messages of its own source. It never comes from a request.
+    ///
+    /// ```
+    /// use tower_auth_sync::inbox::{Inbox, MemoryInbox};
+    ///
+    /// let inbox = Inbox::new(MemoryInbox::new(), "crm")?;
+    /// assert_eq!(inbox.source(), "crm");
+    /// # Ok::<(), tower_auth_sync::dedupe::InvalidSource>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -47,17 +54,17 @@ impl Inbox {
         Ok(Self(Arc::new(Inner {
             store: Box::new(store),
             source: source.into(),
-            namer: KeyDeriver::new(source),
+            deriver: KeyDeriver::new(source),
         })))
     }
 
-    /// Returns the receiver's name.
+    /// Returns the source: the receiver's configured name.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.0.source
     }
 
-    /// Returns a message; `None` if this source has none with this id, or no longer.
+    /// Returns a message; `None` if this source has no message with this id.
     ///
     /// # Errors
     ///
@@ -66,8 +73,8 @@ impl Inbox {
         self.0.store.find(self.source(), id).await
     }
 
-    /// Returns up to `max` messages that failed, oldest first; the next page with the last one's id
-    /// as `after`.
+    /// Returns up to `max` failed messages, oldest first. Pass the last id as `after` for the next
+    /// page.
     ///
     /// # Errors
     ///
@@ -80,9 +87,9 @@ impl Inbox {
         self.0.store.failed(self.source(), after, max).await
     }
 
-    /// Lets a message that failed be handled again: at once, and as often as the worker's policy
-    /// says, counted from 1. Returns whether there was a failed one with this id; one that came again
-    /// after its seven days, and was stored anew, is not handled twice.
+    /// Requeues a failed message: it is due at once, and its attempts count from 1 again. Returns
+    /// whether a failed message has this id. A message that arrived again after its seven days and
+    /// was stored anew is not handled twice.
     ///
     /// # Errors
     ///
@@ -91,35 +98,32 @@ impl Inbox {
         self.0.store.requeue(self.source(), id, now).await
     }
 
-    /// Stores a verified request, unless it is known. A store that does not answer within 5 s counts
-    /// as failed.
+    /// Stores a verified request, unless it is known. A store that takes longer than 5 s has
+    /// failed.
     pub(crate) async fn receive(
         &self,
         message: &Message<'_>,
         request: StoredRequest,
         now: UnixMillis,
-    ) -> Result<Received, StoreError> {
-        let message = NewMessage {
-            id: InboxId::generate(now, &SystemEntropy),
-            source: self.source().into(),
-            ticket: self.0.namer.ticket(0, message),
-            request,
-        };
+    ) -> Result<ReceiveOutcome, StoreError> {
+        let id = InboxId::generate(now, &SystemEntropy);
+        let keys = self.0.deriver.derive(0, message);
+        let message = NewMessage::new(id, self.source().into(), keys, request);
         let id = message.id.clone();
-        let received = in_time(self.0.store.receive(message, now)).await?;
-        if matches!(received, Received::New { .. }) {
+        let outcome = with_timeout(self.0.store.receive(message, now)).await?;
+        if matches!(outcome, ReceiveOutcome::New { .. }) {
             tracing::info!(source = self.source(), message = %id, "webhook stored");
         }
-        Ok(received)
+        Ok(outcome)
     }
 
-    /// This and what follows counts as failed after 5 s: a connection that died without a word must
-    /// not silence a worker.
+    /// This method and the following ones fail after 5 s: a dead connection must not silence a
+    /// worker.
     pub(crate) async fn lease(
         &self,
         request: InboxLeaseRequest,
     ) -> Result<Vec<InboxLease>, StoreError> {
-        in_time(self.0.store.lease(self.source(), request)).await
+        with_timeout(self.0.store.lease(self.source(), request)).await
     }
 
     pub(crate) async fn settle(
@@ -128,7 +132,7 @@ impl Inbox {
         outcome: InboxOutcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        in_time(self.0.store.settle(lease, outcome, now)).await
+        with_timeout(self.0.store.settle(lease, outcome, now)).await
     }
 
     pub(crate) async fn extend(
@@ -136,7 +140,7 @@ impl Inbox {
         lease: &InboxLease,
         until: UnixMillis,
     ) -> Result<(), StoreError> {
-        in_time(self.0.store.extend(lease, until)).await
+        with_timeout(self.0.store.extend(lease, until)).await
     }
 
     pub(crate) async fn release(
@@ -144,11 +148,11 @@ impl Inbox {
         lease: &InboxLease,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        in_time(self.0.store.release(lease, now)).await
+        with_timeout(self.0.store.release(lease, now)).await
     }
 
     pub(crate) async fn next_due(&self, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
-        in_time(self.0.store.next_due(self.source(), now)).await
+        with_timeout(self.0.store.next_due(self.source(), now)).await
     }
 
     pub(crate) async fn prune(
@@ -157,7 +161,7 @@ impl Inbox {
         now: UnixMillis,
         max: NonZeroU16,
     ) -> Result<usize, StoreError> {
-        in_time(self.0.store.prune(self.source(), before, now, max)).await
+        with_timeout(self.0.store.prune(self.source(), before, now, max)).await
     }
 
     pub(crate) fn listen(&self) -> QueueListener {
@@ -165,8 +169,10 @@ impl Inbox {
     }
 }
 
-async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    tokio::time::timeout(DEADLINE, answer)
+async fn with_timeout<T>(
+    reply: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(TIMEOUT, reply)
         .await
         .map_err(StoreError::unavailable)?
 }

@@ -1,4 +1,4 @@
-//! Storing a message, and the hold on one.
+//! Messages to store, and leases.
 
 use std::num::NonZeroU16;
 
@@ -6,101 +6,172 @@ use super::entry::Failure;
 use super::request::StoredRequest;
 use crate::base::clock::UnixMillis;
 use crate::base::id::InboxId;
-use crate::queue::AttemptNumber;
-use crate::queue::LeaseToken;
+use crate::queue::{AttemptNumber, LeaseToken};
 use crate::receive::dedupe::DedupeKeys;
 
-/// A verified message that is to be stored.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "stores outside this crate take it apart"
-)]
+/// A verified message to store.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// Its id in the inbox.
+    /// Id in the inbox.
     pub id: InboxId,
-    /// The receiver's configured name.
+    /// Source: the receiver's configured name.
     pub source: Box<str>,
-    /// Its names: [`key`](DedupeKeys::key) and [`replay_key`](DedupeKeys::replay_key) are its alone,
-    /// [`id_key`](DedupeKeys::id_key) is for the report. The ticket's token means nothing here.
-    pub ticket: DedupeKeys,
-    /// What the handler gets.
+    /// Keys of the message. It claims [`key`](DedupeKeys::key) and
+    /// [`replay_key`](DedupeKeys::replay_key); [`id_key`](DedupeKeys::id_key) serves the report.
+    /// The token has no meaning here.
+    pub keys: DedupeKeys,
+    /// Request for the handler.
     pub request: StoredRequest,
 }
 
-/// What came of storing a message.
+/// Result of storing a message.
 #[expect(
     clippy::exhaustive_enums,
     reason = "a receiver must decide on each; a new one is a new contract"
 )]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Received {
-    /// It is stored.
+pub enum ReceiveOutcome {
+    /// The message is stored.
     New {
-        /// The same id came lately with another body; said only of an id that is not signed, for the
-        /// log, and only as far as the store remembers.
+        /// The same id recently arrived with another body. Reported only for an unsigned id, for
+        /// the log, and only as far as the store remembers.
         other_body: bool,
     },
-    /// It, or another message with one of its names, was stored before.
+    /// The message, or another one with one of its keys, was stored before.
     Known,
 }
 
-/// What a worker asks for.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "workers make it with all its fields"
-)]
+/// Request of a worker for leases.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub struct InboxLeaseRequest {
-    /// Most messages to hand out.
+    /// Most messages to lease.
     pub max: NonZeroU16,
-    /// A message whose lease lapsed in this attempt, or a later one, has failed: a handler that
-    /// kills workers does not do so for ever.
+    /// A message whose lease lapsed in this attempt or later has failed: a handler that kills
+    /// workers does so a limited number of times.
     pub max_attempts: AttemptNumber,
-    /// The time.
+    /// Current time.
     pub now: UnixMillis,
-    /// When the leases end by themselves.
+    /// Time at which the leases lapse.
     pub until: UnixMillis,
 }
 
-/// One message, held until the lease is settled, released or lapses.
+/// Lease of one message, until it is settled, released or lapses.
 ///
 /// A lapsed lease may still be settled until the message is leased again.
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "stores outside this crate make it"
-)]
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct InboxLease {
     /// The message.
     pub id: InboxId,
-    /// Shows the store that this is the newest lease.
+    /// Fences the lease: the store accepts the newest token only.
     pub token: LeaseToken,
-    /// Which attempt this is; it counts from now on, whatever becomes of it.
+    /// Attempt number of this lease; the attempt counts from now on, with any outcome.
     pub attempt: AttemptNumber,
-    /// What the handler gets.
+    /// Request for the handler.
     pub request: StoredRequest,
 }
 
-/// What becomes of a message after a run of the handler.
+/// Outcome of a run of the handler.
 #[expect(
     clippy::exhaustive_enums,
     reason = "a store must decide on each; a new one is a new contract"
 )]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InboxOutcome {
-    /// The handler has handled it: it is over, and its request is erased.
+    /// The handler succeeded: the message is finished, and the store erases its request.
     Done,
-    /// The run failed; the next one is due at this time.
+    /// The run failed; the message waits for the next one.
     Retry {
-        /// When.
+        /// Due time of the next run.
         at: UnixMillis,
-        /// Why it failed.
+        /// Reason of the failure.
         failure: Failure,
     },
-    /// The run failed and was the last: it is over, and its request is kept.
+    /// The last run failed: the message is finished, and the store keeps its request.
     Failed {
-        /// Why it failed.
+        /// Reason of the failure.
         failure: Failure,
     },
+}
+
+impl NewMessage {
+    /// Creates a message that the receiver `source` verified.
+    #[must_use]
+    pub const fn new(
+        id: InboxId,
+        source: Box<str>,
+        keys: DedupeKeys,
+        request: StoredRequest,
+    ) -> Self {
+        Self {
+            id,
+            source,
+            keys,
+            request,
+        }
+    }
+}
+
+impl InboxLeaseRequest {
+    /// Creates a request for up to `max` messages that are due at `now`, for leases until `until`.
+    ///
+    /// ```
+    /// use std::num::NonZeroU16;
+    /// use std::time::Duration;
+    /// use tower_auth_sync::clock::{Clock, SystemClock};
+    /// use tower_auth_sync::inbox::InboxLeaseRequest;
+    /// use tower_auth_sync::queue::AttemptNumber;
+    ///
+    /// let now = SystemClock.now();
+    /// let until = now.saturating_add(Duration::from_secs(60));
+    /// let request = InboxLeaseRequest::new(NonZeroU16::MIN, AttemptNumber::FIRST, now, until);
+    /// assert_eq!(request.until, until);
+    /// ```
+    #[must_use]
+    pub const fn new(
+        max: NonZeroU16,
+        max_attempts: AttemptNumber,
+        now: UnixMillis,
+        until: UnixMillis,
+    ) -> Self {
+        Self {
+            max,
+            max_attempts,
+            now,
+            until,
+        }
+    }
+}
+
+impl InboxLease {
+    /// Creates the lease that a store hands out.
+    ///
+    /// ```
+    /// use tower_auth_sync::clock::{Clock, SystemClock};
+    /// use tower_auth_sync::entropy::SystemEntropy;
+    /// use tower_auth_sync::id::InboxId;
+    /// use tower_auth_sync::inbox::{InboxLease, LeaseToken, StoredRequest};
+    /// use tower_auth_sync::queue::AttemptNumber;
+    ///
+    /// let id = InboxId::generate(SystemClock.now(), &SystemEntropy);
+    /// let request = StoredRequest::from_stored("head".into(), "body".into());
+    /// let lease = InboxLease::new(id, LeaseToken::new(1), AttemptNumber::FIRST, request);
+    /// assert_eq!(lease.token.get(), 1);
+    /// ```
+    #[must_use]
+    pub const fn new(
+        id: InboxId,
+        token: LeaseToken,
+        attempt: AttemptNumber,
+        request: StoredRequest,
+    ) -> Self {
+        Self {
+            id,
+            token,
+            attempt,
+            request,
+        }
+    }
 }

@@ -1,10 +1,9 @@
-//! Webhooks that are stored first and handled later.
+//! Stores webhooks first and handles them later.
 //!
-//! A sender waits some seconds for an answer and then counts the message as lost. With an
-//! [`Inbox`] [`VerifyWebhookLayer`](super::verify::VerifyWebhookLayer) stores a verified request and
-//! answers 202 at once; an
-//! [`InboxWorker`](self::worker::InboxWorker) runs the handler, as long as it takes and as often as it
-//! needs.
+//! A sender waits some seconds for a response and then counts the message as lost. With an
+//! [`Inbox`], [`VerifyWebhookLayer`](super::verify::VerifyWebhookLayer) stores a verified request
+//! and responds 202 at once. An [`InboxWorker`](self::worker::InboxWorker) runs the handler,
+//! without the sender's time limit, and retries it.
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "axum", feature = "sqlite"))]
@@ -18,8 +17,8 @@
 //! use tower_auth_sync::verify::{VerifyWebhookLayer, Webhook};
 //! use tower_auth_sync::inbox::InboxWorker;
 //!
-//! async fn on_event(delivered: VerifiedWebhook, Webhook(event): Webhook<AuthEvent>) -> StatusCode {
-//!     println!("{:?}: {}", delivered.id(), event.event_type());
+//! async fn on_event(webhook: VerifiedWebhook, Webhook(event): Webhook<AuthEvent>) -> StatusCode {
+//!     println!("{:?}: {}", webhook.id(), event.event_type());
 //!     StatusCode::NO_CONTENT
 //! }
 //!
@@ -43,28 +42,28 @@
 //! ```text
 //!             ┌────────── retry, release, lapse ──────────┐
 //!             ▼                                           │
-//! receive ─▶ pending ──────────────── lease ──────────▶ leased ──▶ done      the handler answered 2xx
+//! receive ─▶ pending ──────────────── lease ──────────▶ leased ──▶ done      the handler responded 2xx
 //!             ▲                                           │
 //!             └─────────── requeue ─────────── failed ◀───┘ no attempt left
 //! ```
 //!
-//! # What is promised
+//! # Promises
 //!
-//! * **Stored once.** A message and the names by which [`dedupe`](super::dedupe) knows it are one
-//!   transaction. While it waits, while it is handled and for seven days after its end the same message is
-//!   answered 200 and not stored again, also when it has failed: a sender's retry cannot help there,
-//!   [`requeue`](Inbox::requeue) can.
-//! * **Handled at least once.** A worker that dies after the handler has acted, and before that is
-//!   recorded, causes a second run with the same request. So does one that cannot reach the store
-//!   until its lease has ended.
+//! * **Stored once.** One transaction stores a message and its [`dedupe`](super::dedupe) keys.
+//!   While the message waits, while it is handled, and for seven days after it has finished, the
+//!   same message gets 200 and is not stored again. This includes a failed message: a sender's
+//!   retry cannot help there, [`requeue`](Inbox::requeue) can.
+//! * **Handled at least once.** If a worker dies after the handler has acted and before that is
+//!   recorded, the handler runs a second time with the same request. The same happens if a worker
+//!   cannot reach the store until its lease has ended.
 //! * **No order.** A retried message is handled after later ones.
 //!
 //! # What the handler gets
 //!
-//! The request as it was verified: method, path and query, headers and body, with
-//! [`VerifiedWebhook`](crate::wire::event::VerifiedWebhook) in its extensions. Credentials and headers of the connection
-//! are [not stored](StoredRequest). Other extensions, such as a peer's address, are those of a connection
-//! that has long been closed: they are not there.
+//! The handler gets the request as verified: method, path and query, headers and body, with
+//! [`VerifiedWebhook`](crate::wire::event::VerifiedWebhook) in its extensions. Credentials and
+//! headers of the connection are [not stored](StoredRequest). Other extensions, such as the address
+//! of a peer, belong to a closed connection and are absent.
 
 mod entry;
 mod erased;
@@ -81,7 +80,7 @@ mod tests;
 pub use self::entry::{Failure, InboxEntry, MessageState};
 pub use self::handle::Inbox;
 pub use self::memory::MemoryInbox;
-pub use self::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
+pub use self::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 pub use self::port::{InboxLog, InboxStore};
 pub use self::request::StoredRequest;
 pub use self::worker::{InboxSummary, InboxWorker, InboxWorkerBuilder};

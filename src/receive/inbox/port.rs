@@ -1,77 +1,85 @@
-//! What a store of received messages has to do.
+//! Ports of a store of received messages.
 
 use std::future::Future;
 use std::num::NonZeroU16;
 
 use super::entry::InboxEntry;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
 use crate::queue::QueueListener;
 
-/// Where received messages wait, are worked on, and end: the half of the layer and the worker.
+/// Stores received messages and leases them to workers: the half for the layer and the worker.
 ///
-/// A message is **over** when it was settled as [`InboxOutcome::Done`] or [`InboxOutcome::Failed`].
+/// A message is **finished** when it was settled as [`InboxOutcome::Done`] or
+/// [`InboxOutcome::Failed`].
 ///
 /// # Contract
 ///
-/// 1. [`receive`](Self::receive) stores a message and all its names, or nothing.
-/// 2. A name is **taken** as long as its message is not over, and for [`DedupeKeys::retention`] from then on.
-///    A message one of whose names is taken is [`Received::Known`]: of any number of concurrent calls
-///    for messages that share a name exactly one is [`Received::New`]. What is known by its
-///    [`DedupeKeys::key`] and has a [`DedupeKeys::replay_key`] that is not taken gives it to the message
-///    that was stored; nothing else is changed. Names are of all sources alike; those of two sources
-///    never coincide.
+/// 1. [`receive`](Self::receive) stores a message and all its keys, or nothing.
+/// 2. A key is **claimed** until its message is finished, and for [`DedupeKeys::retention`] after
+///    that. A message with a claimed key is [`ReceiveOutcome::Known`]: of any number of concurrent
+///    calls for messages that share a key exactly one is [`ReceiveOutcome::New`]. If a message is
+///    known by its [`DedupeKeys::key`] and has a [`DedupeKeys::replay_key`] that is not claimed,
+///    the stored message claims that key; nothing else changes. Keys are common to all sources;
+///    keys of two sources never coincide.
 /// 3. A new message is pending and due at once.
-/// 4. [`lease`](Self::lease) hands out messages of one source that are due at `now`: pending ones, and
-///    leased ones whose lease has passed its end; what has been due for longest comes first, and
-///    of the same time what was stored first. A message is never in two leases that both live.
-/// 5. Each lease raises the message's attempt number by one and gives it a higher token. A lease that
-///    lapsed in attempt `max_attempts` or a later one is not renewed: the message has failed, with
-///    [`Failure::Lapsed`].
-/// 6. [`settle`](Self::settle), [`extend`](Self::extend) and [`release`](Self::release) with a token
-///    that is not the message's newest, or for a message that is not leased, change nothing and fail
-///    with [`StoreError::is_lease_lost`].
+/// 4. [`lease`](Self::lease) leases messages of one source that are due at `now`: pending ones, and
+///    leased ones whose lease has ended. The message that has been due longest comes first; of the
+///    same time, the one stored first. A message is never in two live leases.
+/// 5. Each lease raises the attempt number of the message by one and gives it a higher token. A
+///    message whose lease lapsed in attempt `max_attempts` or later is not leased again: it has
+///    failed, with [`Failure::Lapsed`].
+/// 6. [`settle`](Self::settle), [`extend`](Self::extend) and [`release`](Self::release) with a
+///    token that is not the newest of the message, or for a message that is not leased, change
+///    nothing and fail with [`StoreError::is_lease_lost`].
 /// 7. After `settle` with [`InboxOutcome::Done`] the store no longer has the request; with
-///    [`InboxOutcome::Failed`] it keeps it until the message is deleted.
+///    [`InboxOutcome::Failed`] it keeps the request until the message is deleted.
 /// 8. `release` makes the message due at once and takes the attempt back.
-/// 9. [`next_due`](Self::next_due) is never later than the first time at which a `lease` would hand
-///    something out, if nothing else happens.
-/// 10. A clock that was ahead for a while leaves nothing stuck: `lease` first dates anew what lies
-///     beyond the longest possible time from `now`. A message that was never tried is due at once,
-///     whatever its date, and so is one that was tried and is dated later than
-///     [`RetryPolicy::LONGEST_WAIT`] from `now`. A lease that is to end later than [`LONGEST_LEASE`]
-///     from `now` ends at `until`: if its holder lives, it was the clock that was set back, and the
-///     holder has a lease's time to renew it.
-/// 11. [`prune`](Self::prune) deletes messages of one source that have been over since before
-///     `before`, with their names, but none whose names are still taken at `now`: no more than asked
-///     for, and all of them if it is called until it answers with fewer.
-/// 12. Whatever was acknowledged is there after a restart.
+/// 9. [`next_due`](Self::next_due) is never later than the first time at which `lease` would lease
+///    a message, if nothing else happens.
+/// 10. A clock that was ahead leaves nothing stuck: `lease` first changes dates beyond the longest
+///     possible time from `now`. A message that was never tried is due at once, whatever its date.
+///     So is a tried message dated later than [`RetryPolicy::LONGEST_WAIT`] from `now`. A lease
+///     that would end later than [`LONGEST_LEASE`] from `now` ends at `until`: if its holder lives,
+///     the clock was set back, and the holder can renew it within one lease.
+/// 11. [`prune`](Self::prune) deletes messages of one source that finished before `before`, with
+///     their keys, except messages whose keys are still claimed at `now`. It deletes at most `max`,
+///     and has deleted all when it returns less.
+/// 12. Acknowledged changes survive a restart.
 ///
-/// `tower_auth_sync::__inbox_store_tests!` checks each point but the last.
+/// `tower_auth_sync::testing::inbox_store_tests!` checks each point but the last:
+///
+/// ```
+/// mod conformance {
+///     use tower_auth_sync::{inbox::MemoryInbox, testing::inbox_store_tests};
+///
+///     inbox_store_tests!(async || (MemoryInbox::new(), ()));
+/// }
+/// ```
 ///
 /// [`RetryPolicy::LONGEST_WAIT`]: crate::queue::RetryPolicy::LONGEST_WAIT
 /// [`LONGEST_LEASE`]: crate::queue::LONGEST_LEASE
-/// [`DedupeKeys::retention`]: crate::receive::dedupe::DedupeKeys::keep
+/// [`DedupeKeys::retention`]: crate::receive::dedupe::DedupeKeys::retention
 /// [`DedupeKeys::key`]: crate::receive::dedupe::DedupeKeys::key
 /// [`DedupeKeys::replay_key`]: crate::receive::dedupe::DedupeKeys::replay_key
 /// [`Failure::Lapsed`]: super::entry::Failure::Lapsed
 pub trait InboxStore: Send + Sync + 'static {
     /// Stores a message, unless it is known.
     ///
-    /// Dropping the future may leave all of it stored or nothing.
+    /// Dropping the future may leave the whole message stored, or nothing.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if nothing was stored, or if it is not known.
+    /// [`StoreError`] if nothing was stored, or if that is unknown.
     fn receive(
         &self,
         message: NewMessage,
         now: UnixMillis,
-    ) -> impl Future<Output = Result<Received, StoreError>> + Send;
+    ) -> impl Future<Output = Result<ReceiveOutcome, StoreError>> + Send;
 
-    /// Leases messages of `source` that are due.
+    /// Leases due messages of `source`.
     ///
     /// # Errors
     ///
@@ -82,12 +90,12 @@ pub trait InboxStore: Send + Sync + 'static {
         request: InboxLeaseRequest,
     ) -> impl Future<Output = Result<Vec<InboxLease>, StoreError>> + Send;
 
-    /// Records how the run under `lease` went and gives the lease up.
+    /// Records the outcome of the run under `lease` and ends the lease.
     ///
     /// # Errors
     ///
-    /// [`StoreError::is_lease_lost`] if another worker has the message or it is over, and if the
-    /// store fails.
+    /// [`StoreError::is_lease_lost`] if another worker has the message or it is finished, and if
+    /// the store fails.
     fn settle(
         &self,
         lease: &InboxLease,
@@ -106,7 +114,7 @@ pub trait InboxStore: Send + Sync + 'static {
         until: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Gives `lease` up without a run, for a worker that shuts down.
+    /// Ends `lease` without a run, for a worker that shuts down.
     ///
     /// # Errors
     ///
@@ -117,8 +125,8 @@ pub trait InboxStore: Send + Sync + 'static {
         now: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Returns when, as seen at `now`, the next message of `source` can be leased, which may be in the
-    /// past; `None` if there is none to wait for.
+    /// Returns the time, as of `now`, at which the next message of `source` can be leased. It may
+    /// be in the past. Returns `None` if no message waits.
     ///
     /// # Errors
     ///
@@ -129,8 +137,8 @@ pub trait InboxStore: Send + Sync + 'static {
         now: UnixMillis,
     ) -> impl Future<Output = Result<Option<UnixMillis>, StoreError>> + Send;
 
-    /// Deletes up to `max` messages of `source` that have been over since before `before`, and
-    /// returns how many.
+    /// Deletes up to `max` messages of `source` that finished before `before`, and returns their
+    /// number.
     ///
     /// # Errors
     ///
@@ -143,25 +151,26 @@ pub trait InboxStore: Send + Sync + 'static {
         max: NonZeroU16,
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
-    /// Begins to listen for messages that this handle and its copies make due.
+    /// Starts to listen for messages that become due through this handle and its copies.
     ///
-    /// A hint that saves waiting: what other processes store is not heard, so that a worker has to
-    /// look by itself from time to time.
+    /// A notification only saves waiting. Messages that other processes store send none, so a
+    /// worker polls from time to time.
     fn listen(&self) -> QueueListener;
 }
 
-/// What became of messages, and a second chance for those that failed: the half of an operator.
+/// Lists failed messages and requeues them: the half for operators.
 ///
 /// # Contract
 ///
-/// 1. [`failed`](Self::failed) shows failed messages of one source in the order of their ids, which is
-///    that of their arrival.
-/// 2. [`requeue`](Self::requeue) makes a failed message pending and due at once; its attempts are
-///    counted from 1 again, its tokens go on rising, and its names are taken as long as it is not
-///    over. A message that has not failed is left as it is, and so is one whose names a later message
-///    has taken.
+/// 1. [`failed`](Self::failed) lists failed messages of one source in the order of their ids, which
+///    is the order of arrival.
+/// 2. [`requeue`](Self::requeue) makes a failed message pending and due at once. Its attempts count
+///    from 1 again, its tokens keep rising, and its keys are claimed until it is finished.
+///    `requeue` leaves a message that has not failed unchanged, and also one whose keys a later
+///    message has claimed.
 ///
-/// `tower_auth_sync::__inbox_store_tests!` checks each point.
+/// `tower_auth_sync::testing::inbox_store_tests!` checks each point; see [`InboxStore`] for an
+/// example.
 pub trait InboxLog: Send + Sync + 'static {
     /// Returns a message of `source`; `None` if there is none with this id.
     ///
@@ -174,8 +183,7 @@ pub trait InboxLog: Send + Sync + 'static {
         id: &InboxId,
     ) -> impl Future<Output = Result<Option<InboxEntry>, StoreError>> + Send;
 
-    /// Returns up to `max` failed messages of `source`, those after the one named `after` if that is
-    /// given.
+    /// Returns up to `max` failed messages of `source`, after the message `after` if that is given.
     ///
     /// # Errors
     ///
@@ -187,8 +195,8 @@ pub trait InboxLog: Send + Sync + 'static {
         max: NonZeroU16,
     ) -> impl Future<Output = Result<Vec<InboxEntry>, StoreError>> + Send;
 
-    /// Lets a failed message of `source` be handled again. Returns whether there was one with this
-    /// id, and with a name that is still its own.
+    /// Requeues a failed message of `source`. Returns whether a failed message with this id exists
+    /// and still owns one of its keys.
     ///
     /// # Errors
     ///

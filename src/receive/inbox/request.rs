@@ -1,6 +1,5 @@
-//! The request as it is kept: everything the handler needs, and nothing that opens other doors.
+//! Stored requests: everything that a handler needs, without credentials.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -9,22 +8,27 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request};
 use http_body_util::Full;
-use serde::{Deserialize, Serialize};
 
-use crate::base::clock::UnixMillis;
-use crate::wire::event::VerifiedWebhook;
+use crate::wire::event::{VerifiedWebhook, WebhookHead};
 
-/// A verified request, as it is stored: two strings of bytes.
+/// A verified request in its stored form: two byte strings.
 ///
-/// The head is text in lines that end with `\n`: the proof of the verification as a JSON object, the
-/// method and the target (`POST /webhooks/auth?a=b`), and each header as `name:value`. Left out are
-/// `authorization`, `proxy-authorization`, `cookie`, headers whose value was marked
-/// [sensitive](HeaderValue::is_sensitive), and those that belong to the connection (RFC 9110 §7.6.1).
+/// The head is text in lines that end with `\n`: the proof of the verification as a JSON object,
+/// the method and the target (`POST /webhooks/auth?a=b`), and each header as `name:value`. It omits
+/// `authorization`, `proxy-authorization`, `cookie`, headers marked as
+/// [sensitive](HeaderValue::is_sensitive), and headers of the connection (RFC 9110 §7.6.1).
 ///
 /// # Security
 ///
-/// Whoever can write what is stored can call the handler: the signature is not checked again. The
+/// Whoever can write to the store can call the handler: nothing checks the signature again. The
 /// body is stored as it is.
+///
+/// ```
+/// use tower_auth_sync::inbox::StoredRequest;
+///
+/// let stored = StoredRequest::from_stored("head".into(), "body".into());
+/// assert_eq!(stored.body(), "body");
+/// ```
 #[derive(Clone, Eq, PartialEq)]
 pub struct StoredRequest {
     head: Bytes,
@@ -32,36 +36,38 @@ pub struct StoredRequest {
 }
 
 impl StoredRequest {
-    /// Takes what [`head`](Self::head) and [`body`](Self::body) gave. Whether it can be read shows
-    /// when the handler is to run.
+    /// Creates a request from its stored [`head`](Self::head) and [`body`](Self::body). Damage
+    /// shows when the handler is about to run.
     #[must_use]
     pub const fn from_stored(head: Bytes, body: Bytes) -> Self {
         Self { head, body }
     }
 
-    /// Returns the head as it is to be stored.
+    /// Returns the head in its stored form.
     #[must_use]
     pub const fn head(&self) -> &Bytes {
         &self.head
     }
 
-    /// Returns the body: the very bytes that were signed.
+    /// Returns the signed bytes.
     #[must_use]
     pub const fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// Returns the [sender's id](VerifiedWebhook::id) of the message, if it has one and the head can be
-    /// read.
+    /// Returns the [sender's id](VerifiedWebhook::id) of the message, if it has one and the head is
+    /// readable.
     #[must_use]
     pub fn message_id(&self) -> Option<Box<str>> {
-        let (proof, _) = Proof::split(&self.head).ok()?;
-        proof.id.map(|id| id.into())
+        let (webhook, _) = split_head(&self.head).ok()?;
+        webhook.id
     }
 
-    /// Keeps what `parts` and the body of a verified request hold.
-    pub(crate) fn keep(parts: &Parts, delivered: &VerifiedWebhook) -> Self {
-        let mut head = Proof::of(delivered).to_line();
+    /// Creates the stored form of a verified request.
+    pub(crate) fn of(parts: &Parts, webhook: &VerifiedWebhook) -> Self {
+        // Strings and numbers cannot fail to serialize. JSON escapes line breaks in strings.
+        let mut head = serde_json::to_vec(webhook.head()).unwrap_or_default();
+        head.push(b'\n');
         let target = parts.uri.path_and_query();
         head.extend_from_slice(parts.method.as_str().as_bytes());
         head.push(b' ');
@@ -77,13 +83,13 @@ impl StoredRequest {
         }
         Self {
             head: head.into(),
-            body: delivered.body().clone(),
+            body: webhook.body().clone(),
         }
     }
 
-    /// Makes the request again, with [`VerifiedWebhook`] in its extensions.
+    /// Restores the request, with [`VerifiedWebhook`] in its extensions.
     pub(crate) fn into_request(self) -> Result<Request<Full<Bytes>>, UnreadableRequest> {
-        let (proof, rest) = Proof::split(&self.head)?;
+        let (webhook, rest) = split_head(&self.head)?;
         let mut lines = Lines(rest);
         let target = lines.next().ok_or(UnreadableRequest)??;
         let (method, target) = split_at(target, b' ').ok_or(UnreadableRequest)?;
@@ -100,13 +106,13 @@ impl StoredRequest {
                 .try_append(name, value)
                 .map_err(|_| UnreadableRequest)?;
         }
-        let delivered = proof.into_delivered(self.body);
-        request.extensions_mut().insert(delivered);
+        let webhook = VerifiedWebhook::new(webhook, self.body);
+        request.extensions_mut().insert(webhook);
         Ok(request)
     }
 }
 
-/// Shows no more than how long it is.
+/// Shows lengths only.
 impl fmt::Debug for StoredRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredRequest")
@@ -116,65 +122,19 @@ impl fmt::Debug for StoredRequest {
     }
 }
 
-/// What the store gave back is not what was stored.
+/// The stored bytes differ from what this crate stores.
 #[derive(Debug, thiserror::Error)]
 #[error("the stored request cannot be read")]
 pub(crate) struct UnreadableRequest;
 
-/// What [`VerifiedWebhook`] says, beside the body.
-#[derive(Serialize, Deserialize)]
-struct Proof<'a> {
-    #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
-    id_is_authentic: bool,
-    sent_at: Option<UnixMillis>,
-    #[serde(borrow)]
-    scheme: Cow<'a, str>,
-    key: usize,
-    #[serde(borrow)]
-    tenant: Option<Cow<'a, str>>,
+/// Reads the first line of a head, and returns the other lines.
+fn split_head(head: &[u8]) -> Result<(WebhookHead, &[u8]), UnreadableRequest> {
+    let (line, rest) = split_at(head, b'\n').ok_or(UnreadableRequest)?;
+    let webhook = serde_json::from_slice(line).map_err(|_| UnreadableRequest)?;
+    Ok((webhook, rest))
 }
 
-impl<'a> Proof<'a> {
-    fn of(delivered: &'a VerifiedWebhook) -> Self {
-        Self {
-            id: delivered.id().map(Cow::Borrowed),
-            id_is_authentic: delivered.id_is_authentic(),
-            sent_at: delivered.sent_at(),
-            scheme: Cow::Borrowed(delivered.scheme()),
-            key: delivered.key_index(),
-            tenant: delivered.tenant().map(Cow::Borrowed),
-        }
-    }
-
-    fn to_line(&self) -> Vec<u8> {
-        // Strings and numbers cannot fail to serialize; line breaks in strings are escaped.
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
-        line.push(b'\n');
-        line
-    }
-
-    /// Reads the first line of a head, and returns the others.
-    fn split(head: &'a [u8]) -> Result<(Self, &'a [u8]), UnreadableRequest> {
-        let (line, rest) = split_at(head, b'\n').ok_or(UnreadableRequest)?;
-        let proof = serde_json::from_slice(line).map_err(|_| UnreadableRequest)?;
-        Ok((proof, rest))
-    }
-
-    fn into_delivered(self, body: Bytes) -> VerifiedWebhook {
-        VerifiedWebhook::new(
-            self.id.as_deref(),
-            self.id_is_authentic,
-            self.sent_at,
-            self.scheme.into_owned(),
-            self.key,
-            self.tenant.as_deref().map(Into::into),
-            body,
-        )
-    }
-}
-
-/// Lines that each end with a line feed.
+/// Iterates over lines; each must end with a line feed.
 struct Lines<'a>(&'a [u8]);
 
 impl<'a> Iterator for Lines<'a> {
@@ -203,7 +163,7 @@ fn is_kept(name: &HeaderName, value: &HeaderValue, all: &HeaderMap) -> bool {
         && !is_named_by_connection(name, all)
 }
 
-/// Whether `Connection` says that the header is meant for the next hop alone.
+/// Returns whether `Connection` limits the header to the next hop.
 fn is_named_by_connection(name: &HeaderName, all: &HeaderMap) -> bool {
     let options = all.get_all(CONNECTION).iter();
     options

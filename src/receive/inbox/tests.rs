@@ -17,7 +17,7 @@ use crate::base::id::InboxId;
 use crate::queue::AttemptNumber;
 use crate::receive::dedupe::InvalidSource;
 use crate::testing::SeededEntropy;
-use crate::wire::event::VerifiedWebhook;
+use crate::wire::event::{VerifiedWebhook, WebhookHead};
 
 fn parts(target: &str, headers: HeaderMap) -> Parts {
     let (mut parts, ()) = Request::post(target).body(()).unwrap().into_parts();
@@ -28,12 +28,22 @@ fn parts(target: &str, headers: HeaderMap) -> Parts {
 fn delivered(id: Option<&str>, tenant: Option<&str>, body: &[u8]) -> VerifiedWebhook {
     let sent_at = id.map(|_| UnixMillis::from_millis(1_700_000_000_123));
     let body = Bytes::copy_from_slice(body);
-    VerifiedWebhook::new(id, true, sent_at, "banata", 1, tenant.map(Into::into), body)
+    VerifiedWebhook::new(
+        WebhookHead {
+            id: id.map(Into::into),
+            id_is_authentic: true,
+            sent_at: sent_at,
+            scheme: "banata".into(),
+            key_index: 1,
+            tenant: tenant.map(Into::into),
+        },
+        body,
+    )
 }
 
 /// Stores and reads again, as a store does that knows nothing but bytes.
 fn stored(parts: &Parts, delivered: &VerifiedWebhook) -> StoredRequest {
-    let kept = StoredRequest::keep(parts, delivered);
+    let kept = StoredRequest::of(parts, delivered);
     StoredRequest::from_stored(kept.head().clone(), kept.body().clone())
 }
 
@@ -103,7 +113,7 @@ proptest! {
                 return Ok(());
             };
             let proof = request.extensions().get::<VerifiedWebhook>().unwrap().clone();
-            stored = StoredRequest::keep(&request.into_parts().0, &proof);
+            stored = StoredRequest::of(&request.into_parts().0, &proof);
             kept.push(stored.head().clone());
         }
         prop_assert_eq!(&kept[0], &kept[1]);
@@ -184,7 +194,7 @@ fn an_inbox_has_a_name_that_shows_and_a_wrong_one_is_refused() {
 struct Silent;
 
 impl InboxStore for Silent {
-    async fn receive(&self, _: NewMessage, _: UnixMillis) -> Result<Received, StoreError> {
+    async fn receive(&self, _: NewMessage, _: UnixMillis) -> Result<ReceiveOutcome, StoreError> {
         pending().await
     }
 

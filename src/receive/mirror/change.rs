@@ -11,16 +11,16 @@ use crate::wire::event::{
 
 /// What an event means for the mirror; the rules are in the [module docs](super).
 ///
-/// Made by [`Change::of`]. `Debug` shows nothing but ids.
+/// Made by [`MirrorChange::of`]. `Debug` shows nothing but ids.
 #[non_exhaustive]
 #[derive(Clone, PartialEq)]
-pub enum Change {
+pub enum MirrorChange {
     /// Something was told about a user.
     User {
         /// Whom.
         id: String,
         /// What.
-        told: Update,
+        update: Update,
         /// The sessions that were opened until then are over.
         sessions_ended: Option<Version>,
     },
@@ -38,7 +38,7 @@ pub enum Change {
         /// When it was opened: its `createdAt`, and when the event happened.
         opened: Version,
         /// What.
-        told: Update,
+        update: Update,
     },
     /// A session was revoked.
     SessionRevoked {
@@ -60,7 +60,7 @@ pub struct Update {
     pub(super) asserted: Option<&'static str>,
 }
 
-impl Change {
+impl MirrorChange {
     /// Returns what `event` means; `None` if that is nothing.
     ///
     /// # Errors
@@ -83,15 +83,15 @@ impl Change {
             return Self::UserDeleted { id: user.id };
         }
         let times = Version::of(event, user.updated_at);
-        let mut told = Update::of(event, AuthEvent::user_updated(&user).data(), times);
+        let mut update = Update::of(event, AuthEvent::user_updated(&user).data(), times);
         if let Some((field, value)) = asserted(event_type) {
-            told.fields.insert(field.into(), value.into());
-            told.asserted = Some(field);
+            update.fields.insert(field.into(), value.into());
+            update.asserted = Some(field);
         }
         let banned = *event_type == EventType::UserBanned;
         Self::User {
             id: user.id,
-            told,
+            update,
             sessions_ended: banned.then_some(times),
         }
     }
@@ -113,14 +113,14 @@ impl Change {
         let times = Version::of(event, session.updated_at);
         Some(Self::Session {
             handle,
-            told: Update::of(event, AuthEvent::session_created(&session).data(), times),
+            update: Update::of(event, AuthEvent::session_created(&session).data(), times),
             opened: Version::of(event, session.created_at),
             user_id: session.user_id,
         })
     }
 }
 
-impl fmt::Debug for Change {
+impl fmt::Debug for MirrorChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, id): (_, &dyn fmt::Debug) = match self {
             Self::User { id, .. } => ("User", id),

@@ -16,15 +16,15 @@ use crate::base::clock::UnixMillis;
 pub(super) struct Field {
     /// Update with an `updatedAt`: goes by that, then by the event's time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    dated: Option<Entry<(UnixMillis, UnixMillis)>>,
+    dated: Option<FieldValue<(UnixMillis, UnixMillis)>>,
     /// Update without, or by the event's name: goes by the event's time, of one time by the name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    told: Option<Entry<(UnixMillis, bool)>>,
+    told: Option<FieldValue<(UnixMillis, bool)>>,
 }
 
 /// How new a value is, the value, and the ULID of the message that told it.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-struct Entry<V>(
+struct FieldValue<V>(
     V,
     Value,
     #[serde(default, skip_serializing_if = "Option::is_none")] Option<String>,
@@ -51,10 +51,10 @@ impl Field {
     /// A snapshot may be told after something else and be taken before it, from a cache for
     /// instance. So it counts only if both of its times are later.
     pub(super) fn value(&self) -> Option<&Value> {
-        let dated = self.dated.as_ref().map(|Entry(_, value, _)| value);
-        let told = self.told.as_ref().map(|Entry(_, value, _)| value);
+        let dated = self.dated.as_ref().map(|FieldValue(_, value, _)| value);
+        let told = self.told.as_ref().map(|FieldValue(_, value, _)| value);
         match (&self.dated, &self.told) {
-            (Some(Entry((updated_at, sent_at), ..)), Some(Entry((told_at, _), ..)))
+            (Some(FieldValue((updated_at, sent_at), ..)), Some(FieldValue((told_at, _), ..)))
                 if updated_at.min(sent_at) <= told_at =>
             {
                 told
@@ -67,17 +67,19 @@ impl Field {
 /// Of two values of one version the one of the later message counts; one without a ULID is the
 /// earliest. Without that too the greater text counts, and so `true` of `true` and `false`.
 fn raise<V: Ord>(
-    known: &mut Option<Entry<V>>,
+    known: &mut Option<FieldValue<V>>,
     version: V,
     value: &Value,
     ulid: Option<&String>,
 ) -> bool {
-    let is_newer = known.as_ref().is_none_or(|Entry(known, other, before)| {
-        let order = version.cmp(known).then_with(|| ulid.cmp(&before.as_ref()));
-        order.then_with(|| value.to_string().cmp(&other.to_string())) == Ordering::Greater
-    });
+    let is_newer = known
+        .as_ref()
+        .is_none_or(|FieldValue(known, other, before)| {
+            let order = version.cmp(known).then_with(|| ulid.cmp(&before.as_ref()));
+            order.then_with(|| value.to_string().cmp(&other.to_string())) == Ordering::Greater
+        });
     if is_newer {
-        *known = Some(Entry(version, value.clone(), ulid.cloned()));
+        *known = Some(FieldValue(version, value.clone(), ulid.cloned()));
     }
     is_newer
 }

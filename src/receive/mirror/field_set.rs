@@ -18,11 +18,11 @@ pub struct FieldSet(BTreeMap<String, Field>);
 
 impl FieldSet {
     /// Takes over each field that is newer than what is here. Returns whether anything changed.
-    pub fn merge(&mut self, told: &Update) -> bool {
+    pub fn merge(&mut self, update: &Update) -> bool {
         let mut changed = false;
-        for (name, value) in &told.fields {
+        for (name, value) in &update.fields {
             let field = self.0.entry(name.clone()).or_default();
-            changed |= field.merge(value, told, told.asserted == Some(name.as_str()));
+            changed |= field.merge(value, update, update.asserted == Some(name.as_str()));
         }
         changed
     }

@@ -6,9 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::change::Change;
+use super::change::MirrorChange;
 use super::port::{Applied, MirrorStore};
-use super::service::MirrorService;
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::error::StoreError;
 use crate::wire::event::{AuthEvent, DecodeError, Session, SessionHandle, User};
@@ -16,7 +15,7 @@ use crate::wire::event::{AuthEvent, DecodeError, Session, SessionHandle, User};
 /// A copy of users and sessions, kept up to date by events. Cheap to clone.
 #[derive(Clone)]
 pub struct Mirror {
-    store: Arc<dyn Erased>,
+    store: Arc<dyn DynMirrorStore>,
     clock: Arc<dyn Clock>,
     longest_session: Duration,
 }
@@ -54,20 +53,13 @@ impl Mirror {
     /// [`MirrorError::Decode`] if the event is about a user or session and its data is neither,
     /// [`MirrorError::Store`] if the store failed and nothing was applied.
     pub async fn apply(&self, event: &AuthEvent) -> Result<Applied, MirrorError> {
-        match Change::of(event)? {
+        match MirrorChange::of(event)? {
             Some(change) => {
                 let now = self.clock.now();
                 Ok(self.store.apply(&change, now, self.longest_session).await?)
             }
             None => Ok(Applied::NotMirrored),
         }
-    }
-
-    /// Returns a handler that applies the events it receives; it belongs behind
-    /// `VerifyWebhookLayer`.
-    #[must_use]
-    pub fn service(&self) -> MirrorService {
-        MirrorService::new(self.clone())
     }
 
     /// Returns a user; `None` if there is none with this id, or none any more.
@@ -120,40 +112,40 @@ pub enum MirrorError {
     Store(#[from] StoreError),
 }
 
-type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+type MirrorFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// [`MirrorStore`] as an object.
-trait Erased: Send + Sync {
+trait DynMirrorStore: Send + Sync {
     fn apply<'a>(
         &'a self,
-        change: &'a Change,
+        change: &'a MirrorChange,
         now: UnixMillis,
         longest_session: Duration,
-    ) -> Answer<'a, Applied>;
-    fn user<'a>(&'a self, id: &'a str) -> Answer<'a, Option<User>>;
-    fn session<'a>(&'a self, handle: &'a SessionHandle) -> Answer<'a, Option<Session>>;
-    fn sessions_of<'a>(&'a self, user_id: &'a str) -> Answer<'a, Vec<Session>>;
+    ) -> MirrorFuture<'a, Applied>;
+    fn user<'a>(&'a self, id: &'a str) -> MirrorFuture<'a, Option<User>>;
+    fn session<'a>(&'a self, handle: &'a SessionHandle) -> MirrorFuture<'a, Option<Session>>;
+    fn sessions_of<'a>(&'a self, user_id: &'a str) -> MirrorFuture<'a, Vec<Session>>;
 }
 
-impl<S: MirrorStore> Erased for S {
+impl<S: MirrorStore> DynMirrorStore for S {
     fn apply<'a>(
         &'a self,
-        change: &'a Change,
+        change: &'a MirrorChange,
         now: UnixMillis,
         longest_session: Duration,
-    ) -> Answer<'a, Applied> {
+    ) -> MirrorFuture<'a, Applied> {
         Box::pin(MirrorStore::apply(self, change, now, longest_session))
     }
 
-    fn user<'a>(&'a self, id: &'a str) -> Answer<'a, Option<User>> {
+    fn user<'a>(&'a self, id: &'a str) -> MirrorFuture<'a, Option<User>> {
         Box::pin(MirrorStore::user(self, id))
     }
 
-    fn session<'a>(&'a self, handle: &'a SessionHandle) -> Answer<'a, Option<Session>> {
+    fn session<'a>(&'a self, handle: &'a SessionHandle) -> MirrorFuture<'a, Option<Session>> {
         Box::pin(MirrorStore::session(self, handle))
     }
 
-    fn sessions_of<'a>(&'a self, user_id: &'a str) -> Answer<'a, Vec<Session>> {
+    fn sessions_of<'a>(&'a self, user_id: &'a str) -> MirrorFuture<'a, Vec<Session>> {
         Box::pin(MirrorStore::sessions_of(self, user_id))
     }
 }

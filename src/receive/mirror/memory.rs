@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::change::{Change, Update};
+use super::change::{MirrorChange, Update};
 use super::field_set::FieldSet;
 use super::port::{Applied, MirrorStore};
 use super::row::{SessionRow, UserRow};
@@ -20,10 +20,10 @@ use crate::wire::event::{Session, SessionHandle, User};
 ///
 /// Clones share the memory, which grows with the number of users and sessions ever seen.
 #[derive(Clone, Default)]
-pub struct MemoryMirror(Arc<Mutex<State>>);
+pub struct MemoryMirror(Arc<Mutex<MirrorState>>);
 
 #[derive(Default)]
-struct State {
+struct MirrorState {
     users: HashMap<String, UserRow>,
     deleted: HashSet<String>,
     sessions: BTreeMap<SessionHandle, SessionRow>,
@@ -41,7 +41,7 @@ impl MemoryMirror {
         Self::default()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MirrorState> {
         // Nothing below leaves the state half changed when it panics.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,26 +60,26 @@ impl fmt::Debug for MemoryMirror {
 impl MirrorStore for MemoryMirror {
     async fn apply(
         &self,
-        change: &Change,
+        change: &MirrorChange,
         now: UnixMillis,
         longest_session: Duration,
     ) -> Result<Applied, StoreError> {
         let mut state = self.state();
         state.forget_ended(now);
         let changed = match change {
-            Change::User {
+            MirrorChange::User {
                 id,
-                told,
+                update,
                 sessions_ended,
-            } => state.tell_user(id, told, *sessions_ended),
-            Change::UserDeleted { id } => state.delete_user(id),
-            Change::Session {
+            } => state.update_user(id, update, *sessions_ended),
+            MirrorChange::UserDeleted { id } => state.delete_user(id),
+            MirrorChange::Session {
                 handle,
                 user_id,
                 opened,
-                told,
-            } => state.tell_session(handle, user_id.as_deref(), *opened, told),
-            Change::SessionRevoked { handle, user_id } => state.revoke(
+                update,
+            } => state.update_session(handle, user_id.as_deref(), *opened, update),
+            MirrorChange::SessionRevoked { handle, user_id } => state.revoke(
                 handle,
                 user_id.as_deref(),
                 now.saturating_add(longest_session),
@@ -112,15 +112,15 @@ impl MirrorStore for MemoryMirror {
     }
 }
 
-impl State {
-    fn tell_user(&mut self, id: &str, told: &Update, sessions_ended: Option<Version>) -> bool {
+impl MirrorState {
+    fn update_user(&mut self, id: &str, update: &Update, sessions_ended: Option<Version>) -> bool {
         if self.deleted.contains(id) {
             return false;
         }
         let user = self.users.entry(id.to_owned()).or_default();
-        let changed = user.tell(told, sessions_ended);
+        let changed = user.apply(update, sessions_ended);
         let user = user.clone();
-        self.end_sessions(id, |session| session.is_over(Some(&user)));
+        self.end_sessions(id, |session| session.has_ended(Some(&user)));
         changed
     }
 
@@ -130,9 +130,9 @@ impl State {
         self.deleted.insert(id.to_owned())
     }
 
-    fn end_sessions(&mut self, user_id: &str, is_over: impl Fn(&SessionRow) -> bool) {
+    fn end_sessions(&mut self, user_id: &str, has_ended: impl Fn(&SessionRow) -> bool) {
         let over = self.sessions.extract_if(.., |_handle, session| {
-            session.user_id.as_deref() == Some(user_id) && is_over(session)
+            session.user_id.as_deref() == Some(user_id) && has_ended(session)
         });
         self.revoked.extend(over.map(|(handle, _session)| handle));
     }
@@ -174,12 +174,12 @@ impl State {
         }
     }
 
-    fn tell_session(
+    fn update_session(
         &mut self,
         handle: &SessionHandle,
         user_id: Option<&str>,
         opened: Version,
-        told: &Update,
+        update: &Update,
     ) -> bool {
         if self.revoked.contains(handle) {
             return false;
@@ -188,7 +188,7 @@ impl State {
         let is_new = known.is_none();
         let mut session =
             known.unwrap_or_else(|| SessionRow::new(FieldSet::default(), None, opened));
-        let changed = session.tell(user_id, opened, told);
+        let changed = session.apply(user_id, opened, update);
         if self.was_revoked(handle, &session) {
             return self.sessions.remove(handle).is_some();
         }
@@ -211,7 +211,7 @@ impl State {
 
     fn is_dead(&self, session: &SessionRow) -> bool {
         session.user_id.as_ref().is_some_and(|user_id| {
-            self.deleted.contains(user_id) || session.is_over(self.users.get(user_id))
+            self.deleted.contains(user_id) || session.has_ended(self.users.get(user_id))
         })
     }
 }

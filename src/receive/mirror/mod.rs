@@ -1,6 +1,6 @@
 //! A projection of users and sessions that cannot go backwards.
 //!
-//! [`Mirror`] keeps a copy of the users and sessions that signed events tell of, in a
+//! [`Mirror`] keeps a copy of the users and sessions that signed events apply of, in a
 //! [`MirrorStore`]: ordinary tables that an application may join with its own. Events may come
 //! twice, late, or in any order; the copy ends up the same.
 //!
@@ -46,7 +46,7 @@
 //!    ban (both at once do, if the ban came without `updatedAt`). The price: if the sender's clock is
 //!    two seconds ahead, a snapshot of what changed within two seconds of a statement does not count
 //!    yet; the next event does. Of two opposite statements of one millisecond the one
-//!    emitted later counts, by rule 2, and `true` where the ids do not tell.
+//!    emitted later counts, by rule 2, and `true` where the ids do not apply.
 //! 4. **What is deleted stays dead.** `user.deleted` removes the user and its sessions and leaves
 //!    their ids as tombstones; whatever else comes for that user, a `session.created` too, changes
 //!    nothing. So it is with a session after `session.revoked`. A session is the user's that the
@@ -89,7 +89,7 @@ mod version;
 #[cfg(test)]
 mod tests;
 
-pub use self::change::{Change, Update};
+pub use self::change::{MirrorChange, Update};
 pub use self::field_set::{FieldSet, InvalidFieldSet};
 pub use self::handle::{Mirror, MirrorError};
 pub use self::memory::MemoryMirror;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use super::change::Change;
+use super::change::MirrorChange;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::wire::event::{Session, SessionHandle, User};
@@ -14,16 +14,16 @@ use crate::wire::event::{Session, SessionHandle, User};
 ///
 /// 1. [`apply`](Self::apply) is atomic: of two calls at once, one sees all that the other did. What
 ///    was applied is seen by every later read, and is there after a restart if the store lasts.
-/// 2. [`Change::User`] is [told](super::row::UserRow::tell) to the user's row, a new one if there is
-///    none. The user's sessions that are then [over](super::row::SessionRow::is_over) are removed, and
+/// 2. [`MirrorChange::User`] is [told](super::row::UserRow::apply) to the user's row, a new one if there is
+///    none. The user's sessions that are then [over](super::row::SessionRow::has_ended) are removed, and
 ///    leave tombstones.
-/// 3. [`Change::UserDeleted`] removes the user and its sessions, and leaves tombstones of all for
+/// 3. [`MirrorChange::UserDeleted`] removes the user and its sessions, and leaves tombstones of all for
 ///    good. After it, nothing that is told about the user changes anything.
-/// 4. [`Change::Session`] is [told](super::row::SessionRow::tell) to the session's row, a new one if
+/// 4. [`MirrorChange::Session`] is [told](super::row::SessionRow::apply) to the session's row, a new one if
 ///    there is none, unless the session has a tombstone. If the event does not say whose session it
 ///    is, it stays whose it was; if it names another user than the row's, nothing changes. If its user has a tombstone, or the session is
-///    [over](super::row::SessionRow::is_over), it is removed, or not made, and leaves a tombstone.
-/// 5. [`Change::SessionRevoked`] removes the session and leaves a tombstone for good. If it names
+///    [over](super::row::SessionRow::has_ended), it is removed, or not made, and leaves a tombstone.
+/// 5. [`MirrorChange::SessionRevoked`] removes the session and leaves a tombstone for good. If it names
 ///    another user than the row's, nothing changes. If there is no row, or one without a user while
 ///    the change names one, what is left is a tombstone that ends `longest_session` from `now`: until
 ///    then a session of that user, or one without a user, is not made from it; of every user, if the
@@ -39,7 +39,7 @@ pub trait MirrorStore: Clone + Send + Sync + 'static {
     /// [`StoreError`] if the store fails; then nothing of the change is kept.
     fn apply(
         &self,
-        change: &Change,
+        change: &MirrorChange,
         now: UnixMillis,
         longest_session: Duration,
     ) -> impl Future<Output = Result<Applied, StoreError>> + Send;

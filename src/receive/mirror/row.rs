@@ -36,14 +36,14 @@ impl UserRow {
         }
     }
 
-    /// Takes over what is new in a [`Change::User`](super::change::Change::User); returns whether anything
+    /// Takes over what is new in a [`MirrorChange::User`](super::change::MirrorChange::User); returns whether anything
     /// is.
-    pub fn tell(&mut self, told: &Update, sessions_ended: Option<Version>) -> bool {
+    pub fn apply(&mut self, update: &Update, sessions_ended: Option<Version>) -> bool {
         let ended_before = self.sessions_ended;
         if let Some(ended) = sessions_ended {
             self.sessions_ended = Some(ended_before.map_or(ended, |it| it.latest(ended)));
         }
-        self.record.merge(told) || self.sessions_ended != ended_before
+        self.record.merge(update) || self.sessions_ended != ended_before
     }
 }
 
@@ -58,13 +58,13 @@ impl SessionRow {
         }
     }
 
-    /// Takes over what is new in a [`Change::Session`](super::change::Change::Session); returns whether
+    /// Takes over what is new in a [`MirrorChange::Session`](super::change::MirrorChange::Session); returns whether
     /// anything is. What is told of another user's session is not.
-    pub fn tell(&mut self, user_id: Option<&str>, opened: Version, told: &Update) -> bool {
+    pub fn apply(&mut self, user_id: Option<&str>, opened: Version, update: &Update) -> bool {
         if self.is_of_another(user_id) {
             return false;
         }
-        let mut changed = self.record.merge(told);
+        let mut changed = self.record.merge(update);
         if self.user_id.is_none() && user_id.is_some() {
             self.user_id = user_id.map(Into::into);
             changed = true;
@@ -78,13 +78,13 @@ impl SessionRow {
     #[must_use]
     pub fn is_of_another(&self, user_id: Option<&str>) -> bool {
         let both = self.user_id.as_deref().zip(user_id);
-        both.is_some_and(|(known, told)| known != told)
+        both.is_some_and(|(known, update)| known != update)
     }
 
     /// Returns whether the session ended with the others of its user: by either clock it was not
     /// opened after that.
     #[must_use]
-    pub fn is_over(&self, user: Option<&UserRow>) -> bool {
+    pub fn has_ended(&self, user: Option<&UserRow>) -> bool {
         let ended = user.and_then(|user| user.sessions_ended);
         ended.is_some_and(|ended| self.opened.is_until(ended))
     }

@@ -31,9 +31,13 @@ pub struct MirrorService {
     mirror: Mirror,
 }
 
-impl MirrorService {
-    pub(super) const fn new(mirror: Mirror) -> Self {
-        Self { mirror }
+impl Mirror {
+    /// Returns a handler that applies the events it receives. Place it behind `VerifyWebhookLayer`.
+    #[must_use]
+    pub fn service(&self) -> MirrorService {
+        MirrorService {
+            mirror: self.clone(),
+        }
     }
 }
 

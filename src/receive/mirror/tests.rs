@@ -14,7 +14,7 @@ use super::*;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::wire::event::{
-    AuthEvent, EventType, Resource, Session, SessionHandle, User, VerifiedWebhook,
+    AuthEvent, EventType, Resource, Session, SessionHandle, User, VerifiedWebhook, WebhookHead,
 };
 
 mod memory {
@@ -33,7 +33,7 @@ struct Faulty {
 impl MirrorStore for Faulty {
     async fn apply(
         &self,
-        change: &Change,
+        change: &MirrorChange,
         now: UnixMillis,
         longest_session: Duration,
     ) -> Result<Applied, StoreError> {
@@ -64,7 +64,17 @@ fn event(name: &str, data: &Value) -> AuthEvent {
 /// The answer of the mirror's service to a verified body: status, `Retry-After`, problem slug.
 async fn answer(mirror: &Mirror, body: &'static str) -> (StatusCode, Option<String>, String) {
     let body = Bytes::from_static(body.as_bytes());
-    let delivered = VerifiedWebhook::new(Some("msg_1"), true, None, "banata", 0, None, body);
+    let delivered = VerifiedWebhook::new(
+        WebhookHead {
+            id: Some("msg_1".into()),
+            id_is_authentic: true,
+            sent_at: None,
+            scheme: "banata".into(),
+            key_index: 0,
+            tenant: None,
+        },
+        body,
+    );
     let mut request = Request::new(());
     request.extensions_mut().insert(delivered);
     respond(mirror, request).await
@@ -158,13 +168,13 @@ fn nothing_that_is_printed_shows_a_payload() {
         "user.created",
         &json!({ "id": "u", "email": "a@example.com" }),
     );
-    let change = Change::of(&event).unwrap().unwrap();
-    let Change::User { told, .. } = &change else {
+    let change = MirrorChange::of(&event).unwrap().unwrap();
+    let MirrorChange::User { update, .. } = &change else {
         panic!("{change:?}");
     };
     let mut record = FieldSet::default();
-    record.merge(told);
-    let printed = format!("{change:?} {told:?} {record:?}");
+    record.merge(update);
+    let printed = format!("{change:?} {update:?} {record:?}");
     assert!(!printed.contains("example.com"), "{printed}");
     assert!(printed.contains("email"), "{printed}");
 }
@@ -329,8 +339,8 @@ where
 fn absorbed(events: &[AuthEvent]) -> FieldSet {
     let mut record = FieldSet::default();
     for event in events {
-        match Change::of(event).unwrap() {
-            Some(Change::User { told, .. }) => record.merge(&told),
+        match MirrorChange::of(event).unwrap() {
+            Some(MirrorChange::User { update, .. }) => record.merge(&update),
             other => panic!("{other:?}"),
         };
     }
@@ -406,7 +416,7 @@ proptest! {
             .into_iter()
             .map(|(taken, late, is_dated)| {
                 // One told late is known by its `updatedAt`, if the ban has one too or the sender's
-                // clock is not behind; nothing could tell otherwise.
+                // clock is not behind; nothing could apply otherwise.
                 let late = if is_dated && (ban_is_dated || skew >= 10) { late } else { 0 };
                 user("user.updated", false, is_dated.then_some(taken), taken + late)
             })

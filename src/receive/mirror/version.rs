@@ -1,4 +1,4 @@
-//! When something was, by the two clocks that tell. Pure.
+//! When something was, by the two clocks that apply. Pure.
 
 use crate::base::clock::UnixMillis;
 use crate::wire::event::AuthEvent;

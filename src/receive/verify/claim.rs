@@ -1,30 +1,30 @@
-//! A claim while its message is handled: renewed, then settled, and released when dropped.
+//! Holds the claim on a message: renews it, settles it, and releases it when dropped.
 
 use std::error::Error;
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use super::meters::{Meters, Operation};
-use crate::base::clock::UnixMillis;
+use super::meters::{Operation, WebhookMeters};
+use crate::base::clock::{Clock, UnixMillis};
 use crate::base::error::StoreError;
 use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, Message, Reply};
-use crate::wire::signature::Verifier;
 
-/// How long a claim lasts when nobody renews it.
+/// Time until a claim lapses without a renewal.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// When a claim is renewed, counted from the claim or from the renewal before.
+/// Time from a claim or a renewal to the next renewal.
 const RENEW_AFTER: Duration = Duration::from_secs(30);
 
-/// When to ask again after a renewal that failed.
+/// Pause after a failed renewal.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-/// Waits before a failed commit is tried again: half a minute, which is what a lease has left at least.
+/// Pauses before a failed commit is retried: 31 s together; a lease has at least 30 s left.
 const COMMIT_AGAIN_AFTER: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
@@ -33,72 +33,77 @@ const COMMIT_AGAIN_AFTER: [Duration; 5] = [
     Duration::from_secs(16),
 ];
 
-/// The right to handle one message. Dropping it gives the message back.
-pub(super) struct Claim {
-    held: Held,
+/// The right to handle one message. Dropping it releases the claim.
+pub(super) struct MessageClaim {
+    handle: ClaimHandle,
     renewal: Renewal,
     release_on_drop: bool,
 }
 
-/// What every word with the store needs.
+/// Everything that a call of the store needs.
 #[derive(Clone)]
-struct Held {
+struct ClaimHandle {
     dedupe: Dedupe,
-    clock: Verifier,
-    ticket: DedupeKeys,
-    meters: Meters,
+    clock: Arc<dyn Clock>,
+    keys: DedupeKeys,
+    meters: WebhookMeters,
 }
 
 enum Renewal {
-    /// The handler has not had to wait yet; the claim was made at this time.
+    /// The handler was never pending; the claim dates from this instant.
     NotTimed(Instant),
     Waiting(Pin<Box<Sleep>>),
-    Asking(Pin<Box<Sleep>>, Reply<()>),
-    /// Another request has the claim.
+    Renewing(Pin<Box<Sleep>>, Reply<()>),
+    /// Another request holds the claim.
     Lost,
 }
 
-/// What came of asking for a message.
-pub(super) enum Asked {
-    Granted { claim: Claim, other_body: bool },
-    InFlight { until: UnixMillis },
+/// Result of a claim.
+pub(super) enum ClaimResult {
+    Granted {
+        claim: MessageClaim,
+        other_body: bool,
+    },
+    InFlight {
+        until: UnixMillis,
+    },
     Done,
 }
 
-impl Claim {
-    /// Asks the store for `message`.
+impl MessageClaim {
+    /// Claims `message` in the store.
     ///
-    /// Once the store has been asked, the claim may be there: a caller that goes away meanwhile
-    /// releases it as well.
-    pub(super) async fn ask(
+    /// The store may hold the claim as soon as it is asked: a caller that stops waiting releases it
+    /// as well.
+    pub(super) async fn acquire(
         dedupe: &Dedupe,
-        clock: &Verifier,
+        clock: &Arc<dyn Clock>,
         message: &Message<'_>,
-        meters: &Meters,
-    ) -> Result<Asked, StoreError> {
+        meters: &WebhookMeters,
+    ) -> Result<ClaimResult, StoreError> {
         let mut claim = Self {
-            held: Held {
+            handle: ClaimHandle {
                 dedupe: dedupe.clone(),
-                clock: clock.clone(),
-                ticket: dedupe.ticket(message),
+                clock: Arc::clone(clock),
+                keys: dedupe.keys(message),
                 meters: meters.clone(),
             },
-            // Counted from here, like the lease: a handler may block before it is first pending.
+            // The lease starts here too: a handler may block before it is first pending.
             renewal: Renewal::NotTimed(Instant::now()),
             release_on_drop: true,
         };
         let now = clock.now();
         let until = now.saturating_add(LEASE);
-        let claimed = dedupe.claim(&claim.held.ticket, now, until).await?;
+        let claimed = dedupe.claim(&claim.handle.keys, now, until).await?;
         claim.release_on_drop = matches!(claimed, Claimed::Fresh { .. });
         Ok(match claimed {
-            Claimed::Fresh { other_body } => Asked::Granted { claim, other_body },
-            Claimed::InFlight { until } => Asked::InFlight { until },
-            Claimed::Done => Asked::Done,
+            Claimed::Fresh { other_body } => ClaimResult::Granted { claim, other_body },
+            Claimed::InFlight { until } => ClaimResult::InFlight { until },
+            Claimed::Done => ClaimResult::Done,
         })
     }
 
-    /// Renews the claim when its time has come; to be called whenever the handler is pending.
+    /// Renews the claim when due. Call whenever the handler is pending.
     pub(super) fn poll_renewal(&mut self, cx: &mut Context<'_>) {
         loop {
             self.renewal = match mem::replace(&mut self.renewal, Renewal::Lost) {
@@ -110,25 +115,25 @@ impl Claim {
                         self.renewal = Renewal::Waiting(timer);
                         return;
                     }
-                    Renewal::Asking(timer, self.held.renew())
+                    Renewal::Renewing(timer, self.handle.renew())
                 }
-                Renewal::Asking(mut timer, mut reply) => match Pin::new(&mut reply).poll(cx) {
+                Renewal::Renewing(mut timer, mut reply) => match Pin::new(&mut reply).poll(cx) {
                     Poll::Pending => {
-                        self.renewal = Renewal::Asking(timer, reply);
+                        self.renewal = Renewal::Renewing(timer, reply);
                         return;
                     }
                     Poll::Ready(Err(err)) if err.is_lease_lost() => {
-                        self.held.meters.store_failed(Operation::Renew);
+                        self.handle.meters.store_failed(Operation::Renew);
                         tracing::error!(
-                            source = self.held.dedupe.source(),
+                            source = self.handle.dedupe.source(),
                             "the claim on a message that is being handled was lost; it may be handled twice"
                         );
                         return;
                     }
-                    Poll::Ready(answer) => {
+                    Poll::Ready(reply) => {
                         timer
                             .as_mut()
-                            .reset(Instant::now() + self.held.next_renewal(answer));
+                            .reset(Instant::now() + self.handle.next_renewal(reply));
                         Renewal::Waiting(timer)
                     }
                 },
@@ -138,63 +143,62 @@ impl Claim {
     }
 
     /// Commits the claim if the handler `succeeded`, and releases it otherwise.
-    pub(super) fn settle(mut self, succeeded: bool) -> Settling {
+    pub(super) fn settle(mut self, succeeded: bool) -> Settle {
         self.release_on_drop = false;
-        Settling {
-            reply: self.held.settle(succeeded),
-            held: self.held.clone(),
+        Settle {
+            reply: self.handle.settle(succeeded),
+            handle: self.handle.clone(),
             succeeded,
             settled: false,
         }
     }
 }
 
-impl Drop for Claim {
+impl Drop for MessageClaim {
     fn drop(&mut self) {
         if self.release_on_drop {
-            let reply = self.held.release();
-            self.held.finish_in_background(reply, false);
+            let reply = self.handle.release();
+            self.handle.finish_in_background(reply, false);
         }
     }
 }
 
-/// Recording how the handler went, before the response leaves. Dropped early, it goes on in the
-/// background.
-pub(super) struct Settling {
-    held: Held,
+/// Settles a claim before the response leaves. Dropped early, it continues in the background.
+pub(super) struct Settle {
+    handle: ClaimHandle,
     reply: Reply<()>,
     succeeded: bool,
     settled: bool,
 }
 
-impl Settling {
+impl Settle {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let answer = ready!(Pin::new(&mut self.reply).poll(cx));
+        let reply = ready!(Pin::new(&mut self.reply).poll(cx));
         self.settled = true;
-        if let Err(err) = answer {
-            in_background(self.held.clone().failed(err, self.succeeded));
+        if let Err(err) = reply {
+            in_background(self.handle.clone().failed(err, self.succeeded));
         }
         Poll::Ready(())
     }
 }
 
-impl Drop for Settling {
+impl Drop for Settle {
     fn drop(&mut self) {
         if !self.settled {
             let reply = mem::replace(&mut self.reply, Reply::Now(None));
-            self.held.finish_in_background(reply, self.succeeded);
+            self.handle.finish_in_background(reply, self.succeeded);
         }
     }
 }
 
-impl Held {
+impl ClaimHandle {
     fn renew(&self) -> Reply<()> {
         let until = self.clock.now().saturating_add(LEASE);
-        self.dedupe.renew(&self.ticket, until)
+        self.dedupe.renew(&self.keys, until)
     }
 
-    fn next_renewal(&self, answer: Result<(), StoreError>) -> Duration {
-        match answer {
+    fn next_renewal(&self, reply: Result<(), StoreError>) -> Duration {
+        match reply {
             Ok(()) => RENEW_AFTER,
             Err(err) => {
                 self.warn(Operation::Renew, &err, "a claim could not be renewed");
@@ -212,27 +216,27 @@ impl Held {
     }
 
     fn commit(&self) -> Reply<()> {
-        self.dedupe.commit(&self.ticket, self.clock.now())
+        self.dedupe.commit(&self.keys, self.clock.now())
     }
 
     fn release(&self) -> Reply<()> {
-        self.dedupe.release(&self.ticket)
+        self.dedupe.release(&self.keys)
     }
 
     fn finish_in_background(&self, reply: Reply<()>, succeeded: bool) {
-        // A store in memory has done it already, and needs no runtime.
+        // A store in memory is done and needs no runtime.
         if matches!(reply, Reply::Now(Some(Ok(())))) {
             return;
         }
-        let held = self.clone();
+        let handle = self.clone();
         in_background(async move {
             if let Err(err) = reply.await {
-                held.failed(err, succeeded).await;
+                handle.failed(err, succeeded).await;
             }
         });
     }
 
-    /// Deals with a claim that was not settled.
+    /// Handles a claim that was not settled.
     async fn failed(self, err: StoreError, succeeded: bool) {
         if succeeded {
             self.commit_again(err).await;

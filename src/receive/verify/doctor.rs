@@ -1,4 +1,4 @@
-//! Telling operators now and then why requests are refused.
+//! Logs now and then why requests are refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,25 +9,25 @@ use http::HeaderMap;
 use tokio::runtime::Handle;
 use tracing::{Span, dispatcher};
 
-use super::keys::Keys;
+use super::keys::RequestKeys;
 use crate::base::clock::UnixMillis;
 
-/// A diagnosis may hash 64 MiB, and strangers can ask for it.
+/// A diagnosis may hash 64 MiB, and strangers can cause one.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
 const NEVER: u64 = u64::MAX;
 
-/// Looks at one refused request per interval, and at one at a time. Clones share both.
+/// Diagnoses one refused request per interval, one at a time. Clones share both bounds.
 #[derive(Clone, Debug)]
 pub(super) struct Doctor {
     interval: Duration,
-    /// When the last request was taken, in milliseconds of the verifier's clock.
+    /// Time of the last diagnosis, in milliseconds of the verifier's clock.
     last: Arc<AtomicU64>,
     is_running: Arc<AtomicBool>,
 }
 
-/// A diagnosis that runs, until it is dropped.
-struct Running(Arc<AtomicBool>);
+/// A running diagnosis; ends when dropped.
+struct DiagnosisGuard(Arc<AtomicBool>);
 
 impl Doctor {
     pub(super) fn new(interval: Duration) -> Self {
@@ -38,14 +38,15 @@ impl Doctor {
         }
     }
 
-    /// Takes this interval's turn; `false` if another request has it, or a diagnosis still runs.
-    pub(super) fn takes(&self, now: UnixMillis) -> bool {
+    /// Takes the turn of this interval. Returns `false` if another request has taken it, or a
+    /// diagnosis runs.
+    pub(super) fn take_turn(&self, now: UnixMillis) -> bool {
         if self.is_running.load(Ordering::Relaxed) {
             return false;
         }
         let now = now.as_millis();
         let last = self.last.load(Ordering::Relaxed);
-        // A clock that was set back does not silence the doctor for longer than the interval.
+        // A clock that was set back silences the doctor for at most the interval.
         let passed = Duration::from_millis(now.abs_diff(last));
         let is_due = last == NEVER || passed >= self.interval;
         let take = || {
@@ -57,10 +58,10 @@ impl Doctor {
         is_due && take()
     }
 
-    /// Diagnoses the request in the background: the answer does not wait, and no task is held up.
+    /// Diagnoses the request in the background: neither the response nor a task waits.
     ///
-    /// Does nothing if another diagnosis still runs, as it may where this body was long in coming.
-    pub(super) fn examine(&self, keys: &Keys, headers: &HeaderMap, body: Bytes) {
+    /// Does nothing if another diagnosis runs: one may have started while this body arrived.
+    pub(super) fn examine(&self, keys: &RequestKeys, headers: &HeaderMap, body: Bytes) {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
@@ -71,23 +72,25 @@ impl Doctor {
         let log = dispatcher::get_default(Clone::clone);
         runtime.spawn_blocking(move || {
             let _running = running;
-            dispatcher::with_default(&log, || span.in_scope(|| tell(&keys, &headers, &body)));
+            dispatcher::with_default(&log, || {
+                span.in_scope(|| log_diagnosis(&keys, &headers, &body))
+            });
         });
     }
 
-    fn begin(&self) -> Option<Running> {
+    fn begin(&self) -> Option<DiagnosisGuard> {
         let was_running = self.is_running.swap(true, Ordering::Acquire);
-        (!was_running).then(|| Running(Arc::clone(&self.is_running)))
+        (!was_running).then(|| DiagnosisGuard(Arc::clone(&self.is_running)))
     }
 }
 
-impl Drop for Running {
+impl Drop for DiagnosisGuard {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
 }
 
-fn tell(keys: &Keys, headers: &HeaderMap, body: &[u8]) {
+fn log_diagnosis(keys: &RequestKeys, headers: &HeaderMap, body: &[u8]) {
     let scheme = keys.verifier.scheme().name();
     let tenant = keys.tenant.as_deref();
     for diagnosis in keys.verifier.diagnose(headers, body) {
@@ -108,8 +111,8 @@ mod tests {
         let doctor = Doctor::new(Duration::from_secs(60));
         let clone = doctor.clone();
         let taken = [1000, 1059, 1060, 1061, 1000, 941, 1000, 1001].map(|secs| {
-            let one = doctor.takes(at(secs));
-            assert!(!clone.takes(at(secs)), "{secs}");
+            let one = doctor.take_turn(at(secs));
+            assert!(!clone.take_turn(at(secs)), "{secs}");
             one
         });
         let expected = [true, false, true, false, true, false, false, false];
@@ -119,9 +122,9 @@ mod tests {
     #[test]
     fn an_interval_is_a_second_at_least() {
         let doctor = Doctor::new(Duration::ZERO);
-        assert!(doctor.takes(at(1)));
-        assert!(!doctor.takes(UnixMillis::from_millis(1999)));
-        assert!(doctor.takes(at(2)));
+        assert!(doctor.take_turn(at(1)));
+        assert!(!doctor.take_turn(UnixMillis::from_millis(1999)));
+        assert!(doctor.take_turn(at(2)));
     }
 
     #[test]
@@ -129,11 +132,11 @@ mod tests {
         let doctor = Doctor::new(Duration::from_secs(1));
         let clone = doctor.clone();
         let running = doctor.begin().unwrap();
-        assert!(!clone.takes(at(1)));
+        assert!(!clone.take_turn(at(1)));
         assert!(clone.begin().is_none());
         assert!(clone.begin().is_none());
         drop(running);
-        assert!(clone.takes(at(1)));
+        assert!(clone.take_turn(at(1)));
     }
 
     #[test]
@@ -145,7 +148,7 @@ mod tests {
             panic!("as a test");
         });
         assert!(thread.join().is_err());
-        assert!(doctor.takes(at(1)));
+        assert!(doctor.take_turn(at(1)));
         assert!(doctor.begin().is_some());
     }
 
@@ -154,7 +157,7 @@ mod tests {
         let doctor = Doctor::new(Duration::from_secs(60));
         let taken = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| doctor.takes(at(1))))
+                .map(|_| scope.spawn(|| doctor.take_turn(at(1))))
                 .collect();
             let taken = threads.into_iter().map(|thread| thread.join().unwrap());
             taken.filter(|taken| *taken).count()

@@ -1,4 +1,4 @@
-//! What handlers read from a verified request.
+//! Extractors for verified requests.
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
@@ -8,11 +8,21 @@ use serde::de::DeserializeOwned;
 use crate::wire::event::{AuthEvent, DecodeError, VerifiedWebhook};
 use crate::wire::problem::{Problem, ProblemKind};
 
-/// The body of a verified webhook, decoded from JSON: `Webhook<AuthEvent>`, or any type of one's own.
+/// Body of a verified webhook, decoded from JSON: `Webhook<AuthEvent>`, or a type of your own.
 ///
-/// Reads the bytes that were signed, wherever it stands among a handler's arguments, and leaves the
-/// request's body to others. When it refuses, the answer is no 2xx and the message's claim is
-/// released.
+/// The extractor reads the signed bytes at any position among the arguments of a handler, and
+/// leaves the request's body to others. A refusal is no 2xx, so the layer releases the claim.
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_auth_sync::event::AuthEvent;
+/// use tower_auth_sync::verify::Webhook;
+///
+/// async fn on_event(Webhook(event): Webhook<AuthEvent>) -> StatusCode {
+///     println!("{}", event.event_type());
+///     StatusCode::NO_CONTENT
+/// }
+/// ```
 #[expect(clippy::exhaustive_structs, reason = "handlers take it apart")]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Webhook<T>(pub T);
@@ -25,11 +35,11 @@ where
     type Rejection = PayloadRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        let delivered = parts
+        let webhook = parts
             .extensions
             .get::<VerifiedWebhook>()
             .ok_or(LayerMissing)?;
-        let body = delivered.body();
+        let body = webhook.body();
         let decoded = serde_json::from_slice(body);
         Ok(Self(
             decoded.map_err(|source| malformed::<T>(body, source))?,
@@ -45,7 +55,7 @@ impl<S: Send + Sync> FromRequestParts<S> for VerifiedWebhook {
     }
 }
 
-/// For a handler that also serves a route without the layer.
+/// Serves handlers that also stand on a route without the layer.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for VerifiedWebhook {
     type Rejection = std::convert::Infallible;
 
@@ -82,16 +92,16 @@ pub enum PayloadRejection {
     /// The signed body is not JSON, or not JSON for this type.
     #[error("the signed body does not decode")]
     Malformed {
-        /// The member that does not fit, or is missing: its path, such as `data.emailVerified` or
-        /// `items[2].name`, at most 256 bytes of it. `None` if the body is not JSON, or is another kind
-        /// of value than the type.
+        /// Path of the missing or misfit member, such as `data.emailVerified` or `items[2].name`,
+        /// at most 256 bytes. `None` if the body is not JSON, or is another kind of value than the
+        /// type.
         field: Option<Box<str>>,
-        /// Its text may quote the payload: it is not logged, and no answer has it.
+        /// The text may quote the payload: no log and no response contains it.
         source: serde_json::Error,
     },
 }
 
-/// Longest path that is told, in bytes: a sender's text may be part of it.
+/// Longest path in the response, in bytes: it may contain text of the sender.
 const MAX_FIELD: usize = 256;
 
 fn malformed<T: DeserializeOwned>(body: &[u8], source: serde_json::Error) -> PayloadRejection {
@@ -102,7 +112,8 @@ fn malformed<T: DeserializeOwned>(body: &[u8], source: serde_json::Error) -> Pay
     }
 }
 
-/// Decodes once more, keeping the path: that costs a text for each member, so it is done only here.
+/// Decodes again and tracks the path. Tracking allocates a text per member, so only failures pay
+/// for it.
 fn field_of<T: DeserializeOwned>(body: &[u8], source: &serde_json::Error) -> Option<Box<str>> {
     let text = source.to_string();
     let mut json = serde_json::Deserializer::from_slice(body);
@@ -115,15 +126,15 @@ fn field_of<T: DeserializeOwned>(body: &[u8], source: &serde_json::Error) -> Opt
     (!path.is_empty()).then(|| path.into())
 }
 
-/// Returns the name in serde's own text for a member that is missing: its path is that of the object,
-/// and nothing else says the name.
+/// Returns the name of a missing member from the text of serde's error. The path ends at the
+/// object; nothing else holds the name.
 fn missing_field(text: &str) -> Option<&str> {
     let (name, _) = text.strip_prefix("missing field `")?.split_once('`')?;
     Some(name)
 }
 
-/// Returns the member that our own event refuses: it looks at its members when all are read, so that
-/// serde has no path to them.
+/// Returns the member that `AuthEvent` refuses. It checks its members after reading all of them, so
+/// serde has no path.
 fn field_of_event(body: &[u8], text: &str) -> Option<&'static str> {
     let err = AuthEvent::from_slice(body).err()?;
     match err {
@@ -141,7 +152,7 @@ impl IntoResponse for PayloadRejection {
         match self {
             Self::LayerMissing(missing) => missing.into_response(),
             Self::Malformed { field, source } => {
-                // The error's text may quote the payload: its place and category do not.
+                // The text of the error may quote the payload; position and category do not.
                 let (line, column, category) = (source.line(), source.column(), source.classify());
                 let field = field.as_deref();
                 tracing::warn!(

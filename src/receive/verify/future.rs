@@ -1,4 +1,4 @@
-//! The response future: decide, handle, settle the claim.
+//! Response future: decide, handle, settle the claim.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,18 +11,18 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 use tracing::Span;
 
-use super::claim::{Claim, Settling};
-use super::gate::Admitted;
-use super::handled::Handled;
+use super::claim::{MessageClaim, Settle};
+use super::gate::Decision;
+use super::handled::HandlerGuard;
 use super::rejection::WebhookRejection;
 use crate::http::body::ResponseBody;
 
-type Verdict = Result<Admitted, WebhookRejection>;
+type DecisionResult = Result<Decision, WebhookRejection>;
 
 pin_project! {
     /// Response future of [`VerifyWebhook`](super::service::VerifyWebhook).
     ///
-    /// Dropping it while the inner service works releases the message.
+    /// Dropping it while the inner service runs releases the message.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, F>
     where
@@ -31,49 +31,49 @@ pin_project! {
         service: S,
         span: Span,
         #[pin]
-        state: State<F>,
+        state: VerifyState<F>,
     }
 }
 
 pin_project! {
-    #[project = StateProj]
-    enum State<F>
+    #[project = VerifyStateProj]
+    enum VerifyState<F>
     where
         F: Future,
     {
         Deciding {
-            verdict: Pin<Box<dyn Future<Output = Verdict> + Send>>,
+            decision: Pin<Box<dyn Future<Output = DecisionResult> + Send>>,
         },
-        /// The service may have to wait for room.
+        /// The inner service may not be ready yet.
         Queueing {
             request: Option<Request<Full<Bytes>>>,
-            running: Running,
+            accepted: AcceptedRequest,
         },
         Handling {
             #[pin]
             inner: F,
-            running: Running,
+            accepted: AcceptedRequest,
         },
         Settling {
-            settling: Option<Settling>,
+            settle: Option<Settle>,
             output: Option<F::Output>,
         },
     }
 }
 
-/// An accepted request that has not been answered yet.
+/// An accepted request without a response.
 #[derive(Default)]
-struct Running {
-    claim: Option<Claim>,
-    handled: Option<Handled>,
+struct AcceptedRequest {
+    claim: Option<MessageClaim>,
+    handled: Option<HandlerGuard>,
 }
 
-impl Running {
+impl AcceptedRequest {
     fn take(&mut self) -> Self {
         mem::take(self)
     }
 
-    /// Passes `poll` on, and keeps the claim alive meanwhile.
+    /// Returns `poll`, and renews the claim if it is pending.
     fn while_pending<T>(&mut self, poll: Poll<T>, cx: &mut Context<'_>) -> Poll<T> {
         if let (Poll::Pending, Some(claim)) = (&poll, &mut self.claim) {
             claim.poll_renewal(cx);
@@ -81,7 +81,7 @@ impl Running {
         poll
     }
 
-    fn ended<F, B, E>(self, output: F::Output) -> State<F>
+    fn finish<F, B, E>(self, output: F::Output) -> VerifyState<F>
     where
         F: Future<Output = Result<Response<B>, E>>,
     {
@@ -89,8 +89,8 @@ impl Running {
         if let Some(handled) = self.handled {
             handled.end(succeeded);
         }
-        State::Settling {
-            settling: self.claim.map(|claim| claim.settle(succeeded)),
+        VerifyState::Settling {
+            settle: self.claim.map(|claim| claim.settle(succeeded)),
             output: Some(output),
         }
     }
@@ -98,15 +98,15 @@ impl Running {
 
 impl<S, F: Future> ResponseFuture<S, F> {
     pub(super) fn new(
-        verdict: impl Future<Output = Verdict> + Send + 'static,
+        decision: impl Future<Output = DecisionResult> + Send + 'static,
         service: S,
         span: Span,
     ) -> Self {
         Self {
             service,
             span,
-            state: State::Deciding {
-                verdict: Box::pin(verdict),
+            state: VerifyState::Deciding {
+                decision: Box::pin(decision),
             },
         }
     }
@@ -124,40 +124,47 @@ where
         let mut state = this.state;
         loop {
             let next = match state.as_mut().project() {
-                StateProj::Deciding { verdict } => match ready!(verdict.as_mut().poll(cx)) {
-                    Ok(Admitted::HandOn {
-                        request,
-                        claim,
-                        handled,
-                    }) => State::Queueing {
-                        request: Some(request),
-                        running: Running {
+                VerifyStateProj::Deciding { decision } => {
+                    match ready!(decision.as_mut().poll(cx)) {
+                        Ok(Decision::HandOn {
+                            request,
                             claim,
-                            handled: Some(handled),
+                            handled,
+                        }) => VerifyState::Queueing {
+                            request: Some(request),
+                            accepted: AcceptedRequest {
+                                claim,
+                                handled: Some(handled),
+                            },
                         },
-                    },
-                    Ok(Admitted::Stored(stored)) => return Poll::Ready(Ok(stored.to_response())),
-                    Err(reason) => return Poll::Ready(Ok(reason.to_response())),
-                },
-                StateProj::Queueing { request, running } => {
-                    let readiness = this.service.poll_ready(cx);
-                    match (ready!(running.while_pending(readiness, cx)), request.take()) {
-                        (Ok(()), Some(request)) => State::Handling {
-                            inner: this.service.call(request),
-                            running: running.take(),
-                        },
-                        (Ok(()), None) => return Poll::Pending,
-                        (Err(err), _) => running.take().ended(Err(err)),
+                        Ok(Decision::Stored(stored)) => {
+                            return Poll::Ready(Ok(stored.to_response()));
+                        }
+                        Err(reason) => return Poll::Ready(Ok(reason.to_response())),
                     }
                 }
-                StateProj::Handling { inner, running } => {
-                    let output = inner.poll(cx);
-                    let output = ready!(running.while_pending(output, cx));
-                    running.take().ended(output)
+                VerifyStateProj::Queueing { request, accepted } => {
+                    let readiness = this.service.poll_ready(cx);
+                    match (
+                        ready!(accepted.while_pending(readiness, cx)),
+                        request.take(),
+                    ) {
+                        (Ok(()), Some(request)) => VerifyState::Handling {
+                            inner: this.service.call(request),
+                            accepted: accepted.take(),
+                        },
+                        (Ok(()), None) => return Poll::Pending,
+                        (Err(err), _) => accepted.take().finish(Err(err)),
+                    }
                 }
-                StateProj::Settling { settling, output } => {
-                    if let Some(settling) = settling {
-                        ready!(settling.poll(cx));
+                VerifyStateProj::Handling { inner, accepted } => {
+                    let output = inner.poll(cx);
+                    let output = ready!(accepted.while_pending(output, cx));
+                    accepted.take().finish(output)
+                }
+                VerifyStateProj::Settling { settle, output } => {
+                    if let Some(settle) = settle {
+                        ready!(settle.poll(cx));
                     }
                     return output
                         .take()
@@ -176,10 +183,10 @@ fn own_body<B, E>(output: Result<Response<B>, E>) -> Result<Response<ResponseBod
 impl<S, F: Future> fmt::Debug for ResponseFuture<S, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::Deciding { .. } => "Deciding",
-            State::Queueing { .. } => "Queueing",
-            State::Handling { .. } => "Handling",
-            State::Settling { .. } => "Settling",
+            VerifyState::Deciding { .. } => "Deciding",
+            VerifyState::Queueing { .. } => "Queueing",
+            VerifyState::Handling { .. } => "Handling",
+            VerifyState::Settling { .. } => "Settle",
         };
         f.debug_tuple("ResponseFuture").field(&state).finish()
     }

@@ -1,4 +1,4 @@
-//! The decision: everything between the request and the inner service.
+//! The decision about a request.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -11,82 +11,73 @@ use http_body::Body;
 use http_body_util::Full;
 use tracing::Span;
 
-use super::claim::{Asked, Claim};
+use super::claim::{ClaimResult, MessageClaim};
 use super::doctor::Doctor;
-use super::handled;
-use super::handled::Handled;
+use super::handled::{self, HandlerGuard};
 use super::identity::{id_in_body, identity, is_vouched_for};
-use super::inbox::{Intake, Stored};
-use super::keys::{KeySource, Keys};
-use super::meters::{Meters, Operation, Timer};
-use super::reading::{check_head, read, read_unjudged};
+use super::inbox_sink::{InboxSink, Stored};
+use super::keys::{LayerKeys, RequestKeys};
+use super::log_context::{LogContext, log_refusal};
+use super::meters::{Operation, Timer, WebhookMeters};
+use super::reading::{check_head, read, read_unchecked};
 use super::rejection::WebhookRejection;
 use crate::base::error::{BoxError, StoreError, StoreFailurePolicy};
 use crate::http::body::BodyLimits;
 use crate::receive::dedupe::{Dedupe, Message};
-use crate::wire::event::VerifiedWebhook;
-use crate::wire::problem::ProblemKind;
-use crate::wire::signature::{CheckedHeaders, SignatureMatch, Verifier, VerifyError};
+use crate::wire::event::{VerifiedWebhook, WebhookHead};
+use crate::wire::signature::{CheckedHeaders, SignatureMatch, Verifier};
 
 const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
 const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A replay is recognised for this long at least.
+/// Least time for which a replay is recognised.
 const LEAST_REPLAYABLE: Duration = Duration::from_secs(15 * 60);
 
-/// How far the clocks of two receivers may differ; with the default deadline of a body 5 minutes.
+/// Largest clock difference between two receivers; with the default body timeout 5 minutes.
 const SKEW: Duration = Duration::from_secs(5 * 60 - 10);
 
-/// The settings of a layer, and the checks in their order.
+/// Settings of a layer, and the checks in their order.
 #[derive(Clone, Debug)]
-pub(super) struct Gate {
-    pub(super) keys: KeySource,
-    pub(super) intake: Intake,
+pub(super) struct WebhookGate {
+    pub(super) keys: LayerKeys,
+    pub(super) inbox: InboxSink,
     pub(super) dedupe: Option<Dedupe>,
     pub(super) store_failure_policy: StoreFailurePolicy,
     pub(super) require_signed_id: bool,
     pub(super) limits: BodyLimits,
     pub(super) doctor: Option<Doctor>,
-    meters: Meters,
+    meters: WebhookMeters,
 }
 
-/// What becomes of a request that is not refused.
+/// Result for a request that is not refused.
 #[allow(
     clippy::large_enum_variant,
-    reason = "where there is no inbox every request is handed on"
+    reason = "without an inbox every request is handed on"
 )]
-pub(super) enum Admitted {
-    /// It may be handled, under the claim on its message; and who sees how that ends.
+pub(super) enum Decision {
+    /// The inner service handles the request under the claim. The guard records the outcome.
     HandOn {
         request: Request<Full<Bytes>>,
-        claim: Option<Claim>,
-        handled: Handled,
+        claim: Option<MessageClaim>,
+        handled: HandlerGuard,
     },
-    /// It is in the inbox.
+    /// The inbox has the message.
     Stored(Stored),
 }
 
-/// What remembers a message.
-enum Taken {
-    Claimed(Option<Claim>),
+/// Where an accepted message is remembered.
+enum AcceptedMessage {
+    Claimed(Option<MessageClaim>),
     Stored(Stored),
 }
 
-/// What the log may say of a request: of its own content nothing but an id whose signature was right.
-#[derive(Default)]
-struct Known {
-    scheme: Option<&'static str>,
-    tenant: Option<Arc<str>>,
-    id: Option<Box<str>>,
-}
-
-impl Gate {
-    pub(super) fn new(keys: KeySource) -> Self {
+impl WebhookGate {
+    pub(super) fn new(keys: LayerKeys) -> Self {
         let dedupe = Dedupe::in_memory();
         Self {
             keys,
-            intake: Intake::none(),
-            meters: Meters::new(dedupe.source()),
+            inbox: InboxSink::none(),
+            meters: WebhookMeters::new(dedupe.source()),
             dedupe: Some(dedupe),
             store_failure_policy: StoreFailurePolicy::default(),
             require_signed_id: false,
@@ -98,25 +89,25 @@ impl Gate {
         }
     }
 
-    /// Sets what remembers messages; `None`: nothing.
+    /// Sets the dedupe store; `None` for none.
     pub(super) fn remember_in(&mut self, dedupe: Option<Dedupe>) {
         self.dedupe = dedupe;
-        self.renamed();
+        self.rename_source();
     }
 
-    /// To be called when the receiver's name may be another one.
-    pub(super) fn renamed(&mut self) {
-        self.meters = Meters::new(self.source());
+    /// Updates the metrics. Call after changing the source name.
+    pub(super) fn rename_source(&mut self) {
+        self.meters = WebhookMeters::new(self.source());
     }
 
-    /// Returns the receiver's name.
+    /// Returns the source name.
     fn source(&self) -> &str {
         let dedupe = || self.dedupe.as_ref().map(Dedupe::source);
-        self.intake.source().or_else(dedupe).unwrap_or("none")
+        self.inbox.source().or_else(dedupe).unwrap_or("none")
     }
 
-    /// How long after its first arrival a request could still pass the check of its time: the claim is
-    /// made when its body has come.
+    /// Returns for how long after its first arrival a request can pass the time check again. The
+    /// claim follows the end of the body.
     fn replayable(&self, verifier: &Verifier) -> Duration {
         let window = verifier.tolerance().saturating_mul(2);
         let late = window
@@ -125,60 +116,60 @@ impl Gate {
         LEAST_REPLAYABLE.max(late)
     }
 
-    /// Makes the span of a request.
+    /// Creates the span of a request.
     pub(super) fn span(&self) -> Span {
         handled::span(self.source())
     }
 
-    pub(super) async fn judge<B>(
+    pub(super) async fn decide<B>(
         self: Arc<Self>,
         request: Request<B>,
         span: Span,
-    ) -> Result<Admitted, WebhookRejection>
+    ) -> Result<Decision, WebhookRejection>
     where
         B: Body,
         B::Error: Into<BoxError>,
     {
         let timer = Timer::start();
         let (mut parts, body) = request.into_parts();
-        let mut known = Known {
+        let mut context = LogContext {
             scheme: self.keys.scheme(),
-            ..Known::default()
+            ..LogContext::default()
         };
-        let admitted = self.admit(&parts, body, &mut known).await;
-        known.record(&span);
-        let (delivered, taken) = admitted.inspect_err(|reason| {
+        let checked = self.check(&parts, body, &mut context).await;
+        context.record(&span);
+        let (webhook, accepted) = checked.inspect_err(|reason| {
             self.meters.refused(reason);
-            refused(reason, &known, &span);
+            log_refusal(reason, &context, &span);
         })?;
-        if let Some(id) = delivered.id() {
+        if let Some(id) = webhook.id() {
             span.record("id", id);
         }
-        let claim = match taken {
-            Taken::Claimed(claim) => claim,
-            Taken::Stored(stored) => {
+        let claim = match accepted {
+            AcceptedMessage::Claimed(claim) => claim,
+            AcceptedMessage::Stored(stored) => {
                 self.meters.accepted();
                 span.record("outcome", "stored");
-                return Ok(Admitted::Stored(stored));
+                return Ok(Decision::Stored(stored));
             }
         };
-        let handled = Handled::begin(&self.meters, timer, span);
-        let body = Full::new(delivered.body().clone());
-        parts.extensions.insert(delivered);
+        let handled = HandlerGuard::begin(&self.meters, timer, span);
+        let body = Full::new(webhook.body().clone());
+        parts.extensions.insert(webhook);
         let request = Request::from_parts(parts, body);
-        Ok(Admitted::HandOn {
+        Ok(Decision::HandOn {
             request,
             claim,
             handled,
         })
     }
 
-    async fn admit<B>(
+    async fn check<B>(
         &self,
         parts: &Parts,
         body: B,
-        known: &mut Known,
-    ) -> Result<(VerifiedWebhook, Taken), WebhookRejection>
+        context: &mut LogContext,
+    ) -> Result<(VerifiedWebhook, AcceptedMessage), WebhookRejection>
     where
         B: Body,
         B::Error: Into<BoxError>,
@@ -186,15 +177,15 @@ impl Gate {
         check_head(parts, body.size_hint().lower(), self.limits.limit)?;
         let keys = self.keys.of(parts).await?;
         let scheme = keys.verifier.scheme();
-        known.scheme = Some(scheme.name());
-        known.tenant.clone_from(&keys.tenant);
+        context.scheme = Some(scheme.name());
+        context.tenant.clone_from(&keys.tenant);
         let (signed, verified, body) = self.verify(&keys, parts, body).await?;
         self.meters.verified(verified, &keys.verifier);
 
         let in_body = id_in_body(scheme, &body);
         let identity = identity(scheme, signed.id(), in_body.as_deref());
         if self.require_signed_id && !is_vouched_for(identity, signed.id()) {
-            known.id = signed.id().map(Into::into);
+            context.id = signed.id().map(Into::into);
             return Err(WebhookRejection::IdMismatch);
         }
         let message = Message {
@@ -204,24 +195,26 @@ impl Gate {
             body: &body,
             replayable: self.replayable(&keys.verifier),
         };
-        let delivered = VerifiedWebhook::new(
-            identity.id(),
-            identity.is_authentic(),
-            verified.sent_at(),
-            scheme.name(),
-            verified.key_index(),
-            keys.tenant.clone(),
+        let webhook = VerifiedWebhook::new(
+            WebhookHead {
+                id: identity.id().map(Into::into),
+                id_is_authentic: identity.is_authentic(),
+                sent_at: verified.sent_at(),
+                scheme: scheme.name().into(),
+                key_index: verified.key_index(),
+                tenant: keys.tenant.clone(),
+            },
             body.clone(),
         );
-        let taken = self.take(&keys, parts, &message, &delivered).await;
-        let taken = taken.inspect_err(|_| known.id = identity.id().map(Into::into))?;
-        Ok((delivered, taken))
+        let accepted = self.accept(&keys, parts, &message, &webhook).await;
+        let accepted = accepted.inspect_err(|_| context.id = identity.id().map(Into::into))?;
+        Ok((webhook, accepted))
     }
 
-    /// Points 5 to 8 of the order of checks.
+    /// Checks points 5 to 8 of the order of checks.
     async fn verify<'h, B>(
         &self,
-        keys: &Keys,
+        keys: &RequestKeys,
         parts: &'h Parts,
         body: B,
     ) -> Result<(CheckedHeaders<'h>, SignatureMatch, Bytes), WebhookRejection>
@@ -231,13 +224,13 @@ impl Gate {
     {
         let doctor = || {
             let doctor = self.doctor.as_ref();
-            doctor.filter(|doctor| doctor.takes(keys.verifier.now()))
+            doctor.filter(|doctor| doctor.take_turn(keys.verifier.now()))
         };
         let signed = match keys.verifier.check_headers(&parts.headers) {
             Ok(signed) => signed,
             Err(err) => {
                 if let Some(doctor) = doctor()
-                    && let Ok(body) = read_unjudged(body, self.limits).await
+                    && let Ok(body) = read_unchecked(body, self.limits).await
                 {
                     doctor.examine(keys, &parts.headers, body);
                 }
@@ -256,46 +249,49 @@ impl Gate {
         }
     }
 
-    /// Point 10 of the order of checks.
-    async fn take(
+    /// Stores or claims the message: point 10 of the order of checks.
+    async fn accept(
         &self,
-        keys: &Keys,
+        keys: &RequestKeys,
         parts: &Parts,
         message: &Message<'_>,
-        delivered: &VerifiedWebhook,
-    ) -> Result<Taken, WebhookRejection> {
-        let intake = &self.intake;
-        let stored = intake.store(keys, parts, message, delivered, &self.meters);
+        webhook: &VerifiedWebhook,
+    ) -> Result<AcceptedMessage, WebhookRejection> {
+        let inbox = &self.inbox;
+        let stored = inbox.store(keys, parts, message, webhook, &self.meters);
         match stored.await? {
-            Some(stored) => Ok(Taken::Stored(stored)),
-            None => self.claim(keys, message).await.map(Taken::Claimed),
+            Some(stored) => Ok(AcceptedMessage::Stored(stored)),
+            None => self
+                .claim(keys, message)
+                .await
+                .map(AcceptedMessage::Claimed),
         }
     }
 
     async fn claim(
         &self,
-        keys: &Keys,
+        keys: &RequestKeys,
         message: &Message<'_>,
-    ) -> Result<Option<Claim>, WebhookRejection> {
+    ) -> Result<Option<MessageClaim>, WebhookRejection> {
         let Some(dedupe) = &self.dedupe else {
             return Ok(None);
         };
-        match Claim::ask(dedupe, &keys.verifier, message, &self.meters).await {
-            Ok(Asked::Granted { claim, other_body }) => {
+        match MessageClaim::acquire(dedupe, keys.verifier.clock(), message, &self.meters).await {
+            Ok(ClaimResult::Granted { claim, other_body }) => {
                 if other_body {
-                    warn_of_reuse(keys, message.identity.id());
+                    handled::warn_of_reuse(keys, message.identity.id());
                 }
                 Ok(Some(claim))
             }
-            Ok(Asked::InFlight { until }) => Err(WebhookRejection::InFlight {
+            Ok(ClaimResult::InFlight { until }) => Err(WebhookRejection::InFlight {
                 lapses_in: until.saturating_since(keys.verifier.now()),
             }),
-            Ok(Asked::Done) => Err(WebhookRejection::Duplicate),
+            Ok(ClaimResult::Done) => Err(WebhookRejection::Duplicate),
             Err(err) => self.store_failed(&err),
         }
     }
 
-    fn store_failed(&self, err: &StoreError) -> Result<Option<Claim>, WebhookRejection> {
+    fn store_failed(&self, err: &StoreError) -> Result<Option<MessageClaim>, WebhookRejection> {
         self.meters.store_failed(Operation::Claim);
         let cause = err.source();
         match self.store_failure_policy {
@@ -308,49 +304,5 @@ impl Gate {
                 Ok(None)
             }
         }
-    }
-}
-
-pub(super) fn warn_of_reuse(keys: &Keys, id: Option<&str>) {
-    let scheme = keys.verifier.scheme().name();
-    let tenant = keys.tenant.as_deref();
-    tracing::warn!(
-        scheme,
-        tenant,
-        id,
-        "an unsigned id came with another body than before"
-    );
-}
-
-impl Known {
-    fn record(&self, span: &Span) {
-        let fields = [
-            ("scheme", self.scheme),
-            ("tenant", self.tenant.as_deref()),
-            ("id", self.id.as_deref()),
-        ];
-        for (name, value) in fields {
-            if let Some(value) = value {
-                span.record(name, value);
-            }
-        }
-    }
-}
-
-/// Sees every request that is not handed on.
-fn refused(reason: &WebhookRejection, known: &Known, span: &Span) {
-    let (scheme, tenant, id) = (known.scheme, known.tenant.as_deref(), known.id.as_deref());
-    let problem = reason.kind().map(ProblemKind::slug);
-    span.record("outcome", problem.unwrap_or("duplicate"));
-    match reason {
-        WebhookRejection::Signature(VerifyError::ClockNotSet)
-        | WebhookRejection::KeysUnavailable
-        | WebhookRejection::StoreFailed => {
-            tracing::error!(scheme, tenant, problem, id, %reason, "webhook refused");
-        }
-        WebhookRejection::Duplicate | WebhookRejection::InFlight { .. } => {
-            tracing::info!(scheme, tenant, problem, id, %reason, "webhook not handled twice");
-        }
-        _ => tracing::info!(scheme, tenant, problem, id, %reason, "webhook refused"),
     }
 }

@@ -1,54 +1,56 @@
-//! One request as operators see it: its span, and how it ended.
+//! Observes one request: its span and its outcome.
 
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::meters::{Meters, Outcome, Timer};
+use super::keys::RequestKeys;
+use super::meters::{HandlerOutcome, Timer, WebhookMeters};
 
-/// An accepted request until its handler ends. Dropped before that, the handler was cancelled.
-pub(super) struct Handled {
-    meters: Meters,
+/// Records the outcome of an accepted request. Dropped early, it records that the handler was
+/// cancelled.
+pub(super) struct HandlerGuard {
+    meters: WebhookMeters,
     timer: Timer,
     span: Span,
-    is_over: bool,
+    is_finished: bool,
 }
 
-impl Handled {
-    pub(super) fn begin(meters: &Meters, timer: Timer, span: Span) -> Self {
+impl HandlerGuard {
+    pub(super) fn begin(meters: &WebhookMeters, timer: Timer, span: Span) -> Self {
         meters.accepted();
         Self {
             meters: meters.clone(),
             timer,
             span,
-            is_over: false,
+            is_finished: false,
         }
     }
 
     pub(super) fn end(mut self, succeeded: bool) {
-        self.is_over = true;
-        self.tell(if succeeded {
-            Outcome::Success
+        self.is_finished = true;
+        self.record(if succeeded {
+            HandlerOutcome::Success
         } else {
-            Outcome::Failure
+            HandlerOutcome::Failure
         });
     }
 
-    fn tell(&self, outcome: Outcome) {
+    fn record(&self, outcome: HandlerOutcome) {
         self.span.record("outcome", outcome.name());
         self.meters.handled(outcome, self.timer);
     }
 }
 
-impl Drop for Handled {
+impl Drop for HandlerGuard {
     fn drop(&mut self) {
-        if !self.is_over {
-            self.tell(Outcome::Cancelled);
+        if !self.is_finished {
+            self.record(HandlerOutcome::Cancelled);
         }
     }
 }
 
-/// Makes the span of a request to the receiver named `source`; the rest is filled in as it becomes
-/// known, the id not before the signature was found right.
+/// Creates the span of a request to `source`. The layer fills the other fields as it learns them,
+/// and the id only after the signature is valid.
 pub(super) fn span(source: &str) -> Span {
     tracing::info_span!(
         "webhook",
@@ -58,4 +60,16 @@ pub(super) fn span(source: &str) -> Span {
         id = Empty,
         outcome = Empty
     )
+}
+
+/// Logs an unsigned id that arrives with a second body.
+pub(super) fn warn_of_reuse(keys: &RequestKeys, id: Option<&str>) {
+    let scheme = keys.verifier.scheme().name();
+    let tenant = keys.tenant.as_deref();
+    tracing::warn!(
+        scheme,
+        tenant,
+        id,
+        "an unsigned id came with another body than before"
+    );
 }

@@ -1,4 +1,4 @@
-//! Which message a verified request carries.
+//! Identity of a verified message.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::wire::scheme::{IdSource, Scheme};
 
 const MAX_ID_LEN: usize = 256;
 
-/// Returns the id in the signed body, where the scheme has one there.
+/// Returns the id in the signed body, if the scheme has one there.
 pub(super) fn id_in_body<'b>(scheme: &Scheme, body: &'b [u8]) -> Option<Cow<'b, str>> {
     let IdSource::SignedBody(path) = scheme.id_source() else {
         return None;
@@ -16,12 +16,12 @@ pub(super) fn id_in_body<'b>(scheme: &Scheme, body: &'b [u8]) -> Option<Cow<'b, 
     pointer::string_at(body, path).filter(|id| is_id(id))
 }
 
-/// As for an id in a header: no sender needs more, and it is logged.
+/// Checks the same rules as for an id in a header: no sender needs more, and the log shows it.
 fn is_id(text: &str) -> bool {
     (1..=MAX_ID_LEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Says by which id the message is known: the signed one, whatever an unsigned header says.
+/// Returns the identity of the message. A signed id outranks an unsigned header.
 pub(super) fn identity<'a>(
     scheme: &Scheme,
     header: Option<&'a str>,
@@ -35,7 +35,7 @@ pub(super) fn identity<'a>(
     signed.map_or(Identity::Unsigned(header), Identity::Signed)
 }
 
-/// Whether an id is under the signature, and no header says otherwise.
+/// Returns whether an id is under the signature and no header has another.
 pub(super) fn is_vouched_for(identity: Identity<'_>, header: Option<&str>) -> bool {
     match identity {
         Identity::Signed(id) => header.is_none_or(|header| header == id),

@@ -1,4 +1,4 @@
-//! Where the keys come from: one set for the layer, or the set of each request's tenant.
+//! Keys of a request: one set for the layer, or the set of the tenant.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +12,10 @@ use super::rejection::WebhookRejection;
 use crate::base::error::BoxError;
 use crate::wire::signature::Verifier;
 
-/// How long a provider may take for one answer.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// Timeout of a provider.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Finds the keys that a request is judged with, where tenants have keys of their own.
+/// Finds the keys that check a request, where each tenant has its own keys.
 ///
 /// A closure that takes [`&Parts`](Parts) and returns a future is a provider.
 ///
@@ -39,7 +39,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 ///     async move { Ok(keys) }
 /// });
 ///
-/// // By header, from a database that is asked only for what the cache does not have.
+/// // By header.
 /// let layer = VerifyWebhookLayer::from_provider(move |request: &Parts| {
 ///     let name = request.headers.get("x-tenant").and_then(|name| name.to_str().ok());
 ///     let name = name.map(str::to_owned);
@@ -54,33 +54,33 @@ const DEADLINE: Duration = Duration::from_secs(5);
 ///
 /// # Contract
 ///
-/// 1. Of the request the provider sees the head, in which nothing is verified yet, and a path from
-///    which a router may have stripped a part. It may use that to look a tenant up: the signature
-///    then has to be that tenant's. It must take nothing else from it: no secret, no scheme, no URL to
-///    ask for keys.
-/// 2. `Ok(None)` means that there is no such tenant. It is answered as a wrong secret is, 401
-///    `signature-mismatch`, and before the body is read.
-/// 3. `Err` means that nobody knows. It is answered 503 `keys-unavailable` with `Retry-After`, as is
-///    an answer that takes longer than 5 s. The error's text is logged.
-/// 4. The keys of a request are those of one tenant, under the one name that this tenant always has:
-///    the name separates what is [remembered](crate::receive::dedupe) of its messages from all others.
-/// 5. It never blocks its thread.
+/// 1. The provider sees the request head. Nothing in it is verified, and a router may have removed
+///    a part of the path. The provider may look up a tenant by it: the signature must then be the
+///    tenant's. It must use nothing else from the head: no secret, no scheme, no URL for keys.
+/// 2. `Ok(None)` means that there is no such tenant. The response is the one to a wrong secret, 401
+///    `signature-mismatch`, before the layer reads the body.
+/// 3. `Err` means that the provider cannot tell. The response is 503 `keys-unavailable` with
+///    `Retry-After`. A provider that takes longer than 5 s gets the same response. The layer logs
+///    the text of the error.
+/// 4. The keys of a request belong to one tenant, under one constant name: the name separates the
+///    tenant's [remembered messages](crate::receive::dedupe) from all others.
+/// 5. The provider never blocks its thread.
 ///
 /// # Security
 ///
-/// It is asked for every request that has the right form, so also for each of a stranger's. Caching is
-/// its own job, that of unknown names included, and so is forgetting: a tenant's new secrets count from
-/// the first request for which the provider returns them.
+/// The layer asks the provider for every well-formed request, including requests from strangers.
+/// The provider caches tenants, unknown names included, and expires them: new secrets of a tenant
+/// count from the first request for which the provider returns them.
 ///
-/// Whoever asks can find out which tenants there are: an unknown one is refused before the headers are
-/// looked at, so a request without any is answered otherwise. Choose names that nobody can
-/// guess where that matters.
+/// A caller can find out which tenants exist: the layer refuses an unknown tenant before it looks
+/// at the headers, so a request without headers gets another response. Choose names that are hard
+/// to guess where that matters.
 pub trait KeyProvider: Send + Sync + 'static {
     /// Finds the keys for the request with this head.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be said whether there are any.
+    /// Fails if the provider cannot tell whether the tenant exists.
     fn keys(
         &self,
         request: &Parts,
@@ -100,9 +100,9 @@ where
     }
 }
 
-/// The keys of one tenant, and its name.
+/// Keys of one tenant, and its name.
 ///
-/// Cheap to clone, to be handed out by a cache.
+/// Cheap to clone, so that a cache can hand it out. See [`KeyProvider`] for an example.
 #[derive(Clone, Debug)]
 pub struct TenantKeys {
     tenant: Arc<str>,
@@ -110,10 +110,21 @@ pub struct TenantKeys {
 }
 
 impl TenantKeys {
-    /// Creates the keys of the tenant with this name, which may be any text.
+    /// Creates the keys of the tenant named `tenant`; any text is a name.
     ///
-    /// The name is the provider's own and is the same for all of the tenant's requests. It shows in
-    /// [`VerifiedWebhook::tenant`](crate::wire::event::VerifiedWebhook::tenant) and in the log.
+    /// The provider chooses the name. It is the same for all requests of the tenant.
+    /// [`VerifiedWebhook::tenant`](crate::wire::event::VerifiedWebhook::tenant) and the log show
+    /// it.
+    ///
+    /// ```
+    /// use tower_auth_sync::scheme::Scheme;
+    /// use tower_auth_sync::signature::Verifier;
+    /// use tower_auth_sync::verify::TenantKeys;
+    ///
+    /// let verifier = Verifier::new(Scheme::banata(), ["whsec_not-a-secret-but-an-example"])?;
+    /// assert_eq!(TenantKeys::new("acme", verifier).tenant(), "acme");
+    /// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+    /// ```
     #[must_use]
     pub fn new(tenant: &str, verifier: Verifier) -> Self {
         Self {
@@ -128,30 +139,30 @@ impl TenantKeys {
         &self.tenant
     }
 
-    /// Returns what judges the tenant's requests.
+    /// Returns the verifier of the tenant's requests.
     #[must_use]
     pub const fn verifier(&self) -> &Verifier {
         &self.verifier
     }
 }
 
-/// What one request is judged with.
+/// Verifier for one request, and its tenant.
 #[derive(Clone, Debug)]
-pub(super) struct Keys {
+pub(super) struct RequestKeys {
     pub(super) verifier: Verifier,
     pub(super) tenant: Option<Arc<str>>,
 }
 
-/// The keys of a layer. Fixed ones cost no box and no wait.
+/// Keys of a layer. Fixed keys need no box and no wait.
 #[derive(Clone)]
-pub(super) enum KeySource {
-    Fixed(Keys),
-    PerRequest(Arc<dyn DynProvider>),
+pub(super) enum LayerKeys {
+    Fixed(RequestKeys),
+    PerRequest(Arc<dyn DynKeyProvider>),
 }
 
-impl KeySource {
+impl LayerKeys {
     pub(super) const fn fixed(verifier: Verifier) -> Self {
-        Self::Fixed(Keys {
+        Self::Fixed(RequestKeys {
             verifier,
             tenant: None,
         })
@@ -161,7 +172,7 @@ impl KeySource {
         Self::PerRequest(Arc::new(provider))
     }
 
-    /// Returns the name of the scheme, where it is the same for all requests.
+    /// Returns the name of the scheme if all requests share it.
     pub(super) fn scheme(&self) -> Option<&'static str> {
         match self {
             Self::Fixed(keys) => Some(keys.verifier.scheme().name()),
@@ -170,17 +181,23 @@ impl KeySource {
     }
 
     /// Returns the keys for the request with this head.
-    pub(super) async fn of(&self, request: &Parts) -> Result<Cow<'_, Keys>, WebhookRejection> {
+    pub(super) async fn of(
+        &self,
+        request: &Parts,
+    ) -> Result<Cow<'_, RequestKeys>, WebhookRejection> {
         match self {
             Self::Fixed(keys) => Ok(Cow::Borrowed(keys)),
-            Self::PerRequest(provider) => provided(&**provider, request).await.map(Cow::Owned),
+            Self::PerRequest(provider) => ask_provider(&**provider, request).await.map(Cow::Owned),
         }
     }
 }
 
-async fn provided(provider: &dyn DynProvider, request: &Parts) -> Result<Keys, WebhookRejection> {
-    match tokio::time::timeout(DEADLINE, provider.keys(request)).await {
-        Ok(Ok(Some(TenantKeys { tenant, verifier }))) => Ok(Keys {
+async fn ask_provider(
+    provider: &dyn DynKeyProvider,
+    request: &Parts,
+) -> Result<RequestKeys, WebhookRejection> {
+    match tokio::time::timeout(TIMEOUT, provider.keys(request)).await {
+        Ok(Ok(Some(TenantKeys { tenant, verifier }))) => Ok(RequestKeys {
             verifier,
             tenant: Some(tenant),
         }),
@@ -190,13 +207,13 @@ async fn provided(provider: &dyn DynProvider, request: &Parts) -> Result<Keys, W
             Err(WebhookRejection::KeysUnavailable)
         }
         Err(_elapsed) => {
-            tracing::error!("the key provider did not answer within 5 s");
+            tracing::error!("the key provider took longer than 5 s");
             Err(WebhookRejection::KeysUnavailable)
         }
     }
 }
 
-impl fmt::Debug for KeySource {
+impl fmt::Debug for LayerKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(keys) => keys.verifier.fmt(f),
@@ -205,15 +222,16 @@ impl fmt::Debug for KeySource {
     }
 }
 
-type Asked<'r> = Pin<Box<dyn Future<Output = Result<Option<TenantKeys>, BoxError>> + Send + 'r>>;
+type KeysFuture<'r> =
+    Pin<Box<dyn Future<Output = Result<Option<TenantKeys>, BoxError>> + Send + 'r>>;
 
 /// [`KeyProvider`] as an object.
-pub(super) trait DynProvider: Send + Sync {
-    fn keys<'r>(&'r self, request: &'r Parts) -> Asked<'r>;
+pub(super) trait DynKeyProvider: Send + Sync {
+    fn keys<'r>(&'r self, request: &'r Parts) -> KeysFuture<'r>;
 }
 
-impl<P: KeyProvider> DynProvider for P {
-    fn keys<'r>(&'r self, request: &'r Parts) -> Asked<'r> {
+impl<P: KeyProvider> DynKeyProvider for P {
+    fn keys<'r>(&'r self, request: &'r Parts) -> KeysFuture<'r> {
         Box::pin(KeyProvider::keys(self, request))
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted: for any recorder of the crate `metrics`, and nothing without one.
+//! Metrics, for any recorder of the crate `metrics`; nothing without a recorder.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::wire::signature::{SignatureMatch, Verifier};
 
 pub(crate) use crate::metrics::Timer;
 
-/// The instruments of one receiver. Copies are cheap and count together.
+/// Instruments of one source. Copies are cheap and count together.
 #[derive(Clone, Debug)]
-pub(crate) struct Meters(Arc<Instruments>);
+pub(crate) struct WebhookMeters(Arc<Instruments>);
 
 #[derive(Debug)]
 struct Instruments {
@@ -29,12 +29,12 @@ struct Instruments {
     cancelled: Counter,
 }
 
-impl Meters {
-    /// Makes the instruments of the receiver named `source`.
+impl WebhookMeters {
+    /// Creates the instruments of `source`.
     pub(crate) fn new(source: &str) -> Self {
         let own = &[("source", source)];
         let duplicate = |kind| Counter::new(&DUPLICATES, &[("source", source), ("kind", kind)]);
-        let handled = |outcome: Outcome| {
+        let handled = |outcome: HandlerOutcome| {
             Counter::new(&HANDLED, &[("source", source), ("outcome", outcome.name())])
         };
         Self(Arc::new(Instruments {
@@ -45,13 +45,13 @@ impl Meters {
             duration: Histogram::new(&DURATION, own),
             in_flight: duplicate("in_flight"),
             done: duplicate("done"),
-            success: handled(Outcome::Success),
-            failure: handled(Outcome::Failure),
-            cancelled: handled(Outcome::Cancelled),
+            success: handled(HandlerOutcome::Success),
+            failure: handled(HandlerOutcome::Failure),
+            cancelled: handled(HandlerOutcome::Cancelled),
         }))
     }
 
-    /// A signature was right.
+    /// Records a valid signature.
     pub(crate) fn verified(&self, verified: SignatureMatch, by: &Verifier) {
         let now = by.now();
         self.0.last_verified.set(seconds(now.as_millis()));
@@ -61,12 +61,12 @@ impl Meters {
         }
     }
 
-    /// A message is to be handled.
+    /// Records an accepted message.
     pub(crate) fn accepted(&self) {
         self.0.accepted.add_one();
     }
 
-    /// A request does not reach the handler.
+    /// Records a request that does not reach the handler.
     pub(crate) fn refused(&self, reason: &WebhookRejection) {
         match reason {
             WebhookRejection::InFlight { .. } => self.0.in_flight.add_one(),
@@ -78,7 +78,7 @@ impl Meters {
         }
     }
 
-    /// The store that remembers messages failed.
+    /// Records a failure of the store.
     pub(crate) fn store_failed(&self, operation: Operation) {
         let operation = match operation {
             Operation::Claim => "claim",
@@ -90,12 +90,12 @@ impl Meters {
             .add_one();
     }
 
-    /// The handler behind the layer ended.
-    pub(crate) fn handled(&self, outcome: Outcome, timer: Timer) {
+    /// Records the outcome of the handler.
+    pub(crate) fn handled(&self, outcome: HandlerOutcome, timer: Timer) {
         match outcome {
-            Outcome::Success => self.0.success.add_one(),
-            Outcome::Failure => self.0.failure.add_one(),
-            Outcome::Cancelled => self.0.cancelled.add_one(),
+            HandlerOutcome::Success => self.0.success.add_one(),
+            HandlerOutcome::Failure => self.0.failure.add_one(),
+            HandlerOutcome::Cancelled => self.0.cancelled.add_one(),
         }
         self.0.duration.record(timer.seconds());
     }
@@ -110,16 +110,16 @@ const fn seconds(millis: u64) -> f64 {
     millis as f64 / 1000.0
 }
 
-/// How the handler ended.
+/// Outcome of a handler.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Outcome {
+pub(super) enum HandlerOutcome {
     Success,
     Failure,
-    /// The response future was dropped: a panic, or a client that went away.
+    /// The response future was dropped: a panic, or a client that disconnected.
     Cancelled,
 }
 
-impl Outcome {
+impl HandlerOutcome {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -129,7 +129,7 @@ impl Outcome {
     }
 }
 
-/// What the store that remembers messages was asked for.
+/// Operation of the dedupe store.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Operation {
     Claim,

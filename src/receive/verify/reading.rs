@@ -1,4 +1,4 @@
-//! The request's form, and its body, before anybody says that it is genuine.
+//! Reads and checks the head and the body of a request.
 
 use std::error::Error;
 
@@ -11,11 +11,10 @@ use http_body_util::LengthLimitError;
 
 use super::rejection::WebhookRejection;
 use crate::base::error::BoxError;
-use crate::http::body::collect;
-use crate::http::body::{BodyLimits, ReadError};
+use crate::http::body::{BodyLimits, ReadError, collect};
 use crate::wire::signature::{CheckedHeaders, SignatureMatch, Verifier, VerifyError};
 
-/// Points 1 to 3 of the order of checks.
+/// Checks points 1 to 3 of the order of checks.
 pub(super) fn check_head(
     parts: &Parts,
     least_length: u64,
@@ -34,7 +33,7 @@ pub(super) fn check_head(
     Ok(())
 }
 
-/// Reads the body and judges it while it comes: points 7 and 8 of the order of checks.
+/// Reads the body and checks each chunk as it arrives: points 7 and 8 of the order of checks.
 pub(super) async fn read<B>(
     verifier: &Verifier,
     signed: &CheckedHeaders<'_>,
@@ -51,8 +50,11 @@ where
     Ok((check.finish(), body))
 }
 
-/// Reads the body of a request that is refused already, for the [doctor](super::doctor).
-pub(super) async fn read_unjudged<B>(body: B, limits: BodyLimits) -> Result<Bytes, WebhookRejection>
+/// Reads the body of a refused request, for the [doctor](super::doctor).
+pub(super) async fn read_unchecked<B>(
+    body: B,
+    limits: BodyLimits,
+) -> Result<Bytes, WebhookRejection>
 where
     B: Body,
     B::Error: Into<BoxError>,
@@ -79,7 +81,7 @@ fn unread(err: &ReadError) -> WebhookRejection {
     }
 }
 
-/// A limit outside this layer, such as `DefaultBodyLimit`, cut the body off.
+/// Returns whether a limit outside this layer, such as `DefaultBodyLimit`, truncated the body.
 fn is_length_limit(err: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(err);
     while let Some(err) = cause {

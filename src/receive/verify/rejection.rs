@@ -1,4 +1,4 @@
-//! Why a request did not reach the handler, and what is answered.
+//! Reasons for refusals, and their responses.
 
 use std::time::Duration;
 
@@ -10,15 +10,24 @@ use crate::http::body::ResponseBody;
 use crate::wire::problem::{Problem, ProblemKind};
 use crate::wire::signature::VerifyError;
 
-/// Longest wait that an answer asks for while a message is in flight: handlers are faster than their
-/// lease.
+/// Longest `Retry-After` for a message in flight: handlers are faster than their lease.
 const MOST_RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// How long a sender is asked to wait while the store or the key provider fails, in seconds.
+/// `Retry-After` while the store or the key provider fails, in seconds.
 const OUTAGE_RETRY_AFTER_SECS: u32 = 10;
 
-/// Why a request did not reach the inner service: in the extensions of the answer, for layers and
-/// logs outside. The caller reads only the slug of [`kind`](Self::kind).
+/// Reason why a request did not reach the inner service.
+///
+/// The response's extensions hold it, for layers and logs outside. The caller reads only the slug
+/// of [`kind`](Self::kind).
+///
+/// ```
+/// use tower_auth_sync::verify::WebhookRejection;
+///
+/// let kind = WebhookRejection::BodyTooLarge.kind().expect("only a duplicate has none");
+/// assert_eq!(kind.slug(), "body-too-large");
+/// assert!(WebhookRejection::Duplicate.kind().is_none());
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum WebhookRejection {
@@ -28,13 +37,13 @@ pub enum WebhookRejection {
     /// The body has a content encoding other than identity.
     #[error("the body has a content encoding")]
     ContentEncoding,
-    /// The body is larger than the cap, by its declared length or by what came.
-    #[error("the body is larger than the cap")]
+    /// The declared or actual length of the body exceeds the limit.
+    #[error("the body exceeds the limit")]
     BodyTooLarge,
-    /// The body did not end before the deadline.
-    #[error("the body did not end before the deadline")]
+    /// The body did not end before the timeout.
+    #[error("the body did not end before the timeout")]
     BodyTimeout,
-    /// The body broke off.
+    /// The body ended early.
     #[error("the body could not be read to its end")]
     BodyIncomplete,
     /// The key provider knows no tenant for the request.
@@ -46,17 +55,17 @@ pub enum WebhookRejection {
     /// The headers, the time or the signature are wrong.
     #[error(transparent)]
     Signature(#[from] VerifyError),
-    /// A signed id is required, and there is none, or a header has another.
-    #[error("there is no signed id, or the id in the header is another")]
+    /// A signed id is required and missing, or a header has another id.
+    #[error("the signed id is missing, or a header has another id")]
     IdMismatch,
-    /// The same message is being handled.
+    /// Another request handles the same message.
     #[error("the same message is being handled")]
     InFlight {
-        /// How long its claim may last from now on.
+        /// Time until the claim lapses.
         lapses_in: Duration,
     },
-    /// The same message was handled, or the same request came before under another id.
-    #[error("the same message came before")]
+    /// The message was handled, or the same request arrived before under another id.
+    #[error("the same message arrived before")]
     Duplicate,
     /// The dedupe store, or the inbox, failed. The log has the cause.
     #[error("the store failed")]
@@ -64,8 +73,8 @@ pub enum WebhookRejection {
 }
 
 impl WebhookRejection {
-    /// Returns the problem that the caller is told; `None` for a [duplicate](Self::Duplicate), which
-    /// is answered 200.
+    /// Returns the problem in the response; `None` for a [duplicate](Self::Duplicate), whose
+    /// response is 200.
     #[must_use]
     pub const fn kind(&self) -> Option<ProblemKind> {
         Some(match self {
@@ -110,7 +119,7 @@ impl WebhookRejection {
     }
 }
 
-/// In whole seconds, rounded up.
+/// Returns whole seconds, rounded up.
 fn retry_after(lapses_in: Duration) -> u32 {
     let wait = lapses_in.clamp(Duration::from_secs(1), MOST_RETRY_AFTER);
     u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX)

@@ -1,4 +1,4 @@
-//! The service.
+//! Service of the layer.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,7 +10,7 @@ use http_body_util::Full;
 use tower_service::Service;
 
 use super::future::ResponseFuture;
-use super::gate::Gate;
+use super::gate::WebhookGate;
 use crate::base::error::BoxError;
 use crate::http::body::ResponseBody;
 
@@ -18,11 +18,11 @@ use crate::http::body::ResponseBody;
 #[derive(Clone, Debug)]
 pub struct VerifyWebhook<S> {
     inner: S,
-    gate: Arc<Gate>,
+    gate: Arc<WebhookGate>,
 }
 
 impl<S> VerifyWebhook<S> {
-    pub(super) const fn new(inner: S, gate: Arc<Gate>) -> Self {
+    pub(super) const fn new(inner: S, gate: Arc<WebhookGate>) -> Self {
         Self { inner, gate }
     }
 }
@@ -38,15 +38,15 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, S::Future>;
 
-    /// Is always ready: a stranger's request must not hold what the inner service reserves for one
-    /// that it handles. It is made ready once a request has been accepted.
+    /// Returns ready at once: a request from a stranger must not hold capacity of the inner
+    /// service. The response future waits for the inner service after it accepts a request.
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let span = self.gate.span();
-        let verdict = Arc::clone(&self.gate).judge(request, span.clone());
-        ResponseFuture::new(verdict, self.inner.clone(), span)
+        let decision = Arc::clone(&self.gate).decide(request, span.clone());
+        ResponseFuture::new(decision, self.inner.clone(), span)
     }
 }

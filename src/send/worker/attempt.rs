@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::classify::{Classification, RetryAfter, classify};
 use crate::base::clock::UnixMillis;
 use crate::http::client::{CallError, ClientResponse, HttpClient};
-use crate::queue::{AttemptNumber, Ended, Schedule, lengthen, record};
+use crate::queue::{AttemptNumber, AttemptResult, Schedule, lengthen, record};
 use crate::send::outbox::{AttemptReport, FailureReason, Lease, OutboxStore, Outcome, Settlement};
 use crate::wire::signature::WebhookConfigError;
 
@@ -29,7 +29,7 @@ pub(super) struct DeliveryJob<S> {
 
 impl<S: OutboxStore> DeliveryJob<S> {
     /// Makes the attempt of `lease` and settles the lease.
-    pub(super) async fn deliver(self: Arc<Self>, lease: Lease) -> Ended {
+    pub(super) async fn deliver(self: Arc<Self>, lease: Lease) -> AttemptResult {
         let span = tracing::info_span!(
             "delivery_attempt",
             delivery = %lease.delivery,
@@ -93,17 +93,17 @@ impl<S: OutboxStore> DeliveryJob<S> {
         (outcome, not_before)
     }
 
-    async fn settle(&self, lease: &Lease, settlement: Settlement) -> Ended {
+    async fn settle(&self, lease: &Lease, settlement: Settlement) -> AttemptResult {
         let ended = match settlement.outcome {
-            Outcome::Delivered => Ended::Succeeded,
-            Outcome::Retry { .. } | Outcome::Exhausted | Outcome::Gone => Ended::Failed,
+            Outcome::Delivered => AttemptResult::Succeeded,
+            Outcome::Retry { .. } | Outcome::Exhausted | Outcome::Gone => AttemptResult::Failed,
         };
         let settle = || {
             let now = self.schedule.now();
             self.store.settle(lease, settlement.clone(), now)
         };
         let Some(settled) = record(RECORD_TIMEOUT, settle).await else {
-            return Ended::Unrecorded;
+            return AttemptResult::Unrecorded;
         };
         if let Some(because) = settled.disabled {
             tracing::warn!(%because, "the endpoint is disabled");

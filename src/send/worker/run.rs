@@ -10,7 +10,7 @@ use super::Worker;
 use super::attempt::DeliveryJob;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{Ended, Job, QueueListener, Schedule, Tally};
+use crate::queue::{AttemptCounts, AttemptResult, Job, QueueListener, Schedule};
 use crate::send::outbox::{Lease, LeaseRequest, OutboxStore};
 
 impl<S: OutboxStore> Worker<S> {
@@ -72,7 +72,7 @@ impl<S: OutboxStore> Job for DeliveryJob<S> {
         self.store.lease(request).await
     }
 
-    async fn perform(self: Arc<Self>, lease: Lease) -> Ended {
+    async fn perform(self: Arc<Self>, lease: Lease) -> AttemptResult {
         self.deliver(lease).await
     }
 
@@ -106,12 +106,12 @@ pub struct DeliverySummary {
     pub unrecorded: usize,
 }
 
-impl From<Tally> for DeliverySummary {
-    fn from(tally: Tally) -> Self {
+impl From<AttemptCounts> for DeliverySummary {
+    fn from(counts: AttemptCounts) -> Self {
         Self {
-            delivered: tally.succeeded,
-            failed: tally.failed,
-            unrecorded: tally.unrecorded,
+            delivered: counts.succeeded,
+            failed: counts.failed,
+            unrecorded: counts.unrecorded,
         }
     }
 }

@@ -54,34 +54,34 @@ impl PostgresStore {
 impl DedupeStore for PostgresStore {
     async fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        if ticket.token().is_multiple_of(SWEEP_EVERY) {
+        if keys.token().is_multiple_of(SWEEP_EVERY) {
             self.sweep(now).await?;
         }
         for _ in 0..TRIES {
-            if let Some(claimed) = self.try_claim(ticket, now, until).await? {
+            if let Some(claimed) = self.try_claim(keys, now, until).await? {
                 return Ok(claimed);
             }
         }
         Err(StoreError::unavailable(ClaimContention))
     }
 
-    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        let renew = of_claim(RENEW, ticket).bind(to_column(until));
+    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+        let renew = of_claim(RENEW, keys).bind(to_column(until));
         self.change_claim(renew).await
     }
 
-    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        let until = now.saturating_add(ticket.retention());
-        let commit = of_claim(COMMIT, ticket).bind(to_column(until));
+    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        let until = now.saturating_add(keys.retention());
+        let commit = of_claim(COMMIT, keys).bind(to_column(until));
         self.change_claim(commit).await
     }
 
-    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
-        self.change_claim(of_claim(RELEASE, ticket)).await
+    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.change_claim(of_claim(RELEASE, keys)).await
     }
 }
 
@@ -94,21 +94,21 @@ impl PostgresStore {
     /// Claims a message. `None` means that another claim began after this statement's snapshot.
     async fn try_claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Option<Claimed>, StoreError> {
         let row: ClaimRow = sqlx::query_as(CLAIM)
-            .bind(ticket.key().as_bytes().to_vec())
-            .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
-            .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
+            .bind(keys.key().as_bytes().to_vec())
+            .bind(keys.replay_key().map(|key| key.as_bytes().to_vec()))
+            .bind(keys.id_key().map(|key| key.as_bytes().to_vec()))
             .bind(to_column(now))
             .bind(to_column(latest_end(now, until)))
-            .bind(ticket.token().cast_signed())
-            .bind(ticket.body().cast_signed())
+            .bind(keys.token().cast_signed())
+            .bind(keys.body().cast_signed())
             .bind(to_column(until))
-            .bind(to_column(now.saturating_add(ticket.retention())))
-            .bind(to_column(now.saturating_add(ticket.replay_window())))
+            .bind(to_column(now.saturating_add(keys.retention())))
+            .bind(to_column(now.saturating_add(keys.replay_window())))
             .fetch_one(&self.pool)
             .await
             .map_err(store_error)?;
@@ -145,10 +145,10 @@ impl PostgresStore {
 type Change<'a> = Query<'a, Postgres, PgArguments>;
 
 /// Binds the claim's key and token: the first two parameters.
-fn of_claim<'a>(sql: &'static str, ticket: &DedupeKeys) -> Change<'a> {
+fn of_claim<'a>(sql: &'static str, keys: &DedupeKeys) -> Change<'a> {
     sqlx::query(sql)
-        .bind(ticket.key().as_bytes().to_vec())
-        .bind(ticket.token().cast_signed())
+        .bind(keys.key().as_bytes().to_vec())
+        .bind(keys.token().cast_signed())
 }
 
 /// Largest number of tries. A try fails only if another claim on the message began or ended during

@@ -69,13 +69,13 @@ impl RedisStore {
     async fn change(
         &self,
         change: &str,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         args: &[u64],
     ) -> Result<(), StoreError> {
         let mut call = self.scripts.change.prepare_invoke();
-        call.key(of_message(ticket.key().as_bytes()))
+        call.key(of_message(keys.key().as_bytes()))
             .arg(change)
-            .arg(&ticket.token().to_be_bytes()[..]);
+            .arg(&keys.token().to_be_bytes()[..]);
         for arg in args {
             call.arg(*arg);
         }
@@ -89,29 +89,29 @@ impl RedisStore {
 impl DedupeStore for RedisStore {
     async fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
         let latest = latest_end(now, until);
         let mut call = self.scripts.claim.prepare_invoke();
-        call.key(of_message(ticket.key().as_bytes()));
-        for (kind, key) in [('r', ticket.replay_key()), ('i', ticket.id_key())] {
+        call.key(of_message(keys.key().as_bytes()));
+        for (kind, key) in [('r', keys.replay_key()), ('i', keys.id_key())] {
             if let Some(key) = key {
                 call.key(redis_key(kind, key.as_bytes()));
             }
         }
-        call.arg(&ticket.token().to_be_bytes()[..])
-            .arg(&ticket.body().to_be_bytes()[..])
+        call.arg(&keys.token().to_be_bytes()[..])
+            .arg(&keys.body().to_be_bytes()[..])
             .arg(now.as_millis())
             .arg(until.as_millis())
             .arg(latest.as_millis())
             .arg(life(until.saturating_since(now)))
-            .arg(ticket.replay_key().is_some())
-            .arg(now.saturating_add(ticket.replay_window()).as_millis())
-            .arg(life(ticket.replay_window()))
-            .arg(ticket.id_key().is_some())
-            .arg(life(ticket.retention()));
+            .arg(keys.replay_key().is_some())
+            .arg(now.saturating_add(keys.replay_window()).as_millis())
+            .arg(life(keys.replay_window()))
+            .arg(keys.id_key().is_some())
+            .arg(life(keys.retention()));
         let (state, detail, other): (u8, u64, Vec<u8>) = self.run(&call).await?;
         let claimed = match state {
             0 => Claimed::Fresh {
@@ -135,18 +135,18 @@ impl DedupeStore for RedisStore {
         })
     }
 
-    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        self.change("renew", ticket, &[until.as_millis()]).await
+    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+        self.change("renew", keys, &[until.as_millis()]).await
     }
 
-    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        let until = now.saturating_add(ticket.retention()).as_millis();
-        self.change("commit", ticket, &[until, life(ticket.retention())])
+    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        let until = now.saturating_add(keys.retention()).as_millis();
+        self.change("commit", keys, &[until, life(keys.retention())])
             .await
     }
 
-    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
-        self.change("release", ticket, &[]).await
+    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.change("release", keys, &[]).await
     }
 }
 

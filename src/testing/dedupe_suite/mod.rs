@@ -1,6 +1,7 @@
 //! The conformance suite of [`DedupeStore`].
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod claims;
 mod clocks;
 mod replays;
 
@@ -9,8 +10,10 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::base::clock::UnixMillis;
+use crate::base::error::StoreError;
 use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, Identity, Message};
 
+pub use self::claims::*;
 pub use self::clocks::*;
 pub use self::replays::*;
 
@@ -57,7 +60,7 @@ macro_rules! __dedupe_store_tests {
             a_message_without_time_is_known_by_its_body
             two_sources_do_not_share_messages
             a_released_claim_is_free_at_once
-            a_lapsed_claim_is_taken_over_and_its_ticket_is_worth_nothing
+            a_lapsed_claim_is_taken_over_and_its_keys_are_worth_nothing
             a_renewed_claim_lasts_until_its_new_end
             a_commit_is_remembered_for_its_whole_time
             a_second_commit_and_a_late_release_change_nothing
@@ -94,13 +97,8 @@ impl Receiver {
         Self(Dedupe::new(store, "suite").expect("the name is valid"))
     }
 
-    fn ticket(
-        &self,
-        identity: Identity<'_>,
-        sent_at: Option<UnixMillis>,
-        body: &str,
-    ) -> DedupeKeys {
-        self.0.ticket(&Message {
+    fn keys(&self, identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> DedupeKeys {
+        self.0.keys(&Message {
             tenant: None,
             identity,
             sent_at,
@@ -110,37 +108,37 @@ impl Receiver {
     }
 
     fn unsigned(&self, id: &str, sent_at: UnixMillis, body: &str) -> DedupeKeys {
-        self.ticket(Identity::Unsigned(Some(id)), Some(sent_at), body)
+        self.keys(Identity::Unsigned(Some(id)), Some(sent_at), body)
     }
 
-    async fn claim_at(&self, ticket: &DedupeKeys, now: UnixMillis) -> Claimed {
-        let claimed = self.0.claim(ticket, now, now.saturating_add(LEASE)).await;
+    async fn claim_at(&self, keys: &DedupeKeys, now: UnixMillis) -> Claimed {
+        let claimed = self.0.claim(keys, now, now.saturating_add(LEASE)).await;
         claimed.expect("the store answers")
     }
 
-    async fn claim(&self, ticket: &DedupeKeys) -> Claimed {
-        self.claim_at(ticket, NOW).await
+    async fn claim(&self, keys: &DedupeKeys) -> Claimed {
+        self.claim_at(keys, NOW).await
     }
 
-    async fn handle(&self, ticket: &DedupeKeys) {
-        assert_eq!(self.claim(ticket).await, FRESH);
-        self.commit(ticket).await;
+    async fn handle(&self, keys: &DedupeKeys) {
+        assert_eq!(self.claim(keys).await, FRESH);
+        self.commit(keys).await;
     }
 
-    async fn commit(&self, ticket: &DedupeKeys) {
-        self.0.commit(ticket, NOW).await.expect("the claim is held");
+    async fn commit(&self, keys: &DedupeKeys) {
+        self.0.commit(keys, NOW).await.expect("the claim is held");
     }
 
-    async fn release(&self, ticket: &DedupeKeys) {
-        self.0.release(ticket).await.expect("the claim is held");
+    async fn release(&self, keys: &DedupeKeys) {
+        self.0.release(keys).await.expect("the claim is held");
     }
 
-    async fn assert_lost(&self, ticket: &DedupeKeys, now: UnixMillis) {
+    async fn assert_lost(&self, keys: &DedupeKeys, now: UnixMillis) {
         let until = now.saturating_add(LEASE);
         for answer in [
-            self.0.renew(ticket, until).await,
-            self.0.commit(ticket, now).await,
-            self.0.release(ticket).await,
+            self.0.renew(keys, until).await,
+            self.0.commit(keys, now).await,
+            self.0.release(keys).await,
         ] {
             let err = answer.expect_err("the claim is lost");
             assert!(err.is_lease_lost(), "{err}");
@@ -156,8 +154,8 @@ pub async fn one_of_many_concurrent_claims_is_fresh(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     let mut claims = JoinSet::new();
     for _ in 0..64 {
-        let ticket = receiver.unsigned("a", NOW, "body");
-        claims.spawn(receiver.0.claim(&ticket, NOW, after(LEASE)));
+        let keys = receiver.unsigned("a", NOW, "body");
+        claims.spawn(receiver.0.claim(&keys, NOW, after(LEASE)));
     }
     let claims = claims.join_all().await;
     let fresh = claims.iter().filter(|claim| matches!(claim, Ok(FRESH)));
@@ -189,11 +187,9 @@ pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: im
 pub async fn another_body_under_a_signed_id_is_a_duplicate(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     let id = Identity::Signed("a");
-    receiver
-        .handle(&receiver.ticket(id, Some(NOW), "body"))
-        .await;
+    receiver.handle(&receiver.keys(id, Some(NOW), "body")).await;
     for (sent_at, body) in [(after(LEASE), "body"), (NOW, "other")] {
-        let again = receiver.ticket(id, Some(sent_at), body);
+        let again = receiver.keys(id, Some(sent_at), body);
         assert_eq!(receiver.claim(&again).await, DONE);
     }
 }
@@ -202,13 +198,13 @@ pub async fn a_message_without_id_is_known_by_its_time_and_body(store: impl Dedu
     let receiver = Receiver::new(store);
     let nameless = Identity::Unsigned(None);
     receiver
-        .handle(&receiver.ticket(nameless, Some(NOW), "body"))
+        .handle(&receiver.keys(nameless, Some(NOW), "body"))
         .await;
     for id in [nameless, Identity::Unsigned(Some("a"))] {
-        let replay = receiver.ticket(id, Some(NOW), "body");
+        let replay = receiver.keys(id, Some(NOW), "body");
         assert_eq!(receiver.claim(&replay).await, DONE);
     }
-    let later = receiver.ticket(nameless, Some(after(LEASE)), "body");
+    let later = receiver.keys(nameless, Some(after(LEASE)), "body");
     assert_eq!(receiver.claim(&later).await, FRESH);
 }
 
@@ -216,11 +212,11 @@ pub async fn a_message_without_time_is_known_by_its_body(store: impl DedupeStore
     let receiver = Receiver::new(store);
     let identity = |id| Identity::Unsigned(Some(id));
     receiver
-        .handle(&receiver.ticket(identity("a"), None, "body"))
+        .handle(&receiver.keys(identity("a"), None, "body"))
         .await;
-    let replay = receiver.ticket(identity("b"), None, "body");
+    let replay = receiver.keys(identity("b"), None, "body");
     assert_eq!(receiver.claim(&replay).await, DONE);
-    let other = receiver.ticket(identity("a"), None, "other");
+    let other = receiver.keys(identity("a"), None, "other");
     let claimed = receiver.claim(&other).await;
     assert_eq!(claimed, Claimed::Fresh { other_body: true });
 }
@@ -234,97 +230,28 @@ pub async fn two_sources_do_not_share_messages(store: impl DedupeStore) {
     two.handle(&two.unsigned("a", NOW, "body")).await;
 }
 
-pub async fn a_released_claim_is_free_at_once(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    let first = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim(&first).await, FRESH);
-    receiver.release(&first).await;
-    receiver.assert_lost(&first, NOW).await;
-    let retry = receiver.unsigned("a", after(LEASE), "body");
-    assert_eq!(receiver.claim(&retry).await, FRESH);
-}
-
-pub async fn a_lapsed_claim_is_taken_over_and_its_ticket_is_worth_nothing(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    let lost = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim(&lost).await, FRESH);
-    let second = receiver.unsigned("a", NOW, "body");
-    let before = UnixMillis::from_millis(after(LEASE).as_millis() - 1);
-    assert!(matches!(
-        receiver.claim_at(&second, before).await,
-        Claimed::InFlight { .. }
-    ));
-    assert_eq!(receiver.claim_at(&second, after(LEASE)).await, FRESH);
-    receiver.assert_lost(&lost, after(LEASE)).await;
-    receiver.commit(&second).await;
-    receiver.assert_lost(&lost, after(LEASE)).await;
-    let third = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim_at(&third, after(LEASE)).await, DONE);
-}
-
-pub async fn a_renewed_claim_lasts_until_its_new_end(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    let first = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim(&first).await, FRESH);
-    let until = after(2 * LEASE);
-    receiver.0.renew(&first, until).await.expect("it is held");
-    let second = receiver.unsigned("a", NOW, "body");
-    let claimed = receiver.claim_at(&second, after(LEASE)).await;
-    assert_eq!(claimed, Claimed::InFlight { until });
-    assert_eq!(receiver.claim_at(&second, until).await, FRESH);
-}
-
-pub async fn a_commit_is_remembered_for_its_whole_time(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    receiver.handle(&receiver.unsigned("a", NOW, "body")).await;
-    let just_before = UnixMillis::from_millis(after(WEEK).as_millis() - 1);
-    let resent = receiver.unsigned("a", just_before, "body");
-    assert_eq!(receiver.claim_at(&resent, just_before).await, DONE);
-    let later = receiver.unsigned("a", after(WEEK), "body");
-    assert_eq!(receiver.claim_at(&later, after(WEEK)).await, FRESH);
-}
-
-pub async fn a_second_commit_and_a_late_release_change_nothing(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
-    let first = receiver.unsigned("a", NOW, "body");
-    receiver.handle(&first).await;
-    receiver.commit(&first).await;
-    let released = receiver.0.release(&first).await;
-    assert!(released.is_err_and(|err| err.is_lease_lost()));
-    let second = receiver.unsigned("a", NOW, "body");
-    assert_eq!(receiver.claim(&second).await, DONE);
-}
-
 /// A store under two handles.
 struct Shared<S>(std::sync::Arc<S>);
 
 impl<S: DedupeStore> DedupeStore for Shared<S> {
     async fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
-    ) -> Result<Claimed, crate::base::error::StoreError> {
-        self.0.claim(ticket, now, until).await
+    ) -> Result<Claimed, StoreError> {
+        self.0.claim(keys, now, until).await
     }
 
-    async fn renew(
-        &self,
-        ticket: &DedupeKeys,
-        until: UnixMillis,
-    ) -> Result<(), crate::base::error::StoreError> {
-        self.0.renew(ticket, until).await
+    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+        self.0.renew(keys, until).await
     }
 
-    async fn commit(
-        &self,
-        ticket: &DedupeKeys,
-        now: UnixMillis,
-    ) -> Result<(), crate::base::error::StoreError> {
-        self.0.commit(ticket, now).await
+    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        self.0.commit(keys, now).await
     }
 
-    async fn release(&self, ticket: &DedupeKeys) -> Result<(), crate::base::error::StoreError> {
-        self.0.release(ticket).await
+    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.0.release(keys).await
     }
 }

@@ -15,8 +15,8 @@ pub async fn one_of_many_concurrent_claims_of_one_request_is_fresh(store: impl D
         let mut claims = JoinSet::new();
         for id in 0..32 {
             // All are the same request, and four each have one id.
-            let ticket = receiver.unsigned(&format!("{}", id % 8), at, &body);
-            claims.spawn(receiver.0.claim(&ticket, at, at.saturating_add(LEASE)));
+            let keys = receiver.unsigned(&format!("{}", id % 8), at, &body);
+            claims.spawn(receiver.0.claim(&keys, at, at.saturating_add(LEASE)));
         }
         let claims = claims.join_all().await;
         let fresh = |claim: &&Result<_, _>| matches!(claim, Ok(Claimed::Fresh { .. }));
@@ -101,7 +101,7 @@ pub async fn a_replay_of_a_request_that_failed_is_a_duplicate_and_its_retry_is_n
     let failed = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&failed).await, FRESH);
     receiver.release(&failed).await;
-    let nameless = receiver.ticket(Identity::Unsigned(None), Some(NOW), "body");
+    let nameless = receiver.keys(Identity::Unsigned(None), Some(NOW), "body");
     for replay in [
         receiver.unsigned("b", NOW, "body"),
         receiver.unsigned("c", NOW, "body"),
@@ -121,12 +121,12 @@ pub async fn a_request_that_failed_may_come_again_unchanged(store: impl DedupeSt
     let receiver = Receiver::new(store);
     for id in [Some("a"), None] {
         let body = format!("{id:?}");
-        let ticket = || receiver.ticket(Identity::Unsigned(id), Some(NOW), &body);
-        let failed = ticket();
+        let keys = || receiver.keys(Identity::Unsigned(id), Some(NOW), &body);
+        let failed = keys();
         assert_eq!(receiver.claim(&failed).await, FRESH);
         receiver.release(&failed).await;
-        receiver.handle(&ticket()).await;
-        assert_eq!(receiver.claim(&ticket()).await, DONE);
+        receiver.handle(&keys()).await;
+        assert_eq!(receiver.claim(&keys()).await, DONE);
     }
 }
 

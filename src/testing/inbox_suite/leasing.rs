@@ -7,14 +7,14 @@ use tokio::task::JoinSet;
 
 use super::lease;
 use super::{
-    DAY, LEASE, SOURCE, Store, assert_lost, at, bodies, end, lease_one, receive, record, request,
-    settle, signed, state, store_new,
+    DAY, InboxPorts, LEASE, SOURCE, assert_lost, at, bodies, end, lease_one, receive, record,
+    request, settle, signed, state, store_new,
 };
 use crate::queue::{AttemptNumber, RetryPolicy};
 use crate::receive::inbox::{Failure, InboxOutcome, MessageState, StoredRequest};
 
 /// Contract 4 and 5.
-pub async fn a_lease_carries_the_request_as_it_was_stored(store: impl Store) {
+pub async fn a_lease_carries_the_request_as_it_was_stored(store: impl InboxPorts) {
     let mut sent = signed("a");
     let every_byte = Bytes::from_iter(0..=255);
     sent.request = StoredRequest::from_stored(every_byte.clone(), every_byte);
@@ -33,7 +33,7 @@ pub async fn a_lease_carries_the_request_as_it_was_stored(store: impl Store) {
 }
 
 /// Contract 4.
-pub async fn a_message_is_not_leased_twice_while_the_lease_lives(store: impl Store) {
+pub async fn a_message_is_not_leased_twice_while_the_lease_lives(store: impl InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     let held = lease_one(&store, 0).await;
     assert!(lease(&store, 0).await.is_empty());
@@ -46,7 +46,7 @@ pub async fn a_message_is_not_leased_twice_while_the_lease_lives(store: impl Sto
 }
 
 /// Contract 4, 5 and 6.
-pub async fn a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token(store: impl Store) {
+pub async fn a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token(store: impl InboxPorts) {
     store_new(&store, "a", 0).await;
     let first = lease_one(&store, 0).await;
     let second = lease_one(&store, LEASE).await;
@@ -59,7 +59,7 @@ pub async fn a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token(store:
 
 /// Contract 4.
 pub async fn due_messages_are_leased_earliest_first_and_then_in_order_of_arrival(
-    store: impl Store,
+    store: impl InboxPorts,
 ) {
     for (id, secs) in [("late", 8), ("c", 1), ("a", 1), ("b", 1), ("first", 0)] {
         store_new(&store, id, secs).await;
@@ -73,7 +73,7 @@ pub async fn due_messages_are_leased_earliest_first_and_then_in_order_of_arrival
 }
 
 /// Contract 4: also within one answer.
-pub async fn no_more_is_leased_than_asked_for(store: impl Store) {
+pub async fn no_more_is_leased_than_asked_for(store: impl InboxPorts) {
     for id in ["a", "b", "c", "d", "e"] {
         store_new(&store, id, 0).await;
     }
@@ -83,7 +83,7 @@ pub async fn no_more_is_leased_than_asked_for(store: impl Store) {
 }
 
 /// Contract 5.
-pub async fn a_message_that_kills_its_workers_fails_in_the_end(store: impl Store) {
+pub async fn a_message_that_kills_its_workers_fails_in_the_end(store: impl InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     for attempt in 0..5 {
         let lease = lease_one(&store, attempt * LEASE).await;
@@ -99,7 +99,7 @@ pub async fn a_message_that_kills_its_workers_fails_in_the_end(store: impl Store
 }
 
 /// Contract 4 and 5: those that have failed do not take the place of others.
-pub async fn a_message_that_kills_its_workers_does_not_hold_up_others(store: impl Store) {
+pub async fn a_message_that_kills_its_workers_does_not_hold_up_others(store: impl InboxPorts) {
     for id in ["a", "b"] {
         store_new(&store, id, 0).await;
     }
@@ -114,7 +114,7 @@ pub async fn a_message_that_kills_its_workers_does_not_hold_up_others(store: imp
 }
 
 /// Contract 6.
-pub async fn a_lapsed_lease_may_be_settled_until_it_is_taken_over(store: impl Store) {
+pub async fn a_lapsed_lease_may_be_settled_until_it_is_taken_over(store: impl InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     let lease = lease_one(&store, 0).await;
     settle(&store, &lease, InboxOutcome::Done, 2 * LEASE).await;
@@ -122,7 +122,7 @@ pub async fn a_lapsed_lease_may_be_settled_until_it_is_taken_over(store: impl St
 }
 
 /// Contract 4.
-pub async fn an_extended_lease_lives_longer(store: impl Store) {
+pub async fn an_extended_lease_lives_longer(store: impl InboxPorts) {
     store_new(&store, "a", 0).await;
     let held = lease_one(&store, 0).await;
     store.extend(&held, at(2 * LEASE)).await.unwrap();
@@ -134,7 +134,9 @@ pub async fn an_extended_lease_lives_longer(store: impl Store) {
 }
 
 /// Contract 8.
-pub async fn a_released_message_is_due_at_once_and_the_attempt_is_not_counted(store: impl Store) {
+pub async fn a_released_message_is_due_at_once_and_the_attempt_is_not_counted(
+    store: impl InboxPorts,
+) {
     let id = store_new(&store, "a", 0).await;
     let first = lease_one(&store, 0).await;
     store.release(&first, at(1)).await.unwrap();
@@ -147,7 +149,7 @@ pub async fn a_released_message_is_due_at_once_and_the_attempt_is_not_counted(st
 }
 
 /// Contract 9.
-pub async fn the_next_due_time_is_told(store: impl Store) {
+pub async fn the_next_due_time_is_told(store: impl InboxPorts) {
     let next = async || store.next_due(SOURCE, at(5)).await.unwrap();
     assert_eq!(next().await, None);
     store_new(&store, "a", 5).await;
@@ -165,7 +167,7 @@ pub async fn the_next_due_time_is_told(store: impl Store) {
 }
 
 /// Contract 4.
-pub async fn workers_that_lease_at_once_share_nothing(store: impl Store) {
+pub async fn workers_that_lease_at_once_share_nothing(store: impl InboxPorts) {
     for number in 0..40 {
         store_new(&store, &number.to_string(), 0).await;
     }
@@ -184,7 +186,7 @@ pub async fn workers_that_lease_at_once_share_nothing(store: impl Store) {
 }
 
 /// Contract 10.
-pub async fn what_a_clock_that_was_ahead_stored_is_due_at_once(store: impl Store) {
+pub async fn what_a_clock_that_was_ahead_stored_is_due_at_once(store: impl InboxPorts) {
     for ahead in [1, 60, DAY, 400 * DAY] {
         let id = store_new(&store, &ahead.to_string(), ahead).await;
         let next = store.next_due(SOURCE, at(0)).await.unwrap();
@@ -200,7 +202,7 @@ pub async fn what_a_clock_that_was_ahead_stored_is_due_at_once(store: impl Store
 }
 
 /// Contract 10: what a policy can have asked for is waited for.
-pub async fn a_retry_is_due_at_once_only_beyond_the_longest_wait(store: impl Store) {
+pub async fn a_retry_is_due_at_once_only_beyond_the_longest_wait(store: impl InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     let longest = RetryPolicy::LONGEST_WAIT.as_secs();
     let failure = Failure::Error;
@@ -221,7 +223,7 @@ pub async fn a_retry_is_due_at_once_only_beyond_the_longest_wait(store: impl Sto
 }
 
 /// Contract 10.
-pub async fn a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time(store: impl Store) {
+pub async fn a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time(store: impl InboxPorts) {
     for ahead in [2 * 3600, DAY, 400 * DAY] {
         store_new(&store, &ahead.to_string(), ahead).await;
         let dead = lease_one(&store, ahead).await;
@@ -236,7 +238,7 @@ pub async fn a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time(store: i
 }
 
 /// Contract 4 and 10.
-pub async fn a_clock_that_is_set_back_runs_nothing_twice(store: impl Store) {
+pub async fn a_clock_that_is_set_back_runs_nothing_twice(store: impl InboxPorts) {
     let handled = end(&store, "handled", InboxOutcome::Done, DAY).await;
     let running = store_new(&store, "running", DAY).await;
     let held = lease_one(&store, DAY).await;

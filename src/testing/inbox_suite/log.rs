@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 
 use super::{
-    KEEP, KNOWN, LEASE, SOURCE, Store, at, end, lease_one, receive, record, settle, signed,
+    InboxPorts, KEEP, KNOWN, LEASE, SOURCE, at, end, lease_one, receive, record, settle, signed,
     store_new,
 };
 use crate::base::entropy::SystemEntropy;
@@ -16,7 +16,7 @@ const FAILED: InboxOutcome = InboxOutcome::Failed {
 };
 
 /// Contract 1.
-pub async fn failed_messages_are_listed_page_by_page_in_order_of_arrival(store: impl Store) {
+pub async fn failed_messages_are_listed_page_by_page_in_order_of_arrival(store: impl InboxPorts) {
     let mut failed = Vec::new();
     for number in 0..5 {
         failed.push(end(&store, &format!("bad_{number}"), FAILED, 0).await);
@@ -41,7 +41,7 @@ pub async fn failed_messages_are_listed_page_by_page_in_order_of_arrival(store: 
 }
 
 /// Contract 2.
-pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl Store) {
+pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     let first = lease_one(&store, 0).await;
     let second = lease_one(&store, LEASE).await;
@@ -60,7 +60,7 @@ pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl Store) 
 }
 
 /// Contract 2: two messages never have the same names.
-pub async fn a_failed_message_whose_names_another_has_is_not_requeued(store: impl Store) {
+pub async fn a_failed_message_whose_names_another_has_is_not_requeued(store: impl InboxPorts) {
     let failed = end(&store, "a", FAILED, 0).await;
     let later = store_new(&store, "a", KEEP).await;
     assert!(!store.requeue(SOURCE, &failed, at(KEEP)).await.unwrap());
@@ -69,7 +69,7 @@ pub async fn a_failed_message_whose_names_another_has_is_not_requeued(store: imp
 }
 
 /// Contract 2.
-pub async fn only_failed_messages_of_the_source_are_requeued(store: impl Store) {
+pub async fn only_failed_messages_of_the_source_are_requeued(store: impl InboxPorts) {
     let done = end(&store, "done", InboxOutcome::Done, 0).await;
     let failed = end(&store, "failed", FAILED, 0).await;
     let pending = store_new(&store, "pending", 9).await;

@@ -18,7 +18,7 @@ use crate::queue::AttemptNumber;
 use crate::receive::dedupe::{DedupeKeys, Identity, KeyDeriver, Message};
 use crate::receive::inbox::{
     InboxEntry, InboxLease, InboxLeaseRequest, InboxLog, InboxOutcome, InboxStore, MessageState,
-    NewMessage, Received, StoredRequest,
+    NewMessage, ReceiveOutcome, StoredRequest,
 };
 
 /// Makes one test for each point of the contracts of [`InboxStore`](crate::receive::inbox::InboxStore) and
@@ -114,9 +114,9 @@ macro_rules! __inbox_store_tests {
 }
 
 /// Both ports of one store.
-pub trait Store: InboxStore + InboxLog + Clone {}
+pub trait InboxPorts: InboxStore + InboxLog + Clone {}
 
-impl<S: InboxStore + InboxLog + Clone> Store for S {}
+impl<S: InboxStore + InboxLog + Clone> InboxPorts for S {}
 
 /// When the tests begin.
 pub const START: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
@@ -140,11 +140,11 @@ const WINDOW: u64 = 900;
 
 const SOURCE: &str = "suite";
 
-fn ticket(identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> DedupeKeys {
-    ticket_of(SOURCE, identity, sent_at, body)
+fn keys(identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> DedupeKeys {
+    keys_of(SOURCE, identity, sent_at, body)
 }
 
-fn ticket_of(
+fn keys_of(
     source: &str,
     identity: Identity<'_>,
     sent_at: Option<UnixMillis>,
@@ -157,7 +157,7 @@ fn ticket_of(
         body: body.as_bytes(),
         replayable: Duration::from_secs(WINDOW),
     };
-    KeyDeriver::new(source).ticket(0, &message)
+    KeyDeriver::new(source).derive(0, &message)
 }
 
 fn unsigned(id: &str) -> Identity<'_> {
@@ -166,14 +166,14 @@ fn unsigned(id: &str) -> Identity<'_> {
 
 /// A message that is known by its id alone.
 fn signed(id: &str) -> NewMessage {
-    message(ticket(Identity::Signed(id), Some(START), id), id)
+    message(keys(Identity::Signed(id), Some(START), id), id)
 }
 
-fn message(ticket: DedupeKeys, body: &str) -> NewMessage {
+fn message(keys: DedupeKeys, body: &str) -> NewMessage {
     NewMessage {
         id: InboxId::generate(START, &SystemEntropy),
         source: SOURCE.into(),
-        ticket,
+        keys,
         request: StoredRequest::from_stored(
             Bytes::from_static(b"head \0\xff\n"),
             Bytes::copy_from_slice(body.as_bytes()),
@@ -181,15 +181,15 @@ fn message(ticket: DedupeKeys, body: &str) -> NewMessage {
     }
 }
 
-const NEW: Received = Received::New { other_body: false };
-const KNOWN: Received = Received::Known;
+const NEW: ReceiveOutcome = ReceiveOutcome::New { other_body: false };
+const KNOWN: ReceiveOutcome = ReceiveOutcome::Known;
 
-async fn receive(store: &impl Store, message: NewMessage, secs: u64) -> Received {
+async fn receive(store: &impl InboxPorts, message: NewMessage, secs: u64) -> ReceiveOutcome {
     store.receive(message, at(secs)).await.unwrap()
 }
 
 /// Stores a new message and returns its id in the inbox.
-pub(crate) async fn store_new(store: &impl Store, id: &str, secs: u64) -> InboxId {
+pub(crate) async fn store_new(store: &impl InboxPorts, id: &str, secs: u64) -> InboxId {
     let message = signed(id);
     let stored = message.id.clone();
     assert_eq!(receive(store, message, secs).await, NEW);
@@ -205,11 +205,11 @@ fn request(max: u16, secs: u64) -> InboxLeaseRequest {
     }
 }
 
-async fn lease(store: &impl Store, secs: u64) -> Vec<InboxLease> {
+async fn lease(store: &impl InboxPorts, secs: u64) -> Vec<InboxLease> {
     store.lease(SOURCE, request(100, secs)).await.unwrap()
 }
 
-async fn lease_one(store: &impl Store, secs: u64) -> InboxLease {
+async fn lease_one(store: &impl InboxPorts, secs: u64) -> InboxLease {
     let mut leases = lease(store, secs).await;
     assert_eq!(leases.len(), 1, "one message is due at {secs} s");
     leases.remove(0)
@@ -222,28 +222,28 @@ fn bodies(leases: &[InboxLease]) -> Vec<&str> {
         .collect()
 }
 
-async fn settle(store: &impl Store, lease: &InboxLease, outcome: InboxOutcome, secs: u64) {
+async fn settle(store: &impl InboxPorts, lease: &InboxLease, outcome: InboxOutcome, secs: u64) {
     store.settle(lease, outcome, at(secs)).await.unwrap();
 }
 
-async fn record(store: &impl Store, id: &InboxId) -> InboxEntry {
+async fn record(store: &impl InboxPorts, id: &InboxId) -> InboxEntry {
     let found = store.find(SOURCE, id).await.unwrap();
     found.expect("the message is there")
 }
 
-async fn state(store: &impl Store, id: &InboxId) -> MessageState {
+async fn state(store: &impl InboxPorts, id: &InboxId) -> MessageState {
     record(store, id).await.state
 }
 
 /// Stores a message and settles it with `outcome`, all at `secs`.
-async fn end(store: &impl Store, id: &str, outcome: InboxOutcome, secs: u64) -> InboxId {
+async fn end(store: &impl InboxPorts, id: &str, outcome: InboxOutcome, secs: u64) -> InboxId {
     let stored = store_new(store, id, secs).await;
     let lease = lease_one(store, secs).await;
     settle(store, &lease, outcome, secs).await;
     stored
 }
 
-async fn assert_lost(store: &impl Store, lease: &InboxLease, secs: u64) {
+async fn assert_lost(store: &impl InboxPorts, lease: &InboxLease, secs: u64) {
     let settled = store.settle(lease, InboxOutcome::Done, at(secs)).await;
     assert!(settled.unwrap_err().is_lease_lost());
     let extended = store.extend(lease, at(secs + 999)).await;

@@ -4,8 +4,8 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use super::{
-    DAY, KEEP, SOURCE, START, Store, WINDOW, at, end, lease_one, message, receive, record, settle,
-    store_new, ticket,
+    DAY, InboxPorts, KEEP, SOURCE, START, WINDOW, at, end, keys, lease_one, message, receive,
+    record, settle, store_new,
 };
 use crate::receive::dedupe::Identity;
 use crate::receive::inbox::{Failure, InboxOutcome};
@@ -14,14 +14,14 @@ const FAILED: InboxOutcome = InboxOutcome::Failed {
     failure: Failure::Error,
 };
 
-async fn prune(store: &impl Store, before: u64, now: u64) -> usize {
+async fn prune(store: &impl InboxPorts, before: u64, now: u64) -> usize {
     let max = NonZeroU16::new(100).unwrap();
     let pruned = store.prune(SOURCE, at(before), at(now), max).await;
     pruned.unwrap()
 }
 
 /// Contract 11.
-pub async fn what_has_been_over_for_long_is_deleted_with_its_names(store: impl Store) {
+pub async fn what_has_been_over_for_long_is_deleted_with_its_names(store: impl InboxPorts) {
     let done = end(&store, "done", InboxOutcome::Done, 10).await;
     let failed = end(&store, "failed", FAILED, 10).await;
     assert_eq!(prune(&store, 10, 90 * DAY).await, 0);
@@ -36,7 +36,7 @@ pub async fn what_has_been_over_for_long_is_deleted_with_its_names(store: impl S
 }
 
 /// Contract 2 and 11.
-pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl Store) {
+pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl InboxPorts) {
     let id = end(&store, "a", InboxOutcome::Done, 0).await;
     let last = at(KEEP).saturating_sub(Duration::from_millis(1));
     let max = NonZeroU16::MAX;
@@ -47,7 +47,7 @@ pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl Store) {
 
     // Known by its time alone, for as long as it could be replayed.
     let unnamed = Identity::Unsigned(None);
-    let short = message(ticket(unnamed, Some(START), "b"), "b");
+    let short = message(keys(unnamed, Some(START), "b"), "b");
     receive(&store, short, 0).await;
     settle(&store, &lease_one(&store, 0).await, InboxOutcome::Done, 0).await;
     assert_eq!(prune(&store, KEEP, WINDOW - 1).await, 0);
@@ -55,7 +55,7 @@ pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl Store) {
 }
 
 /// Contract 11.
-pub async fn what_waits_or_ended_lately_is_kept_however_old(store: impl Store) {
+pub async fn what_waits_or_ended_lately_is_kept_however_old(store: impl InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     assert_eq!(prune(&store, 90 * DAY, 90 * DAY).await, 0);
     let lease = lease_one(&store, 90 * DAY).await;
@@ -66,7 +66,7 @@ pub async fn what_waits_or_ended_lately_is_kept_however_old(store: impl Store) {
 }
 
 /// Contract 11.
-pub async fn of_another_source_nothing_is_deleted(store: impl Store) {
+pub async fn of_another_source_nothing_is_deleted(store: impl InboxPorts) {
     end(&store, "a", InboxOutcome::Done, 0).await;
     let far = at(90 * DAY);
     let pruned = store.prune("other", far, far, NonZeroU16::MAX).await;
@@ -75,7 +75,7 @@ pub async fn of_another_source_nothing_is_deleted(store: impl Store) {
 }
 
 /// Contract 11.
-pub async fn no_more_is_deleted_at_once_than_asked_for(store: impl Store) {
+pub async fn no_more_is_deleted_at_once_than_asked_for(store: impl InboxPorts) {
     for number in 0..5 {
         end(&store, &number.to_string(), InboxOutcome::Done, 0).await;
     }

@@ -7,14 +7,14 @@ use tokio::task::JoinSet;
 
 use super::receive;
 use super::{
-    KEEP, KNOWN, LEASE, NEW, SOURCE, START, Store, at, bodies, end, lease, lease_one, message,
-    record, request, settle, signed, state, store_new, ticket, ticket_of, unsigned,
+    InboxPorts, KEEP, KNOWN, LEASE, NEW, SOURCE, START, at, bodies, end, keys, keys_of, lease,
+    lease_one, message, record, request, settle, signed, state, store_new, unsigned,
 };
 use crate::receive::dedupe::Identity;
-use crate::receive::inbox::{Failure, InboxEntry, InboxOutcome, MessageState, Received};
+use crate::receive::inbox::{Failure, InboxEntry, InboxOutcome, MessageState, ReceiveOutcome};
 
 /// Contract 1 and 3.
-pub async fn a_message_is_stored_with_its_names_and_due_at_once(store: impl Store) {
+pub async fn a_message_is_stored_with_its_names_and_due_at_once(store: impl InboxPorts) {
     let id = store_new(&store, "a", 7).await;
     let expected = InboxEntry {
         id: id.clone(),
@@ -32,13 +32,13 @@ pub async fn a_message_is_stored_with_its_names_and_due_at_once(store: impl Stor
 }
 
 /// Contract 2: all share the name of the request's time and body, some also that of the id.
-pub async fn one_of_many_concurrent_messages_with_a_common_name_is_new(store: impl Store) {
+pub async fn one_of_many_concurrent_messages_with_a_common_name_is_new(store: impl InboxPorts) {
     let mut storing = JoinSet::new();
     for number in 0..32 {
         let store = store.clone();
         let id = format!("id_{}", number % 4);
-        let ticket = ticket(unsigned(&id), Some(START), "body");
-        storing.spawn(async move { store.receive(message(ticket, "body"), START).await });
+        let keys = keys(unsigned(&id), Some(START), "body");
+        storing.spawn(async move { store.receive(message(keys, "body"), START).await });
     }
     let received = storing.join_all().await;
     let received: Vec<_> = received.into_iter().map(Result::unwrap).collect();
@@ -49,7 +49,7 @@ pub async fn one_of_many_concurrent_messages_with_a_common_name_is_new(store: im
 }
 
 /// Contract 2.
-pub async fn a_message_is_known_while_it_waits_is_handled_and_is_over(store: impl Store) {
+pub async fn a_message_is_known_while_it_waits_is_handled_and_is_over(store: impl InboxPorts) {
     let failure = Failure::Error;
     for (id, outcome) in [
         ("a", InboxOutcome::Done),
@@ -66,16 +66,16 @@ pub async fn a_message_is_known_while_it_waits_is_handled_and_is_over(store: imp
 }
 
 /// Contract 2.
-pub async fn the_same_request_under_another_id_is_known(store: impl Store) {
-    let sent = |id| message(ticket(unsigned(id), Some(START), "body"), "body");
+pub async fn the_same_request_under_another_id_is_known(store: impl InboxPorts) {
+    let sent = |id| message(keys(unsigned(id), Some(START), "body"), "body");
     assert_eq!(receive(&store, sent("a"), 0).await, NEW);
     assert_eq!(receive(&store, sent("b"), 0).await, KNOWN);
-    let later = message(ticket(unsigned("a"), Some(at(9)), "body"), "body");
+    let later = message(keys(unsigned("a"), Some(at(9)), "body"), "body");
     assert_eq!(receive(&store, later, 9).await, KNOWN);
 }
 
 /// Contract 2.
-pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl Store) {
+pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl InboxPorts) {
     for (id, outcome) in [
         ("a", None),
         ("b", Some(InboxOutcome::Done)),
@@ -87,7 +87,7 @@ pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl Store) {
         ),
     ] {
         let body = format!("body of {id}");
-        let sent = |id, secs| message(ticket(unsigned(id), Some(at(secs)), &body), &body);
+        let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), &body), &body);
         assert_eq!(receive(&store, sent(id, 0), 0).await, NEW);
         let lease = lease_one(&store, 0).await;
         if let Some(outcome) = outcome {
@@ -108,9 +108,9 @@ pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl Store) {
 
 /// Contract 2 and 10.
 pub async fn the_names_of_known_requests_are_free_when_their_message_is_forgotten(
-    store: impl Store,
+    store: impl InboxPorts,
 ) {
-    let sent = |id, secs| message(ticket(unsigned(id), Some(at(secs)), "body"), "body");
+    let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("a", 300), 300).await, KNOWN);
     let lease = lease_one(&store, 300).await;
@@ -126,25 +126,25 @@ pub async fn the_names_of_known_requests_are_free_when_their_message_is_forgotte
 }
 
 /// Contract 1 and 2: what was refused by its second name has not taken its first.
-pub async fn a_known_message_does_not_take_the_name_that_it_alone_has(store: impl Store) {
-    let sent = |id, secs| message(ticket(unsigned(id), Some(at(secs)), "body"), "body");
+pub async fn a_known_message_does_not_take_the_name_that_it_alone_has(store: impl InboxPorts) {
+    let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("b", 0), 0).await, KNOWN);
     assert_eq!(receive(&store, sent("b", 1), 1).await, NEW);
 }
 
 /// Contract 2.
-pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: impl Store) {
-    let sent = |body| message(ticket(unsigned("a"), Some(START), body), body);
+pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: impl InboxPorts) {
+    let sent = |body| message(keys(unsigned("a"), Some(START), body), body);
     assert_eq!(receive(&store, sent("one"), 0).await, NEW);
     let other = receive(&store, sent("other"), 0).await;
-    assert_eq!(other, Received::New { other_body: true });
+    assert_eq!(other, ReceiveOutcome::New { other_body: true });
     assert_eq!(bodies(&lease(&store, 0).await), ["one", "other"]);
 }
 
 /// Contract 2.
-pub async fn another_body_under_a_signed_id_is_known(store: impl Store) {
-    let sent = |body| message(ticket(Identity::Signed("a"), Some(START), body), body);
+pub async fn another_body_under_a_signed_id_is_known(store: impl InboxPorts) {
+    let sent = |body| message(keys(Identity::Signed("a"), Some(START), body), body);
     assert_eq!(receive(&store, sent("one"), 0).await, NEW);
     assert_eq!(receive(&store, sent("other"), 0).await, KNOWN);
     assert_eq!(receive(&store, sent("one"), 0).await, KNOWN);
@@ -152,10 +152,10 @@ pub async fn another_body_under_a_signed_id_is_known(store: impl Store) {
 }
 
 /// Contract 2 and 4.
-pub async fn two_sources_share_neither_names_nor_work(store: impl Store) {
+pub async fn two_sources_share_neither_names_nor_work(store: impl InboxPorts) {
     assert_eq!(receive(&store, signed("a"), 0).await, NEW);
-    let ticket = ticket_of("other", Identity::Signed("a"), Some(START), "a");
-    let mut other = message(ticket, "of the other");
+    let keys = keys_of("other", Identity::Signed("a"), Some(START), "a");
+    let mut other = message(keys, "of the other");
     other.source = "other".into();
     assert_eq!(receive(&store, other, 0).await, NEW);
 
@@ -166,7 +166,7 @@ pub async fn two_sources_share_neither_names_nor_work(store: impl Store) {
 }
 
 /// Contract 2.
-pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl Store) {
+pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl InboxPorts) {
     let first = end(&store, "a", InboxOutcome::Done, 100).await;
     let just_before = signed("a");
     let received = store.receive(
@@ -181,7 +181,7 @@ pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl S
 }
 
 /// What a worker of the same process need not look for.
-pub async fn receiving_releasing_and_requeueing_are_heard(store: impl Store) {
+pub async fn receiving_releasing_and_requeueing_are_heard(store: impl InboxPorts) {
     let mut listener = store.listen();
     let id = store_new(&store, "a", 0).await;
     listener.notified().await;

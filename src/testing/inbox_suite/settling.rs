@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::settle;
 use super::{
-    LEASE, SOURCE, Store, assert_lost, at, end, lease, lease_one, record, signed, store_new,
+    InboxPorts, LEASE, SOURCE, assert_lost, at, end, lease, lease_one, record, signed, store_new,
 };
 use crate::queue::AttemptNumber;
 use crate::queue::LeaseToken;
@@ -13,7 +13,7 @@ use crate::receive::inbox::{Failure, InboxLease, InboxOutcome, MessageState};
 const TEAPOT: Failure = Failure::Status(StatusCode::IM_A_TEAPOT);
 
 /// Contract 7.
-pub async fn a_message_that_was_handled_is_over_and_its_request_erased(store: impl Store) {
+pub async fn a_message_that_was_handled_is_over_and_its_request_erased(store: impl InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     let first = lease_one(&store, 0).await;
     let retry = InboxOutcome::Retry {
@@ -31,7 +31,7 @@ pub async fn a_message_that_was_handled_is_over_and_its_request_erased(store: im
 }
 
 /// Contract 4 and 5.
-pub async fn a_retry_is_due_at_its_time_and_its_failure_is_recorded(store: impl Store) {
+pub async fn a_retry_is_due_at_its_time_and_its_failure_is_recorded(store: impl InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     let first = lease_one(&store, 0).await;
     let retry = InboxOutcome::Retry {
@@ -50,7 +50,7 @@ pub async fn a_retry_is_due_at_its_time_and_its_failure_is_recorded(store: impl 
 }
 
 /// Contract 7.
-pub async fn a_message_that_failed_is_over_and_its_request_kept(store: impl Store) {
+pub async fn a_message_that_failed_is_over_and_its_request_kept(store: impl InboxPorts) {
     for failure in [TEAPOT, Failure::Error, Failure::Panic, Failure::Timeout] {
         let id = end(
             &store,
@@ -71,7 +71,7 @@ pub async fn a_message_that_failed_is_over_and_its_request_kept(store: impl Stor
 }
 
 /// Contract 6.
-pub async fn a_lease_that_was_given_up_is_lost(store: impl Store) {
+pub async fn a_lease_that_was_given_up_is_lost(store: impl InboxPorts) {
     for outcome in [
         InboxOutcome::Done,
         InboxOutcome::Failed { failure: TEAPOT },
@@ -88,7 +88,7 @@ pub async fn a_lease_that_was_given_up_is_lost(store: impl Store) {
 }
 
 /// Contract 6.
-pub async fn a_lease_of_a_message_that_is_not_there_is_lost(store: impl Store) {
+pub async fn a_lease_of_a_message_that_is_not_there_is_lost(store: impl InboxPorts) {
     let never_stored = signed("a");
     let lease = InboxLease {
         id: never_stored.id,

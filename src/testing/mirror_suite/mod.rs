@@ -1,6 +1,7 @@
 //! The conformance suite of [`MirrorStore`](crate::receive::mirror::MirrorStore).
 
 pub mod clocks;
+pub mod orders;
 pub mod revocations;
 pub mod rules;
 
@@ -55,6 +56,8 @@ macro_rules! __mirror_store_tests {
             a_ban_ends_the_sessions_opened_before_it
             a_session_told_of_twice_stays_whose_it_is
             passwords_and_tokens_are_not_kept
+        }
+        $crate::__mirror_store_tests! { @cases $make, orders;
             applying_an_event_twice_changes_nothing
             every_order_of_events_ends_the_same
             events_at_once_end_as_one_after_the_other
@@ -93,6 +96,14 @@ async fn apply_all(mirror: &Mirror, events: &[AuthEvent]) {
     for event in events {
         apply(mirror, event).await;
     }
+}
+
+/// All that is known of a user and its sessions, for comparing.
+async fn snapshot(mirror: &Mirror, user: &str) -> Value {
+    json!({
+        "user": mirror.user(user).await.unwrap(),
+        "sessions": mirror.sessions_of(user).await.unwrap(),
+    })
 }
 
 /// Whether the sessions with these tokens are there.

@@ -72,3 +72,5 @@ pub use self::session_handle::{InvalidHandle, SessionHandle};
 #[cfg(feature = "emit")]
 pub(crate) use self::session_handle::{handle, handle_of};
 pub use self::verified_webhook::VerifiedWebhook;
+#[cfg(any(test, feature = "verify"))]
+pub(crate) use self::verified_webhook::WebhookHead;

@@ -1,34 +1,19 @@
 //! Construction of the proof, for the `verify` layer and for messages in an inbox.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::verified_webhook::{VerifiedWebhook, WebhookParts};
-use crate::base::clock::UnixMillis;
+use super::verified_webhook::{Inner, VerifiedWebhook, WebhookHead};
 
 impl VerifiedWebhook {
-    /// Creates the proof that `body` was verified.
-    pub(crate) fn new(
-        id: Option<&str>,
-        id_is_authentic: bool,
-        sent_at: Option<UnixMillis>,
-        scheme: impl Into<Cow<'static, str>>,
-        key_index: usize,
-        tenant: Option<Arc<str>>,
-        body: Bytes,
-    ) -> Self {
-        Self {
-            parts: Arc::new(WebhookParts {
-                id: id.map(Into::into),
-                id_is_authentic,
-                sent_at,
-                scheme: scheme.into(),
-                key_index,
-                tenant,
-                body,
-            }),
-        }
+    /// Creates the proof that `body` was verified with the result `head`.
+    pub(crate) fn new(head: WebhookHead, body: Bytes) -> Self {
+        Self(Arc::new(Inner { head, body }))
+    }
+
+    /// Returns everything but the body.
+    pub(crate) fn head(&self) -> &WebhookHead {
+        &self.0.head
     }
 }

@@ -401,12 +401,14 @@ fn filters_of_another_form_are_refused() {
 fn a_proof_shows_everything_but_the_body() {
     let body = bytes::Bytes::from_static(b"alice@example.com");
     let delivered = VerifiedWebhook::new(
-        Some("msg_1"),
-        true,
-        Some(NOW),
-        "banata",
-        1,
-        Some("acme".into()),
+        WebhookHead {
+            id: Some("msg_1".into()),
+            id_is_authentic: true,
+            sent_at: Some(NOW),
+            scheme: "banata".into(),
+            key_index: 1,
+            tenant: Some("acme".into()),
+        },
         body.clone(),
     );
     assert_eq!(delivered.id(), Some("msg_1"));

@@ -1,5 +1,6 @@
 //! Settings of a verifier.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::algorithm::VerificationKey;
@@ -31,7 +32,7 @@ pub struct VerifierBuilder {
     scheme: Scheme,
     pub(crate) secrets: Vec<DatedSecret>,
     tolerance: Duration,
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
     short: ShortKeys,
 }
 
@@ -75,7 +76,7 @@ impl VerifierBuilder {
             tolerance: scheme.tolerance,
             scheme,
             secrets: Vec::new(),
-            clock: Box::new(SystemClock),
+            clock: Arc::new(SystemClock),
             short: ShortKeys::Refused,
         }
     }
@@ -133,7 +134,7 @@ impl VerifierBuilder {
 
     /// Sets the clock. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
+        self.clock = Arc::new(clock);
         self
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Inner {
     /// Whether some secret ends.
     has_ends: bool,
     tolerance: Duration,
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
 }
 
 /// The headers of a request before the check of its body; [`Verifier::check_headers`] creates them.
@@ -54,7 +54,7 @@ impl Verifier {
         scheme: Scheme,
         keys: Box<[(DatedSecret, VerificationKey)]>,
         tolerance: Duration,
-        clock: Box<dyn Clock>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let families = scheme.families().map(ParsedHeaderNames::of).collect();
         let has_ends = keys.iter().any(|(dated, _)| dated.not_after.is_some());
@@ -84,6 +84,12 @@ impl Verifier {
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         self.0.clock.now()
+    }
+
+    /// Returns the verifier's clock.
+    #[cfg(feature = "verify")]
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
     }
 
     /// Returns the secrets in configuration order.

@@ -1,10 +1,11 @@
-//! The store in memory.
+//! Dedupe store in memory.
 
-mod lane;
+mod body_conflicts;
+mod expiry_queue;
 mod multilinear;
+mod record;
 mod replays;
 mod shard;
-mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -13,10 +14,10 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::body_conflicts::BodyConflicts;
 use self::multilinear::Multilinear;
-use self::replays::Full;
-use self::shard::{Shard, Taken};
-use self::witness::Witness;
+use self::replays::DedupeFull;
+use self::shard::{Shard, ShardClaim};
 use super::handle::{Dedupe, InvalidSource};
 use super::keys::DedupeKeys;
 use super::port::{Claimed, DedupeStore};
@@ -24,33 +25,42 @@ use crate::base::clock::UnixMillis;
 use crate::base::entropy::SystemEntropy;
 use crate::base::error::StoreError;
 
-/// How many messages are remembered unless told otherwise.
+/// Default capacity, in messages.
 const DEFAULT_CAPACITY: NonZeroUsize = NonZeroUsize::new(500_000).unwrap();
 
-/// Below this many messages a shard is not worth its lock.
+/// Fewest messages for which a shard is worth its lock.
 const LEAST_PER_SHARD: usize = 4_096;
 
-/// Most shards, a power of two. A claim holds its lock for a fraction of a microsecond; with more shards
-/// than this their heads and tails would not stay in a core's cache.
+/// Most shards, a power of two. A claim holds its lock for a fraction of a microsecond; more shards
+/// would not stay in the cache of a core.
 const MOST_SHARDS: usize = 8;
 
-/// A dedupe store in this process's memory: for one process, forgotten when it ends.
+/// Dedupe store in this process's memory, lost when the process ends.
 ///
-/// Clones share the memory. It is bounded by a number of messages; when that many are remembered,
-/// the one that was handled first is forgotten, with a warning, unless the request that brought it
-/// could still be replayed. Claims in flight are never forgotten before they lapse. If nothing may
-/// be forgotten, a claim fails as [unavailable](StoreError::is_unavailable), and the sender is asked
-/// to come again. Beside the messages twice as many requests with unsigned ids are remembered, each for
+/// Clones share the memory. A number of messages bounds it: a full store forgets the message that
+/// was handled first, with a warning, unless its request could still be replayed. It never forgets
+/// a claim in flight before it lapses. If it may forget nothing, a claim fails as
+/// [unavailable](StoreError::is_unavailable), and the sender retries later. Besides the messages
+/// the store remembers twice as many requests with unsigned ids, each for
 /// [`DedupeKeys::replay_window`].
 ///
-/// A message costs about 200 bytes, taken when it arrives: at most 125 MB with the default capacity.
-/// With that capacity 500 messages a second can arrive for 15 minutes before the first is put off.
+/// A message costs about 200 bytes, allocated when it arrives: at most 125 MB with the default
+/// capacity. With that capacity 500 messages a second can arrive for 15 minutes before the store
+/// refuses one.
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use tower_auth_sync::dedupe::MemoryDedupe;
+///
+/// let store = MemoryDedupe::with_capacity(NonZeroUsize::new(10_000).expect("not zero"));
+/// assert_eq!(store.evicted(), 0);
+/// ```
 #[derive(Clone, Debug)]
 pub struct MemoryDedupe(Arc<Inner>);
 
 struct Inner {
     shards: Box<[Mutex<Shard>]>,
-    witness: Witness,
+    conflicts: BodyConflicts,
     evicted: AtomicU64,
 }
 
@@ -63,7 +73,7 @@ impl MemoryDedupe {
 
     /// Creates an empty store for at most `messages` messages, those in flight included.
     ///
-    /// From 8 192 on the number is divided among shards, and one shard may be full a little before
+    /// From 8 192 messages, shards divide the capacity, and one shard may fill up a little before
     /// the others.
     #[must_use]
     pub fn with_capacity(messages: NonZeroUsize) -> Self {
@@ -75,13 +85,12 @@ impl MemoryDedupe {
         let shards = (0..count).map(|_| Mutex::new(shard()));
         Self(Arc::new(Inner {
             shards: shards.collect(),
-            witness: Witness::new(),
+            conflicts: BodyConflicts::new(),
             evicted: AtomicU64::new(0),
         }))
     }
 
-    /// Creates the handle that [`VerifyWebhookLayer::with_dedupe`] takes, for the receiver named
-    /// `source`.
+    /// Creates the handle for [`VerifyWebhookLayer::with_dedupe`], for the receiver named `source`.
     ///
     /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
     ///
@@ -92,7 +101,7 @@ impl MemoryDedupe {
         Dedupe::new(self.clone(), source)
     }
 
-    /// Returns how many messages were forgotten before their time because the store was full.
+    /// Returns how many messages a full store forgot early.
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.0.evicted.load(Ordering::Relaxed)
@@ -100,53 +109,45 @@ impl MemoryDedupe {
 
     pub(super) fn claim_now(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        let taken = self.shard(ticket).claim(ticket, now, until);
-        match taken {
-            Ok(Taken::WithRoom) => {}
-            Ok(Taken::Evicting) => self.count_eviction(),
-            Ok(Taken::Not(held)) => return Ok(held),
-            Err(Full) => return Err(StoreError::unavailable(FULL)),
+        let claim = self.shard(keys).claim(keys, now, until);
+        match claim {
+            Ok(ShardClaim::Fresh) => {}
+            Ok(ShardClaim::FreshAfterEviction) => self.count_eviction(),
+            Ok(ShardClaim::Refused(held)) => return Ok(held),
+            Err(DedupeFull) => return Err(StoreError::unavailable(FULL)),
         }
-        let other_body = match ticket.id_key() {
-            Some(id) => self.0.witness.saw_other_body(id, ticket.body()),
+        let other_body = match keys.id_key() {
+            Some(id) => self.0.conflicts.record(id, keys.body()),
             None => false,
         };
         Ok(Claimed::Fresh { other_body })
     }
 
-    pub(super) fn renew_now(
-        &self,
-        ticket: &DedupeKeys,
-        until: UnixMillis,
-    ) -> Result<(), StoreError> {
-        self.shard(ticket).renew(ticket, until)
+    pub(super) fn renew_now(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+        self.shard(keys).renew(keys, until)
     }
 
-    pub(super) fn commit_now(
-        &self,
-        ticket: &DedupeKeys,
-        now: UnixMillis,
-    ) -> Result<(), StoreError> {
-        self.shard(ticket).commit(ticket, now)
+    pub(super) fn commit_now(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        self.shard(keys).commit(keys, now)
     }
 
-    pub(super) fn release_now(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
-        self.shard(ticket).release(ticket)
+    pub(super) fn release_now(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.shard(keys).release(keys)
     }
 
-    fn shard(&self, ticket: &DedupeKeys) -> MutexGuard<'_, Shard> {
-        // The low bits: their number is a power of two.
+    fn shard(&self, keys: &DedupeKeys) -> MutexGuard<'_, Shard> {
+        // Uses the low bits: the number of shards is a power of two.
         let mask = self.0.shards.len() as u64 - 1;
         #[expect(
             clippy::cast_possible_truncation,
             reason = "the mask leaves fewer than 8"
         )]
-        let at = (ticket.affinity() & mask) as usize;
-        // Nothing under the lock panics half-way, so a poisoned shard is whole.
+        let at = (keys.affinity() & mask) as usize;
+        // No code under the lock panics half-way, so a poisoned shard is whole.
         self.0.shards[at]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -154,7 +155,7 @@ impl MemoryDedupe {
 
     fn count_eviction(&self) {
         let evicted = self.0.evicted.fetch_add(1, Ordering::Relaxed) + 1;
-        // Once full it evicts at every message: the log gets the 1st, 2nd, 4th, 8th, …
+        // A full store evicts at every message: the log gets the 1st, 2nd, 4th, 8th, …
         if evicted.is_power_of_two() {
             tracing::warn!(
                 evicted,
@@ -184,22 +185,22 @@ impl std::fmt::Debug for Inner {
 impl DedupeStore for MemoryDedupe {
     async fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        self.claim_now(ticket, now, until)
+        self.claim_now(keys, now, until)
     }
 
-    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        self.renew_now(ticket, until)
+    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+        self.renew_now(keys, until)
     }
 
-    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        self.commit_now(ticket, now)
+    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        self.commit_now(keys, now)
     }
 
-    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
-        self.release_now(ticket)
+    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.release_now(keys)
     }
 }

@@ -1,16 +1,17 @@
-//! A hash for the keys of messages.
+//! Hash for the keys of messages.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 
 use crate::base::entropy::{Entropy, random};
 
-/// Multilinear hashing of two words with secret multipliers, which is strongly universal (Lemire and
-/// Kaser, *Strongly universal string hashing is fast*, 2014): whatever two keys a sender makes, their
-/// hashes are as two random numbers, as long as the sender does not see them.
+/// Multilinear hashing of two words with secret multipliers. It is strongly universal (Lemire and
+/// Kaser, *Strongly universal string hashing is fast*, 2014): the hashes of any two keys of a
+/// sender are as two random numbers, as long as the sender does not see them.
 ///
 /// Keys are digests already, but of bytes that a sender chooses and could try out. A few
-/// multiplications do for 16 bytes what the standard library's hash does for texts of any length.
+/// multiplications do for 16 bytes what the hash of the standard library does for texts of any
+/// length.
 #[derive(Clone)]
 pub(super) struct Multilinear {
     start: u128,
@@ -28,10 +29,10 @@ impl Multilinear {
 }
 
 impl BuildHasher for Multilinear {
-    type Hasher = Words;
+    type Hasher = MultilinearHasher;
 
-    fn build_hasher(&self) -> Words {
-        Words {
+    fn build_hasher(&self) -> MultilinearHasher {
+        MultilinearHasher {
             sum: self.start,
             multipliers: self.multipliers,
         }
@@ -44,13 +45,13 @@ impl fmt::Debug for Multilinear {
     }
 }
 
-/// Takes one key, in one piece.
-pub(super) struct Words {
+/// Hashes one key, in one call.
+pub(super) struct MultilinearHasher {
     sum: u128,
     multipliers: [u128; 2],
 }
 
-impl Hasher for Words {
+impl Hasher for MultilinearHasher {
     fn write(&mut self, key: &[u8]) {
         let words = key
             .as_chunks()

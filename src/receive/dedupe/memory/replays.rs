@@ -1,4 +1,4 @@
-//! The requests that came lately, each with the message that it was first.
+//! Recent requests, each with the message that it first carried.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -7,98 +7,104 @@ use super::multilinear::Multilinear;
 use crate::base::clock::UnixMillis;
 use crate::receive::dedupe::keys::DedupeKey;
 
-/// How many of the oldest a new one tidies: more than it adds.
-const TIDY: usize = 2;
+/// Oldest entries that an insertion checks: more than it adds.
+const REMOVALS_PER_INSERT: usize = 2;
 
-/// Replay keys, and the order in which they were left.
+/// Replay keys, and their order of arrival.
 pub(super) struct Replays {
     capacity: usize,
-    left: HashMap<DedupeKey, Left, Multilinear>,
-    /// Receivers that share the store differ in how long theirs last.
-    queues: Vec<Queue>,
+    entries: HashMap<DedupeKey, ReplayEntry, Multilinear>,
+    /// One queue per replay window; receivers that share the store may have different windows.
+    queues: Vec<ReplayQueue>,
 }
 
-struct Left {
+struct ReplayEntry {
     owner: DedupeKey,
     until: UnixMillis,
 }
 
-/// Those that last equally long: the one that was left first is the first to go.
-struct Queue {
-    hold: Duration,
+/// Requests with an equal window: the first one that arrived is the first to expire.
+struct ReplayQueue {
+    window: Duration,
     order: VecDeque<DedupeKey>,
 }
 
-/// There is no room, and none may be forgotten.
-pub(super) struct Full;
+/// The store is full and may forget nothing.
+pub(super) struct DedupeFull;
 
 impl Replays {
     pub(super) fn new(capacity: usize, hash: Multilinear) -> Self {
         Self {
             capacity,
-            left: HashMap::with_hasher(hash),
+            entries: HashMap::with_hasher(hash),
             queues: Vec::new(),
         }
     }
 
-    /// Returns for which message `key` was left first, for as long as it is kept.
+    /// Returns the message with which `key` was left first, while it is kept.
     pub(super) fn owner(&self, key: DedupeKey, now: UnixMillis) -> Option<DedupeKey> {
-        let left = self.left.get(&key).filter(|left| left.until > now);
-        left.map(|left| left.owner)
+        let entry = self.entries.get(&key).filter(|entry| entry.until > now);
+        entry.map(|entry| entry.owner)
     }
 
-    /// Leaves `key`, which nobody has, for `owner`.
-    pub(super) fn leave(
+    /// Leaves `key` for `owner`. No other message may own it.
+    pub(super) fn insert(
         &mut self,
         key: DedupeKey,
         owner: DedupeKey,
         now: UnixMillis,
-        hold: Duration,
-    ) -> Result<(), Full> {
-        let until = now.saturating_add(hold);
-        if let Some(ended) = self.left.get_mut(&key) {
-            // It is still queued, and keeps its place.
-            *ended = Left { owner, until };
+        window: Duration,
+    ) -> Result<(), DedupeFull> {
+        let until = now.saturating_add(window);
+        if let Some(ended) = self.entries.get_mut(&key) {
+            // The key is still queued and keeps its place.
+            *ended = ReplayEntry { owner, until };
             return Ok(());
         }
-        self.tidy(now);
-        if self.left.len() >= self.capacity {
-            return Err(Full);
+        self.remove_expired(now);
+        if self.entries.len() >= self.capacity {
+            return Err(DedupeFull);
         }
-        self.left.insert(key, Left { owner, until });
-        let found = self.queues.iter_mut().find(|queue| queue.hold == hold);
+        self.entries.insert(key, ReplayEntry { owner, until });
+        let found = self.queues.iter_mut().find(|queue| queue.window == window);
         match found {
             Some(queue) => queue.order.push_back(key),
-            None => self.queues.push(Queue {
-                hold,
+            None => self.queues.push(ReplayQueue {
+                window,
                 order: VecDeque::from([key]),
             }),
         }
         Ok(())
     }
 
-    fn tidy(&mut self, now: UnixMillis) {
-        let Self { left, queues, .. } = self;
+    fn remove_expired(&mut self, now: UnixMillis) {
+        let Self {
+            entries, queues, ..
+        } = self;
         queues.retain_mut(|queue| {
-            for _ in 0..TIDY {
-                queue.tidy_first(left, now);
+            for _ in 0..REMOVALS_PER_INSERT {
+                queue.remove_first_expired(entries, now);
             }
             !queue.order.is_empty()
         });
     }
 }
 
-impl Queue {
-    fn tidy_first(&mut self, left: &mut HashMap<DedupeKey, Left, Multilinear>, now: UnixMillis) {
-        let latest = now.saturating_add(self.hold);
+impl ReplayQueue {
+    fn remove_first_expired(
+        &mut self,
+        entries: &mut HashMap<DedupeKey, ReplayEntry, Multilinear>,
+        now: UnixMillis,
+    ) {
+        let latest = now.saturating_add(self.window);
         let Some(key) = self.order.pop_front() else {
             return;
         };
-        match left.get_mut(&key) {
+        match entries.get_mut(&key) {
             Some(first) if first.until <= now => {
-                left.remove(&key);
+                entries.remove(&key);
             }
-            // A clock left it that was ahead: counted from now on, it is the last to go.
+            // A clock that was ahead left it: counted from now, it goes last.
             Some(first) if first.until > latest => {
                 first.until = latest;
                 self.order.push_back(key);

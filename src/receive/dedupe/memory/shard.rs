@@ -1,65 +1,49 @@
-//! One part of the map: a message and its requests lie in the same one, under one lock.
+//! One part of the map: a message and its requests share a shard and its lock.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::lane::{Entry, Lane, Slot};
+use super::expiry_queue::{ExpiryQueue, QueueEntry, RecordIndex};
 use super::multilinear::Multilinear;
-use super::replays::{Full, Replays};
+use super::record::{Phase, Record};
+use super::replays::{DedupeFull, Replays};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::receive::dedupe::keys::{DedupeKey, DedupeKeys};
 use crate::receive::dedupe::port::{Claimed, latest_end};
 
-/// How many ends of each queue a claim tidies: more than it adds, so that the queues do not grow.
-const TIDY: usize = 2;
+/// Entries of each queue that a claim checks: more than it adds, so that the queues do not grow.
+const CHECKS_PER_CLAIM: usize = 2;
 
-/// How long after its end a claim that nobody took over may still be committed, while there is room.
-const LATE: Duration = Duration::from_secs(60);
+/// Time after its end for which a claim that nobody took over may still be committed, while there
+/// is room.
+const COMMIT_GRACE: Duration = Duration::from_secs(60);
 
-/// Messages by key, and in the order in which they may be forgotten.
+/// Messages by key, and in the order in which the shard may forget them.
 pub(super) struct Shard {
     capacity: usize,
-    index: HashMap<DedupeKey, Slot, Multilinear>,
+    index: HashMap<DedupeKey, RecordIndex, Multilinear>,
     records: Vec<Record>,
-    free: Vec<Slot>,
-    /// Claims in flight, by the time they were made; may name records that have moved on.
-    claims: VecDeque<Entry>,
-    /// Messages handled; the entries may name records that have moved on. Receivers that share the
-    /// store differ in how long theirs last, and there are as many lanes as there are such times.
-    done: Vec<Lane>,
+    free: Vec<RecordIndex>,
+    /// Claims in flight, by the time of the claim; some entries may be outdated.
+    claims: VecDeque<QueueEntry>,
+    /// Handled messages; some entries may be outdated. Receivers that share the store may have
+    /// different retentions, each with a queue.
+    done: Vec<ExpiryQueue>,
     replays: Replays,
 }
 
-struct Record {
-    key: DedupeKey,
-    phase: Phase,
-    generation: u32,
-    token: u64,
-    /// End of the claim, or of the memory of a handled message.
-    until: UnixMillis,
-    /// From when on a handled message may be forgotten to make room.
-    dispensable: UnixMillis,
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Phase {
-    Free,
-    InFlight,
-    Done,
-}
-
-/// What came of a claim.
-pub(super) enum Taken {
-    Not(Claimed),
-    WithRoom,
-    Evicting,
+/// Result of a claim on a shard.
+pub(super) enum ShardClaim {
+    Refused(Claimed),
+    Fresh,
+    FreshAfterEviction,
 }
 
 impl Shard {
     pub(super) fn new(capacity: usize, hash: Multilinear) -> Self {
         Self {
-            capacity: capacity.min(Slot::MAX as usize),
+            capacity: capacity.min(RecordIndex::MAX as usize),
             index: HashMap::with_hasher(hash.clone()),
             records: Vec::new(),
             free: Vec::new(),
@@ -69,41 +53,42 @@ impl Shard {
         }
     }
 
-    /// Claims the message for `ticket` if nothing holds it, and leaves the ticket's replay key.
+    /// Claims the message if it is free, and leaves its replay key.
     pub(super) fn claim(
         &mut self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
-    ) -> Result<Taken, Full> {
+    ) -> Result<ShardClaim, DedupeFull> {
         let latest = latest_end(now, until);
-        let key = ticket.key();
+        let key = keys.key();
         let held = self.held(key, now, latest);
-        let replay_key = ticket.replay_key();
+        let replay_key = keys.replay_key();
         let owner = replay_key.and_then(|replay_key| self.replays.owner(replay_key, now));
         if let Some(owner) = owner.filter(|owner| *owner != key) {
-            // The same bytes came under another id: whatever became of that message, this is no new one.
+            // The same bytes arrived under another id: whatever became of that message, this one is
+            // not new.
             let all = [held, self.held(owner, now, latest)];
             let in_flight = all.into_iter().flatten().next();
             let is_done = all.contains(&Some(Claimed::Done));
             let held = in_flight.filter(|_| !is_done).unwrap_or(Claimed::Done);
-            return Ok(Taken::Not(held));
+            return Ok(ShardClaim::Refused(held));
         }
         let room = match held {
-            Some(held) => Taken::Not(held),
+            Some(held) => ShardClaim::Refused(held),
             None => self.make_room(key, now)?,
         };
         if let Some(replay_key) = replay_key.filter(|_| owner.is_none()) {
             self.replays
-                .leave(replay_key, key, now, ticket.replay_window())?;
+                .insert(replay_key, key, now, keys.replay_window())?;
         }
         if held.is_none() {
-            self.put(ticket, until);
+            self.insert(keys, until);
         }
         Ok(room)
     }
 
-    /// Returns what holds the message of this name, if it lasts at `now`.
+    /// Returns the claim or commit that holds `key` at `now`.
     fn held(&self, key: DedupeKey, now: UnixMillis, latest: UnixMillis) -> Option<Claimed> {
         let record = self.record(*self.index.get(&key)?);
         let until = record.until;
@@ -117,28 +102,27 @@ impl Shard {
         }
     }
 
-    /// Frees `key`, which nothing holds any more, and makes room for one message.
-    fn make_room(&mut self, key: DedupeKey, now: UnixMillis) -> Result<Taken, Full> {
+    /// Removes a lapsed `key`, and makes room for one message.
+    fn make_room(&mut self, key: DedupeKey, now: UnixMillis) -> Result<ShardClaim, DedupeFull> {
         if let Some(&slot) = self.index.get(&key) {
             self.remove(slot);
         }
-        self.tidy(now);
+        self.remove_expired(now);
         if self.is_full() {
-            // Claims that lapsed lately, or behind one that is renewed again and again.
-            self.tidy_claims(self.claims.len(), Duration::ZERO, now);
+            // Also removes claims that lapsed recently, or stand behind one that is renewed
+            // repeatedly.
+            self.remove_lapsed_claims(self.claims.len(), Duration::ZERO, now);
         }
         if !self.is_full() {
-            return Ok(Taken::WithRoom);
+            return Ok(ShardClaim::Fresh);
         }
-        self.evict(now).then_some(Taken::Evicting).ok_or(Full)
+        self.evict(now)
+            .then_some(ShardClaim::FreshAfterEviction)
+            .ok_or(DedupeFull)
     }
 
-    pub(super) fn renew(
-        &mut self,
-        ticket: &DedupeKeys,
-        until: UnixMillis,
-    ) -> Result<(), StoreError> {
-        let slot = self.held_by(ticket)?;
+    pub(super) fn renew(&mut self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+        let slot = self.held_by(keys)?;
         let record = self.record_mut(slot);
         if record.phase != Phase::InFlight {
             return Err(StoreError::lease_lost());
@@ -147,25 +131,21 @@ impl Shard {
         Ok(())
     }
 
-    pub(super) fn commit(
-        &mut self,
-        ticket: &DedupeKeys,
-        now: UnixMillis,
-    ) -> Result<(), StoreError> {
-        let slot = self.held_by(ticket)?;
+    pub(super) fn commit(&mut self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        let slot = self.held_by(keys)?;
         let record = self.record_mut(slot);
         if record.phase == Phase::InFlight {
             record.phase = Phase::Done;
-            record.until = now.saturating_add(ticket.retention());
-            record.dispensable = now.saturating_add(ticket.replay_window());
+            record.until = now.saturating_add(keys.retention());
+            record.dispensable = now.saturating_add(keys.replay_window());
             let generation = record.generation;
-            self.lane_of(ticket).push(Entry { slot, generation });
+            self.queue_of(keys).push(QueueEntry { slot, generation });
         }
         Ok(())
     }
 
-    pub(super) fn release(&mut self, ticket: &DedupeKeys) -> Result<(), StoreError> {
-        let slot = self.held_by(ticket)?;
+    pub(super) fn release(&mut self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        let slot = self.held_by(keys)?;
         if self.record(slot).phase != Phase::InFlight {
             return Err(StoreError::lease_lost());
         }
@@ -173,16 +153,16 @@ impl Shard {
         Ok(())
     }
 
-    fn held_by(&self, ticket: &DedupeKeys) -> Result<Slot, StoreError> {
-        let slot = self.index.get(&ticket.key()).copied();
-        slot.filter(|&slot| self.record(slot).token == ticket.token())
+    fn held_by(&self, keys: &DedupeKeys) -> Result<RecordIndex, StoreError> {
+        let slot = self.index.get(&keys.key()).copied();
+        slot.filter(|&slot| self.record(slot).token == keys.token())
             .ok_or_else(StoreError::lease_lost)
     }
 
-    fn lane_of(&mut self, ticket: &DedupeKeys) -> &mut Lane {
-        let found = self.done.iter().position(|lane| lane.is_of(ticket));
+    fn queue_of(&mut self, keys: &DedupeKeys) -> &mut ExpiryQueue {
+        let found = self.done.iter().position(|queue| queue.is_of(keys));
         let at = found.unwrap_or_else(|| {
-            self.done.push(Lane::of(ticket));
+            self.done.push(ExpiryQueue::of(keys));
             self.done.len() - 1
         });
         &mut self.done[at]
@@ -192,12 +172,12 @@ impl Shard {
         self.records.len() - self.free.len() >= self.capacity
     }
 
-    fn put(&mut self, ticket: &DedupeKeys, until: UnixMillis) {
+    fn insert(&mut self, keys: &DedupeKeys, until: UnixMillis) {
         let mut record = Record {
-            key: ticket.key(),
+            key: keys.key(),
             phase: Phase::InFlight,
             generation: 0,
-            token: ticket.token(),
+            token: keys.token(),
             until,
             dispensable: UnixMillis::EPOCH,
         };
@@ -207,14 +187,14 @@ impl Shard {
             slot
         } else {
             self.records.push(record);
-            Slot::try_from(self.records.len() - 1).unwrap_or(Slot::MAX)
+            RecordIndex::try_from(self.records.len() - 1).unwrap_or(RecordIndex::MAX)
         };
         let generation = self.record(slot).generation;
-        self.claims.push_back(Entry { slot, generation });
-        self.index.insert(ticket.key(), slot);
+        self.claims.push_back(QueueEntry { slot, generation });
+        self.index.insert(keys.key(), slot);
     }
 
-    fn remove(&mut self, slot: Slot) {
+    fn remove(&mut self, slot: RecordIndex) {
         let record = self.record_mut(slot);
         record.phase = Phase::Free;
         record.generation = record.generation.wrapping_add(1);
@@ -223,31 +203,31 @@ impl Shard {
         self.free.push(slot);
     }
 
-    fn tidy(&mut self, now: UnixMillis) {
-        self.tidy_claims(TIDY, LATE, now);
-        let mut lane = 0;
-        while lane < self.done.len() {
-            self.tidy_lane(lane, now);
-            if self.done[lane].is_empty() {
-                self.done.swap_remove(lane);
+    fn remove_expired(&mut self, now: UnixMillis) {
+        self.remove_lapsed_claims(CHECKS_PER_CLAIM, COMMIT_GRACE, now);
+        let mut queue = 0;
+        while queue < self.done.len() {
+            self.remove_expired_done(queue, now);
+            if self.done[queue].is_empty() {
+                self.done.swap_remove(queue);
             } else {
-                lane += 1;
+                queue += 1;
             }
         }
     }
 
-    fn tidy_lane(&mut self, lane: usize, now: UnixMillis) {
-        for _ in 0..TIDY {
-            match self.oldest_done(lane, now) {
+    fn remove_expired_done(&mut self, queue: usize, now: UnixMillis) {
+        for _ in 0..CHECKS_PER_CLAIM {
+            match self.oldest_done(queue, now) {
                 Some(slot) if self.record(slot).until <= now => self.remove(slot),
                 _ => break,
             }
         }
     }
 
-    /// Looks at `most` claims, oldest first: frees those that have lapsed `late` ago, and sends the
-    /// others to the end of the queue.
-    fn tidy_claims(&mut self, most: usize, late: Duration, now: UnixMillis) {
+    /// Checks up to `most` claims, oldest first: removes those that lapsed `late` ago, and moves
+    /// the others to the end of the queue.
+    fn remove_lapsed_claims(&mut self, most: usize, late: Duration, now: UnixMillis) {
         for _ in 0..most {
             let Some(entry) = self.claims.pop_front() else {
                 break;
@@ -264,13 +244,13 @@ impl Shard {
         }
     }
 
-    /// Forgets the first handled message whose time has come. Nothing has expired: a lane's oldest
-    /// would have been the first of it, and tidying would have made room.
+    /// Removes the first handled message that may be forgotten. Expired messages are already gone:
+    /// [`remove_expired`](Self::remove_expired) removed them.
     fn evict(&mut self, now: UnixMillis) -> bool {
-        let candidates = (0..self.done.len()).filter_map(|lane| {
-            let slot = self.oldest_done(lane, now)?;
+        let candidates = (0..self.done.len()).filter_map(|queue| {
+            let slot = self.oldest_done(queue, now)?;
             let dispensable = self.record(slot).dispensable;
-            let handled = self.done[lane].handled_at(dispensable);
+            let handled = self.done[queue].handled_at(dispensable);
             (dispensable <= now).then_some((handled, slot))
         });
         let first = candidates.min_by_key(|&(handled, _)| handled);
@@ -281,28 +261,28 @@ impl Shard {
         true
     }
 
-    /// Returns the lane's message that was handled first, after dropping entries of no meaning. What
-    /// was handled by a clock that was ahead counts as handled now, and is the last to go.
-    fn oldest_done(&mut self, lane: usize, now: UnixMillis) -> Option<Slot> {
+    /// Returns the first handled message of the queue, and drops outdated entries before it. A
+    /// message handled by a clock that was ahead counts as handled now, and goes last.
+    fn oldest_done(&mut self, queue: usize, now: UnixMillis) -> Option<RecordIndex> {
         let Self { done, records, .. } = self;
-        let lane = &mut done[lane];
+        let queue = &mut done[queue];
         loop {
             let slot =
-                lane.first(|entry| records[entry.slot as usize].generation == entry.generation)?;
+                queue.first(|entry| records[entry.slot as usize].generation == entry.generation)?;
             let record = &mut records[slot as usize];
-            if lane.handled_at(record.dispensable) <= now {
+            if queue.handled_at(record.dispensable) <= now {
                 return Some(slot);
             }
-            (record.until, record.dispensable) = lane.ends_of_handled_at(now);
-            lane.send_first_to_the_end();
+            (record.until, record.dispensable) = queue.ends_of_handled_at(now);
+            queue.move_first_to_end();
         }
     }
 
-    fn record(&self, slot: Slot) -> &Record {
+    fn record(&self, slot: RecordIndex) -> &Record {
         &self.records[slot as usize]
     }
 
-    fn record_mut(&mut self, slot: Slot) -> &mut Record {
+    fn record_mut(&mut self, slot: RecordIndex) -> &mut Record {
         &mut self.records[slot as usize]
     }
 }

@@ -31,11 +31,11 @@ mod bounds {
             Self { store, dedupe }
         }
 
-        fn ticket(&self, n: usize) -> DedupeKeys {
-            self.ticket_for(n, WINDOW)
+        fn keys(&self, n: usize) -> DedupeKeys {
+            self.keys_for(n, WINDOW)
         }
 
-        fn ticket_for(&self, n: usize, replayable: Duration) -> DedupeKeys {
+        fn keys_for(&self, n: usize, replayable: Duration) -> DedupeKeys {
             let body = n.to_string();
             self.named(Some(&body), NOW, &body, replayable)
         }
@@ -52,7 +52,7 @@ mod bounds {
             body: &str,
             replayable: Duration,
         ) -> DedupeKeys {
-            self.dedupe.ticket(&Message {
+            self.dedupe.keys(&Message {
                 tenant: None,
                 identity: Identity::Unsigned(id),
                 sent_at: Some(sent_at),
@@ -63,17 +63,17 @@ mod bounds {
 
         fn claim(&self, n: usize, at: UnixMillis) -> Result<Claimed, StoreError> {
             let until = at.saturating_add(LEASE);
-            self.store.claim_now(&self.ticket(n), at, until)
+            self.store.claim_now(&self.keys(n), at, until)
         }
 
         fn handle(&self, n: usize, at: UnixMillis) {
-            self.handle_as(&self.ticket(n), at);
+            self.handle_as(&self.keys(n), at);
         }
 
-        fn handle_as(&self, ticket: &DedupeKeys, at: UnixMillis) {
+        fn handle_as(&self, keys: &DedupeKeys, at: UnixMillis) {
             let until = at.saturating_add(LEASE);
-            assert_eq!(self.store.claim_now(ticket, at, until).unwrap(), FRESH);
-            self.store.commit_now(ticket, at).unwrap();
+            assert_eq!(self.store.claim_now(keys, at, until).unwrap(), FRESH);
+            self.store.commit_now(keys, at).unwrap();
         }
     }
 
@@ -115,7 +115,7 @@ mod bounds {
     #[test]
     fn a_message_held_for_longer_does_not_keep_later_ones_from_making_room() {
         let bounded = Bounded::new(3);
-        let tolerant = bounded.ticket_for(0, 9 * WINDOW);
+        let tolerant = bounded.keys_for(0, 9 * WINDOW);
         let until = after(LEASE);
         assert_eq!(
             bounded.store.claim_now(&tolerant, NOW, until).unwrap(),
@@ -139,7 +139,7 @@ mod bounds {
     #[test]
     fn claims_in_flight_are_never_forgotten_before_they_lapse() {
         let bounded = Bounded::new(2);
-        let slow = bounded.ticket(0);
+        let slow = bounded.keys(0);
         let later = after(2 * WINDOW);
         let far = later.saturating_add(LEASE);
         assert_eq!(bounded.store.claim_now(&slow, NOW, far).unwrap(), FRESH);
@@ -156,7 +156,7 @@ mod bounds {
         let bounded = Bounded::new(100);
         let far = after(3 * WINDOW);
         for n in 0..99 {
-            let living = bounded.ticket(n);
+            let living = bounded.keys(n);
             assert_eq!(bounded.store.claim_now(&living, NOW, far).unwrap(), FRESH);
         }
         assert_eq!(bounded.claim(99, NOW).unwrap(), FRESH);
@@ -171,7 +171,7 @@ mod bounds {
     fn many_messages_held_for_longer_do_not_keep_later_ones_from_making_room() {
         let bounded = Bounded::new(100);
         for n in 0..50 {
-            bounded.handle_as(&bounded.ticket_for(n, 9 * WINDOW), NOW);
+            bounded.handle_as(&bounded.keys_for(n, 9 * WINDOW), NOW);
         }
         for n in 50..100 {
             bounded.handle(n, NOW);
@@ -192,7 +192,7 @@ mod bounds {
         let bounded = Bounded::new(4);
         for (n, window) in [(0, 2 * WINDOW), (1, WINDOW), (2, 2 * WINDOW), (3, WINDOW)] {
             let at = after(Duration::from_secs(n as u64));
-            bounded.handle_as(&bounded.ticket_for(n, window), at);
+            bounded.handle_as(&bounded.keys_for(n, window), at);
         }
         let later = after(3 * WINDOW);
         for n in 0..4 {
@@ -226,7 +226,7 @@ mod bounds {
     #[test]
     fn a_late_commit_counts_whatever_else_was_claimed_since() {
         let bounded = Bounded::new(100);
-        let slow = bounded.ticket(0);
+        let slow = bounded.keys(0);
         let until = after(LEASE);
         assert_eq!(bounded.store.claim_now(&slow, NOW, until).unwrap(), FRESH);
         let just_in_time = UnixMillis::from_millis(after(LEASE * 2).as_millis() - 1);
@@ -240,9 +240,9 @@ mod bounds {
     #[test]
     fn a_late_commit_counts_after_a_claim_that_was_not_fresh() {
         let bounded = Bounded::new(100);
-        let ticket = |id, sent_at| bounded.named(Some(id), sent_at, "body", WINDOW);
-        let (slow, in_flight) = (ticket("a", NOW), ticket("b", after(LEASE)));
-        let both = ticket("a", after(LEASE));
+        let keys = |id, sent_at| bounded.named(Some(id), sent_at, "body", WINDOW);
+        let (slow, in_flight) = (keys("a", NOW), keys("b", after(LEASE)));
+        let both = keys("a", after(LEASE));
         let far = after(2 * LEASE);
         assert_eq!(
             bounded.store.claim_now(&in_flight, NOW, far).unwrap(),
@@ -260,9 +260,9 @@ mod bounds {
         let bounded = Bounded::new(3);
         let sent =
             |id, n: u64| bounded.named(Some(id), after(Duration::from_secs(n)), "body", WINDOW);
-        let claim = |ticket: &DedupeKeys, at: UnixMillis| {
+        let claim = |keys: &DedupeKeys, at: UnixMillis| {
             let until = at.saturating_add(LEASE);
-            bounded.store.claim_now(ticket, at, until)
+            bounded.store.claim_now(keys, at, until)
         };
         bounded.handle_as(&sent("a", 0), NOW);
         for n in 1..6 {
@@ -284,9 +284,9 @@ mod bounds {
         let bounded = Bounded::new(10);
         let sent =
             |id, n: u64| bounded.named(Some(id), after(Duration::from_secs(n)), "body", WINDOW);
-        let claim = |ticket: &DedupeKeys, at: UnixMillis| {
+        let claim = |keys: &DedupeKeys, at: UnixMillis| {
             let until = at.saturating_add(LEASE);
-            bounded.store.claim_now(ticket, at, until)
+            bounded.store.claim_now(keys, at, until)
         };
         bounded.handle_as(&sent("a", 0), after(DAY));
         for n in 1..10 {
@@ -322,7 +322,7 @@ mod bounds {
     #[test]
     fn a_claim_that_lapsed_is_forgotten_after_a_minute() {
         let bounded = Bounded::new(100);
-        let slow = bounded.ticket(0);
+        let slow = bounded.keys(0);
         let until = after(LEASE);
         assert_eq!(bounded.store.claim_now(&slow, NOW, until).unwrap(), FRESH);
         let later = after(LEASE * 2);
@@ -363,16 +363,16 @@ mod bounds {
         let store = MemoryDedupe::with_capacity(NonZeroUsize::new(MESSAGES).unwrap());
         let per_shard = MESSAGES.div_ceil(SHARDS) as u128;
         // All of one shard; the names grow towards each other.
-        let ticket = |n| DedupeKeys::of_two_names([n, !n], 0);
+        let keys = |n| DedupeKeys::of_two_keys([n, !n], 0);
         let used = allocation_counter::measure(|| {
             for n in 0..per_shard {
-                let claimed = store.claim_now(&ticket(n), NOW, after(LEASE)).unwrap();
+                let claimed = store.claim_now(&keys(n), NOW, after(LEASE)).unwrap();
                 assert_eq!(claimed, FRESH);
             }
-            let full = store.claim_now(&ticket(per_shard), NOW, after(LEASE));
+            let full = store.claim_now(&keys(per_shard), NOW, after(LEASE));
             assert!(full.unwrap_err().is_unavailable());
             for n in 0..per_shard {
-                store.commit_now(&ticket(n), NOW).unwrap();
+                store.commit_now(&keys(n), NOW).unwrap();
             }
         });
         // As if all shards grew in the same moment, when what was and what will be are both there.
@@ -464,16 +464,13 @@ mod model {
     }
 
     impl Naive {
-        fn claim(&mut self, ticket: &DedupeKeys, now: UnixMillis, lease: u64) -> &'static str {
-            let replay_key = ticket.replay_key().unwrap();
-            let hold = now.saturating_add(ticket.replay_window());
+        fn claim(&mut self, keys: &DedupeKeys, now: UnixMillis, lease: u64) -> &'static str {
+            let replay_key = keys.replay_key().unwrap();
+            let hold = now.saturating_add(keys.replay_window());
             self.owners.retain(|_, (_, until)| *until > now);
-            let owner = self
-                .owners
-                .entry(replay_key)
-                .or_insert((ticket.key(), hold));
-            let is_other = owner.0 != ticket.key();
-            let held = [ticket.key(), owner.0].map(|key| self.held.get(&key));
+            let owner = self.owners.entry(replay_key).or_insert((keys.key(), hold));
+            let is_other = owner.0 != keys.key();
+            let held = [keys.key(), owner.0].map(|key| self.held.get(&key));
             let held = held.into_iter().flatten();
             let held: Vec<_> = held.filter(|held| held.lives(now, lease)).collect();
             if held.iter().any(|held| held.is_done) {
@@ -486,24 +483,24 @@ mod model {
                 return "done";
             }
             let until = now.saturating_add(Duration::from_secs(lease));
-            self.set(ticket, false, until);
+            self.set(keys, false, until);
             "fresh"
         }
 
-        /// Whether the ticket holds its key; one that lapsed long ago may be either.
-        fn holds(&self, ticket: &DedupeKeys) -> Option<Held> {
-            let held = self.held.get(&ticket.key()).copied();
-            held.filter(|held| held.token == ticket.token())
+        /// Whether the keys holds its key; one that lapsed long ago may be either.
+        fn holds(&self, keys: &DedupeKeys) -> Option<Held> {
+            let held = self.held.get(&keys.key()).copied();
+            held.filter(|held| held.token == keys.token())
         }
 
-        fn set(&mut self, ticket: &DedupeKeys, is_done: bool, until: UnixMillis) {
-            let token = ticket.token();
+        fn set(&mut self, keys: &DedupeKeys, is_done: bool, until: UnixMillis) {
+            let token = keys.token();
             let held = Held {
                 token,
                 is_done,
                 until,
             };
-            self.held.insert(ticket.key(), held);
+            self.held.insert(keys.key(), held);
         }
     }
 
@@ -522,7 +519,7 @@ mod model {
             let dedupe = store.dedupe("model").unwrap();
             let mut naive = Naive::default();
             let mut now = UnixMillis::from_millis(1_700_000_000_000);
-            let mut tickets: Vec<DedupeKeys> = Vec::new();
+            let mut all_keys: Vec<DedupeKeys> = Vec::new();
             let later = |now: UnixMillis, secs| now.saturating_add(Duration::from_secs(secs));
             for op in ops {
                 naive.held.retain(|_, held| held.is_known(now));
@@ -530,37 +527,37 @@ mod model {
                     Op::Wait(secs) => now = later(now, secs),
                     Op::Claim { id, body, time, lease } => {
                         let id = id.to_string();
-                        let ticket = dedupe.ticket(&Message {
+                        let keys = dedupe.keys(&Message {
                             tenant: None,
                             identity: Identity::Unsigned(Some(&id)),
                             sent_at: Some(UnixMillis::from_millis(time.into())),
                             body: &[body],
                             replayable: Duration::from_secs(900),
                         });
-                        let claimed = store.claim_now(&ticket, now, later(now, lease)).unwrap();
-                        prop_assert_eq!(name(claimed), naive.claim(&ticket, now, lease));
-                        tickets.push(ticket);
+                        let claimed = store.claim_now(&keys, now, later(now, lease)).unwrap();
+                        prop_assert_eq!(name(claimed), naive.claim(&keys, now, lease));
+                        all_keys.push(keys);
                     }
-                    Op::Renew(n, secs) => if let Some(ticket) = tickets.get(n) {
-                        let held = naive.holds(ticket);
-                        let renewed = store.renew_now(ticket, later(now, secs)).is_ok();
+                    Op::Renew(n, secs) => if let Some(keys) = all_keys.get(n) {
+                        let held = naive.holds(keys);
+                        let renewed = store.renew_now(keys, later(now, secs)).is_ok();
                         prop_assert!(renewed || held.is_none_or(|held| held.is_done));
                         if renewed {
-                            naive.set(ticket, false, later(now, secs));
+                            naive.set(keys, false, later(now, secs));
                         }
                     },
-                    Op::Commit(n) => if let Some(ticket) = tickets.get(n) {
-                        let held = naive.holds(ticket);
-                        let committed = store.commit_now(ticket, now).is_ok();
+                    Op::Commit(n) => if let Some(keys) = all_keys.get(n) {
+                        let held = naive.holds(keys);
+                        let committed = store.commit_now(keys, now).is_ok();
                         prop_assert!(committed || held.is_none());
                         if committed && held.is_none_or(|held| !held.is_done) {
-                            naive.set(ticket, true, now.saturating_add(ticket.retention()));
+                            naive.set(keys, true, now.saturating_add(keys.retention()));
                         }
                     },
                     Op::Release(n) => {
-                        let ticket = tickets.get(n);
-                        if let Some(ticket) = ticket.filter(|ticket| store.release_now(ticket).is_ok()) {
-                            naive.held.remove(&ticket.key());
+                        let keys = all_keys.get(n);
+                        if let Some(keys) = keys.filter(|keys| store.release_now(keys).is_ok()) {
+                            naive.held.remove(&keys.key());
                         }
                     }
                 }

@@ -1,75 +1,74 @@
-//! What is not over, in the order in which a worker may take it.
+//! Unfinished messages, in the order in which a worker may lease them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::base::clock::UnixMillis;
-use crate::queue::LONGEST_LEASE;
-use crate::queue::RetryPolicy;
+use crate::queue::{LONGEST_LEASE, RetryPolicy};
 use crate::receive::inbox::entry::MessageState;
 
-/// When a worker may take a message, and its number.
-type Slot = (UnixMillis, u64);
+/// Due time of a message, and its number.
+type DueEntry = (UnixMillis, u64);
 
 #[derive(Default)]
-pub(super) struct Due {
-    untried: BTreeSet<Slot>,
-    /// Pending after a run that failed.
-    tried: BTreeSet<Slot>,
-    leased: BTreeSet<Slot>,
+pub(super) struct DueIndex {
+    untried: BTreeSet<DueEntry>,
+    /// Pending after a failed run.
+    tried: BTreeSet<DueEntry>,
+    leased: BTreeSet<DueEntry>,
 }
 
-impl Due {
-    pub(super) fn insert(&mut self, slot: Slot, state: MessageState, attempts: u32) {
-        let slots = match (state, attempts) {
+impl DueIndex {
+    pub(super) fn insert(&mut self, entry: DueEntry, state: MessageState, attempts: u32) {
+        let entries = match (state, attempts) {
             (MessageState::Leased, _) => &mut self.leased,
             (_, 0) => &mut self.untried,
             _ => &mut self.tried,
         };
-        slots.insert(slot);
+        entries.insert(entry);
     }
 
-    pub(super) fn remove(&mut self, slot: Slot) {
-        for slots in [&mut self.untried, &mut self.tried, &mut self.leased] {
-            slots.remove(&slot);
+    pub(super) fn remove(&mut self, entry: DueEntry) {
+        for entries in [&mut self.untried, &mut self.tried, &mut self.leased] {
+            entries.remove(&entry);
         }
     }
 
-    /// Returns the numbers of up to `most` messages that are due at `now`.
+    /// Returns the numbers of up to `most` messages due at `now`.
     pub(super) fn until(&self, now: UnixMillis, most: usize) -> Vec<u64> {
-        let due = |slots: &BTreeSet<Slot>| {
-            let due = slots.iter().take_while(|slot| slot.0 <= now);
+        let due = |entries: &BTreeSet<DueEntry>| {
+            let due = entries.iter().take_while(|entry| entry.0 <= now);
             due.take(most).copied().collect::<Vec<_>>()
         };
-        let mut due = self.slots().map(due).concat();
+        let mut due = self.entries().map(due).concat();
         due.sort_unstable();
-        due.into_iter().map(|slot| slot.1).take(most).collect()
+        due.into_iter().map(|entry| entry.1).take(most).collect()
     }
 
     pub(super) fn first(&self) -> Option<UnixMillis> {
-        let first = self.slots().into_iter().filter_map(BTreeSet::first).min();
+        let first = self.entries().into_iter().filter_map(BTreeSet::first).min();
         Some(first?.0)
     }
 
-    const fn slots(&self) -> [&BTreeSet<Slot>; 3] {
+    const fn entries(&self) -> [&BTreeSet<DueEntry>; 3] {
         [&self.untried, &self.tried, &self.leased]
     }
 
-    /// Returns the numbers of messages that wait and were dated by a clock that was ahead.
+    /// Returns the numbers of pending messages that a clock that was ahead has dated.
     pub(super) fn pending_ahead(&self, now: UnixMillis) -> Vec<u64> {
         let mut pending = ahead(&self.untried, now, Duration::ZERO);
         pending.extend(ahead(&self.tried, now, RetryPolicy::LONGEST_WAIT));
         pending
     }
 
-    /// Returns the numbers of messages whose leases were dated by a clock that was ahead.
+    /// Returns the numbers of leased messages that a clock that was ahead has dated.
     pub(super) fn leased_ahead(&self, now: UnixMillis) -> Vec<u64> {
         ahead(&self.leased, now, LONGEST_LEASE)
     }
 }
 
-fn ahead(slots: &BTreeSet<Slot>, now: UnixMillis, longest: Duration) -> Vec<u64> {
+fn ahead(entries: &BTreeSet<DueEntry>, now: UnixMillis, longest: Duration) -> Vec<u64> {
     let latest = now.saturating_add(longest);
-    let ahead = slots.iter().rev().take_while(|slot| slot.0 > latest);
-    ahead.map(|slot| slot.1).collect()
+    let ahead = entries.iter().rev().take_while(|entry| entry.0 > latest);
+    ahead.map(|entry| entry.1).collect()
 }

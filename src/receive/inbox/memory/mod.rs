@@ -1,7 +1,8 @@
-//! A store for tests, demonstrations and messages that may be lost with the process.
+//! Inbox in memory, for tests, demonstrations and messages that may be lost with the process.
 
 mod due;
-mod over;
+mod finished;
+mod leases;
 mod row;
 mod state;
 
@@ -14,10 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use self::state::{Bounds, State};
+use self::state::{Bounds, InboxState};
 use super::entry::InboxEntry;
 use super::handle::Inbox;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received};
+use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 use super::port::{InboxLog, InboxStore};
 use super::request::StoredRequest;
 use crate::base::clock::UnixMillis;
@@ -26,24 +27,31 @@ use crate::base::id::InboxId;
 use crate::queue::{QueueListener, QueueNotify};
 use crate::receive::dedupe::InvalidSource;
 
-/// Keeps everything in memory: nothing survives the process, also of what was answered 202. Copies
-/// share what is stored.
+/// Inbox in this process's memory: nothing survives the process, not even messages with a 202.
+/// Copies share the messages.
 ///
-/// Keeps 100 000 messages, with requests of 256 MiB together. Beyond that those that are over and
-/// whose names are free again make room, the oldest first. Where there are none, the number of
-/// messages is kept by forgetting those that were handled and can no longer be replayed
-/// ([`DedupeKeys::replay_window`]), sooner than after their seven days. Otherwise new messages are refused as
-/// [`unavailable`](StoreError::is_unavailable): a handler that fails does not exhaust the memory.
+/// It keeps 100 000 messages, with requests of 256 MiB together. Beyond that it first removes
+/// finished messages whose keys are free again, the oldest first. If there are none, it keeps the
+/// number of messages by removing handled messages that can no longer be replayed
+/// ([`DedupeKeys::replay_window`]), before their seven days end. Otherwise it refuses new messages
+/// as [`unavailable`](StoreError::is_unavailable): a failing handler does not exhaust the memory.
+///
+/// ```
+/// use tower_auth_sync::inbox::MemoryInbox;
+///
+/// let inbox = MemoryInbox::new().inbox("crm")?;
+/// # Ok::<(), tower_auth_sync::dedupe::InvalidSource>(())
+/// ```
 ///
 /// [`DedupeKeys::replay_window`]: crate::receive::dedupe::DedupeKeys::replay_window
 #[derive(Clone)]
 pub struct MemoryInbox {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<InboxState>>,
     signal: QueueNotify,
 }
 
 impl MemoryInbox {
-    /// Makes an empty store.
+    /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
         Self::within(Bounds {
@@ -54,13 +62,13 @@ impl MemoryInbox {
 
     fn within(bounds: Bounds) -> Self {
         Self {
-            state: Arc::new(Mutex::new(State::new(bounds))),
+            state: Arc::new(Mutex::new(InboxState::new(bounds))),
             signal: QueueNotify::new(),
         }
     }
 
-    /// Creates the handle that [`VerifyWebhookLayer::with_inbox`] and the worker take, for the
-    /// receiver named `source`.
+    /// Creates the handle for [`VerifyWebhookLayer::with_inbox`] and the worker, for the receiver
+    /// named `source`.
     ///
     /// [`VerifyWebhookLayer::with_inbox`]: crate::receive::verify::VerifyWebhookLayer::with_inbox
     ///
@@ -71,9 +79,9 @@ impl MemoryInbox {
         Inbox::new(self.clone(), source)
     }
 
-    /// A panic while the lock was held left no change half made that could do more harm than
-    /// refusing everything from then on.
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// After a panic under the lock the state is usable: a partial change does less harm than
+    /// refusing everything.
+    fn state(&self) -> MutexGuard<'_, InboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -95,13 +103,13 @@ impl InboxStore for MemoryInbox {
         &self,
         mut message: NewMessage,
         now: UnixMillis,
-    ) -> Result<Received, StoreError> {
-        // What is shared could keep a larger buffer alive than is counted.
+    ) -> Result<ReceiveOutcome, StoreError> {
+        // Shared bytes could keep a larger buffer alive than the store counts.
         let [head, body] = [message.request.head(), message.request.body()]
             .map(|bytes| Bytes::copy_from_slice(bytes));
         message.request = StoredRequest::from_stored(head, body);
         let received = self.state().receive(message, now)?;
-        if matches!(received, Received::New { .. }) {
+        if matches!(received, ReceiveOutcome::New { .. }) {
             self.signal.notify();
         }
         Ok(received)
@@ -183,7 +191,7 @@ impl InboxLog for MemoryInbox {
     }
 }
 
-/// Without their requests, some 50 MiB.
+/// About 50 MiB without requests.
 const MAX_MESSAGES: usize = 100_000;
 
 const MAX_BYTES: usize = 256 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! One message as the memory store keeps it.
+//! One message in the memory store.
 
 use crate::base::clock::UnixMillis;
 use crate::base::id::InboxId;
@@ -6,13 +6,13 @@ use crate::receive::dedupe::{DedupeKey, DedupeKeys};
 use crate::receive::inbox::entry::{Failure, InboxEntry, MessageState};
 use crate::receive::inbox::request::StoredRequest;
 
-pub(super) struct Row {
+pub(super) struct InboxRow {
     pub(super) id: InboxId,
     pub(super) source: Box<str>,
-    pub(super) ticket: DedupeKeys,
-    /// Of later requests with it.
+    pub(super) keys: DedupeKeys,
+    /// Replay keys of later requests with the same key.
     pub(super) replay_keys: Vec<DedupeKey>,
-    /// Gone once it is done.
+    /// `None` once the message is done.
     pub(super) request: Option<StoredRequest>,
     pub(super) state: MessageState,
     pub(super) due_at: Option<UnixMillis>,
@@ -23,15 +23,15 @@ pub(super) struct Row {
     pub(super) failure: Option<Failure>,
 }
 
-impl Row {
-    /// Returns whether it is over for so long that its names are free.
-    pub(super) fn is_forgotten(&self, now: UnixMillis) -> bool {
-        let keep = self.ticket.retention();
+impl InboxRow {
+    /// Returns whether the message finished so long ago that its keys are free.
+    pub(super) fn is_expired(&self, now: UnixMillis) -> bool {
+        let retention = self.keys.retention();
         self.ended_at
-            .is_some_and(|at| at.saturating_add(keep) <= now)
+            .is_some_and(|at| at.saturating_add(retention) <= now)
     }
 
-    pub(super) fn record(&self) -> InboxEntry {
+    pub(super) fn entry(&self) -> InboxEntry {
         let request = self.request.as_ref();
         InboxEntry {
             id: self.id.clone(),

@@ -1,56 +1,52 @@
-//! What is stored, and how it is found again.
+//! State of the store, and its indexes.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::due::Due;
-use super::over::Over;
-use super::row::Row;
+use super::due::DueIndex;
+use super::finished::FinishedIndex;
+use super::row::InboxRow;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::AttemptNumber;
-use crate::queue::LeaseToken;
 use crate::receive::dedupe::{DedupeKey, DedupeKeys};
-use crate::receive::inbox::entry::{Failure, InboxEntry, MessageState};
-use crate::receive::inbox::message::{
-    InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, Received,
-};
+use crate::receive::inbox::entry::{InboxEntry, MessageState};
+use crate::receive::inbox::message::{NewMessage, ReceiveOutcome};
 use crate::receive::inbox::request::StoredRequest;
 
-/// How much is kept.
+/// Bounds of the store.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) messages: usize,
-    /// Of requests, and of the names of those that were known.
+    /// Bytes of requests, and of replay keys of known requests.
     pub(super) bytes: usize,
 }
 
-pub(super) struct State {
+pub(super) struct InboxState {
     bounds: Bounds,
-    /// By a number that grows, so that the oldest is the first.
-    messages: BTreeMap<u64, Row>,
+    /// By a rising number, so that the oldest is the first.
+    pub(super) messages: BTreeMap<u64, InboxRow>,
     next: u64,
-    ids: BTreeMap<InboxId, u64>,
-    names: HashMap<DedupeKey, u64>,
+    pub(super) ids: BTreeMap<InboxId, u64>,
+    claimed: HashMap<DedupeKey, u64>,
     /// By ids that are not authentic.
     by_id: HashMap<DedupeKey, u64>,
-    /// What is not over, of each source: by when a worker may take it.
-    due: HashMap<Box<str>, Due>,
-    over: Over,
-    bytes: usize,
+    /// Unfinished messages of each source, by due time.
+    pub(super) due: HashMap<Box<str>, DueIndex>,
+    finished: FinishedIndex,
+    pub(super) bytes: usize,
 }
 
-impl State {
+impl InboxState {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
             messages: BTreeMap::new(),
             next: 0,
             ids: BTreeMap::new(),
-            names: HashMap::new(),
+            claimed: HashMap::new(),
             by_id: HashMap::new(),
             due: HashMap::new(),
-            over: Over::default(),
+            finished: FinishedIndex::default(),
             bytes: 0,
         }
     }
@@ -59,34 +55,34 @@ impl State {
         &mut self,
         message: NewMessage,
         now: UnixMillis,
-    ) -> Result<Received, StoreError> {
+    ) -> Result<ReceiveOutcome, StoreError> {
         let NewMessage {
             id,
             source,
-            ticket,
+            keys,
             request,
         } = message;
-        if let Some(known) = self.taken(names(&ticket), now) {
-            self.leave_replay_key(known, &ticket, now)?;
-            return Ok(Received::Known);
+        if let Some(known) = self.holder(claim_keys(&keys), now) {
+            self.leave_replay_key(known, &keys, now)?;
+            return Ok(ReceiveOutcome::Known);
         }
         self.make_room(size(&request), now)?;
         let number = self.next;
         self.next += 1;
-        for key in names(&ticket) {
-            self.names.insert(key, number);
+        for key in claim_keys(&keys) {
+            self.claimed.insert(key, number);
         }
-        let before = ticket
+        let before = keys
             .id_key()
             .and_then(|key| self.by_id.insert(key, number))
             .and_then(|number| self.messages.get(&number));
-        let other_body = before.is_some_and(|row| row.ticket.body() != ticket.body());
+        let other_body = before.is_some_and(|row| row.keys.body() != keys.body());
         self.bytes += size(&request);
         self.ids.insert(id.clone(), number);
-        let row = Row {
+        let row = InboxRow {
             id,
             source,
-            ticket,
+            keys,
             replay_keys: Vec::new(),
             request: Some(request),
             state: MessageState::Pending,
@@ -99,42 +95,42 @@ impl State {
         };
         self.messages.insert(number, row);
         self.place(number, MessageState::Pending, now);
-        Ok(Received::New { other_body })
+        Ok(ReceiveOutcome::New { other_body })
     }
 
-    /// Returns the number of the message that has taken the first of `names` that is taken.
-    fn taken(&self, names: impl IntoIterator<Item = DedupeKey>, now: UnixMillis) -> Option<u64> {
-        names.into_iter().find_map(|key| {
-            let number = *self.names.get(&key)?;
+    /// Returns the number of the message that holds the first claimed key of `keys`.
+    fn holder(&self, keys: impl IntoIterator<Item = DedupeKey>, now: UnixMillis) -> Option<u64> {
+        keys.into_iter().find_map(|key| {
+            let number = *self.claimed.get(&key)?;
             let row = self.messages.get(&number)?;
-            (!row.is_forgotten(now)).then_some(number)
+            (!row.is_expired(now)).then_some(number)
         })
     }
 
-    /// Gives the request's name to the message that was stored.
+    /// Lets the stored message claim the replay key.
     fn leave_replay_key(
         &mut self,
         number: u64,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let replay_key = ticket.replay_key();
-        let Some(key) = replay_key.filter(|key| self.taken([*key], now).is_none()) else {
+        let replay_key = keys.replay_key();
+        let Some(key) = replay_key.filter(|key| self.holder([*key], now).is_none()) else {
             return Ok(());
         };
         if self.bytes + size_of::<DedupeKey>() > self.bounds.bytes {
-            return Err(StoreError::unavailable(Full));
+            return Err(StoreError::unavailable(InboxFull));
         }
         if let Some(row) = self.messages.get_mut(&number) {
             row.replay_keys.push(key);
-            self.names.insert(key, number);
+            self.claimed.insert(key, number);
             self.bytes += size_of::<DedupeKey>();
         }
         Ok(())
     }
 
-    /// Takes out what is over and no longer known by its names, the oldest first; then what was
-    /// handled and need not be known. That has no request, so it frees no bytes.
+    /// Removes finished messages whose keys are free, the oldest first; then handled messages that
+    /// need not be known. The latter have no request, so that frees no bytes.
     fn make_room(&mut self, bytes: usize, now: UnixMillis) -> Result<(), StoreError> {
         let Bounds {
             messages: most,
@@ -142,9 +138,9 @@ impl State {
         } = self.bounds;
         while self.messages.len() >= most || self.bytes + bytes > most_bytes {
             let is_crowded = self.messages.len() >= most;
-            let spare = || self.over.spare(now).filter(|_| is_crowded);
-            let Some(oldest) = self.over.forgotten(now).or_else(spare) else {
-                return Err(StoreError::unavailable(Full));
+            let spare = || self.finished.first_spare(now).filter(|_| is_crowded);
+            let Some(oldest) = self.finished.first_expired(now).or_else(spare) else {
+                return Err(StoreError::unavailable(InboxFull));
             };
             self.remove(oldest);
         }
@@ -155,151 +151,24 @@ impl State {
         let Some(row) = self.messages.remove(&number) else {
             return;
         };
-        self.over.remove(number, &row);
+        self.finished.remove(number, &row);
         self.ids.remove(&row.id);
         self.bytes -= row.request.as_ref().map_or(0, size);
         self.bytes -= row.replay_keys.len() * size_of::<DedupeKey>();
-        for key in names(&row.ticket).chain(row.replay_keys) {
-            // A later message may have it by now.
-            if self.names.get(&key) == Some(&number) {
-                self.names.remove(&key);
+        for key in claim_keys(&row.keys).chain(row.replay_keys) {
+            // A later message may own the key by now.
+            if self.claimed.get(&key) == Some(&number) {
+                self.claimed.remove(&key);
             }
         }
-        let by_id = row.ticket.id_key();
+        let by_id = row.keys.id_key();
         if let Some(key) = by_id.filter(|key| self.by_id.get(key) == Some(&number)) {
             self.by_id.remove(&key);
         }
     }
 
-    pub(super) fn lease(&mut self, source: &str, request: InboxLeaseRequest) -> Vec<InboxLease> {
-        self.redate(source, request.now, request.until);
-        let most = usize::from(request.max.get());
-        let mut leases = Vec::new();
-        // What has failed for good makes room for another look, at no more than is asked for.
-        loop {
-            let due = self.due.get(source);
-            let due = due.map(|due| due.until(request.now, most - leases.len()));
-            let due = due.unwrap_or_default();
-            let mut failed = false;
-            for number in due {
-                if self.kills_workers(number, request.max_attempts) {
-                    self.fail(number, Failure::Lapsed, request.now);
-                    failed = true;
-                } else {
-                    leases.extend(self.lease_one(number, request.until));
-                }
-            }
-            if !failed || request.until <= request.now {
-                return leases;
-            }
-        }
-    }
-
-    /// Dates anew what a clock that was ahead has dated.
-    fn redate(&mut self, source: &str, now: UnixMillis, until: UnixMillis) {
-        let Some(due) = self.due.get(source) else {
-            return;
-        };
-        let (pending, leased) = (due.pending_ahead(now), due.leased_ahead(now));
-        for number in pending {
-            self.place(number, MessageState::Pending, now);
-        }
-        for number in leased {
-            self.place(number, MessageState::Leased, until);
-        }
-    }
-
-    /// Of a message that is due: whether its last lease has lapsed.
-    fn kills_workers(&self, number: u64, max_attempts: AttemptNumber) -> bool {
-        self.messages.get(&number).is_some_and(|row| {
-            row.state == MessageState::Leased && row.attempts >= max_attempts.get()
-        })
-    }
-
-    fn lease_one(&mut self, number: u64, until: UnixMillis) -> Option<InboxLease> {
-        self.place(number, MessageState::Leased, until);
-        let row = self.messages.get_mut(&number)?;
-        row.attempts = row.attempts.saturating_add(1);
-        row.token += 1;
-        Some(InboxLease {
-            id: row.id.clone(),
-            token: LeaseToken::new(row.token),
-            attempt: AttemptNumber::new(row.attempts)?,
-            request: row.request.clone()?,
-        })
-    }
-
-    pub(super) fn settle(
-        &mut self,
-        lease: &InboxLease,
-        outcome: InboxOutcome,
-        now: UnixMillis,
-    ) -> Result<(), StoreError> {
-        let number = self.held(lease)?;
-        match outcome {
-            InboxOutcome::Done => {
-                self.end(number, MessageState::Done, now);
-                if let Some(row) = self.messages.get_mut(&number) {
-                    let erased = row.request.take();
-                    row.failure = None;
-                    self.bytes -= erased.as_ref().map_or(0, size);
-                }
-            }
-            InboxOutcome::Retry { at, failure } => {
-                self.place(number, MessageState::Pending, at);
-                if let Some(row) = self.messages.get_mut(&number) {
-                    row.failure = Some(failure);
-                }
-            }
-            InboxOutcome::Failed { failure } => self.fail(number, failure, now),
-        }
-        Ok(())
-    }
-
-    pub(super) fn extend(
-        &mut self,
-        lease: &InboxLease,
-        until: UnixMillis,
-    ) -> Result<(), StoreError> {
-        let number = self.held(lease)?;
-        self.place(number, MessageState::Leased, until);
-        Ok(())
-    }
-
-    pub(super) fn release(
-        &mut self,
-        lease: &InboxLease,
-        now: UnixMillis,
-    ) -> Result<(), StoreError> {
-        let number = self.held(lease)?;
-        if let Some(row) = self.messages.get_mut(&number) {
-            row.attempts = row.attempts.saturating_sub(1);
-        }
-        self.place(number, MessageState::Pending, now);
-        Ok(())
-    }
-
-    /// The message's number, if `lease` is its newest and it is still leased.
-    fn held(&self, lease: &InboxLease) -> Result<u64, StoreError> {
-        let number = self.ids.get(&lease.id).copied();
-        let held = |number: &u64| {
-            let row = self.messages.get(number);
-            row.is_some_and(|row| {
-                row.state == MessageState::Leased && row.token == lease.token.get()
-            })
-        };
-        number.filter(held).ok_or_else(StoreError::lease_lost)
-    }
-
-    fn fail(&mut self, number: u64, failure: Failure, now: UnixMillis) {
-        self.end(number, MessageState::Failed, now);
-        if let Some(row) = self.messages.get_mut(&number) {
-            row.failure = Some(failure);
-        }
-    }
-
-    /// Puts a message that is not over into the queue, in place of where it was.
-    fn place(&mut self, number: u64, state: MessageState, due_at: UnixMillis) {
+    /// Moves an unfinished message to its place in the queue.
+    pub(super) fn place(&mut self, number: u64, state: MessageState, due_at: UnixMillis) {
         self.unplace(number);
         if let Some(row) = self.messages.get_mut(&number) {
             (row.state, row.due_at, row.ended_at) = (state, Some(due_at), None);
@@ -308,11 +177,11 @@ impl State {
         }
     }
 
-    fn end(&mut self, number: u64, state: MessageState, now: UnixMillis) {
+    pub(super) fn end(&mut self, number: u64, state: MessageState, now: UnixMillis) {
         self.unplace(number);
         if let Some(row) = self.messages.get_mut(&number) {
             (row.state, row.due_at, row.ended_at) = (state, None, Some(now));
-            self.over.insert(number, row);
+            self.finished.insert(number, row);
         }
     }
 
@@ -320,18 +189,12 @@ impl State {
         let Some(row) = self.messages.get(&number) else {
             return;
         };
-        self.over.remove(number, row);
+        self.finished.remove(number, row);
         if let Some(due_at) = row.due_at
             && let Some(due) = self.due.get_mut(&row.source)
         {
             due.remove((due_at, number));
         }
-    }
-
-    pub(super) fn next_due(&self, source: &str, now: UnixMillis) -> Option<UnixMillis> {
-        let due = self.due.get(source)?;
-        let is_ahead = !due.pending_ahead(now).is_empty() || !due.leased_ahead(now).is_empty();
-        if is_ahead { Some(now) } else { due.first() }
     }
 
     pub(super) fn prune(
@@ -341,12 +204,12 @@ impl State {
         now: UnixMillis,
         max: usize,
     ) -> usize {
-        let is_over = |row: &Row| {
+        let is_finished = |row: &InboxRow| {
             let ended = row.ended_at.is_some_and(|at| at < before);
-            ended && *row.source == *source && row.is_forgotten(now)
+            ended && *row.source == *source && row.is_expired(now)
         };
-        let over = self.messages.iter().filter(|(_, row)| is_over(row));
-        let numbers: Vec<u64> = over.map(|(number, _)| *number).take(max).collect();
+        let finished = self.messages.iter().filter(|(_, row)| is_finished(row));
+        let numbers: Vec<u64> = finished.map(|(number, _)| *number).take(max).collect();
         for number in &numbers {
             self.remove(*number);
         }
@@ -355,7 +218,7 @@ impl State {
 
     pub(super) fn find(&self, source: &str, id: &InboxId) -> Option<InboxEntry> {
         let row = self.messages.get(self.ids.get(id)?)?;
-        (*row.source == *source).then(|| row.record())
+        (*row.source == *source).then(|| row.entry())
     }
 
     pub(super) fn failed(
@@ -369,7 +232,7 @@ impl State {
         rows.filter_map(|(_, number)| self.messages.get(number))
             .filter(|row| row.state == MessageState::Failed && *row.source == *source)
             .take(max)
-            .map(Row::record)
+            .map(InboxRow::entry)
             .collect()
     }
 
@@ -377,11 +240,12 @@ impl State {
         let Some(&number) = self.ids.get(id) else {
             return false;
         };
-        let failed = |row: &&mut Row| row.state == MessageState::Failed && *row.source == *source;
+        let failed =
+            |row: &&mut InboxRow| row.state == MessageState::Failed && *row.source == *source;
         let Some(row) = self.messages.get_mut(&number).filter(failed) else {
             return false;
         };
-        if !names(&row.ticket).any(|key| self.names.get(&key) == Some(&number)) {
+        if !claim_keys(&row.keys).any(|key| self.claimed.get(&key) == Some(&number)) {
             return false;
         }
         row.attempts = 0;
@@ -390,17 +254,17 @@ impl State {
     }
 }
 
-fn names(ticket: &DedupeKeys) -> impl Iterator<Item = DedupeKey> {
-    [Some(ticket.key()), ticket.replay_key()]
-        .into_iter()
-        .flatten()
+fn claim_keys(keys: &DedupeKeys) -> impl Iterator<Item = DedupeKey> {
+    [Some(keys.key()), keys.replay_key()].into_iter().flatten()
 }
 
-fn size(request: &StoredRequest) -> usize {
+pub(super) fn size(request: &StoredRequest) -> usize {
     request.head().len() + request.body().len()
 }
 
-/// The bounds are reached, and nothing that is stored is over and forgotten.
+/// The store is at its bounds, and no finished message may be forgotten.
 #[derive(Debug, thiserror::Error)]
-#[error("the memory inbox is full of messages that are not over, or still have to be remembered")]
-struct Full;
+#[error(
+    "the memory inbox is full of messages that are not finished or still have to be remembered"
+)]
+struct InboxFull;

@@ -16,7 +16,7 @@ const HOLD: Duration = Duration::from_mins(15);
 
 fn message(number: usize, bytes: usize) -> NewMessage {
     let id = number.to_string();
-    let ticket = KeyDeriver::new("crm").ticket(
+    let keys = KeyDeriver::new("crm").derive(
         0,
         &Message {
             tenant: None,
@@ -29,7 +29,7 @@ fn message(number: usize, bytes: usize) -> NewMessage {
     NewMessage {
         id: InboxId::generate(NOW, &SystemEntropy),
         source: "crm".into(),
-        ticket,
+        keys,
         request: StoredRequest::from_stored(Bytes::new(), Bytes::from(vec![0; bytes])),
     }
 }
@@ -68,7 +68,7 @@ async fn a_full_store_refuses_until_something_that_was_handled_can_no_longer_be_
     store.receive(message(2, 1), later).await.unwrap();
     // The one that waits is still known.
     let known = store.receive(message(1, 1), later).await.unwrap();
-    assert_eq!(known, Received::Known);
+    assert_eq!(known, ReceiveOutcome::Known);
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn for_the_bytes_of_another_nothing_is_forgotten_too_soon() {
     let refused = store.receive(message(1, 11), later).await;
     assert!(refused.unwrap_err().is_unavailable());
     let known = store.receive(message(0, 10), later).await.unwrap();
-    assert_eq!(known, Received::Known);
+    assert_eq!(known, ReceiveOutcome::Known);
 }
 
 #[tokio::test]

@@ -7,15 +7,11 @@ use std::time::Duration;
 
 use super::InboxWorker;
 use super::handler::Handler;
-use super::meters::Meters;
+use super::meters::InboxMeters;
 use super::run::Runner;
 use crate::base::clock::Clock;
 use crate::base::entropy::Entropy;
-use crate::queue::MARGIN;
-use crate::queue::RetryPolicy;
-use crate::queue::Schedule;
-use crate::queue::WorkerConfigError;
-use crate::queue::{Engine, Limits};
+use crate::queue::{Engine, Limits, MARGIN, RetryPolicy, Schedule, WorkerConfigError};
 use crate::receive::inbox::handle::Inbox;
 
 /// Settings of an [`InboxWorker`]; made by [`InboxWorker::builder`].
@@ -46,9 +42,9 @@ impl InboxWorkerBuilder {
         }
     }
 
-    /// Sets how often a message is tried and when. Default: [`RetryPolicy::local_handler`].
+    /// Sets the retry policy. Default: [`RetryPolicy::local_handler`].
     ///
-    /// `Retry-After` in the handler's answer is not looked at.
+    /// The worker ignores `Retry-After` in the handler's response.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.schedule.retry = policy;
         self
@@ -62,75 +58,77 @@ impl InboxWorkerBuilder {
         self
     }
 
-    /// Sets where the jitter of retries comes from. Default: the system's generator.
+    /// Sets the entropy of the retry jitter. Default: the system's generator.
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.schedule.entropy = Arc::new(entropy);
         self
     }
 
-    /// Sets how many handlers run at once in this worker. Default: 16.
+    /// Sets the number of concurrent handlers of this worker. Default: 16.
     pub fn concurrency(mut self, runs: NonZeroU16) -> Self {
         self.limits.concurrency = runs;
         self
     }
 
-    /// Sets how long one run may take, the wait until the service is ready included. Default: 5 min.
+    /// Sets the timeout of one run, including the wait until the service is ready. Default: 5 min.
     /// Must not be zero.
     ///
-    /// Then the handler is dropped at its next `await`, and the run has failed.
+    /// After the timeout the handler is dropped at its next `await`, and the run has failed.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sets how long a message stays with a worker that no longer answers. Default: 60 s; at least
-    /// 10 s, 1 h at most.
+    /// Sets how long a message stays with a worker that has died. Default: 60 s; at least 10 s, at
+    /// most 1 h.
     ///
-    /// While the handler runs the lease is renewed at half time, so that it may be shorter than the
-    /// [timeout](Self::timeout).
+    /// The worker renews the lease at half time while the handler runs, so it may be shorter than
+    /// the [timeout](Self::timeout).
     pub fn lease(mut self, lease: Duration) -> Self {
         self.limits.lease = lease;
         self
     }
 
-    /// Sets the longest pause before the store is asked again. Default: 1 s. Must not be zero.
+    /// Sets the longest pause between two polls of the store. Default: 1 s. Must not be zero.
     ///
-    /// Only what another process, or another value of the store, stores waits so long: of what comes
-    /// through the same handle or a copy the worker hears at once, and it knows when a retry is due.
+    /// Only messages from another process, or from another value of the store, wait that long.
+    /// Messages from the same handle or a copy notify the worker at once, and it knows when a retry
+    /// is due.
     pub fn poll(mut self, pause: Duration) -> Self {
         self.limits.poll = pause;
         self
     }
 
-    /// Sets how long running handlers may go on after the worker was told to stop. Default: 20 s.
+    /// Sets how long running handlers may continue after the stop. Default: 20 s.
     ///
-    /// Below the [timeout](Self::timeout), a stop may cut handlers off; another worker repeats them
-    /// once their lease has ended.
+    /// If it is below the [timeout](Self::timeout), a stop may interrupt handlers; another worker
+    /// repeats them once their lease has ended.
     pub fn drain(mut self, limit: Duration) -> Self {
         self.limits.drain = limit;
         self
     }
 
-    /// Sets how long a message is kept once it is over; then it is deleted. Default: 30 days.
+    /// Sets how long a finished message is kept before it is deleted. Default: 30 days.
     /// [`Duration::MAX`] keeps everything.
     ///
-    /// Of a message that was handled only the record is kept, of one that failed also the request: until
-    /// then it can be [requeued](Inbox::requeue). As long as a message has to be known again, for
-    /// 7 days, it is not deleted. Of several workers of a source the shortest retention counts.
+    /// Of a handled message only the entry remains, of a failed one also the request: until then it
+    /// can be [requeued](Inbox::requeue). A message is not deleted while its keys must be known,
+    /// for 7 days. Of several workers of a source the shortest retention counts.
     ///
-    /// [`run`](InboxWorker::run) deletes beside its work, 100 messages at a time, and looks once a
-    /// minute; [`run_due`](InboxWorker::run_due) deletes nothing, see [`prune`](InboxWorker::prune).
+    /// [`run`](InboxWorker::run) deletes beside its work, 100 messages at a time, and checks once a
+    /// minute. [`run_due`](InboxWorker::run_due) deletes nothing; see
+    /// [`prune`](InboxWorker::prune).
     pub fn retention(mut self, kept: Duration) -> Self {
         self.limits.retention = kept;
         self
     }
 
-    /// Makes the worker.
+    /// Creates the worker.
     ///
     /// # Errors
     ///
-    /// [`WorkerConfigError`] if the lease is shorter than 10 s or longer than 1 h, or if the timeout or the
-    /// poll pause is zero.
+    /// [`WorkerConfigError`] if the lease is shorter than 10 s or longer than 1 h, or if the
+    /// timeout or the poll pause is zero.
     pub fn build(self) -> Result<InboxWorker, WorkerConfigError> {
         self.limits.check(self.timeout)?;
         if self.limits.lease < MARGIN {
@@ -140,7 +138,7 @@ impl InboxWorkerBuilder {
             });
         }
         let runner = Runner {
-            meters: Meters::new(self.inbox.source()),
+            meters: InboxMeters::new(self.inbox.source()),
             inbox: self.inbox,
             handler: self.handler,
             schedule: self.schedule,

@@ -1,4 +1,4 @@
-//! The service without its type.
+//! Service with its type erased.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use tower_service::Service;
 
 use crate::base::error::BoxError;
 
-/// What the service answered.
-pub(super) type Answer = Result<StatusCode, BoxError>;
+/// Status of a response, or the error of the service.
+pub(super) type HandlerResult = Result<StatusCode, BoxError>;
 
-/// A [`Service`] of which only the status counts, as an object.
+/// A [`Service`] as an object; only the status counts.
 pub(super) trait Handler: Send + Sync {
-    /// Calls a clone of the service once that is ready. Does nothing before it is polled.
+    /// Calls a clone of the service once it is ready. Does nothing before it is polled.
     fn handle(
         self: Arc<Self>,
         request: Request<Full<Bytes>>,
-    ) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
+    ) -> Pin<Box<dyn Future<Output = HandlerResult> + Send>>;
 }
 
 pub(super) fn erase<S, B>(service: S) -> Arc<dyn Handler>
@@ -29,20 +29,20 @@ where
     S::Future: Send,
     S::Error: Into<BoxError>,
 {
-    Arc::new(Original(Mutex::new(service)))
+    Arc::new(SharedService(Mutex::new(service)))
 }
 
-/// What the clones are made from. Not every service may be shared between threads, hence the lock.
-struct Original<S>(Mutex<S>);
+/// Source of the clones. Not every service is `Sync`, hence the lock.
+struct SharedService<S>(Mutex<S>);
 
-impl<S: Clone> Original<S> {
+impl<S: Clone> SharedService<S> {
     fn copy(&self) -> S {
-        let original = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        original.clone()
+        let service = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        service.clone()
     }
 }
 
-impl<S, B> Handler for Original<S>
+impl<S, B> Handler for SharedService<S>
 where
     S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
@@ -51,7 +51,7 @@ where
     fn handle(
         self: Arc<Self>,
         request: Request<Full<Bytes>>,
-    ) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    ) -> Pin<Box<dyn Future<Output = HandlerResult> + Send>> {
         Box::pin(async move {
             let mut service = self.copy();
             poll_fn(|cx| service.poll_ready(cx))

@@ -1,13 +1,13 @@
-//! What is counted: for any recorder of the crate `metrics`, and nothing without one.
+//! Metrics, for any recorder of the crate `metrics`; nothing without a recorder.
 
 use std::time::Duration;
 
 use crate::metrics::{Counter, Histogram, INBOX_RUN_DURATION, INBOX_RUNS};
 use crate::receive::inbox::message::InboxOutcome;
 
-/// The instruments of one worker.
+/// Instruments of one worker.
 #[derive(Debug)]
-pub(crate) struct Meters {
+pub(crate) struct InboxMeters {
     done: Counter,
     retry: Counter,
     failed: Counter,
@@ -15,8 +15,8 @@ pub(crate) struct Meters {
     duration: Histogram,
 }
 
-impl Meters {
-    /// Makes the instruments of a worker for the receiver named `source`.
+impl InboxMeters {
+    /// Creates the instruments of a worker for `source`.
     pub(crate) fn new(source: &str) -> Self {
         let runs = |outcome| Counter::new(&INBOX_RUNS, &[("source", source), ("outcome", outcome)]);
         Self {
@@ -28,8 +28,8 @@ impl Meters {
         }
     }
 
-    /// A run ended; `None`: another worker has the message.
-    pub(crate) fn ended(&self, outcome: Option<InboxOutcome>, duration: Duration) {
+    /// Records the end of a run; `None` if another worker has the message.
+    pub(crate) fn record(&self, outcome: Option<InboxOutcome>, duration: Duration) {
         let counter = match outcome {
             Some(InboxOutcome::Done) => &self.done,
             Some(InboxOutcome::Retry { .. }) => &self.retry,

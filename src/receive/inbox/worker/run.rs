@@ -1,4 +1,4 @@
-//! One run: call the handler, hold the lease meanwhile, record the outcome.
+//! One run: calls the handler, renews the lease, records the outcome.
 
 use std::error::Error;
 use std::fmt;
@@ -10,29 +10,26 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
-use super::handler::{Answer, Handler};
-use super::meters::Meters;
+use super::handler::{Handler, HandlerResult};
+use super::meters::InboxMeters;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::QueueListener;
-use crate::queue::Schedule;
-use crate::queue::record;
-use crate::queue::{Ended, Job};
+use crate::queue::{AttemptResult, Job, QueueListener, Schedule, record};
 use crate::receive::inbox::entry::Failure;
 use crate::receive::inbox::handle::Inbox;
 use crate::receive::inbox::message::{InboxLease, InboxLeaseRequest, InboxOutcome};
 
-/// Makes runs.
+/// Runs the handler.
 pub(super) struct Runner {
     pub(super) inbox: Inbox,
     pub(super) handler: Arc<dyn Handler>,
     pub(super) schedule: Schedule,
     pub(super) timeout: Duration,
     pub(super) lease: Duration,
-    pub(super) meters: Meters,
+    pub(super) meters: InboxMeters,
 }
 
-/// How a run ended.
+/// Result of a run.
 enum Run {
     Handled,
     Failed(Failure),
@@ -50,21 +47,21 @@ impl Runner {
                 return Run::Failed(Failure::Unreadable);
             }
         };
-        // A task of its own keeps a panic, and a handler that does not yield, away from the lease.
-        // It ends when the set is dropped.
+        // A separate task isolates the lease from a panic and from a handler that does not yield.
+        // Dropping the set ends the task.
         let mut running = JoinSet::new();
         let handling = Arc::clone(&self.handler).handle(request);
         running.spawn(handling.in_current_span());
         tokio::select! {
             biased;
-            Some(ended) = running.join_next() => judge(ended),
+            Some(ended) = running.join_next() => outcome_of(ended),
             () = sleep(self.timeout) => Run::Failed(Failure::Timeout),
-            () = self.keep(lease) => Run::Lost,
+            () = self.renew(lease) => Run::Lost,
         }
     }
 
-    /// Renews the lease at half time; returns when it is lost.
-    async fn keep(&self, lease: &InboxLease) {
+    /// Renews the lease at half time. Returns when it is lost.
+    async fn renew(&self, lease: &InboxLease) {
         let mut pause = self.lease / 2;
         loop {
             sleep(pause).await;
@@ -84,24 +81,24 @@ impl Runner {
         }
     }
 
-    async fn settle(&self, lease: &InboxLease, run: Run, duration: Duration) -> Ended {
+    async fn settle(&self, lease: &InboxLease, run: Run, duration: Duration) -> AttemptResult {
         let (outcome, ended) = match run {
-            Run::Handled => (InboxOutcome::Done, Ended::Succeeded),
-            Run::Failed(failure) => (self.after(lease, failure), Ended::Failed),
+            Run::Handled => (InboxOutcome::Done, AttemptResult::Succeeded),
+            Run::Failed(failure) => (self.after(lease, failure), AttemptResult::Failed),
             Run::Lost => {
-                self.meters.ended(None, duration);
-                return Ended::Unrecorded;
+                self.meters.record(None, duration);
+                return AttemptResult::Unrecorded;
             }
         };
-        self.meters.ended(Some(outcome), duration);
+        self.meters.record(Some(outcome), duration);
         log(outcome);
         let settle = || {
             let now = self.schedule.now();
             self.inbox.settle(lease, outcome, now)
         };
-        // The lease ends within this time, and then another worker may have the message.
+        // The lease ends within this time; then another worker may take the message.
         let recorded = record(self.lease, settle).await;
-        recorded.map_or(Ended::Unrecorded, |()| ended)
+        recorded.map_or(AttemptResult::Unrecorded, |()| ended)
     }
 
     fn after(&self, lease: &InboxLease, failure: Failure) -> InboxOutcome {
@@ -142,7 +139,7 @@ impl Job for Runner {
         self.inbox.lease(request).await
     }
 
-    async fn perform(self: Arc<Self>, lease: InboxLease) -> Ended {
+    async fn perform(self: Arc<Self>, lease: InboxLease) -> AttemptResult {
         let span = tracing::info_span!(
             "inbox_run",
             source = self.inbox.source(),
@@ -172,13 +169,13 @@ impl Job for Runner {
 
     async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
         let now = self.schedule.now();
-        // What ended later is known by its names: the store would look at it in vain.
-        let before = before.min(now.saturating_sub(KNOWN));
+        // The store still knows the keys of later messages: it would check them in vain.
+        let before = before.min(now.saturating_sub(RETENTION));
         self.inbox.prune(before, now, max).await
     }
 }
 
-fn judge(ended: Result<Answer, JoinError>) -> Run {
+fn outcome_of(ended: Result<HandlerResult, JoinError>) -> Run {
     match ended {
         Ok(Ok(status)) if status.is_success() => Run::Handled,
         Ok(Ok(status)) => Run::Failed(Failure::Status(status)),
@@ -206,8 +203,8 @@ fn log(outcome: InboxOutcome) {
     }
 }
 
-/// For how long a message is known after its end.
-const KNOWN: Duration = Duration::from_hours(7 * 24);
+/// Time for which a message is known after it finished.
+const RETENTION: Duration = Duration::from_hours(7 * 24);
 
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,16 +23,16 @@ use crate::receive::dedupe::{Identity, Message};
 use crate::receive::inbox::entry::{Failure, InboxEntry, MessageState};
 use crate::receive::inbox::handle::Inbox;
 use crate::receive::inbox::memory::MemoryInbox;
-use crate::receive::inbox::message::Received;
+use crate::receive::inbox::message::ReceiveOutcome;
 use crate::receive::inbox::request::StoredRequest;
 use crate::testing::{ManualClock, SeededEntropy};
-use crate::wire::event::VerifiedWebhook;
+use crate::wire::event::{VerifiedWebhook, WebhookHead};
 
 const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
 const MAX: NonZeroU16 = NonZeroU16::MAX;
 
 type Call = Request<Full<Bytes>>;
-type Answer<E> = Result<Response<()>, E>;
+type HandlerResult<E> = Result<Response<()>, E>;
 
 /// A clock that keeps step with tokio's.
 #[derive(Debug)]
@@ -53,12 +53,14 @@ async fn receive(inbox: &Inbox, id: &str) {
     let (mut parts, ()) = Request::post("/hook?a=b").body(()).unwrap().into_parts();
     parts.headers.insert("x-sender", "s".parse().unwrap());
     let delivered = VerifiedWebhook::new(
-        Some(id),
-        true,
-        Some(NOW),
-        "banata",
-        0,
-        Some("acme".into()),
+        WebhookHead {
+            id: Some(id.into()),
+            id_is_authentic: true,
+            sent_at: Some(NOW),
+            scheme: "banata".into(),
+            key_index: 0,
+            tenant: Some("acme".into()),
+        },
         body.clone().into(),
     );
     let message = Message {
@@ -68,9 +70,9 @@ async fn receive(inbox: &Inbox, id: &str) {
         body: body.as_bytes(),
         replayable: Duration::ZERO,
     };
-    let request = StoredRequest::keep(&parts, &delivered);
+    let request = StoredRequest::of(&parts, &delivered);
     let received = inbox.receive(&message, request, NOW).await.unwrap();
-    assert_eq!(received, Received::New { other_body: false });
+    assert_eq!(received, ReceiveOutcome::New { other_body: false });
 }
 
 fn answering(
@@ -130,7 +132,7 @@ async fn the_handler_gets_the_request_as_it_was_verified() {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             sink.lock().unwrap().push((parts, body));
-            Answer::<Infallible>::Ok(Response::new(()))
+            HandlerResult::<Infallible>::Ok(Response::new(()))
         }
     });
     let worker = quick(
@@ -192,11 +194,11 @@ async fn everything_but_2xx_is_tried_again_as_the_policy_says_and_then_failed() 
         let expected = Failure::Status(StatusCode::from_u16(status).unwrap());
         fails(answering(status), expected).await;
     }
-    let erring = service_fn(|_: Call| ready(Answer::Err("an error")));
+    let erring = service_fn(|_: Call| ready(HandlerResult::Err("an error")));
     fails(erring, Failure::Error).await;
-    let panicking = service_fn(|_: Call| async { panic!("told to") as Answer<Infallible> });
+    let panicking = service_fn(|_: Call| async { panic!("told to") as HandlerResult<Infallible> });
     fails(panicking, Failure::Panic).await;
-    let hanging = service_fn(|_: Call| pending::<Answer<Infallible>>());
+    let hanging = service_fn(|_: Call| pending::<HandlerResult<Infallible>>());
     fails(hanging, Failure::Timeout).await;
     fails(NeverReady, Failure::Timeout).await;
     fails(Unready, Failure::Error).await;
@@ -208,7 +210,7 @@ struct NeverReady;
 impl Service<Call> for NeverReady {
     type Response = Response<()>;
     type Error = Infallible;
-    type Future = std::future::Ready<Answer<Infallible>>;
+    type Future = std::future::Ready<HandlerResult<Infallible>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Pending
@@ -225,7 +227,7 @@ struct Unready;
 impl Service<Call> for Unready {
     type Response = Response<()>;
     type Error = &'static str;
-    type Future = std::future::Ready<Answer<&'static str>>;
+    type Future = std::future::Ready<HandlerResult<&'static str>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
         Poll::Ready(Err("will never be ready"))
@@ -250,7 +252,7 @@ impl Clone for Reserving {
 impl Service<Call> for Reserving {
     type Response = Response<()>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Answer<Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = HandlerResult<Infallible>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.polls += 1;
@@ -329,7 +331,7 @@ async fn a_handler_that_takes_longer_than_a_lease_keeps_its_message() {
             runs.fetch_add(1, Ordering::Relaxed);
             async {
                 tokio::time::sleep(Duration::from_secs(299)).await;
-                Answer::<Infallible>::Ok(Response::new(()))
+                HandlerResult::<Infallible>::Ok(Response::new(()))
             }
         });
         let builder = InboxWorker::builder(inbox.clone(), service);
@@ -361,7 +363,7 @@ async fn taken_over(end: impl Fn(Arc<Notify>) + Send) -> (InboxSummary, Inbox) {
         async move {
             tell.notify_one();
             told.notified().await;
-            Answer::<Infallible>::Ok(Response::new(()))
+            HandlerResult::<Infallible>::Ok(Response::new(()))
         }
     });
     let slow = quick(InboxWorker::builder(inbox.clone(), service), &clock);
@@ -406,7 +408,7 @@ async fn a_worker_that_is_told_to_stop_lets_handlers_finish_up_to_the_limit() {
             async move {
                 tell.notify_one();
                 tokio::time::sleep(Duration::from_secs(takes)).await;
-                Answer::<Infallible>::Ok(Response::new(()))
+                HandlerResult::<Infallible>::Ok(Response::new(()))
             }
         });
         let builder = InboxWorker::builder(inbox.clone(), service);

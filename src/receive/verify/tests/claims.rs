@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::base::clock::Clock as _;
 use crate::receive::dedupe::{Identity, MemoryDedupe, Message};
-use crate::receive::verify::claim::{Asked, Claim};
-use crate::receive::verify::meters::Meters;
+use crate::receive::verify::claim::{ClaimResult, MessageClaim};
+use crate::receive::verify::meters::WebhookMeters;
 
 /// Lets everything run that can run.
 async fn settle() {
@@ -148,11 +148,11 @@ async fn a_handler_that_blocks_before_it_first_waits_does_not_put_the_renewal_of
         clock.advance(time);
         tokio::time::advance(time).await;
     };
-    let meters = Meters::new("crm");
-    let asked = Claim::ask(&dedupe, &verifier, &message, &meters)
+    let meters = WebhookMeters::new("crm");
+    let asked = MessageClaim::acquire(&dedupe, verifier.clock(), &message, &meters)
         .await
         .unwrap();
-    let Asked::Granted { mut claim, .. } = asked else {
+    let ClaimResult::Granted { mut claim, .. } = asked else {
         panic!("nobody else has it");
     };
     pass(Duration::from_secs(40)).await;
@@ -162,10 +162,10 @@ async fn a_handler_that_blocks_before_it_first_waits_does_not_put_the_renewal_of
     })
     .await;
     pass(Duration::from_secs(40)).await;
-    let second = Claim::ask(&dedupe, &verifier, &message, &meters)
+    let second = MessageClaim::acquire(&dedupe, verifier.clock(), &message, &meters)
         .await
         .unwrap();
-    assert!(matches!(second, Asked::InFlight { .. }));
+    assert!(matches!(second, ClaimResult::InFlight { .. }));
 }
 
 #[tokio::test(start_paused = true)]

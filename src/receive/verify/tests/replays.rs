@@ -168,7 +168,7 @@ async fn a_member_named_id_names_no_message_where_the_scheme_does_not_say_so() {
 /// What became of the request that the attacker has recorded.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
-    Handled,
+    HandlerGuard,
     WasADuplicate,
     Refused(u16),
     Failed,
@@ -178,7 +178,7 @@ enum Fate {
 
 impl Fate {
     const ALL: [Self; 7] = [
-        Self::Handled,
+        Self::HandlerGuard,
         Self::WasADuplicate,
         Self::Refused(404),
         Self::Refused(503),
@@ -191,7 +191,7 @@ impl Fate {
     async fn befall(self, receiver: &Receiver, request: Request<Full<Bytes>>) {
         let handled = Act::Answer(StatusCode::NO_CONTENT);
         receiver.handler.act(match self {
-            Self::Handled | Self::WasADuplicate => handled.clone(),
+            Self::HandlerGuard | Self::WasADuplicate => handled.clone(),
             Self::Refused(status) => Act::Answer(StatusCode::from_u16(status).unwrap()),
             Self::Failed => Act::Fail,
             Self::Panicked => Act::Panic,
@@ -237,7 +237,7 @@ async fn a_replay_under_another_id_does_not_run_the_handler_whatever_became_of_t
             let later = receiver.clock.now().to_secs();
             let retry = || signed_at(later, Scheme::banata(), "msg_1", body);
             match fate {
-                Fate::Handled | Fate::WasADuplicate => {
+                Fate::HandlerGuard | Fate::WasADuplicate => {
                     receiver.send(retry()).await.assert_duplicate();
                 }
                 _ => receiver.send(retry()).await.assert_handled(),

@@ -85,27 +85,27 @@ pub(super) fn losing(source: &str) -> Dedupe {
 impl DedupeStore for Remote {
     async fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
         self.suffer("claim", |troubles| troubles.claim).await?;
-        self.memory.claim(ticket, now, until).await
+        self.memory.claim(keys, now, until).await
     }
 
-    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
         self.suffer("renew", |troubles| troubles.renew).await?;
-        self.memory.renew(ticket, until).await
+        self.memory.renew(keys, until).await
     }
 
-    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
         self.suffer("commit", |troubles| troubles.commit).await?;
-        self.memory.commit(ticket, now).await
+        self.memory.commit(keys, now).await
     }
 
-    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
+    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
         self.suffer("release", |troubles| troubles.release).await?;
-        self.memory.release(ticket).await
+        self.memory.release(keys).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Keys per request: whose they are, and that tenants do not get in each other's way.
+//! RequestKeys per request: whose they are, and that tenants do not get in each other's way.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -25,7 +25,7 @@ use crate::base::error::StoreError;
 use crate::queue::{LONGEST_LEASE, QueueListener, RetryPolicy};
 use crate::receive::dedupe::{DedupeKeys, InvalidSource};
 use crate::receive::inbox::{
-    Inbox, InboxLease, InboxLeaseRequest, InboxOutcome, InboxStore, NewMessage, Received,
+    Inbox, InboxLease, InboxLeaseRequest, InboxOutcome, InboxStore, NewMessage, ReceiveOutcome,
 };
 use crate::store::sql::columns::{latest, optional_time, to_column};
 use crate::store::sql::inbox::{LeasedRow, OutcomeColumns, fence, millis, readable};
@@ -69,10 +69,14 @@ impl PostgresStore {
 }
 
 impl InboxStore for PostgresStore {
-    async fn receive(&self, message: NewMessage, now: UnixMillis) -> Result<Received, StoreError> {
+    async fn receive(
+        &self,
+        message: NewMessage,
+        now: UnixMillis,
+    ) -> Result<ReceiveOutcome, StoreError> {
         for _ in 0..TRIES {
             if let Some(received) = self.try_receive(&message, now).await? {
-                if matches!(received, Received::New { .. }) {
+                if matches!(received, ReceiveOutcome::New { .. }) {
                     self.inbox_signal.notify();
                 }
                 return Ok(received);
@@ -196,16 +200,16 @@ impl PostgresStore {
         &self,
         message: &NewMessage,
         now: UnixMillis,
-    ) -> Result<Option<Received>, StoreError> {
-        let (ticket, request) = (&message.ticket, &message.request);
+    ) -> Result<Option<ReceiveOutcome>, StoreError> {
+        let (keys, request) = (&message.keys, &message.request);
         let answer: Result<(i64, bool, bool), _> = sqlx::query_as(RECEIVE)
-            .bind(unique_keys(ticket))
-            .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
-            .bind(ticket.body().cast_signed())
+            .bind(unique_keys(keys))
+            .bind(keys.id_key().map(|key| key.as_bytes().to_vec()))
+            .bind(keys.body().cast_signed())
             .bind(to_column(now))
             .bind(message.id.as_str())
             .bind(&*message.source)
-            .bind(millis(ticket.retention()))
+            .bind(millis(keys.retention()))
             .bind(&request.head()[..])
             .bind(&request.body()[..])
             .fetch_one(&self.pool)
@@ -216,9 +220,9 @@ impl PostgresStore {
             Err(cause) => return Err(store_error(cause)),
         };
         if stored > 0 {
-            return Ok(Some(Received::New { other_body }));
+            return Ok(Some(ReceiveOutcome::New { other_body }));
         }
-        Ok(known.then_some(Received::Known))
+        Ok(known.then_some(ReceiveOutcome::Known))
     }
 
     async fn change_leased(&self, change: Statement<'_>) -> Result<(), StoreError> {
@@ -231,8 +235,8 @@ impl PostgresStore {
 }
 
 /// Returns the keys that a message shares with no other: its own, then the request's.
-fn unique_keys(ticket: &DedupeKeys) -> Vec<Vec<u8>> {
-    let keys = [Some(ticket.key()), ticket.replay_key()];
+fn unique_keys(keys: &DedupeKeys) -> Vec<Vec<u8>> {
+    let keys = [Some(keys.key()), keys.replay_key()];
     let keys = keys.iter().flatten();
     keys.map(|key| key.as_bytes().to_vec()).collect()
 }

@@ -56,35 +56,35 @@ impl SqliteStore {
 impl DedupeStore for SqliteStore {
     async fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
         let mut write = self.write().await?;
-        if ticket.token().is_multiple_of(SWEEP_EVERY) {
+        if keys.token().is_multiple_of(SWEEP_EVERY) {
             sweep(write.conn(), now).await?;
         }
-        let claimed = match insert_claim(write.conn(), ticket, now, until).await? {
+        let claimed = match insert_claim(write.conn(), keys, now, until).await? {
             Some(fresh) => fresh,
-            None => find_claim(write.conn(), ticket, now, until).await?,
+            None => find_claim(write.conn(), keys, now, until).await?,
         };
         write.commit().await?;
         Ok(claimed)
     }
 
-    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        let renew = of_claim(RENEW, ticket).bind(to_column(until));
+    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+        let renew = of_claim(RENEW, keys).bind(to_column(until));
         self.change_claim(renew).await
     }
 
-    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        let until = now.saturating_add(ticket.retention());
-        let commit = of_claim(COMMIT, ticket).bind(to_column(until));
+    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        let until = now.saturating_add(keys.retention());
+        let commit = of_claim(COMMIT, keys).bind(to_column(until));
         self.change_claim(commit).await
     }
 
-    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
-        self.change_claim(of_claim(RELEASE, ticket)).await
+    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.change_claim(of_claim(RELEASE, keys)).await
     }
 }
 
@@ -102,30 +102,30 @@ impl SqliteStore {
 type Statement<'a> = Query<'a, Sqlite, SqliteArguments>;
 
 /// Binds the claim's key and token: the first two parameters.
-fn of_claim<'a>(sql: &'static str, ticket: &'a DedupeKeys) -> Statement<'a> {
+fn of_claim<'a>(sql: &'static str, keys: &'a DedupeKeys) -> Statement<'a> {
     sqlx::query(sql)
-        .bind(ticket.key().as_bytes().to_vec())
-        .bind(ticket.token().cast_signed())
+        .bind(keys.key().as_bytes().to_vec())
+        .bind(keys.token().cast_signed())
 }
 
 /// Stores the request's key and claims the message. Returns `None` if the message is not free.
 async fn insert_claim(
     conn: &mut SqliteConnection,
-    ticket: &DedupeKeys,
+    keys: &DedupeKeys,
     now: UnixMillis,
     until: UnixMillis,
 ) -> Result<Option<Claimed>, StoreError> {
     let rows: Vec<(i64, bool)> = sqlx::query_as(CLAIM)
-        .bind(ticket.key().as_bytes().to_vec())
-        .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
-        .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
+        .bind(keys.key().as_bytes().to_vec())
+        .bind(keys.replay_key().map(|key| key.as_bytes().to_vec()))
+        .bind(keys.id_key().map(|key| key.as_bytes().to_vec()))
         .bind(to_column(now))
         .bind(to_column(latest_end(now, until)))
-        .bind(ticket.token().cast_signed())
-        .bind(ticket.body().cast_signed())
+        .bind(keys.token().cast_signed())
+        .bind(keys.body().cast_signed())
         .bind(to_column(until))
-        .bind(to_column(now.saturating_add(ticket.retention())))
-        .bind(to_column(now.saturating_add(ticket.replay_window())))
+        .bind(to_column(now.saturating_add(keys.retention())))
+        .bind(to_column(now.saturating_add(keys.replay_window())))
         .fetch_all(conn)
         .await
         .map_err(store_error)?;
@@ -138,13 +138,13 @@ async fn insert_claim(
 /// result is [`Claimed::Done`].
 async fn find_claim(
     conn: &mut SqliteConnection,
-    ticket: &DedupeKeys,
+    keys: &DedupeKeys,
     now: UnixMillis,
     until: UnixMillis,
 ) -> Result<Claimed, StoreError> {
     let held: Option<(bool, i64)> = sqlx::query_as(HELD)
-        .bind(ticket.key().as_bytes().to_vec())
-        .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
+        .bind(keys.key().as_bytes().to_vec())
+        .bind(keys.replay_key().map(|key| key.as_bytes().to_vec()))
         .bind(to_column(now))
         .bind(to_column(latest_end(now, until)))
         .fetch_optional(conn)

@@ -32,23 +32,23 @@ struct OnDisk {
 impl DedupeStore for OnDisk {
     async fn claim(
         &self,
-        ticket: &DedupeKeys,
+        keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        self.store.claim(ticket, now, until).await
+        self.store.claim(keys, now, until).await
     }
 
-    async fn renew(&self, ticket: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        self.store.renew(ticket, until).await
+    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+        self.store.renew(keys, until).await
     }
 
-    async fn commit(&self, ticket: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        DedupeStore::commit(&self.store, ticket, now).await
+    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+        DedupeStore::commit(&self.store, keys, now).await
     }
 
-    async fn release(&self, ticket: &DedupeKeys) -> Result<(), StoreError> {
-        DedupeStore::release(&self.store, ticket).await
+    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        DedupeStore::release(&self.store, keys).await
     }
 }
 
@@ -56,7 +56,7 @@ const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
 const LEASE: Duration = Duration::from_secs(60);
 
 fn unsigned(dedupe: &Dedupe, id: &str, sent_at: UnixMillis) -> DedupeKeys {
-    dedupe.ticket(&Message {
+    dedupe.keys(&Message {
         tenant: None,
         identity: Identity::Unsigned(Some(id)),
         sent_at: Some(sent_at),
@@ -75,12 +75,12 @@ async fn a_commit_outlives_the_store() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("a.db");
     let store = SqliteStore::open(&path).await.unwrap();
-    let ticket = unsigned(&store.dedupe("crm").unwrap(), "a", NOW);
+    let keys = unsigned(&store.dedupe("crm").unwrap(), "a", NOW);
     store
-        .claim(&ticket, NOW, NOW.saturating_add(LEASE))
+        .claim(&keys, NOW, NOW.saturating_add(LEASE))
         .await
         .unwrap();
-    DedupeStore::commit(&store, &ticket, NOW).await.unwrap();
+    DedupeStore::commit(&store, &keys, NOW).await.unwrap();
     store.close().await;
 
     let store = SqliteStore::open(&path).await.unwrap();
@@ -94,8 +94,8 @@ async fn expired_rows_are_deleted_in_bounded_batches() {
     let store = SqliteStore::connect("sqlite::memory:").await.unwrap();
     let dedupe = store.dedupe("crm").unwrap();
     let claim = async |id: String, now: UnixMillis| {
-        let ticket = unsigned(&dedupe, &id, now);
-        let claimed = store.claim(&ticket, now, now.saturating_add(LEASE)).await;
+        let keys = unsigned(&dedupe, &id, now);
+        let claimed = store.claim(&keys, now, now.saturating_add(LEASE)).await;
         assert!(matches!(claimed.unwrap(), Claimed::Fresh { .. }));
     };
     for n in 0..320 {
@@ -129,7 +129,7 @@ async fn without_its_tables_the_store_fails_with_the_cause() {
         .create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
     let store = SqliteStore::from_pool(pool);
-    let ticket = unsigned(&store.dedupe("crm").unwrap(), "a", NOW);
-    let claimed = store.claim(&ticket, NOW, NOW.saturating_add(LEASE)).await;
+    let keys = unsigned(&store.dedupe("crm").unwrap(), "a", NOW);
+    let claimed = store.claim(&keys, NOW, NOW.saturating_add(LEASE)).await;
     assert!(claimed.unwrap_err().is_migration());
 }

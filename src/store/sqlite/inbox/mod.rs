@@ -23,7 +23,7 @@ use crate::base::error::StoreError;
 use crate::queue::{LONGEST_LEASE, QueueListener, RetryPolicy};
 use crate::receive::dedupe::InvalidSource;
 use crate::receive::inbox::{
-    Inbox, InboxLease, InboxLeaseRequest, InboxOutcome, InboxStore, NewMessage, Received,
+    Inbox, InboxLease, InboxLeaseRequest, InboxOutcome, InboxStore, NewMessage, ReceiveOutcome,
 };
 use crate::store::sql::columns::{latest, optional_time, to_column};
 use crate::store::sql::inbox::{OutcomeColumns, fence, millis, readable};
@@ -68,7 +68,11 @@ impl SqliteStore {
 }
 
 impl InboxStore for SqliteStore {
-    async fn receive(&self, message: NewMessage, now: UnixMillis) -> Result<Received, StoreError> {
+    async fn receive(
+        &self,
+        message: NewMessage,
+        now: UnixMillis,
+    ) -> Result<ReceiveOutcome, StoreError> {
         self.inner.integrity.check(self.reader()).await?;
         let mut write = self.write().await?;
         let conn = write.conn();
@@ -76,14 +80,14 @@ impl InboxStore for SqliteStore {
             if insert_replay_key(conn, &message, known, now).await? {
                 write.commit().await?;
             }
-            return Ok(Received::Known);
+            return Ok(ReceiveOutcome::Known);
         }
         let other_body = was_seen_with_other_body(conn, &message).await?;
         let number = insert(conn, &message, now).await?;
         insert_keys(conn, &message, number).await?;
         write.commit().await?;
         self.inner.inbox_signal.notify();
-        Ok(Received::New { other_body })
+        Ok(ReceiveOutcome::New { other_body })
     }
 
     async fn lease(
@@ -190,10 +194,10 @@ async fn select_known(
     message: &NewMessage,
     now: UnixMillis,
 ) -> Result<Option<i64>, StoreError> {
-    let ticket = &message.ticket;
+    let keys = &message.keys;
     sqlx::query_scalar(SELECT_KNOWN)
-        .bind(ticket.key().as_bytes().to_vec())
-        .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
+        .bind(keys.key().as_bytes().to_vec())
+        .bind(keys.replay_key().map(|key| key.as_bytes().to_vec()))
         .bind(to_column(now))
         .fetch_optional(conn)
         .await
@@ -207,13 +211,13 @@ async fn insert_replay_key(
     known: i64,
     now: UnixMillis,
 ) -> Result<bool, StoreError> {
-    let Some(replay_key) = message.ticket.replay_key() else {
+    let Some(replay_key) = message.keys.replay_key() else {
         return Ok(false);
     };
     let inserted = sqlx::query(INSERT_REPLAY_KEY)
         .bind(replay_key.as_bytes().to_vec())
         .bind(known)
-        .bind(message.ticket.body().cast_signed())
+        .bind(message.keys.body().cast_signed())
         .bind(to_column(now))
         .execute(conn)
         .await
@@ -225,12 +229,12 @@ async fn was_seen_with_other_body(
     conn: &mut SqliteConnection,
     message: &NewMessage,
 ) -> Result<bool, StoreError> {
-    let Some(id_key) = message.ticket.id_key() else {
+    let Some(id_key) = message.keys.id_key() else {
         return Ok(false);
     };
     sqlx::query_scalar(WAS_SEEN_WITH_OTHER_BODY)
         .bind(id_key.as_bytes().to_vec())
-        .bind(message.ticket.body().cast_signed())
+        .bind(message.keys.body().cast_signed())
         .fetch_one(conn)
         .await
         .map_err(store_error)
@@ -246,7 +250,7 @@ async fn insert(
         .bind(message.id.as_str())
         .bind(&*message.source)
         .bind(to_column(now))
-        .bind(millis(message.ticket.retention()))
+        .bind(millis(message.keys.retention()))
         .bind(&message.request.head()[..])
         .bind(&message.request.body()[..])
         .fetch_one(conn)
@@ -259,13 +263,13 @@ async fn insert_keys(
     message: &NewMessage,
     number: i64,
 ) -> Result<(), StoreError> {
-    let ticket = &message.ticket;
+    let keys = &message.keys;
     sqlx::query(INSERT_KEYS)
-        .bind(ticket.key().as_bytes().to_vec())
-        .bind(ticket.replay_key().map(|key| key.as_bytes().to_vec()))
-        .bind(ticket.id_key().map(|key| key.as_bytes().to_vec()))
+        .bind(keys.key().as_bytes().to_vec())
+        .bind(keys.replay_key().map(|key| key.as_bytes().to_vec()))
+        .bind(keys.id_key().map(|key| key.as_bytes().to_vec()))
         .bind(number)
-        .bind(ticket.body().cast_signed())
+        .bind(keys.body().cast_signed())
         .execute(conn)
         .await
         .map_err(store_error)?;

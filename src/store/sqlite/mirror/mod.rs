@@ -17,7 +17,7 @@ use super::SqliteStore;
 use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::mirror::{Applied, Change, FieldSet, MirrorStore, TablePrefix};
+use crate::receive::mirror::{Applied, FieldSet, MirrorChange, MirrorStore, TablePrefix};
 use crate::store::sql::migrate::Port;
 use crate::wire::event::{Session, SessionHandle, User};
 
@@ -103,7 +103,7 @@ impl fmt::Debug for SqliteMirror {
 impl MirrorStore for SqliteMirror {
     async fn apply(
         &self,
-        change: &Change,
+        change: &MirrorChange,
         now: UnixMillis,
         longest_session: Duration,
     ) -> Result<Applied, StoreError> {

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::sql::{DELETE_SESSION, DELETE_SESSIONS_OF, DELETE_USER};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::mirror::{Change, FieldSet, SessionRow, TablePrefix, Update, Version};
+use crate::receive::mirror::{FieldSet, MirrorChange, SessionRow, TablePrefix, Update, Version};
 use crate::wire::event::SessionHandle;
 
 /// The mirror's tables within one transaction.
@@ -21,26 +21,26 @@ impl MirrorTables<'_> {
     /// Applies a change. Returns whether it changed a row.
     pub(super) async fn apply(
         &mut self,
-        change: &Change,
+        change: &MirrorChange,
         longest_session: Duration,
     ) -> Result<bool, StoreError> {
         match change {
-            Change::User {
+            MirrorChange::User {
                 id,
-                told,
+                update,
                 sessions_ended,
-            } => self.update_user(id, told, *sessions_ended).await,
-            Change::UserDeleted { id } => self.delete_user(id).await,
-            Change::Session {
+            } => self.update_user(id, update, *sessions_ended).await,
+            MirrorChange::UserDeleted { id } => self.delete_user(id).await,
+            MirrorChange::Session {
                 handle,
                 user_id,
                 opened,
-                told,
+                update,
             } => {
                 let user_id = user_id.as_deref();
-                self.update_session(handle, user_id, *opened, told).await
+                self.update_session(handle, user_id, *opened, update).await
             }
-            Change::SessionRevoked { handle, user_id } => {
+            MirrorChange::SessionRevoked { handle, user_id } => {
                 let until = self.now.saturating_add(longest_session);
                 self.revoke(handle, user_id.as_deref(), until).await
             }
@@ -58,7 +58,7 @@ impl MirrorTables<'_> {
         }
         let mut user = self.user(id).await?.unwrap_or_default();
         let ended_before = user.sessions_ended;
-        let changed = user.tell(update, sessions_ended);
+        let changed = user.apply(update, sessions_ended);
         if changed {
             self.upsert_user(id, &user).await?;
         }
@@ -92,7 +92,7 @@ impl MirrorTables<'_> {
         let is_new = stored.is_none();
         let mut session =
             stored.unwrap_or_else(|| SessionRow::new(FieldSet::default(), None, opened));
-        let changed = session.tell(user_id, opened, update) || is_new;
+        let changed = session.apply(user_id, opened, update) || is_new;
         if self.was_revoked(handle, &session).await? {
             return self.delete(DELETE_SESSION, handle.as_str()).await;
         }
@@ -135,6 +135,6 @@ impl MirrorTables<'_> {
             return Ok(false);
         };
         let user = self.user(user_id).await?;
-        Ok(session.is_over(user.as_ref()) || self.has_tombstone("user", user_id).await?)
+        Ok(session.has_ended(user.as_ref()) || self.has_tombstone("user", user_id).await?)
     }
 }

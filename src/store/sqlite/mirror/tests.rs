@@ -144,7 +144,7 @@ async fn a_damaged_row_is_reported_and_not_overwritten() {
     write.commit().await.unwrap();
     assert!(mirror.user("u").await.unwrap_err().is_corrupt());
     let later = br#"{"event":"user.updated","timestamp":1700000009,"data":{"id":"u","name":"n"}}"#;
-    let change = Change::of(&AuthEvent::from_slice(later).unwrap()).unwrap();
+    let change = MirrorChange::of(&AuthEvent::from_slice(later).unwrap()).unwrap();
     assert!(
         mirror
             .apply(&change.unwrap(), UnixMillis::EPOCH, Duration::ZERO)

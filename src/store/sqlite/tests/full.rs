@@ -48,16 +48,16 @@ async fn use_every_port(store: &SqliteStore, mirror: &Mirror, round: usize) {
 
     let dedupe = store.dedupe("crm").unwrap();
     let id = format!("msg_{round}");
-    let ticket = dedupe.ticket(&Message {
+    let keys = dedupe.keys(&Message {
         tenant: None,
         identity: Identity::Signed(&id),
         sent_at: None,
         body: b"",
         replayable: Duration::ZERO,
     });
-    let claimed = dedupe.claim(&ticket, at(0), at(60)).await.unwrap();
+    let claimed = dedupe.claim(&keys, at(0), at(60)).await.unwrap();
     assert_eq!(claimed, Claimed::Fresh { other_body: false });
-    dedupe.commit(&ticket, at(0)).await.unwrap();
+    dedupe.commit(&keys, at(0)).await.unwrap();
 
     let user = format!(r#"{{"event":"user.created","timestamp":1,"data":{{"id":"u_{round}"}}}}"#);
     let event = AuthEvent::from_slice(user.as_bytes()).unwrap();

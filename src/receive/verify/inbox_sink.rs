@@ -1,4 +1,4 @@
-//! Storing a message instead of handing it on.
+//! Stores a message instead of handing it on.
 
 use std::error::Error;
 
@@ -6,23 +6,23 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
 
-use super::gate::warn_of_reuse;
-use super::keys::Keys;
-use super::meters::{Meters, Operation};
+use super::handled::warn_of_reuse;
+use super::keys::RequestKeys;
+use super::meters::{Operation, WebhookMeters};
 use super::rejection::WebhookRejection;
 use crate::http::body::ResponseBody;
 use crate::receive::dedupe::Message;
-use crate::receive::inbox::{Inbox, Received, StoredRequest};
+use crate::receive::inbox::{Inbox, ReceiveOutcome, StoredRequest};
 use crate::wire::event::VerifiedWebhook;
 
-/// Where messages are stored, if that is wanted.
+/// The inbox of the layer, if it has one.
 #[derive(Clone, Debug)]
-pub(super) struct Intake(Option<Inbox>);
+pub(super) struct InboxSink(Option<Inbox>);
 
-/// The message is stored.
+/// The inbox has the message.
 pub(super) struct Stored;
 
-impl Intake {
+impl InboxSink {
     pub(super) const fn new(inbox: Inbox) -> Self {
         Self(Some(inbox))
     }
@@ -31,34 +31,34 @@ impl Intake {
         Self(None)
     }
 
-    /// Returns the inbox's name.
+    /// Returns the source name of the inbox.
     pub(super) fn source(&self) -> Option<&str> {
         self.0.as_ref().map(Inbox::source)
     }
 
-    /// Stores the message; `None` if it is to be handed on.
+    /// Stores the message. Returns `None` without an inbox.
     pub(super) async fn store(
         &self,
-        keys: &Keys,
+        keys: &RequestKeys,
         parts: &Parts,
         message: &Message<'_>,
-        delivered: &VerifiedWebhook,
-        meters: &Meters,
+        webhook: &VerifiedWebhook,
+        meters: &WebhookMeters,
     ) -> Result<Option<Stored>, WebhookRejection> {
         let Some(inbox) = &self.0 else {
             return Ok(None);
         };
-        let request = StoredRequest::keep(parts, delivered);
-        // In a box of its own: most layers have no inbox.
+        let request = StoredRequest::of(parts, webhook);
+        // Boxed: most layers have no inbox.
         let received = Box::pin(inbox.receive(message, request, keys.verifier.now())).await;
         match received {
-            Ok(Received::New { other_body }) => {
+            Ok(ReceiveOutcome::New { other_body }) => {
                 if other_body {
-                    warn_of_reuse(keys, delivered.id());
+                    warn_of_reuse(keys, webhook.id());
                 }
                 Ok(Some(Stored))
             }
-            Ok(Received::Known) => Err(WebhookRejection::Duplicate),
+            Ok(ReceiveOutcome::Known) => Err(WebhookRejection::Duplicate),
             Err(err) => {
                 meters.store_failed(Operation::Claim);
                 tracing::error!(error = %err, cause = err.source(), "the inbox failed");

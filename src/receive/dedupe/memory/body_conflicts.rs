@@ -1,26 +1,26 @@
-//! Notices an unsigned id that comes with two bodies.
+//! Detects an unsigned id with two bodies.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::receive::dedupe::keys::DedupeKey;
 
-/// How many ids are remembered: 128 KiB.
+/// Number of remembered ids: 128 KiB.
 const SLOTS: usize = 1 << 14;
 
-/// The ids of late and a part of the digest of each one's body, one word each.
+/// Recent ids, each with a part of the digest of its body, one word each.
 ///
-/// An id is overwritten by another one of the same slot: it serves the log, and nothing is decided
-/// by it.
-pub(super) struct Witness(Box<[AtomicU64]>);
+/// Another id of the same slot overwrites an id: the result serves the log, and nothing depends on
+/// it.
+pub(super) struct BodyConflicts(Box<[AtomicU64]>);
 
-impl Witness {
+impl BodyConflicts {
     pub(super) fn new() -> Self {
         Self((0..SLOTS).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// Remembers `id` with `body`, and tells whether the body last seen with it was another.
-    pub(super) fn saw_other_body(&self, id: DedupeKey, body: u64) -> bool {
+    /// Remembers `id` with `body`. Returns whether the last body seen with `id` was another.
+    pub(super) fn record(&self, id: DedupeKey, body: u64) -> bool {
         const HALF: u32 = u32::BITS;
         let id = id.half();
         #[expect(
@@ -34,8 +34,8 @@ impl Witness {
     }
 }
 
-impl fmt::Debug for Witness {
+impl fmt::Debug for BodyConflicts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Witness(..)")
+        f.write_str("BodyConflicts(..)")
     }
 }
