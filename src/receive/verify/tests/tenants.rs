@@ -1,4 +1,4 @@
-//! RequestKeys per request: whose they are, and that tenants do not get in each other's way.
+//! Keys per request, and the separation of tenants.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
