@@ -36,6 +36,12 @@ struct MirrorState {
 
 impl MemoryMirror {
     /// Creates an empty mirror.
+    ///
+    /// ```
+    /// use tower_auth_sync::mirror::{MemoryMirror, Mirror};
+    ///
+    /// let mirror = Mirror::new(MemoryMirror::new());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
