@@ -1,4 +1,4 @@
-//! Bodies, the HTTP client, and the rules for its calls.
+//! Bodies, the HTTP client, and its egress rules.
 
 pub mod body;
 #[cfg(feature = "emit")]

@@ -4,6 +4,13 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 /// Number of an attempt, counted from 1.
+///
+/// ```
+/// use tower_auth_sync::queue::AttemptNumber;
+///
+/// assert_eq!(AttemptNumber::FIRST.next().get(), 2);
+/// assert_eq!(AttemptNumber::new(0), None);
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct AttemptNumber(NonZeroU32);
 
@@ -11,7 +18,7 @@ impl AttemptNumber {
     /// The first attempt.
     pub const FIRST: Self = Self(NonZeroU32::MIN);
 
-    /// Takes a number; `None` for 0.
+    /// Creates a number; `None` for 0.
     #[must_use]
     pub const fn new(number: u32) -> Option<Self> {
         match NonZeroU32::new(number) {
@@ -30,7 +37,7 @@ impl AttemptNumber {
         self.0.get()
     }
 
-    /// Returns the number of the attempt after this one.
+    /// Returns the number of the next attempt.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

@@ -1,14 +1,14 @@
-//! Why a worker cannot be made.
+//! Errors of worker settings.
 
 use std::time::Duration;
 
 use crate::base::error::BoxError;
 
-/// Why a worker cannot be made.
+/// Reason why worker settings are invalid.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerConfigError {
-    /// The lease could end while its attempt still runs.
+    /// The lease could end while its attempt runs.
     #[error(
         "the lease of {lease:?} is too short: it must exceed the timeout by 10 s, so be {least:?} or \
          more"
@@ -29,7 +29,7 @@ pub enum WorkerConfigError {
         /// The shortest lease.
         least: Duration,
     },
-    /// The lease is longer than any may be.
+    /// The lease exceeds the longest lease.
     #[error("the lease of {lease:?} is too long: it must be {most:?} or less")]
     LeaseTooLong {
         /// The lease.
@@ -40,7 +40,7 @@ pub enum WorkerConfigError {
     /// Every attempt would fail.
     #[error("the timeout of an attempt is zero")]
     ZeroTimeout,
-    /// The worker would ask the store without a pause.
+    /// The worker would poll the store without a pause.
     #[error("the pause between two polls of the store is zero")]
     ZeroPoll,
     /// The extra root certificates cannot be used.

@@ -1,4 +1,4 @@
-//! The loop of every worker: lease, begin, wait.
+//! Loop of every worker: lease, start, wait.
 
 use std::error::Error;
 use std::future::{Future, ready};
@@ -18,16 +18,16 @@ use super::shutdown::{AttemptResult, drain, finished, overdue};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 
-/// What differs between workers: where the work comes from, and how it is done.
+/// The work of a worker: how it is leased and done.
 pub(crate) trait Job: Send + Sync + 'static {
-    /// The hold on one piece of work.
+    /// Lease of one unit of work.
     type Lease: Send + 'static;
 
     fn schedule(&self) -> &Schedule;
 
     fn listen(&self) -> QueueListener;
 
-    /// Leases up to `max` pieces that are due at `now`, until `until`.
+    /// Leases up to `max` units that are due at `now`, until `until`.
     fn lease(
         &self,
         max: NonZeroU16,
@@ -35,19 +35,19 @@ pub(crate) trait Job: Send + Sync + 'static {
         until: UnixMillis,
     ) -> impl Future<Output = Result<Vec<Self::Lease>, StoreError>> + Send;
 
-    /// Does the work and records how it went.
+    /// Does the work and records the outcome.
     fn perform(self: Arc<Self>, lease: Self::Lease) -> impl Future<Output = AttemptResult> + Send;
 
-    /// Gives a lease back without an attempt; a failure is logged.
+    /// Releases a lease without an attempt; logs a failure.
     fn release(&self, lease: Self::Lease) -> impl Future<Output = ()> + Send;
 
-    /// Returns when there will be something to lease, if nothing happens.
+    /// Returns when work will be due, if nothing else happens.
     fn next_due(
         &self,
         now: UnixMillis,
     ) -> impl Future<Output = Result<Option<UnixMillis>, StoreError>> + Send;
 
-    /// Deletes up to `max` of what has been over since before `before`, and returns how many.
+    /// Deletes up to `max` units that finished before `before`, and returns their number.
     fn prune(
         &self,
         before: UnixMillis,
@@ -55,7 +55,7 @@ pub(crate) trait Job: Send + Sync + 'static {
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 }
 
-/// How much a worker takes on, and for how long.
+/// Limits of a worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) concurrency: NonZeroU16,
@@ -66,7 +66,7 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Refuses what no worker could run with, or what would make it ask without a pause.
+    /// Refuses limits under which no worker could run, or would poll without a pause.
     pub(crate) fn check(&self, timeout: Duration) -> Result<(), WorkerConfigError> {
         if timeout.is_zero() {
             return Err(WorkerConfigError::ZeroTimeout);
@@ -136,7 +136,7 @@ impl<J: Job> Engine<J> {
         drain(running, overdue).await;
     }
 
-    /// Makes one attempt at everything that is due now, and waits for their ends.
+    /// Starts one attempt at each unit that is due now, and waits until all end.
     pub(crate) async fn run_due(&self) -> Result<AttemptCounts, StoreError> {
         let due = self.job.schedule().now();
         let mut running = JoinSet::new();
@@ -154,8 +154,8 @@ impl<J: Job> Engine<J> {
         }
     }
 
-    /// Leases as much as there is room for and begins it. Returns after what time there may be
-    /// more, unless an attempt ends or the store rings before.
+    /// Leases and starts as much as there is room for. Returns the pause until more may be due,
+    /// unless an attempt ends or the store notifies before.
     async fn fill(
         &self,
         running: &mut JoinSet<AttemptResult>,
@@ -207,16 +207,16 @@ impl<J: Job> Engine<J> {
     }
 }
 
-/// What a worker waits for.
+/// Pause of a worker.
 enum Pause {
-    /// This long, or less if an attempt ends or the store rings.
+    /// Ends early when an attempt ends or the store notifies.
     For(Duration),
-    /// This long, whatever happens.
+    /// Lasts its whole time.
     BackOff(Duration),
 }
 
 impl Pause {
-    /// Waits; also ends when the worker is told to stop.
+    /// Waits; also ends when the worker stops.
     async fn wait(
         self,
         running: &mut JoinSet<AttemptResult>,
@@ -234,7 +234,7 @@ impl Pause {
                 () = stop.cancelled() => return,
                 Some(ended) = running.join_next() => {
                     finished(ended);
-                    // What ended at the same time needs no lease call of its own.
+                    // Attempts that ended at the same time need no lease call of their own.
                     while let Some(ended) = running.try_join_next() {
                         finished(ended);
                     }
@@ -249,7 +249,7 @@ impl Pause {
     }
 }
 
-/// What a round of attempts came to.
+/// Results of a round of attempts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct AttemptCounts {
     pub(crate) succeeded: usize,
@@ -268,8 +268,7 @@ impl AttemptCounts {
     }
 }
 
-/// Keeps a store that names a past time, without handing anything out, from being asked without a
-/// pause.
+/// Bounds the polls of a store that reports a past due time and leases nothing.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(1);

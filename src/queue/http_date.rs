@@ -1,10 +1,10 @@
-//! `HTTP-date` of RFC 9110 §5.6.7, in the three forms that a recipient has to read.
+//! `HTTP-date` of RFC 9110 §5.6.7, in the three forms that a recipient must read.
 
 use crate::base::clock::UnixTime;
 
-/// Reads an `HTTP-date`; `now` settles the century of the form with a two-digit year.
+/// Parses an `HTTP-date`; `now` decides the century of the form with a two-digit year.
 ///
-/// The name of the day must be one, but need not be the right one. A date before 1970 is `None`.
+/// The name of the day must exist, but need not match the date. A date before 1970 is `None`.
 pub(crate) fn parse(text: &str, now: UnixTime) -> Option<UnixTime> {
     let (day_name, rest) = text.split_at_checked(text.find([',', ' '])?)?;
     match rest.strip_prefix(", ") {
@@ -49,7 +49,7 @@ fn asctime(text: &str) -> Option<UnixTime> {
     time(year, month, day, clock)
 }
 
-/// The year with these last two digits that is not more than 50 years ahead (RFC 9110 §5.6.7).
+/// Returns the year with these last two digits that is at most 50 years ahead (RFC 9110 §5.6.7).
 fn full_year(last_two: u64, now: UnixTime) -> u64 {
     // 365.2425 days: at the turn of a year the estimate may be one off, which a span of 50 allows.
     let this_year = 1970 + now.as_secs().min(MAX_SECS) / 31_556_952;
@@ -57,7 +57,7 @@ fn full_year(last_two: u64, now: UnixTime) -> u64 {
     latest - (latest + 100 - last_two) % 100
 }
 
-/// Hours, minutes and seconds as seconds of the day; a leap second counts as the next one.
+/// Parses hours, minutes and seconds as seconds of the day; a leap second counts as the next one.
 fn clock(text: &str) -> Option<(u64, &str)> {
     let (hours, rest) = two_digits(text)?;
     let (minutes, rest) = two_digits(rest.strip_prefix(':')?)?;
@@ -99,7 +99,7 @@ fn time(year: u64, month: u64, day: u64, seconds: u64) -> Option<UnixTime> {
     Some(UnixTime::from_secs(days * 86_400 + seconds))
 }
 
-/// Days from the year 1 to the start of `year`, in the Gregorian calendar.
+/// Returns the days from the year 1 to the start of `year`, in the Gregorian calendar.
 const fn days_before_year(year: u64) -> u64 {
     let past = year - 1;
     past * 365 + past / 4 - past / 100 + past / 400
@@ -116,7 +116,7 @@ const fn days_in(year: u64, month: u64) -> u64 {
     }
 }
 
-/// The end of the year 9999, the last that any form can name.
+/// The end of the year 9999, the last one that any form can express.
 const MAX_SECS: u64 = 253_402_300_799;
 
 const SHORT_DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];

@@ -1,4 +1,4 @@
-//! Work that is leased, tried again and settled: what deliveries and messages in the inbox share.
+//! Leased, retried and settled work: the common part of deliveries and inbox messages.
 
 mod attempt_number;
 mod config_error;
@@ -35,8 +35,8 @@ pub(crate) use self::shutdown::AttemptResult;
 pub(crate) use self::text_enum::text_enum;
 pub use self::token::LeaseToken;
 
-/// Longest lease that a worker may ask for: 1 h. Leases of deliveries outlast one request, and those
-/// of messages are renewed: both need minutes.
+/// Longest lease of a worker: 1 h. Leases of deliveries exceed one request, and workers renew
+/// leases of messages: both need minutes.
 ///
-/// A lease that ends later than this from now was dated by a clock that was ahead.
+/// A lease that ends later than this from now comes from a clock that was ahead.
 pub const LONGEST_LEASE: Duration = Duration::from_hours(1);

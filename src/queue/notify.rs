@@ -1,30 +1,41 @@
-//! How what is stored wakes the workers of the same process.
+//! Notifies workers of the same process about new work.
 
 use std::future;
 
 use tokio::sync::watch;
 
-/// Held by a store: tells its listeners that there may be something to lease. Copies ring for the
-/// same listeners.
+/// Notifies the listeners of a store that work may be due. Copies notify the same listeners.
 ///
-/// It spares workers of the same process the wait for their next look; it is no queue and says
-/// nothing of what other processes store.
+/// It saves workers of the same process a wait until their next poll. It is no queue and reports
+/// nothing that other processes store.
+///
+/// ```
+/// use tower_auth_sync::queue::QueueNotify;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let notify = QueueNotify::new();
+/// let mut listener = notify.listen();
+/// notify.notify();
+/// listener.notified().await;
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct QueueNotify(watch::Sender<()>);
 
 impl QueueNotify {
-    /// Makes a signal that nobody listens to yet.
+    /// Creates a notifier without listeners.
     #[must_use]
     pub fn new() -> Self {
         Self(watch::Sender::new(()))
     }
 
-    /// Wakes every listener, and lets those that are busy find out when they next listen.
+    /// Notifies every listener; a busy one learns it when it next waits.
     pub fn notify(&self) {
         self.0.send_replace(());
     }
 
-    /// Begins to listen: nothing that happens from now on is missed.
+    /// Starts to listen: the listener misses no notification from now on.
     #[must_use]
     pub fn listen(&self) -> QueueListener {
         QueueListener(self.0.subscribe())
@@ -37,15 +48,15 @@ impl Default for QueueNotify {
     }
 }
 
-/// Hears that there may be something to lease. Made by a store's `listen`.
+/// Waits for notifications that work may be due. Made by a store's `listen`.
 #[derive(Clone, Debug)]
 pub struct QueueListener(watch::Receiver<()>);
 
 impl QueueListener {
-    /// Waits until the signal has rung since the last call, or since listening began.
+    /// Waits for a notification since the last call, or since listening began.
     ///
-    /// Several rings in between count as one. Without a store that could ring it waits for ever.
-    /// Dropping the future loses nothing.
+    /// Several notifications in between count as one. After the notifier is dropped it waits
+    /// forever. Dropping the future loses nothing.
     pub async fn notified(&mut self) {
         if self.0.changed().await.is_err() {
             future::pending::<()>().await;
@@ -60,23 +71,23 @@ mod tests {
 
     use super::*;
 
-    fn heard_now(listener: &mut QueueListener) -> bool {
+    fn is_notified(listener: &mut QueueListener) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         pin!(listener.notified()).poll(&mut cx) == Poll::Ready(())
     }
 
     #[test]
-    fn a_ring_while_nobody_waits_is_heard_once_by_each_listener() {
+    fn a_notification_while_nobody_waits_reaches_each_listener_once() {
         let signal = QueueNotify::new();
         let (mut one, mut other) = (signal.listen(), signal.listen());
-        assert!(!heard_now(&mut one));
+        assert!(!is_notified(&mut one));
         let copy = signal.clone();
-        for bell in [&signal, &copy] {
-            bell.notify();
+        for notifier in [&signal, &copy] {
+            notifier.notify();
         }
-        assert!(heard_now(&mut one));
-        assert!(!heard_now(&mut one));
-        assert!(heard_now(&mut other));
+        assert!(is_notified(&mut one));
+        assert!(!is_notified(&mut one));
+        assert!(is_notified(&mut other));
     }
 
     #[test]
@@ -84,6 +95,6 @@ mod tests {
         let signal = QueueNotify::new();
         let mut listener = signal.listen();
         drop(signal);
-        assert!(!heard_now(&mut listener));
+        assert!(!is_notified(&mut listener));
     }
 }

@@ -1,4 +1,4 @@
-//! Recording how an attempt went.
+//! Records the outcome of an attempt.
 
 use std::error::Error;
 use std::future::Future;
@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::base::error::StoreError;
 
-/// Records an outcome by `settle`; while the store cannot be reached, again and again for as long as
-/// `limit`, since otherwise the work is done once more. Returns `None` if it was not recorded.
+/// Records an outcome with `settle`, and retries for up to `limit` while the store is unreachable:
+/// otherwise the work runs again. Returns `None` if the outcome was not recorded.
 pub(crate) async fn record<T, F>(limit: Duration, mut settle: impl FnMut() -> F) -> Option<T>
 where
     F: Future<Output = Result<T, StoreError>>,
@@ -38,7 +38,7 @@ where
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What a lease has to allow for beside the attempt: the tries to record the outcome.
+/// Time that a lease needs besides the attempt: the tries to record the outcome.
 pub(crate) const MARGIN: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Deleting what has been over for long, beside the work.
+//! Deletes finished work after its retention.
 
 use std::error::Error;
 use std::num::NonZeroU16;
@@ -9,9 +9,9 @@ use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 
 impl<J: Job> Engine<J> {
-    /// Deletes everything that has been over for longer than the retention, and returns how much.
+    /// Deletes all work that finished longer ago than the retention, and returns its amount.
     pub(crate) async fn prune(&self) -> Result<usize, StoreError> {
-        let before = self.over_before();
+        let before = self.finished_before();
         let mut pruned = 0;
         loop {
             let batch = self.job.prune(before, BATCH).await?;
@@ -22,7 +22,7 @@ impl<J: Job> Engine<J> {
         }
     }
 
-    /// Deletes for ever, with pauses.
+    /// Deletes in a loop, with pauses.
     pub(crate) async fn keep_pruning(&self) {
         if self.limits.retention == Duration::MAX {
             return std::future::pending().await;
@@ -30,30 +30,30 @@ impl<J: Job> Engine<J> {
         let mut pause = BETWEEN_BATCHES;
         loop {
             tokio::time::sleep(pause).await;
-            let pruned = self.job.prune(self.over_before(), BATCH).await;
+            let pruned = self.job.prune(self.finished_before(), BATCH).await;
             pause = match pruned {
                 Ok(batch) if batch >= BATCH.get().into() => BETWEEN_BATCHES,
-                Ok(_) => BETWEEN_LOOKS,
+                Ok(_) => BETWEEN_CHECKS,
                 Err(error) => {
                     let cause = &error as &(dyn Error + 'static);
-                    tracing::warn!(error = cause, "cannot delete what has been over for long");
-                    BETWEEN_LOOKS
+                    tracing::warn!(error = cause, "cannot delete finished work");
+                    BETWEEN_CHECKS
                 }
             };
         }
     }
 
-    fn over_before(&self) -> UnixMillis {
+    fn finished_before(&self) -> UnixMillis {
         let now = self.job.schedule().now();
         now.saturating_sub(self.limits.retention)
     }
 }
 
-/// Events, or messages, deleted in one transaction: a few milliseconds, in which nothing else can
-/// be written.
+/// Events or messages deleted in one transaction: a few milliseconds during which nothing else can
+/// write.
 const BATCH: NonZeroU16 = NonZeroU16::new(100).unwrap();
 
-/// Long against a batch, so that the work comes first; 400 a second at most.
+/// Long compared with a batch, so that the work comes first; at most 400 deletions a second.
 const BETWEEN_BATCHES: Duration = Duration::from_millis(250);
 
-const BETWEEN_LOOKS: Duration = Duration::from_mins(1);
+const BETWEEN_CHECKS: Duration = Duration::from_mins(1);

@@ -1,4 +1,4 @@
-//! How often a delivery is tried, and how long it waits in between.
+//! Number of attempts, and the waits between them.
 
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -8,59 +8,69 @@ use super::attempt_number::AttemptNumber;
 use super::retry_after::MAX_RETRY_AFTER;
 use crate::base::clock::UnixMillis;
 
-/// How often a delivery is tried, and how long it waits before each attempt.
+/// Number of attempts, and the wait before each.
 ///
-/// The first attempt is always due at once; a schedule lists the waits before the second, the
-/// third and so on, each counted from the end of the attempt before it. Default:
+/// The first attempt is always due at once. A schedule lists the waits before the second attempt,
+/// the third and so on, each counted from the end of the previous attempt. Default:
 /// [`banata`](Self::banata).
 ///
-/// **Jitter.** Every wait is lengthened by up to 20 %, never shortened: an endpoint that came back
-/// does not meet all its deliveries in the same second, and none comes before its time.
+/// **Jitter.** Jitter lengthens every wait by up to 20 % and never shortens it: an endpoint that
+/// recovers does not get all its deliveries in the same second, and none early.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_auth_sync::queue::RetryPolicy;
+///
+/// let policy = RetryPolicy::schedule([Duration::from_secs(5), Duration::from_secs(60)])?;
+/// assert_eq!(policy.max_attempts().get(), 3);
+/// # Ok::<(), tower_auth_sync::queue::ScheduleError>(())
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RetryPolicy {
-    /// Waits before attempts 2, 3, …; the last one stands for all that follow.
+    /// Waits before attempts 2, 3, …; the last one repeats.
     waits: Cow<'static, [Duration]>,
     attempts: AttemptNumber,
 }
 
 impl RetryPolicy {
-    /// Most attempts that a [custom schedule](Self::schedule) may ask for.
+    /// Most attempts of a [custom schedule](Self::schedule).
     pub const MAX_ATTEMPTS: usize = 100;
 
-    /// Longest single wait that a [custom schedule](Self::schedule) may ask for: 30 days.
+    /// Longest single wait of a [custom schedule](Self::schedule): 30 days.
     pub const MAX_WAIT: Duration = Duration::from_hours(30 * 24);
 
-    /// Longest time from a failed attempt to the next one, whatever the policy: 36 days, which are
-    /// [`MAX_WAIT`](Self::MAX_WAIT) and the jitter of a fifth. The 24 h that an endpoint can ask for
+    /// Longest time from a failed attempt to the next one under any policy: 36 days, which is
+    /// [`MAX_WAIT`](Self::MAX_WAIT) plus a fifth of jitter. The 24 h that an endpoint can request
     /// are less.
     pub const LONGEST_WAIT: Duration = Duration::from_hours(36 * 24);
 
-    /// Banata's schedule: at once, then after 5 min, 30 min, 2 h and 24 h; 5 attempts over
+    /// Returns Banata's schedule: at once, then after 5 min, 30 min, 2 h and 24 h; 5 attempts over
     /// 26 h 35 min.
     #[must_use]
     pub const fn banata() -> Self {
         Self::fixed(&BANATA)
     }
 
-    /// The schedule that the Standard Webhooks specification suggests: at once, then after 5 s,
-    /// 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h; 10 attempts over 75 h 35 min 5 s.
+    /// Returns the schedule that the Standard Webhooks specification suggests: at once, then after
+    /// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h; 10 attempts over 75 h 35 min 5 s.
     #[must_use]
     pub const fn standard_webhooks() -> Self {
         Self::fixed(&STANDARD_WEBHOOKS)
     }
 
-    /// For a handler in this program, which costs nobody else anything: at once, then after 1 s, 5 s,
-    /// 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 4 h, 8 h and 8 h; 12 attempts over 23 h 42 min 36 s.
+    /// Returns a schedule for a handler in this program, whose retries burden no other service: at
+    /// once, then after 1 s, 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h, 4 h, 8 h and 8 h; 12
+    /// attempts over 23 h 42 min 36 s.
     ///
-    /// The first ones outlast a restart of the database, the last ones a working day in which
-    /// somebody mends the handler.
+    /// The first attempts outlast a restart of the database, the last ones a working day for a fix
+    /// of the handler.
     #[must_use]
     pub const fn local_handler() -> Self {
         Self::fixed(&LOCAL_HANDLER)
     }
 
-    /// Banata's schedule with another number of attempts: the first `number` of it, and beyond its
-    /// end one every 24 h.
+    /// Returns Banata's schedule with another number of attempts: its first `number`, and beyond
+    /// its end one every 24 h.
     #[must_use]
     pub const fn attempts(number: NonZeroU32) -> Self {
         Self {
@@ -69,15 +79,15 @@ impl RetryPolicy {
         }
     }
 
-    /// A schedule of one's own: `waits` come before the second, the third attempt and so on, so
-    /// that there is one attempt more than there are waits. No waits: a single attempt.
+    /// Creates a custom schedule: `waits` precede the second attempt, the third and so on, so there
+    /// is one attempt more than there are waits. No waits: a single attempt.
     ///
     /// # Errors
     ///
     /// [`ScheduleError::TooManyAttempts`] beyond [`MAX_ATTEMPTS`](Self::MAX_ATTEMPTS), and
     /// [`ScheduleError::WaitTooLong`] for a wait over [`MAX_WAIT`](Self::MAX_WAIT).
     pub fn schedule(waits: impl IntoIterator<Item = Duration>) -> Result<Self, ScheduleError> {
-        // One more than is legal suffices to see that there are too many.
+        // One attempt more than allowed suffices to detect too many.
         let waits: Vec<_> = waits.into_iter().take(Self::MAX_ATTEMPTS).collect();
         if waits.len() >= Self::MAX_ATTEMPTS {
             return Err(ScheduleError::TooManyAttempts);
@@ -104,11 +114,11 @@ impl RetryPolicy {
         self.attempts
     }
 
-    /// Returns the wait before attempt `next`, or `None` if there is no such attempt any more.
+    /// Returns the wait before attempt `next`, or `None` after the last attempt.
     ///
-    /// `jitter` lies in `0.0..=1.0` (what lies outside is moved to the nearer end, NaN to 0) and
-    /// should be drawn uniformly; the wait is the scheduled one times `1 + 0.2 * jitter`. The wait
-    /// before the first attempt is zero.
+    /// `jitter` lies in `0.0..=1.0` (other values are clamped, NaN to 0) and should be drawn
+    /// uniformly; the wait is the scheduled one times `1 + 0.2 * jitter`. The wait before the first
+    /// attempt is zero.
     #[must_use]
     pub fn wait(&self, next: AttemptNumber, jitter: f64) -> Option<Duration> {
         self.scheduled(next).map(|wait| lengthen(wait, jitter))
@@ -124,12 +134,12 @@ impl RetryPolicy {
         self.waits.get(retry).or(self.waits.last()).copied()
     }
 
-    /// Returns when attempt `next` is due if the one before it failed at `now`, or `None` if that
-    /// one was the last.
+    /// Returns the due time of attempt `next` if the previous one failed at `now`, or `None` if
+    /// that was the last one.
     ///
-    /// `retry_after` is what the endpoint asked for ([`parse_retry_after`]); it can put the attempt
-    /// off, by 24 h at most, but never bring it forward. The jitter is added to the longer of the
-    /// two waits: deliveries that were all told the same time do not come back all at once.
+    /// `retry_after` is the wait that the endpoint requests ([`parse_retry_after`]). It can delay
+    /// the attempt, by at most 24 h, but never advance it. The jitter lengthens the longer of the
+    /// two waits: deliveries with the same `Retry-After` do not all return at once.
     ///
     /// [`parse_retry_after`]: super::retry_after::parse_retry_after
     #[must_use]
@@ -141,8 +151,8 @@ impl RetryPolicy {
         retry_after: Option<Duration>,
     ) -> Option<UnixMillis> {
         let scheduled = self.scheduled(next)?;
-        let asked = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
-        Some(now.saturating_add(lengthen(scheduled.max(asked), jitter)))
+        let requested = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
+        Some(now.saturating_add(lengthen(scheduled.max(requested), jitter)))
     }
 }
 
@@ -152,7 +162,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// Why a schedule is not usable.
+/// Reason why a schedule is invalid.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ScheduleError {
@@ -207,7 +217,7 @@ pub(crate) fn lengthen(wait: Duration, jitter: f64) -> Duration {
     wait.mul_f64(1.0 + MAX_JITTER * unit(jitter))
 }
 
-/// Moves a number into `0.0..=1.0`.
+/// Clamps a number to `0.0..=1.0`.
 fn unit(jitter: f64) -> f64 {
     if jitter.is_nan() {
         0.0

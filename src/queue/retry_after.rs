@@ -5,11 +5,21 @@ use std::time::Duration;
 use super::http_date;
 use crate::base::clock::UnixTime;
 
-/// Reads a `Retry-After` value: how long after `now` the endpoint wants to be asked again.
+/// Parses a `Retry-After` value: the wait from `now` that the endpoint requests.
 ///
-/// Takes whole seconds written in 1 to 15 ASCII digits, and an `HTTP-date` in each of its three
-/// forms. The answer is 24 h at most, and zero for a time that has passed. Anything else is
-/// `None`: a negative, fractional or signed number, a word, an empty or longer text.
+/// Accepts whole seconds in 1 to 15 ASCII digits, and an `HTTP-date` in each of its three forms.
+/// The result is at most 24 h, and zero for a past time. Anything else is `None`: a negative,
+/// fractional or signed number, a word, an empty or longer text.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_auth_sync::clock::UnixTime;
+/// use tower_auth_sync::queue::parse_retry_after;
+///
+/// let now = UnixTime::from_secs(1_700_000_000);
+/// assert_eq!(parse_retry_after(b"120", now), Some(Duration::from_secs(120)));
+/// assert_eq!(parse_retry_after(b"soon", now), None);
+/// ```
 #[must_use]
 pub fn parse_retry_after(value: &[u8], now: UnixTime) -> Option<Duration> {
     let text = std::str::from_utf8(value).ok()?;
@@ -27,7 +37,7 @@ fn delta_seconds(text: &str) -> Option<u64> {
     legal.then(|| text.parse().ok()).flatten()
 }
 
-/// The most that an endpoint can put an attempt off: Banata's longest wait.
+/// Longest delay that an endpoint can request: Banata's longest wait.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 const MAX_DIGITS: usize = 15;

@@ -1,4 +1,4 @@
-//! When the next attempt is made.
+//! Schedule of attempts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::retry::RetryPolicy;
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::entropy::{Entropy, SystemEntropy, random};
 
-/// A retry policy with the time and the chance that it needs.
+/// A retry policy with its clock and entropy.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     pub(crate) retry: RetryPolicy,
@@ -34,14 +34,14 @@ impl Schedule {
         f64::from(u32::from_le_bytes(random(&*self.entropy))) / f64::from(u32::MAX)
     }
 
-    /// Returns when the attempt after `failed` is due, `asked` from now at the earliest; `None` if
-    /// that was the last one.
+    /// Returns the due time of the attempt after `failed`, `requested` from now at the earliest;
+    /// `None` if that was the last one.
     pub(crate) fn after(
         &self,
         failed: AttemptNumber,
-        asked: Option<Duration>,
+        requested: Option<Duration>,
     ) -> Option<UnixMillis> {
         let (next, now) = (failed.next(), self.now());
-        self.retry.due_at(next, now, self.jitter(), asked)
+        self.retry.due_at(next, now, self.jitter(), requested)
     }
 }

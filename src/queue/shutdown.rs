@@ -1,4 +1,4 @@
-//! The end: of one attempt, and of all of them.
+//! Ends of attempts, and of the worker.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use tokio_util::sync::CancellationToken;
 /// Result of an attempt.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum AttemptResult {
-    /// It succeeded.
+    /// The attempt succeeded.
     Succeeded,
-    /// It failed.
+    /// The attempt failed.
     Failed,
-    /// Its outcome could not be recorded.
+    /// The outcome could not be recorded.
     Unrecorded,
 }
 
-/// Waits until `stop` was cancelled `limit` ago.
+/// Waits until `limit` after `stop` was cancelled.
 pub(crate) async fn overdue(stop: &CancellationToken, limit: Duration) {
     stop.cancelled().await;
     tokio::time::sleep(limit).await;
 }
 
-/// Waits for the attempts until `limit` is reached; drops those that are left.
+/// Waits for the attempts until `limit` is reached, and drops the others.
 pub(crate) async fn drain(mut running: JoinSet<AttemptResult>, limit: impl Future<Output = ()>) {
     let drained = async {
         while let Some(ended) = running.join_next().await {
@@ -38,7 +38,8 @@ pub(crate) async fn drain(mut running: JoinSet<AttemptResult>, limit: impl Futur
     tracing::warn!(left, "the drain limit is reached; leases will lapse");
 }
 
-/// Takes note of an attempt's end. One that panicked has recorded nothing: its lease lapses.
+/// Returns the result of an ended attempt. An attempt that panicked has recorded nothing: its lease
+/// lapses.
 pub(crate) fn finished(ended: Result<AttemptResult, JoinError>) -> AttemptResult {
     ended.unwrap_or_else(|error| {
         if error.is_panic() {

@@ -1,4 +1,4 @@
-//! Enums in columns.
+//! Enums stored as text.
 
 /// Declares an enum that is stored by name.
 macro_rules! text_enum {
@@ -13,7 +13,7 @@ macro_rules! text_enum {
             /// Every value.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// Returns the name under which it is stored.
+            /// Returns the stored name.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {

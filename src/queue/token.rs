@@ -1,12 +1,17 @@
-//! What fences a lease.
+//! Token that fences a lease.
 
-/// Tells one lease of a delivery, or of a stored message, from the next: a store gives it a higher
-/// one each time.
+/// Fencing token of a lease of a delivery or a stored message: a store raises it with each lease.
+///
+/// ```
+/// use tower_auth_sync::queue::LeaseToken;
+///
+/// assert!(LeaseToken::new(2) > LeaseToken::new(1));
+/// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct LeaseToken(u64);
 
 impl LeaseToken {
-    /// Takes a store's number.
+    /// Creates a token from the store's number.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)

@@ -6,19 +6,19 @@ use bytes::Bytes;
 
 /// Joins chunks, up to a limit.
 ///
-/// A single chunk is kept as it is; from the second on there is one buffer. All the buffers that it
-/// outgrows are small, so that no more than the limit and a little is held while it grows, whatever
-/// the allocator does.
+/// A single chunk is kept as it is; from the second chunk there is one buffer. All buffers that it
+/// outgrows are small, so that growing holds at most the limit and a little more, under any
+/// allocator.
 pub(super) struct BodyBuffer {
     limit: usize,
-    /// The length that the body itself announces, at most the limit.
+    /// Length that the body announces, at most the limit.
     expected: usize,
     first: Bytes,
     joined: Vec<u8>,
 }
 
 impl BodyBuffer {
-    /// Holds at most `limit` bytes; the body announces no more than `expected`.
+    /// Creates a buffer for at most `limit` bytes; the body announces `expected`.
     pub(super) fn new(limit: usize, expected: Option<u64>) -> Self {
         let expected = expected.and_then(|length| usize::try_from(length).ok());
         Self {
@@ -29,13 +29,13 @@ impl BodyBuffer {
         }
     }
 
-    /// Returns how many more bytes it may hold.
+    /// Returns how many more bytes fit.
     pub(super) fn room(&self) -> usize {
         let held = self.first.len() + self.joined.len();
         self.limit.saturating_sub(held)
     }
 
-    /// Adds a chunk that [has room](Self::room).
+    /// Adds a chunk that [fits](Self::room).
     pub(super) fn push(&mut self, chunk: Bytes) {
         if self.first.is_empty() && self.joined.is_empty() {
             self.first = chunk;
@@ -62,7 +62,7 @@ impl BodyBuffer {
         if needed <= self.joined.capacity() {
             return;
         }
-        // A body may announce less than it has: a mistake of whoever made it, and no reason to fail.
+        // A body may announce less than it has. That is a bug of the body, and no reason to fail.
         let most = if needed <= self.expected {
             self.expected
         } else {
@@ -78,9 +78,9 @@ impl BodyBuffer {
     }
 }
 
-/// Up to here the buffer grows with the body. An old buffer of this size and a frame as large fit in
-/// the 64 KiB that a request may take beside the limit.
+/// Size up to which the buffer grows with the body. An old buffer of this size and an equal frame
+/// fit in the 64 KiB that a request may take besides the limit.
 const SMALL: usize = 24 * 1024;
 
-/// The next size, or the limit if that is less. Memory that was never written to costs no page.
+/// Next size, or the limit if that is less. Unwritten memory takes no page.
 const LEAP: usize = 16 * 1024 * 1024;

@@ -14,10 +14,10 @@ use super::buffer::BodyBuffer;
 use super::read::{BodyLimits, next_chunk};
 
 pin_project! {
-    /// Body of the requests that [`SyncEmitter`](crate::send::emit::SyncEmitter) hands on, and of the responses
-    /// it lets through: the very bytes and trailers of `B`.
+    /// Body of the requests that [`SyncEmitter`](crate::send::emit::SyncEmitter) hands on, and of
+    /// the responses that it returns: the bytes and trailers of `B`, unchanged.
     ///
-    /// Where the layer did not look, every frame passes as it comes.
+    /// If the layer did not read the body, every frame passes as it arrives.
     pub struct BufferedBody<B>
     where
         B: Body,
@@ -38,18 +38,18 @@ pin_project! {
     }
 }
 
-/// Why the whole body was not buffered.
+/// Reason why the whole body was not buffered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum BufferError {
     #[error("the body exceeds the limit")]
     TooLarge,
     #[error("the body did not end before the timeout")]
     Timeout,
-    #[error("the body broke off")]
+    #[error("the body ended early")]
     Broken,
 }
 
-/// What was read, to be handed on before the rest.
+/// Bytes read so far, and the rest of the body.
 struct BufferedRead<B: Body> {
     data: Bytes,
     /// The chunk that exceeded the limit.
@@ -66,10 +66,10 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
         }
     }
 
-    /// Reads `body` until it ends, fails, exceeds the limit, or the timeout has passed.
+    /// Reads `body` until it ends, fails, exceeds the limit, or reaches the timeout.
     ///
-    /// Returns a body that hands on what was read and then the rest. No more than the limit and one
-    /// frame are held.
+    /// Returns a body that yields the bytes read so far and then the rest. It holds at most the
+    /// limit and one frame.
     pub(crate) async fn read(body: B, limits: BodyLimits) -> (Self, Result<Bytes, BufferError>) {
         let mut body = Box::pin(body);
         let mut buffer = BodyBuffer::new(limits.limit, body.size_hint().upper());

@@ -1,4 +1,4 @@
-//! Bodies: reading one whole within a limit and a timeout, and the bodies that layers hand on.
+//! Reads bodies within a limit and a timeout, and wraps the bodies that layers hand on.
 
 #[cfg(any(feature = "verify", feature = "emit"))]
 mod buffer;
@@ -29,7 +29,7 @@ pub(crate) use self::read::{BodyLimits, ReadError, collect};
 use crate::wire::problem::Problem;
 
 pin_project! {
-    /// Response body of the layers: the inner service's, or one of their own.
+    /// Response body of the layers: the inner service's body, or the layer's own.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
@@ -61,7 +61,7 @@ impl<B> ResponseBody<B> {
         }
     }
 
-    /// Makes the answer of a layer that refuses with `problem`.
+    /// Creates the response of a layer that refuses with `problem`.
     pub(crate) fn problem(problem: &Problem) -> Response<Self> {
         problem.to_response().map(Self::own)
     }

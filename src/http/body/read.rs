@@ -1,4 +1,4 @@
-//! The one loop that reads bodies, and reading one whole within a limit and a timeout.
+//! Reads a body within a limit and a timeout, in the only loop that reads bodies.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -14,7 +14,7 @@ use tokio::task::coop::consume_budget;
 use super::buffer::BodyBuffer;
 use crate::base::error::BoxError;
 
-/// Why a body was not read whole.
+/// Reason why a body was not read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     #[error("the body exceeds the limit")]
@@ -25,20 +25,20 @@ pub(crate) enum ReadError {
     Broken(#[source] BoxError),
 }
 
-/// How much of a body is read, and for how long.
+/// Limits for reading a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyLimits {
-    /// In bytes.
+    /// Largest body, in bytes.
     pub(crate) limit: usize,
-    /// From now to the end of the body.
+    /// Time from now to the end of the body.
     pub(crate) timeout: Duration,
 }
 
-/// Reads `body` whole, within `limits`, and shows each chunk to `on_chunk` when it comes.
+/// Reads the whole `body` within `limits`, and passes each chunk to `on_chunk` as it arrives.
 ///
-/// A body of one data frame is handed on without a copy. Besides the current frame, and the first
-/// until the second is there, at most the limit and 24 KiB are held; with a limit above 16 MiB and a
-/// body that does not announce its length, half as much again. Trailers are dropped.
+/// A body of one data frame is returned without a copy. Besides the current frame, and the first
+/// frame until the second arrives, this holds at most the limit and 24 KiB; with a limit above 16
+/// MiB and a body that does not announce its length, half as much again. Trailers are dropped.
 pub(crate) async fn collect<B>(
     body: B,
     limits: BodyLimits,
@@ -50,7 +50,7 @@ where
 {
     let buffer = BodyBuffer::new(limits.limit, body.size_hint().upper());
     let mut reading = pin!(collect_into(buffer, body, on_chunk));
-    // Most bodies are there already: they need no timer.
+    // Most bodies are already complete: they need no timer.
     if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
         return read;
     }
@@ -83,7 +83,7 @@ where
     Ok(buffer.finish())
 }
 
-/// Reads up to `limit` bytes of `body`; the rest is dropped.
+/// Reads up to `limit` bytes of `body` and drops the rest.
 #[cfg(feature = "emit")]
 pub(crate) async fn read_up_to<B: Body>(body: B, limit: usize) -> Result<Bytes, B::Error> {
     let mut body = pin!(body);
@@ -98,7 +98,7 @@ pub(crate) async fn read_up_to<B: Body>(body: B, limit: usize) -> Result<Bytes, 
     Ok(buffer.finish())
 }
 
-/// Returns the next bytes of `body`, or `None` at its end; keeps its trailers.
+/// Returns the next bytes of `body`, or `None` at its end; stores its trailers.
 pub(super) async fn next_chunk<B: Body>(
     mut body: Pin<&mut B>,
     trailers: &mut Option<HeaderMap>,

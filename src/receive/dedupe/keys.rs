@@ -69,8 +69,8 @@ impl DerivedKeys {
 impl DedupeKeys {
     /// Creates keys without hashing.
     #[cfg(test)]
-    pub(super) const fn of_two_keys(names: [u128; 2], affinity: u64) -> Self {
-        let [key, replay_key] = names;
+    pub(super) const fn of_two_keys(keys: [u128; 2], affinity: u64) -> Self {
+        let [key, replay_key] = keys;
         Self {
             token: 0,
             derived: DerivedKeys {

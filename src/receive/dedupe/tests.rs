@@ -84,7 +84,7 @@ fn two_tenants_have_no_key_in_common_and_none_with_a_receiver_without() {
 }
 
 #[test]
-fn a_tenants_names_of_one_message_lie_together() {
+fn a_tenants_keys_of_one_message_share_a_shard() {
     let deriver = KeyDeriver::new("crm");
     let keys = |id| deriver.derive(1, &message(Some("acme"), Identity::Unsigned(id)));
     let (real, replay, nameless) = (keys(Some("msg_1")), keys(Some("msg_2")), keys(None));

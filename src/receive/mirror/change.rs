@@ -1,4 +1,4 @@
-//! What an event means for the mirror. Pure.
+//! The effect of an event on the mirror. Pure.
 
 use std::fmt;
 
@@ -9,59 +9,69 @@ use crate::wire::event::{
     AuthEvent, DecodeError, EventType, Resource, Session, SessionHandle, User, forget_omitted,
 };
 
-/// What an event means for the mirror; the rules are in the [module docs](super).
+/// Effect of an event on the mirror; see the rules in the [module docs](super).
 ///
-/// Made by [`MirrorChange::of`]. `Debug` shows nothing but ids.
+/// `Debug` shows only ids.
+///
+/// ```
+/// use tower_auth_sync::event::AuthEvent;
+/// use tower_auth_sync::mirror::MirrorChange;
+///
+/// let event = AuthEvent::from_slice(br#"{"event":"user.deleted","data":{"id":"usr_1"}}"#)?;
+/// let change = MirrorChange::of(&event)?;
+/// assert!(matches!(change, Some(MirrorChange::UserDeleted { id }) if id == "usr_1"));
+/// # Ok::<(), tower_auth_sync::event::DecodeError>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, PartialEq)]
 pub enum MirrorChange {
-    /// Something was told about a user.
+    /// Fields of a user changed.
     User {
-        /// Whom.
+        /// Id of the user.
         id: String,
-        /// What.
+        /// The changed fields.
         update: Update,
-        /// The sessions that were opened until then are over.
+        /// Ends the sessions opened until then.
         sessions_ended: Option<Version>,
     },
-    /// A user was deleted.
+    /// The user was deleted.
     UserDeleted {
-        /// Whom.
+        /// Id of the user.
         id: String,
     },
-    /// Something was told about a session.
+    /// Fields of a session changed.
     Session {
-        /// Which.
+        /// Handle of the session.
         handle: SessionHandle,
-        /// Whose, if the event says so.
+        /// Id of its user, if the event has one.
         user_id: Option<String>,
-        /// When it was opened: its `createdAt`, and when the event happened.
+        /// Time of opening: its `createdAt`, and the time of the event.
         opened: Version,
-        /// What.
+        /// The changed fields.
         update: Update,
     },
-    /// A session was revoked.
+    /// The session was revoked.
     SessionRevoked {
-        /// Which.
+        /// Handle of the session.
         handle: SessionHandle,
-        /// Whose, if the event says so.
+        /// Id of its user, if the event has one.
         user_id: Option<String>,
     },
 }
 
-/// Fields of a user or session, and how new they are.
+/// Fields of a user or session, and their version.
 #[derive(Clone, PartialEq)]
 pub struct Update {
     pub(super) fields: Map<String, Value>,
     pub(super) times: Version,
-    /// The ULID of the message's id, which orders events of one time.
+    /// ULID of the message's id; orders events of one time.
     pub(super) ulid: Option<String>,
-    /// The field whose value the event's name states.
+    /// Field that the event's name asserts.
     pub(super) asserted: Option<&'static str>,
 }
 
 impl MirrorChange {
-    /// Returns what `event` means; `None` if that is nothing.
+    /// Returns the effect of `event`; `None` if it has none.
     ///
     /// # Errors
     ///
@@ -133,8 +143,8 @@ impl fmt::Debug for MirrorChange {
 }
 
 impl Update {
-    /// Takes what may be kept, which lacks secrets, and the `null`s that were sent; nothing of what
-    /// the event says that it leaves out.
+    /// Takes the fields that may be kept, without secrets, and the `null`s in the event; omits the
+    /// fields that the event lists as omitted.
     fn of(event: &AuthEvent, kept: &Map<String, Value>, times: Version) -> Self {
         let mut fields = kept.clone();
         for (name, value) in event.data() {
@@ -160,7 +170,7 @@ impl fmt::Debug for Update {
     }
 }
 
-/// The ULID in the id of a message, as this crate's emitter makes it: `msg_` and 26 characters.
+/// Returns the ULID in a message id of this crate's emitter: `msg_` and 26 characters.
 fn ulid_of(id: &str) -> Option<String> {
     let ulid = ulid::Ulid::from_string(id.strip_prefix("msg_")?);
     Some(ulid.ok()?.to_string())
@@ -183,7 +193,7 @@ fn is_mirrored(event_type: &EventType) -> bool {
     )
 }
 
-/// What an event's name says about a user, whatever its data says.
+/// Returns the field that an event's name asserts, whatever its data says.
 fn asserted(event_type: &EventType) -> Option<(&'static str, bool)> {
     match event_type {
         EventType::UserBanned => Some(("banned", true)),

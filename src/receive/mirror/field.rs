@@ -1,4 +1,4 @@
-//! One field of a record: what is kept of all that was told of it. Pure.
+//! One field of a user or session, merged from all updates. Pure.
 
 use std::cmp::Ordering;
 
@@ -8,21 +8,22 @@ use serde_json::Value;
 use super::change::Update;
 use crate::base::clock::UnixMillis;
 
-/// The newest value of each of two kinds, which have no clock in common that orders both.
+/// The newest value of each of two kinds; no common clock orders the kinds.
 ///
-/// Each half only grows, so that what a field holds depends on what was told and not on the order.
+/// Each half only grows, so that the value depends on the set of updates and not on their order.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Field {
-    /// Update with an `updatedAt`: goes by that, then by the event's time.
+    /// From updates with an `updatedAt`: ordered by that, then by the time of the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     dated: Option<FieldValue<(UnixMillis, UnixMillis)>>,
-    /// Update without, or by the event's name: goes by the event's time, of one time by the name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    told: Option<FieldValue<(UnixMillis, bool)>>,
+    /// From updates without one, or from the event's name: ordered by the time of the event, then by
+    /// the name. The stored key is `told`.
+    #[serde(rename = "told", skip_serializing_if = "Option::is_none")]
+    undated: Option<FieldValue<(UnixMillis, bool)>>,
 }
 
-/// How new a value is, the value, and the ULID of the message that told it.
+/// Version of a value, the value, and the ULID of its message.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct FieldValue<V>(
     V,
@@ -31,41 +32,42 @@ struct FieldValue<V>(
 );
 
 impl Field {
-    /// Takes a value over where it is newer. Returns whether it is.
-    pub(super) fn merge(&mut self, value: &Value, told: &Update, by_name: bool) -> bool {
-        let times = told.times;
-        let ulid = told.ulid.as_ref();
+    /// Takes `value` where it is newer. Returns whether it is.
+    pub(super) fn merge(&mut self, value: &Value, update: &Update, by_name: bool) -> bool {
+        let times = update.times;
+        let ulid = update.ulid.as_ref();
         let sent_at = times.sender();
         let mut changed = false;
         if let Some(updated_at) = times.server() {
             changed |= raise(&mut self.dated, (updated_at, sent_at), value, ulid);
         }
         if by_name || times.server().is_none() {
-            changed |= raise(&mut self.told, (sent_at, by_name), value, ulid);
+            changed |= raise(&mut self.undated, (sent_at, by_name), value, ulid);
         }
         changed
     }
 
-    /// Returns the value that counts; `None` if none was told.
+    /// Returns the value that counts; `None` without an update.
     ///
-    /// A snapshot may be told after something else and be taken before it, from a cache for
-    /// instance. So it counts only if both of its times are later.
+    /// A snapshot may arrive after another event and be older than it, from a cache for instance. So
+    /// it counts only if both of its times are later.
     pub(super) fn value(&self) -> Option<&Value> {
         let dated = self.dated.as_ref().map(|FieldValue(_, value, _)| value);
-        let told = self.told.as_ref().map(|FieldValue(_, value, _)| value);
-        match (&self.dated, &self.told) {
-            (Some(FieldValue((updated_at, sent_at), ..)), Some(FieldValue((told_at, _), ..)))
-                if updated_at.min(sent_at) <= told_at =>
-            {
-                told
-            }
-            _ => dated.or(told),
+        let undated = self.undated.as_ref().map(|FieldValue(_, value, _)| value);
+        match (&self.dated, &self.undated) {
+            (
+                Some(FieldValue((updated_at, sent_at), ..)),
+                Some(FieldValue((undated_at, _), ..)),
+            ) if updated_at.min(sent_at) <= undated_at => undated,
+            _ => dated.or(undated),
         }
     }
 }
 
-/// Of two values of one version the one of the later message counts; one without a ULID is the
-/// earliest. Without that too the greater text counts, and so `true` of `true` and `false`.
+/// Replaces `known` if `version` is newer.
+///
+/// Of two values of one version, the value of the later message counts; a value without a ULID is the
+/// earliest. If that is equal too, the greater text counts, and so `true` of `true` and `false`.
 fn raise<V: Ord>(
     known: &mut Option<FieldValue<V>>,
     version: V,

@@ -1,4 +1,4 @@
-//! A user or session as it grows out of what was told. Pure.
+//! A user or session, merged from updates. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,15 +9,23 @@ use serde_json::{Map, Value};
 use super::change::Update;
 use super::field::Field;
 
-/// All that is known of one user or session, and how new each field of it is.
+/// Known fields of one user or session, and the version of each.
 ///
-/// What it holds after a number of [`merge`](Self::merge)s does not depend on their order, nor on
-/// whether one came twice. `Debug` shows the names of the fields only.
+/// The result of several [`merge`](Self::merge)s depends neither on their order nor on repetition.
+/// `Debug` shows only the names of the fields.
+///
+/// ```
+/// use tower_auth_sync::mirror::FieldSet;
+///
+/// let empty = FieldSet::default();
+/// assert_eq!(FieldSet::from_json(&empty.data(), &empty.versions())?, empty);
+/// # Ok::<(), tower_auth_sync::mirror::InvalidFieldSet>(())
+/// ```
 #[derive(Clone, Default, PartialEq)]
 pub struct FieldSet(BTreeMap<String, Field>);
 
 impl FieldSet {
-    /// Takes over each field that is newer than what is here. Returns whether anything changed.
+    /// Takes each field that is newer. Returns whether anything changed.
     pub fn merge(&mut self, update: &Update) -> bool {
         let mut changed = false;
         for (name, value) in &update.fields {
@@ -27,7 +35,7 @@ impl FieldSet {
         changed
     }
 
-    /// Reads a record that was stored as [`data`](Self::data) and [`versions`](Self::versions).
+    /// Reads a field set from its stored [`data`](Self::data) and [`versions`](Self::versions).
     ///
     /// # Errors
     ///
@@ -50,19 +58,18 @@ impl FieldSet {
         Value::Object(self.fields()).to_string()
     }
 
-    /// Returns all that has to be kept of the fields, with how new it is, as a JSON object.
+    /// Returns all values and versions of the fields, as a JSON object.
     #[must_use]
     pub fn versions(&self) -> String {
-        // Values and numbers under texts always are JSON.
+        // Values and numbers with text keys always serialize.
         serde_json::to_string(&self.0).unwrap_or_default()
     }
 
-    /// Returns the record as a [`User`](crate::wire::event::User) or a
-    /// [`Session`](crate::wire::event::Session).
+    /// Decodes a [`User`](crate::wire::event::User) or a [`Session`](crate::wire::event::Session).
     ///
     /// # Errors
     ///
-    /// [`InvalidFieldSet`] if it is none.
+    /// [`InvalidFieldSet`] if the fields do not fit the type.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, InvalidFieldSet> {
         serde_json::from_value(Value::Object(self.fields())).map_err(|_cause| InvalidFieldSet)
     }
@@ -79,8 +86,8 @@ impl fmt::Debug for FieldSet {
     }
 }
 
-/// What a store holds is not the record of a user or session.
+/// Stored fields that are no user or session.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("this is not the record of a user or session")]
+#[error("the stored fields are no user or session")]
 pub struct InvalidFieldSet;

@@ -1,4 +1,4 @@
-//! The mirror whatever its store.
+//! Erased handle to a mirror.
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +12,9 @@ use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::error::StoreError;
 use crate::wire::event::{AuthEvent, DecodeError, Session, SessionHandle, User};
 
-/// A copy of users and sessions, kept up to date by events. Cheap to clone.
+/// A copy of users and sessions that events keep up to date. Cheap to clone.
+///
+/// See the [module docs](super) for an example.
 #[derive(Clone)]
 pub struct Mirror {
     store: Arc<dyn DynMirrorStore>,
@@ -22,6 +24,14 @@ pub struct Mirror {
 
 impl Mirror {
     /// Creates a mirror that keeps its copy in `store`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_auth_sync::mirror::{MemoryMirror, Mirror};
+    ///
+    /// let mirror = Mirror::new(MemoryMirror::new())
+    ///     .with_longest_session(Duration::from_secs(30 * 24 * 60 * 60));
+    /// ```
     pub fn new(store: impl MirrorStore) -> Self {
         Self {
             store: Arc::new(store),
@@ -30,23 +40,23 @@ impl Mirror {
         }
     }
 
-    /// Sets the clock, by which tombstones of sessions that were never seen end. Default:
-    /// [`SystemClock`].
+    /// Sets the clock that ends the tombstones of unseen sessions. Default: [`SystemClock`].
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Sets how long the auth server's longest session lives: so long the revocation of a session
-    /// that was never seen is remembered. Default: 90 days; a session of Better Auth lives 7.
+    /// Sets the longest lifetime of a session of the auth server: the mirror remembers the
+    /// revocation of an unseen session for that long. Default: 90 days; a session of Better Auth
+    /// lives 7.
     #[must_use]
     pub const fn with_longest_session(mut self, longest: Duration) -> Self {
         self.longest_session = longest;
         self
     }
 
-    /// Applies an event that was verified.
+    /// Applies a verified event.
     ///
     /// # Errors
     ///
@@ -62,7 +72,7 @@ impl Mirror {
         }
     }
 
-    /// Returns a user; `None` if there is none with this id, or none any more.
+    /// Returns a user; `None` if no user has this id.
     ///
     /// # Errors
     ///
@@ -71,8 +81,7 @@ impl Mirror {
         self.store.user(id).await
     }
 
-    /// Returns a session, expired or not; `None` if there is none with this handle, or none any
-    /// more.
+    /// Returns a session, expired or not; `None` if no session has this handle.
     ///
     /// # Errors
     ///
@@ -81,7 +90,7 @@ impl Mirror {
         self.store.session(handle).await
     }
 
-    /// Returns a user's sessions, expired ones too, in the order of their handles.
+    /// Returns the sessions of a user, including expired ones, in the order of their handles.
     ///
     /// # Errors
     ///
@@ -97,10 +106,10 @@ impl fmt::Debug for Mirror {
     }
 }
 
-/// Longer than the sessions of most servers: those of Better Auth live 7 days by default.
+/// Exceeds the sessions of most servers: those of Better Auth live 7 days by default.
 const LONGEST_SESSION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// Why an event was not applied.
+/// Reason why an event was not applied.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {

@@ -1,4 +1,4 @@
-//! The mirror in memory.
+//! Mirror in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::wire::event::{Session, SessionHandle, User};
 
-/// A mirror in this process's memory: for tests and development, forgotten when the process ends.
+/// Mirror in this process's memory, for tests and development; lost when the process ends.
 ///
 /// Clones share the memory, which grows with the number of users and sessions ever seen.
 #[derive(Clone, Default)]
@@ -28,21 +28,27 @@ struct MirrorState {
     deleted: HashSet<String>,
     sessions: BTreeMap<SessionHandle, SessionRow>,
     revoked: HashSet<SessionHandle>,
-    /// Of sessions that were not there: whose, if that was said, and until when they count.
+    /// Revocations of unseen sessions: their user, if the event has one, and their end.
     unseen: BTreeMap<SessionHandle, BTreeMap<Option<String>, UnixMillis>>,
-    /// The same, the first to end first.
+    /// The same, ordered by their end.
     endings: BTreeSet<(UnixMillis, SessionHandle, Option<String>)>,
 }
 
 impl MemoryMirror {
     /// Creates an empty mirror.
+    ///
+    /// ```
+    /// use tower_auth_sync::mirror::{MemoryMirror, Mirror};
+    ///
+    /// let mirror = Mirror::new(MemoryMirror::new());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     fn state(&self) -> MutexGuard<'_, MirrorState> {
-        // Nothing below leaves the state half changed when it panics.
+        // No code below leaves the state half changed when it panics.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -142,10 +148,10 @@ impl MirrorState {
             return false;
         }
         let session = self.sessions.get(handle);
-        if session.is_some_and(|it| it.is_of_another(user_id)) {
+        if session.is_some_and(|session| session.is_of_another(user_id)) {
             return false;
         }
-        if session.is_some_and(|it| it.user_id.is_some() || user_id.is_none()) {
+        if session.is_some_and(|session| session.user_id.is_some() || user_id.is_none()) {
             self.sessions.remove(handle);
             return self.revoked.insert(handle.clone());
         }
@@ -200,13 +206,13 @@ impl MirrorState {
         changed || is_new
     }
 
-    /// Whether it was revoked before it was seen.
+    /// Returns whether the session was revoked before it was seen.
     fn was_revoked(&self, handle: &SessionHandle, session: &SessionRow) -> bool {
-        let of_it = |user_id: &Option<String>| {
+        let matches_user = |user_id: &Option<String>| {
             user_id.is_none() || session.user_id.is_none() || *user_id == session.user_id
         };
         let unseen = self.unseen.get(handle);
-        unseen.is_some_and(|unseen| unseen.keys().any(of_it))
+        unseen.is_some_and(|unseen| unseen.keys().any(matches_user))
     }
 
     fn is_dead(&self, session: &SessionRow) -> bool {

@@ -1,26 +1,34 @@
-//! What the names of the mirror's tables begin with.
+//! Prefix of the table names.
 
 use std::fmt;
 
-/// What the names of the mirror's tables begin with: `auth_` makes `auth_users`.
+/// Prefix of the names of the mirror's tables: `auth_` makes `auth_users`.
 ///
-/// 1 to 32 of `a-z 0-9 _`, of which the first is a letter. `sqlite_`, `pg_` and `tas_` are taken.
+/// 1 to 32 of `a-z 0-9 _`, starting with a letter. `sqlite_`, `pg_` and `tas_` are reserved.
+///
+/// ```
+/// use tower_auth_sync::mirror::TablePrefix;
+///
+/// assert_eq!(TablePrefix::new("crm_")?.as_str(), "crm_");
+/// assert!(TablePrefix::new("pg_").is_err());
+/// # Ok::<(), tower_auth_sync::mirror::InvalidPrefix>(())
+/// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct TablePrefix(Box<str>);
 
 impl TablePrefix {
-    /// Takes a prefix.
+    /// Creates a prefix.
     ///
     /// # Errors
     ///
     /// [`InvalidPrefix`] for any other text.
     pub fn new(text: &str) -> Result<Self, InvalidPrefix> {
         let legal = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        let taken = TAKEN.iter().any(|prefix| text.starts_with(prefix));
+        let is_reserved = RESERVED.iter().any(|prefix| text.starts_with(prefix));
         if text.len() <= MAX_LEN
             && text.starts_with(|first: char| first.is_ascii_lowercase())
             && text.bytes().all(legal)
-            && !taken
+            && !is_reserved
         {
             Ok(Self(text.into()))
         } else {
@@ -48,7 +56,7 @@ impl fmt::Display for TablePrefix {
     }
 }
 
-/// A text that cannot begin the names of tables.
+/// A text that is no table prefix.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
@@ -59,5 +67,5 @@ pub struct InvalidPrefix;
 
 const MAX_LEN: usize = 32;
 
-/// By the databases, and by this crate's other tables.
-const TAKEN: [&str; 3] = ["sqlite_", "pg_", "tas_"];
+/// Reserved by the databases, and by this crate's other tables.
+const RESERVED: [&str; 3] = ["sqlite_", "pg_", "tas_"];

@@ -1,33 +1,40 @@
-//! What a store keeps of one user and one session, and the rules between them. Pure.
+//! Stored rows of users and sessions, and their rules. Pure.
 
 use super::change::Update;
 use super::field_set::FieldSet;
 use super::version::Version;
 
-/// What a store keeps of a user.
+/// Stored row of a user.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UserRow {
-    /// What was told about the user.
+    /// Fields of the user.
     pub record: FieldSet,
-    /// The user's sessions that were opened until then are over.
+    /// The user's sessions opened until then have ended.
     pub sessions_ended: Option<Version>,
 }
 
-/// What a store keeps of a session.
+/// Stored row of a session.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionRow {
-    /// What was told about the session.
+    /// Fields of the session.
     pub record: FieldSet,
-    /// Whose it is.
+    /// Id of its user, if known.
     pub user_id: Option<String>,
-    /// When it was opened.
+    /// Time of opening.
     pub opened: Version,
 }
 
 impl UserRow {
-    /// Makes the row that a store has kept.
+    /// Creates a row from its stored fields.
+    ///
+    /// ```
+    /// use tower_auth_sync::mirror::{FieldSet, UserRow};
+    ///
+    /// let row = UserRow::new(FieldSet::default(), None);
+    /// assert_eq!(row, UserRow::default());
+    /// ```
     #[must_use]
     pub const fn new(record: FieldSet, sessions_ended: Option<Version>) -> Self {
         Self {
@@ -36,8 +43,8 @@ impl UserRow {
         }
     }
 
-    /// Takes over what is new in a [`MirrorChange::User`](super::change::MirrorChange::User); returns whether anything
-    /// is.
+    /// Applies a [`MirrorChange::User`](super::change::MirrorChange::User). Returns whether
+    /// anything changed.
     pub fn apply(&mut self, update: &Update, sessions_ended: Option<Version>) -> bool {
         let ended_before = self.sessions_ended;
         if let Some(ended) = sessions_ended {
@@ -48,7 +55,16 @@ impl UserRow {
 }
 
 impl SessionRow {
-    /// Makes the row that a store has kept, or the first one with an empty record.
+    /// Creates a row from its stored fields, or the first row with empty fields.
+    ///
+    /// ```
+    /// use tower_auth_sync::clock::UnixMillis;
+    /// use tower_auth_sync::mirror::{FieldSet, SessionRow, Version};
+    ///
+    /// let opened = Version::new(None, UnixMillis::EPOCH);
+    /// let row = SessionRow::new(FieldSet::default(), Some("usr_1".into()), opened);
+    /// assert!(row.is_of_another(Some("usr_2")));
+    /// ```
     #[must_use]
     pub const fn new(record: FieldSet, user_id: Option<String>, opened: Version) -> Self {
         Self {
@@ -58,8 +74,8 @@ impl SessionRow {
         }
     }
 
-    /// Takes over what is new in a [`MirrorChange::Session`](super::change::MirrorChange::Session); returns whether
-    /// anything is. What is told of another user's session is not.
+    /// Applies a [`MirrorChange::Session`](super::change::MirrorChange::Session). Returns whether
+    /// anything changed. Ignores a change of another user's session.
     pub fn apply(&mut self, user_id: Option<&str>, opened: Version, update: &Update) -> bool {
         if self.is_of_another(user_id) {
             return false;
@@ -74,15 +90,15 @@ impl SessionRow {
         changed || self.opened != opened_before
     }
 
-    /// Returns whether the session is known to be of another user than `user_id`.
+    /// Returns whether the session is known to belong to another user than `user_id`.
     #[must_use]
     pub fn is_of_another(&self, user_id: Option<&str>) -> bool {
         let both = self.user_id.as_deref().zip(user_id);
         both.is_some_and(|(known, update)| known != update)
     }
 
-    /// Returns whether the session ended with the others of its user: by either clock it was not
-    /// opened after that.
+    /// Returns whether the session ended with the others of its user: it was not opened later, by
+    /// either clock.
     #[must_use]
     pub fn has_ended(&self, user: Option<&UserRow>) -> bool {
         let ended = user.and_then(|user| user.sessions_ended);

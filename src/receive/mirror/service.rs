@@ -1,4 +1,4 @@
-//! The mirror as a handler of webhooks.
+//! Mirror service: a handler of webhooks.
 
 use std::convert::Infallible;
 use std::error::Error as _;
@@ -18,14 +18,14 @@ use crate::wire::problem::{Problem, ProblemKind};
 
 /// Applies the events it receives to a [`Mirror`]; made by [`Mirror::service`].
 ///
-/// Reads the event from [`VerifiedWebhook`], which `VerifyWebhookLayer` leaves in the request's
-/// extensions, and never the request's body. Answers
+/// It reads the event from [`VerifiedWebhook`], which `VerifyWebhookLayer` leaves in the request's
+/// extensions, and never from the request's body. Responses:
 ///
-/// * 204 when the event is applied, also if that changes nothing or the mirror does not keep what
-///   it is about,
+/// * 204 when the event is applied, also if it changes nothing or the mirror does not keep its
+///   kind,
 /// * 400 `body-malformed` when the signed body is not an event,
 /// * 503 with `Retry-After` when the store fails: the sender's retry applies it,
-/// * 500 when there is no `VerifiedWebhook`: the route is not behind the layer.
+/// * 500 without `VerifiedWebhook`: the route is not behind the layer.
 #[derive(Clone, Debug)]
 pub struct MirrorService {
     mirror: Mirror,
@@ -33,6 +33,22 @@ pub struct MirrorService {
 
 impl Mirror {
     /// Returns a handler that applies the events it receives. Place it behind `VerifyWebhookLayer`.
+    ///
+    /// ```
+    /// # #[cfg(feature = "axum")] {
+    /// use axum::{Router, routing::post_service};
+    /// use tower_auth_sync::mirror::{MemoryMirror, Mirror};
+    /// use tower_auth_sync::scheme::Scheme;
+    /// use tower_auth_sync::signature::Verifier;
+    /// use tower_auth_sync::verify::VerifyWebhookLayer;
+    ///
+    /// let verifier = Verifier::new(Scheme::banata(), ["whsec_not-a-secret-but-an-example"])?;
+    /// let mirror = Mirror::new(MemoryMirror::new());
+    /// let handler = post_service(mirror.service()).layer(VerifyWebhookLayer::new(verifier));
+    /// let app: Router = Router::new().route("/webhooks/auth", handler);
+    /// # }
+    /// # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+    /// ```
     #[must_use]
     pub fn service(&self) -> MirrorService {
         MirrorService {
@@ -51,12 +67,12 @@ impl<B> Service<Request<B>> for MirrorService {
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        let delivered = request.extensions().get::<VerifiedWebhook>().cloned();
+        let webhook = request.extensions().get::<VerifiedWebhook>().cloned();
         let mirror = self.mirror.clone();
         ResponseFuture(Box::pin(async move {
-            match delivered {
-                Some(delivered) => receive(&mirror, &delivered).await,
-                None => misplaced(),
+            match webhook {
+                Some(webhook) => receive(&mirror, &webhook).await,
+                None => missing_layer(),
             }
         }))
     }
@@ -80,24 +96,24 @@ impl fmt::Debug for ResponseFuture {
     }
 }
 
-async fn receive(mirror: &Mirror, delivered: &VerifiedWebhook) -> Response<Full<Bytes>> {
-    let applied = match AuthEvent::from_slice(delivered.body()) {
+async fn receive(mirror: &Mirror, webhook: &VerifiedWebhook) -> Response<Full<Bytes>> {
+    let applied = match AuthEvent::from_slice(webhook.body()) {
         Ok(event) => mirror.apply(&event).await,
         Err(error) => Err(MirrorError::from(error)),
     };
     match applied {
         Ok(applied) => {
-            tracing::debug!(id = delivered.id(), ?applied, "mirrored an event");
+            tracing::debug!(id = webhook.id(), ?applied, "mirrored an event");
             let mut response = Response::new(Full::default());
             *response.status_mut() = StatusCode::NO_CONTENT;
             response
         }
-        Err(error) => refuse(&error, delivered),
+        Err(error) => refuse(&error, webhook),
     }
 }
 
-fn refuse(error: &MirrorError, delivered: &VerifiedWebhook) -> Response<Full<Bytes>> {
-    let id = delivered.id();
+fn refuse(error: &MirrorError, webhook: &VerifiedWebhook) -> Response<Full<Bytes>> {
+    let id = webhook.id();
     let problem = match error {
         MirrorError::Decode(cause) => {
             tracing::warn!(id, error = %cause, "a signed event does not decode");
@@ -111,12 +127,12 @@ fn refuse(error: &MirrorError, delivered: &VerifiedWebhook) -> Response<Full<Byt
     problem.to_response().map(Full::new)
 }
 
-fn misplaced() -> Response<Full<Bytes>> {
+fn missing_layer() -> Response<Full<Bytes>> {
     const WHY: &str = "the mirror's service is not behind `VerifyWebhookLayer`";
     tracing::error!(WHY);
     let problem = Problem::new(ProblemKind::INTERNAL).with_detail(WHY);
     problem.to_response().map(Full::new)
 }
 
-/// A store that restarts is back by then.
+/// A restarting store is back by then.
 const RETRY_AFTER_SECS: u32 = 5;

@@ -61,7 +61,7 @@ fn event(name: &str, data: &Value) -> AuthEvent {
     AuthEvent::from_slice(payload.to_string().as_bytes()).unwrap()
 }
 
-/// The answer of the mirror's service to a verified body: status, `Retry-After`, problem slug.
+/// Response of the mirror's service to a verified body: status, `Retry-After`, problem slug.
 async fn answer(mirror: &Mirror, body: &'static str) -> (StatusCode, Option<String>, String) {
     let body = Bytes::from_static(body.as_bytes());
     let delivered = VerifiedWebhook::new(
@@ -261,7 +261,7 @@ fn a_prefix_that_is_no_part_of_a_table_s_name_is_refused() {
     assert_eq!(TablePrefix::new("auth_"), Ok(TablePrefix::default()));
 }
 
-/// What is told of one user at few times and of few fields, so that much of it meets.
+/// Updates of one user at few times and of few fields, so that many conflict.
 fn stories() -> impl Strategy<Value = Vec<AuthEvent>> {
     let names = prop::sample::select(vec!["user.updated", "user.banned", "user.unbanned"]);
     let times = (prop::option::of(0u64..4), 0u64..4);

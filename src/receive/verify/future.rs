@@ -130,13 +130,7 @@ where
                             request,
                             claim,
                             handled,
-                        }) => VerifyState::Queueing {
-                            request: Some(request),
-                            accepted: AcceptedRequest {
-                                claim,
-                                handled: Some(handled),
-                            },
-                        },
+                        }) => queue(request, claim, handled),
                         Ok(Decision::Stored(stored)) => {
                             return Poll::Ready(Ok(stored.to_response()));
                         }
@@ -145,10 +139,8 @@ where
                 }
                 VerifyStateProj::Queueing { request, accepted } => {
                     let readiness = this.service.poll_ready(cx);
-                    match (
-                        ready!(accepted.while_pending(readiness, cx)),
-                        request.take(),
-                    ) {
+                    let readiness = ready!(accepted.while_pending(readiness, cx));
+                    match (readiness, request.take()) {
                         (Ok(()), Some(request)) => VerifyState::Handling {
                             inner: this.service.call(request),
                             accepted: accepted.take(),
@@ -173,6 +165,20 @@ where
             };
             state.set(next);
         }
+    }
+}
+
+fn queue<F: Future>(
+    request: Request<Full<Bytes>>,
+    claim: Option<MessageClaim>,
+    handled: HandlerGuard,
+) -> VerifyState<F> {
+    VerifyState::Queueing {
+        request: Some(request),
+        accepted: AcceptedRequest {
+            claim,
+            handled: Some(handled),
+        },
     }
 }
 

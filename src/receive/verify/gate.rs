@@ -14,7 +14,7 @@ use tracing::Span;
 use super::claim::{ClaimResult, MessageClaim};
 use super::doctor::Doctor;
 use super::handled::{self, HandlerGuard};
-use super::identity::{id_in_body, identity, is_vouched_for};
+use super::identity::{id_in_body, identity, is_vouched_for, replay_window};
 use super::inbox_sink::{InboxSink, Stored};
 use super::keys::{LayerKeys, RequestKeys};
 use super::log_context::{LogContext, log_refusal};
@@ -25,16 +25,10 @@ use crate::base::error::{BoxError, StoreError, StoreFailurePolicy};
 use crate::http::body::BodyLimits;
 use crate::receive::dedupe::{Dedupe, Message};
 use crate::wire::event::{VerifiedWebhook, WebhookHead};
-use crate::wire::signature::{CheckedHeaders, SignatureMatch, Verifier};
+use crate::wire::signature::{CheckedHeaders, SignatureMatch};
 
 const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
 const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Least time for which a replay is recognised.
-const LEAST_REPLAYABLE: Duration = Duration::from_secs(15 * 60);
-
-/// Largest clock difference between two receivers; with the default body timeout 5 minutes.
-const SKEW: Duration = Duration::from_secs(5 * 60 - 10);
 
 /// Settings of a layer, and the checks in their order.
 #[derive(Clone, Debug)]
@@ -104,16 +98,6 @@ impl WebhookGate {
     fn source(&self) -> &str {
         let dedupe = || self.dedupe.as_ref().map(Dedupe::source);
         self.inbox.source().or_else(dedupe).unwrap_or("none")
-    }
-
-    /// Returns for how long after its first arrival a request can pass the time check again. The
-    /// claim follows the end of the body.
-    fn replayable(&self, verifier: &Verifier) -> Duration {
-        let window = verifier.tolerance().saturating_mul(2);
-        let late = window
-            .saturating_add(SKEW)
-            .saturating_add(self.limits.timeout);
-        LEAST_REPLAYABLE.max(late)
     }
 
     /// Creates the span of a request.
@@ -193,7 +177,7 @@ impl WebhookGate {
             identity,
             sent_at: verified.sent_at(),
             body: &body,
-            replayable: self.replayable(&keys.verifier),
+            replayable: replay_window(keys.verifier.tolerance(), self.limits.timeout),
         };
         let webhook = VerifiedWebhook::new(
             WebhookHead {

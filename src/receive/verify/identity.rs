@@ -1,6 +1,7 @@
 //! Identity of a verified message.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::receive::dedupe::Identity;
 use crate::wire::json::pointer;
@@ -42,3 +43,17 @@ pub(super) fn is_vouched_for(identity: Identity<'_>, header: Option<&str>) -> bo
         Identity::Unsigned(_) => false,
     }
 }
+
+/// Returns for how long after its first arrival a request can pass the time check again. The claim
+/// follows the end of the body.
+pub(super) fn replay_window(tolerance: Duration, body_timeout: Duration) -> Duration {
+    let window = tolerance.saturating_mul(2);
+    let late = window.saturating_add(SKEW).saturating_add(body_timeout);
+    LEAST_REPLAY_WINDOW.max(late)
+}
+
+/// Least time for which a replay is recognised.
+const LEAST_REPLAY_WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// Largest clock difference between two receivers; with the default body timeout 5 minutes.
+const SKEW: Duration = Duration::from_secs(5 * 60 - 10);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{DAY, DONE, FRESH, LEASE, NOW, Receiver, after};
 use crate::receive::dedupe::{Claimed, DedupeStore};
 
-pub async fn a_claim_of_a_clock_that_was_ahead_is_over(store: impl DedupeStore) {
+pub async fn a_claim_of_a_clock_that_was_ahead_has_lapsed(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
     for (name, ahead) in [("minutes", 2 * LEASE), ("a day", DAY), ("years", 500 * DAY)] {
         let stuck = receiver.unsigned(name, NOW, name);
@@ -19,7 +19,7 @@ pub async fn a_claim_of_a_clock_that_was_ahead_is_over(store: impl DedupeStore) 
         assert_eq!(receiver.claim(&second).await, Claimed::InFlight { until });
         receiver.commit(&retry).await;
 
-        // One that was renewed by such a clock, and is known by a request under another id.
+        // A claim renewed by such a clock, with a request under another id.
         let name = &format!("{name}, renewed");
         let renewed = receiver.unsigned(name, NOW, name);
         assert_eq!(receiver.claim(&renewed).await, FRESH);

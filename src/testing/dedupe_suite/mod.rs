@@ -65,7 +65,7 @@ macro_rules! __dedupe_store_tests {
             a_commit_is_remembered_for_its_whole_time
             a_second_commit_and_a_late_release_change_nothing
             done_goes_before_in_flight
-            a_claim_of_a_clock_that_was_ahead_is_over
+            a_claim_of_a_clock_that_was_ahead_has_lapsed
             a_claim_of_a_clock_that_differs_a_little_is_not_taken_over
             what_a_clock_that_was_ahead_handled_stays_handled
         }
@@ -113,7 +113,7 @@ impl Receiver {
 
     async fn claim_at(&self, keys: &DedupeKeys, now: UnixMillis) -> Claimed {
         let claimed = self.0.claim(keys, now, now.saturating_add(LEASE)).await;
-        claimed.expect("the store answers")
+        claimed.expect("the store works")
     }
 
     async fn claim(&self, keys: &DedupeKeys) -> Claimed {
@@ -135,12 +135,12 @@ impl Receiver {
 
     async fn assert_lost(&self, keys: &DedupeKeys, now: UnixMillis) {
         let until = now.saturating_add(LEASE);
-        for answer in [
+        for result in [
             self.0.renew(keys, until).await,
             self.0.commit(keys, now).await,
             self.0.release(keys).await,
         ] {
-            let err = answer.expect_err("the claim is lost");
+            let err = result.expect_err("the claim is lost");
             assert!(err.is_lease_lost(), "{err}");
         }
     }
@@ -196,15 +196,15 @@ pub async fn another_body_under_a_signed_id_is_a_duplicate(store: impl DedupeSto
 
 pub async fn a_message_without_id_is_known_by_its_time_and_body(store: impl DedupeStore) {
     let receiver = Receiver::new(store);
-    let nameless = Identity::Unsigned(None);
+    let anonymous = Identity::Unsigned(None);
     receiver
-        .handle(&receiver.keys(nameless, Some(NOW), "body"))
+        .handle(&receiver.keys(anonymous, Some(NOW), "body"))
         .await;
-    for id in [nameless, Identity::Unsigned(Some("a"))] {
+    for id in [anonymous, Identity::Unsigned(Some("a"))] {
         let replay = receiver.keys(id, Some(NOW), "body");
         assert_eq!(receiver.claim(&replay).await, DONE);
     }
-    let later = receiver.keys(nameless, Some(after(LEASE)), "body");
+    let later = receiver.keys(anonymous, Some(after(LEASE)), "body");
     assert_eq!(receiver.claim(&later).await, FRESH);
 }
 

@@ -14,7 +14,7 @@ pub async fn one_of_many_concurrent_claims_of_one_request_is_fresh(store: impl D
         let (at, body) = (after(LEASE * round), format!("body {round}"));
         let mut claims = JoinSet::new();
         for id in 0..32 {
-            // All are the same request, and four each have one id.
+            // All are the same request; each id has four.
             let keys = receiver.unsigned(&format!("{}", id % 8), at, &body);
             claims.spawn(receiver.0.claim(&keys, at, at.saturating_add(LEASE)));
         }
@@ -23,7 +23,7 @@ pub async fn one_of_many_concurrent_claims_of_one_request_is_fresh(store: impl D
         assert_eq!(claims.iter().filter(fresh).count(), 1, "{claims:?}");
         let failed = claims.iter().find(|claim| claim.is_err());
         assert!(failed.is_none(), "{failed:?}");
-        // Nobody left a claim on a key that only it has.
+        // No refused request left a claim on its own key.
         let mut free = 0;
         for id in 0..8 {
             let other_time = after(WEEK + Duration::from_secs(id));
@@ -90,7 +90,7 @@ pub async fn a_replay_of_a_request_that_came_too_early_is_not_fresh(store: impl 
     assert_eq!(receiver.claim(&replay).await, in_flight);
     receiver.release(&first).await;
     assert_eq!(receiver.claim(&replay).await, DONE);
-    // What came too early was not handled: it may be now.
+    // The early request was not handled: it may be now.
     assert_eq!(receiver.claim(&early).await, FRESH);
 }
 
@@ -101,11 +101,11 @@ pub async fn a_replay_of_a_request_that_failed_is_a_duplicate_and_its_retry_is_n
     let failed = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&failed).await, FRESH);
     receiver.release(&failed).await;
-    let nameless = receiver.keys(Identity::Unsigned(None), Some(NOW), "body");
+    let anonymous = receiver.keys(Identity::Unsigned(None), Some(NOW), "body");
     for replay in [
         receiver.unsigned("b", NOW, "body"),
         receiver.unsigned("c", NOW, "body"),
-        nameless,
+        anonymous,
     ] {
         assert_eq!(receiver.claim(&replay).await, DONE);
     }
@@ -148,7 +148,7 @@ pub async fn a_request_is_known_for_its_whole_time(store: impl DedupeStore) {
     let just_before = UnixMillis::from_millis(after(WINDOW).as_millis() - 1);
     let replay = receiver.unsigned("b", NOW, "body");
     assert_eq!(receiver.claim_at(&replay, just_before).await, DONE);
-    // Its time is long out of the tolerance by now: what comes is another's.
+    // Its time left the tolerance long ago: this request is another one.
     assert_eq!(receiver.claim_at(&replay, after(WINDOW)).await, FRESH);
     let first = receiver.claim_at(&failed, after(WINDOW)).await;
     assert!(matches!(first, Claimed::InFlight { .. }));

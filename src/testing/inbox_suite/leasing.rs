@@ -1,4 +1,4 @@
-//! Leases: who gets what, when, and for how long.
+//! Leases: order, exclusivity, and end.
 
 use std::collections::HashSet;
 
@@ -72,7 +72,7 @@ pub async fn due_messages_are_leased_earliest_first_and_then_in_order_of_arrival
     assert_eq!(bodies(&lease(&store, 8).await), ["late"]);
 }
 
-/// Contract 4: also within one answer.
+/// Contract 4: also within one call.
 pub async fn no_more_is_leased_than_asked_for(store: impl InboxPorts) {
     for id in ["a", "b", "c", "d", "e"] {
         store_new(&store, id, 0).await;
@@ -98,7 +98,7 @@ pub async fn a_message_that_kills_its_workers_fails_in_the_end(store: impl Inbox
     assert_eq!(next.await.unwrap(), None);
 }
 
-/// Contract 4 and 5: those that have failed do not take the place of others.
+/// Contract 4 and 5: failed messages do not take the place of others.
 pub async fn a_message_that_kills_its_workers_does_not_hold_up_others(store: impl InboxPorts) {
     for id in ["a", "b"] {
         store_new(&store, id, 0).await;
@@ -149,7 +149,7 @@ pub async fn a_released_message_is_due_at_once_and_the_attempt_is_not_counted(
 }
 
 /// Contract 9.
-pub async fn the_next_due_time_is_told(store: impl InboxPorts) {
+pub async fn the_next_due_time_is_returned(store: impl InboxPorts) {
     let next = async || store.next_due(SOURCE, at(5)).await.unwrap();
     assert_eq!(next().await, None);
     store_new(&store, "a", 5).await;
@@ -177,7 +177,7 @@ pub async fn workers_that_lease_at_once_share_nothing(store: impl InboxPorts) {
         leasing.spawn(async move { store.lease(SOURCE, request(10, 0)).await.unwrap() });
     }
     let mut leases = leasing.join_all().await.concat();
-    // A store may leave out what others are just taking; it is not lost.
+    // A store may skip messages that others are leasing; none is lost.
     leases.extend(lease(&store, 0).await);
     let ids: HashSet<_> = leases.iter().map(|lease| lease.id.clone()).collect();
     assert_eq!((leases.len(), ids.len()), (40, 40));
@@ -201,7 +201,7 @@ pub async fn what_a_clock_that_was_ahead_stored_is_due_at_once(store: impl Inbox
     assert_eq!(lease_one(&store, 1).await.id, released);
 }
 
-/// Contract 10: what a policy can have asked for is waited for.
+/// Contract 10: the store waits as long as a policy can request.
 pub async fn a_retry_is_due_at_once_only_beyond_the_longest_wait(store: impl InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     let longest = RetryPolicy::LONGEST_WAIT.as_secs();

@@ -1,4 +1,4 @@
-//! What an operator sees, and can do.
+//! The operator's view and actions.
 
 use std::num::NonZeroU16;
 
@@ -23,7 +23,7 @@ pub async fn failed_messages_are_listed_page_by_page_in_order_of_arrival(store: 
         end(&store, &format!("good_{number}"), InboxOutcome::Done, 0).await;
     }
     store_new(&store, "waiting", 0).await;
-    // Those of one millisecond have no order but that of their ids.
+    // Messages of one millisecond have only the order of their ids.
     failed.sort();
     let mut listed = Vec::new();
     loop {
@@ -59,8 +59,8 @@ pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl InboxPo
     settle(&store, &third, InboxOutcome::Done, 101).await;
 }
 
-/// Contract 2: two messages never have the same names.
-pub async fn a_failed_message_whose_names_another_has_is_not_requeued(store: impl InboxPorts) {
+/// Contract 2: two messages never have the same keys.
+pub async fn a_failed_message_whose_keys_another_has_is_not_requeued(store: impl InboxPorts) {
     let failed = end(&store, "a", FAILED, 0).await;
     let later = store_new(&store, "a", KEEP).await;
     assert!(!store.requeue(SOURCE, &failed, at(KEEP)).await.unwrap());

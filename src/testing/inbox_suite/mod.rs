@@ -49,18 +49,18 @@ macro_rules! __inbox_store_tests {
     };
     (@all $make:expr) => {
         $crate::__inbox_store_tests! { @cases $make, receiving;
-            a_message_is_stored_with_its_names_and_due_at_once
-            one_of_many_concurrent_messages_with_a_common_name_is_new
-            a_message_is_known_while_it_waits_is_handled_and_is_over
+            a_message_is_stored_with_its_keys_and_due_at_once
+            one_of_many_concurrent_messages_with_a_common_key_is_new
+            a_message_is_known_while_it_waits_is_handled_and_is_finished
             the_same_request_under_another_id_is_known
-            a_known_message_does_not_take_the_name_that_it_alone_has
+            a_known_message_does_not_claim_the_key_that_it_alone_has
             a_replay_of_a_request_that_was_known_is_known
-            the_names_of_known_requests_are_free_when_their_message_is_forgotten
+            the_keys_of_known_requests_are_free_when_their_message_is_forgotten
             another_body_under_an_unsigned_id_is_a_message_of_its_own
             another_body_under_a_signed_id_is_known
-            two_sources_share_neither_names_nor_work
-            names_are_free_when_their_time_is_over_and_not_before
-            receiving_releasing_and_requeueing_are_heard
+            two_sources_share_neither_keys_nor_work
+            keys_are_free_when_their_time_ends_and_not_before
+            receiving_releasing_and_requeueing_notify_listeners
         }
         $crate::__inbox_store_tests! { @cases $make, leasing;
             a_lease_carries_the_request_as_it_was_stored
@@ -73,7 +73,7 @@ macro_rules! __inbox_store_tests {
             a_lapsed_lease_may_be_settled_until_it_is_taken_over
             an_extended_lease_lives_longer
             a_released_message_is_due_at_once_and_the_attempt_is_not_counted
-            the_next_due_time_is_told
+            the_next_due_time_is_returned
             workers_that_lease_at_once_share_nothing
             what_a_clock_that_was_ahead_stored_is_due_at_once
             a_retry_is_due_at_once_only_beyond_the_longest_wait
@@ -81,21 +81,21 @@ macro_rules! __inbox_store_tests {
             a_clock_that_is_set_back_runs_nothing_twice
         }
         $crate::__inbox_store_tests! { @cases $make, settling;
-            a_message_that_was_handled_is_over_and_its_request_erased
+            a_message_that_was_handled_is_finished_and_its_request_erased
             a_retry_is_due_at_its_time_and_its_failure_is_recorded
-            a_message_that_failed_is_over_and_its_request_kept
+            a_message_that_failed_is_finished_and_its_request_kept
             a_lease_that_was_given_up_is_lost
             a_lease_of_a_message_that_is_not_there_is_lost
         }
         $crate::__inbox_store_tests! { @cases $make, log;
             failed_messages_are_listed_page_by_page_in_order_of_arrival
             a_requeued_message_is_handled_as_if_it_were_new
-            a_failed_message_whose_names_another_has_is_not_requeued
+            a_failed_message_whose_keys_another_has_is_not_requeued
             only_failed_messages_of_the_source_are_requeued
         }
         $crate::__inbox_store_tests! { @cases $make, pruning;
-            what_has_been_over_for_long_is_deleted_with_its_names
-            what_is_over_is_kept_while_its_names_are_taken
+            what_finished_long_ago_is_deleted_with_its_keys
+            what_finished_is_kept_while_its_keys_are_claimed
             what_waits_or_ended_lately_is_kept_however_old
             of_another_source_nothing_is_deleted
             no_more_is_deleted_at_once_than_asked_for
@@ -118,10 +118,10 @@ pub trait InboxPorts: InboxStore + InboxLog + Clone {}
 
 impl<S: InboxStore + InboxLog + Clone> InboxPorts for S {}
 
-/// When the tests begin.
+/// Start of the tests.
 pub const START: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
 
-/// Returns a time so many seconds after [`START`].
+/// Returns the time `secs` seconds after [`START`].
 #[must_use]
 pub const fn at(secs: u64) -> UnixMillis {
     UnixMillis::from_millis(START.as_millis() + secs * 1000)
@@ -129,13 +129,13 @@ pub const fn at(secs: u64) -> UnixMillis {
 
 const DAY: u64 = 24 * 3600;
 
-/// How long a lease of these tests lives, in seconds.
+/// Duration of a lease, in seconds.
 const LEASE: u64 = 60;
 
-/// How long names are taken after the end, in seconds.
+/// Time for which keys are claimed after the end, in seconds.
 const KEEP: u64 = 7 * DAY;
 
-/// How long a request could be replayed, in seconds.
+/// Replay window, in seconds.
 const WINDOW: u64 = 900;
 
 const SOURCE: &str = "suite";
@@ -164,7 +164,7 @@ fn unsigned(id: &str) -> Identity<'_> {
     Identity::Unsigned(Some(id))
 }
 
-/// A message that is known by its id alone.
+/// A message whose id is its only key.
 fn signed(id: &str) -> NewMessage {
     message(keys(Identity::Signed(id), Some(START), id), id)
 }

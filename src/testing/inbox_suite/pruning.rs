@@ -1,4 +1,4 @@
-//! Deleting what has been over for long.
+//! Deletes finished messages after their retention.
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn prune(store: &impl InboxPorts, before: u64, now: u64) -> usize {
 }
 
 /// Contract 11.
-pub async fn what_has_been_over_for_long_is_deleted_with_its_names(store: impl InboxPorts) {
+pub async fn what_finished_long_ago_is_deleted_with_its_keys(store: impl InboxPorts) {
     let done = end(&store, "done", InboxOutcome::Done, 10).await;
     let failed = end(&store, "failed", FAILED, 10).await;
     assert_eq!(prune(&store, 10, 90 * DAY).await, 0);
@@ -30,13 +30,13 @@ pub async fn what_has_been_over_for_long_is_deleted_with_its_names(store: impl I
         assert_eq!(store.find(SOURCE, &id).await.unwrap(), None);
         assert!(!store.requeue(SOURCE, &id, at(11)).await.unwrap());
     }
-    // By a clock that is behind nothing would be over yet: only without a name is it new.
+    // By a clock that is behind, both would be unfinished: they are new only if their keys are gone.
     store_new(&store, "done", 11).await;
     store_new(&store, "failed", 11).await;
 }
 
 /// Contract 2 and 11.
-pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl InboxPorts) {
+pub async fn what_finished_is_kept_while_its_keys_are_claimed(store: impl InboxPorts) {
     let id = end(&store, "a", InboxOutcome::Done, 0).await;
     let last = at(KEEP).saturating_sub(Duration::from_millis(1));
     let max = NonZeroU16::MAX;
@@ -45,9 +45,9 @@ pub async fn what_is_over_is_kept_while_its_names_are_taken(store: impl InboxPor
     record(&store, &id).await;
     assert_eq!(prune(&store, KEEP, KEEP).await, 1);
 
-    // Known by its time alone, for as long as it could be replayed.
-    let unnamed = Identity::Unsigned(None);
-    let short = message(keys(unnamed, Some(START), "b"), "b");
+    // Its only key is its time, for as long as a replay is possible.
+    let anonymous = Identity::Unsigned(None);
+    let short = message(keys(anonymous, Some(START), "b"), "b");
     receive(&store, short, 0).await;
     settle(&store, &lease_one(&store, 0).await, InboxOutcome::Done, 0).await;
     assert_eq!(prune(&store, KEEP, WINDOW - 1).await, 0);

@@ -1,4 +1,4 @@
-//! Storing: what is new, and what is known.
+//! Storing: new and known messages.
 
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::receive::dedupe::Identity;
 use crate::receive::inbox::{Failure, InboxEntry, InboxOutcome, MessageState, ReceiveOutcome};
 
 /// Contract 1 and 3.
-pub async fn a_message_is_stored_with_its_names_and_due_at_once(store: impl InboxPorts) {
+pub async fn a_message_is_stored_with_its_keys_and_due_at_once(store: impl InboxPorts) {
     let id = store_new(&store, "a", 7).await;
     let expected = InboxEntry {
         id: id.clone(),
@@ -31,8 +31,8 @@ pub async fn a_message_is_stored_with_its_names_and_due_at_once(store: impl Inbo
     assert_eq!(bodies(&lease(&store, 7).await), ["a"]);
 }
 
-/// Contract 2: all share the name of the request's time and body, some also that of the id.
-pub async fn one_of_many_concurrent_messages_with_a_common_name_is_new(store: impl InboxPorts) {
+/// Contract 2: all share the key of the time and body, some also the key of the id.
+pub async fn one_of_many_concurrent_messages_with_a_common_key_is_new(store: impl InboxPorts) {
     let mut storing = JoinSet::new();
     for number in 0..32 {
         let store = store.clone();
@@ -49,7 +49,7 @@ pub async fn one_of_many_concurrent_messages_with_a_common_name_is_new(store: im
 }
 
 /// Contract 2.
-pub async fn a_message_is_known_while_it_waits_is_handled_and_is_over(store: impl InboxPorts) {
+pub async fn a_message_is_known_while_it_waits_is_handled_and_is_finished(store: impl InboxPorts) {
     let failure = Failure::Error;
     for (id, outcome) in [
         ("a", InboxOutcome::Done),
@@ -107,7 +107,7 @@ pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl InboxPort
 }
 
 /// Contract 2 and 10.
-pub async fn the_names_of_known_requests_are_free_when_their_message_is_forgotten(
+pub async fn the_keys_of_known_requests_are_free_when_their_message_is_forgotten(
     store: impl InboxPorts,
 ) {
     let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
@@ -116,17 +116,17 @@ pub async fn the_names_of_known_requests_are_free_when_their_message_is_forgotte
     let lease = lease_one(&store, 300).await;
     settle(&store, &lease, InboxOutcome::Done, 300).await;
     let forgotten = 300 + KEEP;
-    // What is over makes no difference, whether it is still there or was deleted.
+    // A finished message makes no difference, stored or deleted.
     assert_eq!(receive(&store, sent("b", 300), forgotten).await, NEW);
-    let over = at(forgotten);
+    let end = at(forgotten);
     let max = NonZeroU16::new(100).unwrap();
-    assert_eq!(store.prune(SOURCE, over, over, max).await.unwrap(), 1);
+    assert_eq!(store.prune(SOURCE, end, end, max).await.unwrap(), 1);
     assert_eq!(receive(&store, sent("a", 0), forgotten).await, NEW);
     assert_eq!(receive(&store, sent("c", 300), forgotten).await, KNOWN);
 }
 
-/// Contract 1 and 2: what was refused by its second name has not taken its first.
-pub async fn a_known_message_does_not_take_the_name_that_it_alone_has(store: impl InboxPorts) {
+/// Contract 1 and 2: a message refused by its second key has not claimed its first.
+pub async fn a_known_message_does_not_claim_the_key_that_it_alone_has(store: impl InboxPorts) {
     let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("b", 0), 0).await, KNOWN);
@@ -152,7 +152,7 @@ pub async fn another_body_under_a_signed_id_is_known(store: impl InboxPorts) {
 }
 
 /// Contract 2 and 4.
-pub async fn two_sources_share_neither_names_nor_work(store: impl InboxPorts) {
+pub async fn two_sources_share_neither_keys_nor_work(store: impl InboxPorts) {
     assert_eq!(receive(&store, signed("a"), 0).await, NEW);
     let keys = keys_of("other", Identity::Signed("a"), Some(START), "a");
     let mut other = message(keys, "of the other");
@@ -166,7 +166,7 @@ pub async fn two_sources_share_neither_names_nor_work(store: impl InboxPorts) {
 }
 
 /// Contract 2.
-pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl InboxPorts) {
+pub async fn keys_are_free_when_their_time_ends_and_not_before(store: impl InboxPorts) {
     let first = end(&store, "a", InboxOutcome::Done, 100).await;
     let just_before = signed("a");
     let received = store.receive(
@@ -180,8 +180,8 @@ pub async fn names_are_free_when_their_time_is_over_and_not_before(store: impl I
     assert_eq!(state(&store, &again).await, MessageState::Pending);
 }
 
-/// What a worker of the same process need not look for.
-pub async fn receiving_releasing_and_requeueing_are_heard(store: impl InboxPorts) {
+/// Notifications save a worker of the same process a poll.
+pub async fn receiving_releasing_and_requeueing_notify_listeners(store: impl InboxPorts) {
     let mut listener = store.listen();
     let id = store_new(&store, "a", 0).await;
     listener.notified().await;

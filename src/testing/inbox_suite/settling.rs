@@ -13,7 +13,7 @@ use crate::receive::inbox::{Failure, InboxLease, InboxOutcome, MessageState};
 const TEAPOT: Failure = Failure::Status(StatusCode::IM_A_TEAPOT);
 
 /// Contract 7.
-pub async fn a_message_that_was_handled_is_over_and_its_request_erased(store: impl InboxPorts) {
+pub async fn a_message_that_was_handled_is_finished_and_its_request_erased(store: impl InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     let first = lease_one(&store, 0).await;
     let retry = InboxOutcome::Retry {
@@ -50,7 +50,7 @@ pub async fn a_retry_is_due_at_its_time_and_its_failure_is_recorded(store: impl 
 }
 
 /// Contract 7.
-pub async fn a_message_that_failed_is_over_and_its_request_kept(store: impl InboxPorts) {
+pub async fn a_message_that_failed_is_finished_and_its_request_kept(store: impl InboxPorts) {
     for failure in [TEAPOT, Failure::Error, Failure::Panic, Failure::Timeout] {
         let id = end(
             &store,

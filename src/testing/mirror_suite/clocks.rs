@@ -1,4 +1,4 @@
-//! Snapshots that come late, and clocks that differ.
+//! Late snapshots, and clock differences.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{alive, apply, apply_all, event};
 use crate::receive::mirror::{Mirror, MirrorStore};
 use crate::wire::event::{AuthEvent, SessionHandle, User};
 
-/// What each order of events leaves of a user, whose id begins with `who`.
+/// Returns the user that each order of events leaves; its id begins with `who`.
 async fn in_orders(mirror: &Mirror, who: &str, events: &[(&str, u64, Value)]) -> Vec<User> {
     let forward = |user: &str| -> Vec<AuthEvent> {
         let with_id = |(name, at, data): &(&str, u64, Value)| {
@@ -41,7 +41,7 @@ fn opened(token: &str, created_at: Option<u64>, at: u64) -> AuthEvent {
     event("session.created", at, data)
 }
 
-pub async fn a_statement_told_with_an_old_snapshot_undoes_no_later_change(store: impl MirrorStore) {
+pub async fn a_statement_with_an_old_snapshot_undoes_no_later_change(store: impl MirrorStore) {
     let mirror = Mirror::new(store);
     let story = [
         ("user.created", 0, json!({ "email": "old", "updatedAt": 0 })),
@@ -151,10 +151,10 @@ pub async fn a_session_opened_after_an_unban_lives_though_the_clocks_differ(
     assert_eq!(alive(&mirror, ["a", "b"]).await, [true, true]);
 }
 
-pub async fn a_session_opened_before_a_ban_is_over_by_either_clock(store: impl MirrorStore) {
+pub async fn a_session_opened_before_a_ban_has_ended_by_either_clock(store: impl MirrorStore) {
     let mirror = Mirror::new(store);
     let ban = event("user.banned", 15, json!({ "id": "u", "updatedAt": 5 }));
-    // Update only after the ban; told without `createdAt`; told with both times.
+    // After the ban; without `createdAt`; with both times.
     let sessions = || {
         [
             opened("late", Some(4), 16),
@@ -170,7 +170,7 @@ pub async fn a_session_opened_before_a_ban_is_over_by_either_clock(store: impl M
     assert_eq!(alive(&mirror, tokens).await, [false; 3]);
 }
 
-pub async fn a_session_that_a_ban_ended_stays_dead_whatever_is_told_of_it(store: impl MirrorStore) {
+pub async fn a_session_that_a_ban_ended_stays_dead_after_any_event(store: impl MirrorStore) {
     let mirror = Mirror::new(store);
     apply(&mirror, &opened("a", Some(1), 1)).await;
     apply(&mirror, &event("user.banned", 5, json!({ "id": "u" }))).await;

@@ -28,14 +28,14 @@ use crate::wire::event::{AuthEvent, SessionHandle};
 macro_rules! __mirror_store_tests {
     ($make:expr) => {
         $crate::__mirror_store_tests! { @cases $make, clocks;
-            a_statement_told_with_an_old_snapshot_undoes_no_later_change
+            a_statement_with_an_old_snapshot_undoes_no_later_change
             a_snapshot_from_before_a_statement_does_not_beat_it_however_late
             a_ban_holds_when_the_sender_s_clock_is_behind
             a_later_snapshot_beats_a_statement
             of_a_ban_and_an_unban_at_one_time_the_ban_counts
             a_session_opened_after_an_unban_lives_though_the_clocks_differ
-            a_session_opened_before_a_ban_is_over_by_either_clock
-            a_session_that_a_ban_ended_stays_dead_whatever_is_told_of_it
+            a_session_opened_before_a_ban_has_ended_by_either_clock
+            a_session_that_a_ban_ended_stays_dead_after_any_event
         }
         $crate::__mirror_store_tests! { @cases $make, revocations;
             a_revocation_that_names_another_user_ends_no_session
@@ -54,7 +54,7 @@ macro_rules! __mirror_store_tests {
             sessions_of_a_deleted_user_are_gone_and_stay_dead
             a_revoked_session_stays_dead
             a_ban_ends_the_sessions_opened_before_it
-            a_session_told_of_twice_stays_whose_it_is
+            a_session_keeps_its_user_after_a_second_event
             passwords_and_tokens_are_not_kept
         }
         $crate::__mirror_store_tests! { @cases $make, orders;
@@ -74,7 +74,7 @@ macro_rules! __mirror_store_tests {
     };
 }
 
-/// When the tests begin, in seconds since 1970.
+/// Start of the tests, in seconds since 1970.
 const START: u64 = 1_700_000_000;
 
 /// An event that happened `at` seconds after the start, with times in its data counted the same way.
@@ -98,7 +98,7 @@ async fn apply_all(mirror: &Mirror, events: &[AuthEvent]) {
     }
 }
 
-/// All that is known of a user and its sessions, for comparing.
+/// Returns a user and its sessions, for comparison.
 async fn snapshot(mirror: &Mirror, user: &str) -> Value {
     json!({
         "user": mirror.user(user).await.unwrap(),
@@ -106,7 +106,7 @@ async fn snapshot(mirror: &Mirror, user: &str) -> Value {
     })
 }
 
-/// Whether the sessions with these tokens are there.
+/// Returns whether each session exists.
 async fn alive<const N: usize>(mirror: &Mirror, tokens: [&str; N]) -> [bool; N] {
     let mut alive = [false; N];
     for (alive, token) in alive.iter_mut().zip(tokens) {

@@ -66,7 +66,7 @@ pub async fn events_at_once_end_as_one_after_the_other(store: impl MirrorStore) 
     assert_eq!(user.extra.len(), 32);
 }
 
-/// What happens to one user; each rule has a part in it.
+/// Events of one user that involve each rule.
 fn story(user: &str) -> Vec<AuthEvent> {
     let session = |name: &str| format!("{user}{name}");
     let created = json!({ "id": user, "name": "old", "email": "a@example.com", "createdAt": 1 });
@@ -82,7 +82,7 @@ fn story(user: &str) -> Vec<AuthEvent> {
     ]
 }
 
-/// Orders of `0..count`, enough to bring every pair of events into both orders, and few enough for a
+/// Orders of `0..count` that bring every pair of events into both orders, and few enough for a
 /// store on a disk.
 fn orders(count: usize) -> Vec<Vec<usize>> {
     let mut orders = Vec::new();

@@ -1,4 +1,4 @@
-//! Whose session is revoked, and sessions revoked before they were seen.
+//! Revocations: of other users, and of unseen sessions.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub async fn a_revocation_that_names_another_user_ends_no_session(store: impl Mi
     )
     .await;
     apply_all(&mirror, &[revoked_of("own", "u", 3), opened("own", "u", 1)]).await;
-    // Whose it is was not said, so the revocation may be meant for it.
+    // The session has no user, so the revocation may be for it.
     apply_all(
         &mirror,
         &[ownerless("x"), revoked_of("x", "u", 3), ownerless("x")],
@@ -89,7 +89,7 @@ pub async fn a_session_revoked_before_it_was_seen_stays_dead_as_long_as_one_can_
     .await;
     let late = ["seen", "a", "b"].map(|token| opened(token, "u", 1));
     clock.advance(10 * DAY - Duration::from_millis(1));
-    // Update again, it does not last longer.
+    // A repeated revocation does not last longer.
     apply_all(&mirror, &[revoked("a", 2), revoked_of("b", "u", 2)]).await;
     apply_all(&mirror, &late).await;
     assert_eq!(alive(&mirror, ["seen", "a", "b"]).await, [false; 3]);

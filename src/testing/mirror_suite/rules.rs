@@ -1,4 +1,4 @@
-//! The rules, one by one and together.
+//! The rules, one by one.
 
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ pub async fn a_late_update_overwrites_nothing(store: impl MirrorStore) {
         event("user.updated", at, data)
     };
     apply(&mirror, &name("newest", 9, 9)).await;
-    // Update later, but of an earlier state.
+    // A later event about an earlier state.
     assert_eq!(
         apply(&mirror, &name("older", 5, 20)).await,
         Applied::Unchanged
@@ -186,7 +186,7 @@ pub async fn a_ban_ends_the_sessions_opened_before_it(store: impl MirrorStore) {
     assert_eq!(user.banned, Some(false));
 }
 
-pub async fn a_session_told_of_twice_stays_whose_it_is(store: impl MirrorStore) {
+pub async fn a_session_keeps_its_user_after_a_second_event(store: impl MirrorStore) {
     let mirror = Mirror::new(store);
     apply(&mirror, &opened("a", "u", 1)).await;
     let data = json!({

@@ -41,7 +41,7 @@ mod bounds {
         }
 
         /// Is kept no longer than it must be held.
-        fn nameless(&self, n: usize) -> DedupeKeys {
+        fn anonymous(&self, n: usize) -> DedupeKeys {
             self.named(None, NOW, &n.to_string(), WINDOW)
         }
 
@@ -211,7 +211,7 @@ mod bounds {
             bounded.handle(n, NOW);
         }
         for n in 50..100 {
-            bounded.handle_as(&bounded.nameless(n), NOW);
+            bounded.handle_as(&bounded.anonymous(n), NOW);
         }
         let later = after(2 * WINDOW);
         for n in 100..150 {
@@ -356,13 +356,13 @@ mod bounds {
     }
 
     #[test]
-    fn a_million_messages_of_two_names_take_at_most_256_mib() {
+    fn a_million_messages_of_two_keys_take_at_most_256_mib() {
         const MESSAGES: usize = 1_000_000;
         const SHARDS: usize = 8;
 
         let store = MemoryDedupe::with_capacity(NonZeroUsize::new(MESSAGES).unwrap());
         let per_shard = MESSAGES.div_ceil(SHARDS) as u128;
-        // All of one shard; the names grow towards each other.
+        // All of one shard; the keys grow towards each other.
         let keys = |n| DedupeKeys::of_two_keys([n, !n], 0);
         let used = allocation_counter::measure(|| {
             for n in 0..per_shard {

@@ -1,4 +1,4 @@
-//! What operators are told of refused requests.
+//! Log of refused requests.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn assert_names(lines: &[String], what: &[&str]) {
     }
 }
 
-/// Runs `test` with a log, on a runtime that does one piece of blocking work after the other.
+/// Runs `test` with a log, on a runtime that does one blocking task after the other.
 fn logged<F: Future>(test: impl FnOnce(Log) -> F) {
     let (log, _logging) = Log::begin();
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -56,7 +56,7 @@ enum Act {
     Panic,
     PanicInCall,
     Hang,
-    /// Says that it runs, then waits to be told to end.
+    /// Signals that it runs, then waits for the end.
     Wait {
         running: Arc<Notify>,
         end: Arc<Notify>,

@@ -1,4 +1,4 @@
-//! RequestKeys per request: whose they are, and that tenants do not get in each other's way.
+//! Keys per request, and the separation of tenants.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -154,7 +154,7 @@ async fn a_request_of_the_wrong_form_does_not_reach_the_provider() {
         assert_eq!(receiver.send(request).await.status.as_u16(), status);
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0);
-    // The headers are judged by the tenant's scheme, so it is asked before.
+    // The tenant's scheme checks the headers, so the layer asks the provider first.
     let unsigned = Request::post("/").body(Full::<Bytes>::default()).unwrap();
     assert_eq!(receiver.send(unsigned).await.status, 401);
     assert_eq!(asked.load(Ordering::SeqCst), 1);
