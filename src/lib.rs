@@ -69,6 +69,9 @@ pub mod token;
 mod wire;
 
 pub mod doctor;
+#[cfg(all(any(doc, doctest), feature = "full"))]
+pub mod guide;
+pub mod prelude;
 
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;

@@ -19,7 +19,7 @@ const LEVELS: &[&[&str]] = &[
     &["queue", "session"],
     &["receive", "send", "token"],
     &["store"],
-    &["lib", "testing", "fuzzing"],
+    &["lib", "prelude", "guide", "testing", "fuzzing"],
 ];
 
 /// Beyond the levels: what the files of the first path may not import, and why.
