@@ -27,6 +27,9 @@
 //! | find out why a request is refused | [`doctor`] |
 //! | test your program | [`testing`] |
 //!
+//! [`prelude`] has the names that most programs use. The [`guide`] has whole pages: receive, send,
+//! tokens, every response, architecture, contributing, security.
+//!
 //! Time and randomness come through ports ([`clock`], [`entropy`]); everything that is stored goes
 //! through small traits ([`dedupe`], [`inbox`], [`outbox`], [`mirror`]) with stores in memory, SQLite,
 //! PostgreSQL and Redis ([`store`]), and a store of yours may implement them. Refusals are RFC 9457
@@ -69,6 +72,9 @@ pub mod token;
 mod wire;
 
 pub mod doctor;
+#[cfg(all(any(doc, doctest), feature = "full"))]
+pub mod guide;
+pub mod prelude;
 
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;

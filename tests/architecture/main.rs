@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod circle;
+mod documents;
 mod imports;
 mod source;
 
@@ -19,7 +20,7 @@ const LEVELS: &[&[&str]] = &[
     &["queue", "session"],
     &["receive", "send", "token"],
     &["store"],
-    &["lib", "testing", "fuzzing"],
+    &["lib", "prelude", "guide", "testing", "fuzzing"],
 ];
 
 /// Further forbidden imports of the files of the first path, with the reason.
