@@ -249,32 +249,34 @@ impl fmt::Display for SecretForm {
 impl fmt::Display for BodyChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::LineEndAdded => "a line end was added after the signature",
-            Self::LineEndRemoved => "a line end was removed after the signature",
-            Self::ByteOrderMarkAdded => "a byte order mark was added after the signature",
-            Self::ByteOrderMarkRemoved => "a byte order mark was removed after the signature",
-            Self::SignedCompact => "rewritten: the signed body was JSON without white space",
+            Self::LineEndAdded => "a line end was put behind it after it was signed",
+            Self::LineEndRemoved => "a line end behind it was lost after it was signed",
+            Self::ByteOrderMarkAdded => "a byte order mark was put in front after it was signed",
+            Self::ByteOrderMarkRemoved => "a byte order mark in front was lost after it was signed",
+            Self::SignedCompact => "written anew: it was signed as JSON without white space",
             Self::SignedSpaced => {
-                "rewritten: the signed body was JSON with a space behind each comma and colon"
+                "written anew: it was signed as JSON with a space behind each comma and colon"
             }
-            Self::SignedIndented => "rewritten: the signed body was indented JSON",
+            Self::SignedIndented => "written anew: it was signed as indented JSON",
             Self::SignedSorted => {
-                "rewritten: the signed body was JSON with sorted keys and no white space"
+                "written anew: it was signed as JSON with sorted keys and no white space"
             }
-            Self::SignedEscaped => r"the signed body had non-ASCII escaped, as in `\u00eb` for `ë`",
+            Self::SignedEscaped => {
+                r"non-ASCII was escaped when it was signed, as in `\u00eb` for `ë`"
+            }
             Self::SignedUnescaped => {
-                r"the signed body had non-ASCII not escaped, as in `ë` for `\u00eb`"
+                r"non-ASCII was not escaped when it was signed, as in `ë` for `\u00eb`"
             }
-            Self::SignedSlashesEscaped => r"the signed body had slashes escaped, as in `\/`",
-            Self::SignedSlashesUnescaped => "the signed body had slashes not escaped",
+            Self::SignedSlashesEscaped => r"slashes were escaped when it was signed, as in `\/`",
+            Self::SignedSlashesUnescaped => "slashes were not escaped when it was signed",
             Self::SignedAsciiEscaped => {
-                r"the signed body had ASCII escaped, as in `\u003c` for `<`"
+                r"ASCII was escaped when it was signed, as in `\u003c` for `<`"
             }
             Self::SignedAsciiUnescaped => {
-                r"the signed body had ASCII not escaped, as in `<` for `\u003c`"
+                r"ASCII was not escaped when it was signed, as in `<` for `\u003c`"
             }
             Self::SignedOtherEscapes => {
-                r"the signed body had other escapes, such as `\u00EB` for `\u00eb`"
+                r"escapes were written otherwise when it was signed, as `\u00EB` is for `\u00eb`"
             }
         })
     }
