@@ -93,7 +93,7 @@ fn signed(scheme: Scheme, secret: &str, now: UnixTime, body: &[u8]) -> HeaderMap
     let signer = Signer::new(scheme, [secret]).unwrap();
     let mut headers = HeaderMap::new();
     let id = MessageId::new(ID).unwrap();
-    signer.sign(&id, now, body).apply(&mut headers);
+    signer.sign_at(&id, now, body).apply(&mut headers);
     headers
 }
 

@@ -63,7 +63,7 @@ async fn send(app: &Router, event: &str, time: &str, user: Value) -> Result<(), 
     let now = SystemClock.now().to_secs();
 
     let signer = Signer::new(Scheme::standard_webhooks(), [DEMO_KEY])?;
-    let signature = signer.sign(&id, now, body.as_bytes());
+    let signature = signer.sign_at(&id, now, body.as_bytes());
     let mut request = Request::post("/webhooks/auth").body(Body::from(body))?;
     signature.apply(request.headers_mut());
     let response = app.clone().oneshot(request).await?;

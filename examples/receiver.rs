@@ -65,7 +65,7 @@ async fn send_three(url: &str) -> Result<(), Box<dyn Error>> {
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let signer = Signer::new(Scheme::standard_webhooks(), [DEMO_KEY])?;
     let (id, now) = (MessageId::new("msg_1")?, SystemClock.now().to_secs());
-    let signature = signer.sign(&id, now, SENT.as_bytes());
+    let signature = signer.sign_at(&id, now, SENT.as_bytes());
     for (what, body) in [("signed", SENT), ("repeated", SENT), ("forged", FORGED)] {
         let mut request = Request::post(url).body(Full::from(body))?;
         signature.clone().apply(request.headers_mut());

@@ -17,7 +17,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::egress::{EgressPolicy, Network};
-use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::event::User;
 use tower_auth_sync::outbox::{DeliveryLog, EndpointStore};
 use tower_auth_sync::prelude::*;
@@ -35,8 +34,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Loopback over http is for development. Without a policy only public https URLs pass.
     let policy = EgressPolicy::allow(Network::LOOPBACK);
-    let secret = Secret::generate(&SystemEntropy);
-    let endpoint = NewEndpoint::new(&url, Scheme::banata(), secret.clone(), &policy)?;
+    let secret = Secret::generate();
+    let endpoint = NewEndpoint::new_with(&url, Scheme::banata(), secret.clone(), &policy)?;
     store.create(endpoint, SystemClock.now()).await?;
 
     // The receiver has the same secret.

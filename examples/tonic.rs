@@ -83,7 +83,7 @@ async fn ask(address: SocketAddr) -> Result<(), Box<dyn Error>> {
         let url = format!("http://{address}/webhooks");
         let mut request = Request::post(url).body(Full::from(body))?;
         let (id, now) = (MessageId::new("msg_1")?, SystemClock.now().to_secs());
-        let headers = signer.sign(&id, now, signed.as_bytes());
+        let headers = signer.sign_at(&id, now, signed.as_bytes());
         headers.apply(request.headers_mut());
         let status = client.request(request).await?.status();
         println!("{name}: {status}");

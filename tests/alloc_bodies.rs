@@ -71,7 +71,7 @@ struct Signed {
 }
 
 fn signed(body: &[u8]) -> Signed {
-    let secret = Secret::generate(&SystemEntropy);
+    let secret = Secret::generate();
     let signer = Signer::new(Scheme::standard_webhooks(), [secret.clone()]).unwrap();
     let verifier = Verifier::new(Scheme::standard_webhooks(), [secret]).unwrap();
     by(&signer, verifier, body)
@@ -90,7 +90,7 @@ fn by(signer: &Signer, verifier: Verifier, body: &[u8]) -> Signed {
     let now = SystemClock.now();
     let mut headers = HeaderMap::new();
     let id = MessageId::generate(now, &SystemEntropy);
-    signer.sign(&id, now.to_secs(), body).apply(&mut headers);
+    signer.sign_at(&id, now.to_secs(), body).apply(&mut headers);
     // One whose memory is there already: it is not the request's.
     let dedupe = MemoryDedupe::new().dedupe("test").unwrap();
     let layer = VerifyWebhookLayer::new(verifier).with_dedupe(dedupe);

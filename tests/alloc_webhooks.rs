@@ -20,7 +20,7 @@ use tower_auth_sync::verify::VerifyWebhookLayer;
 
 /// Of a request of 1 KiB with a new id, and of its way through the whole layer.
 fn allocations(scheme: Scheme) -> Vec<u64> {
-    let secret = Secret::generate(&SystemEntropy);
+    let secret = Secret::generate();
     let signer = Signer::new(scheme.clone(), [secret.clone()]).unwrap();
     let layer = VerifyWebhookLayer::new(Verifier::new(scheme, [secret]).unwrap());
     let service = layer.layer(service_fn(|_: Request<Full<Bytes>>| {
@@ -40,7 +40,7 @@ fn allocations(scheme: Scheme) -> Vec<u64> {
             .body(Full::new(Bytes::from(body.clone())))
             .unwrap();
         signer
-            .sign(&id, now.to_secs(), body.as_bytes())
+            .sign_at(&id, now.to_secs(), body.as_bytes())
             .apply(request.headers_mut());
         let response = pin!(service.clone().oneshot(request));
         let mut context = Context::from_waker(Waker::noop());

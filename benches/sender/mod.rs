@@ -49,7 +49,7 @@ impl Sender {
         let id = MessageId::new(id).unwrap();
         let now = SystemClock.now().to_secs();
         let mut headers = HeaderMap::new();
-        self.signer.sign(&id, now, &body).apply(&mut headers);
+        self.signer.sign_at(&id, now, &body).apply(&mut headers);
         headers.insert("content-type", "application/json".parse().unwrap());
         headers.insert("content-length", body.len().into());
         (headers, body.into())

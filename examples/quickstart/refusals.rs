@@ -31,7 +31,7 @@ impl Message {
         user.created_at = Some(now);
         let body = AuthEvent::user_created(&user).to_payload(&id, now);
         let mut headers = HeaderMap::new();
-        stage.signer.sign(&id, at, &body).apply(&mut headers);
+        stage.signer.sign_at(&id, at, &body).apply(&mut headers);
         Self { headers, body }
     }
 

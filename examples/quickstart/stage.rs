@@ -14,7 +14,6 @@ use tower_auth_sync::better_auth::BetterAuthRoutes;
 use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::egress::{EgressPolicy, Network};
 use tower_auth_sync::emit::SyncEmitterLayer;
-use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::mirror::TablePrefix;
 use tower_auth_sync::outbox::{Emitter, EndpointStore, NewEndpoint};
 use tower_auth_sync::scheme::Scheme;
@@ -64,13 +63,13 @@ impl Stage {
         let receiver_url = format!("http://{}", receiving.local_addr()?);
 
         // One secret, known to both sides.
-        let secret = Secret::generate(&SystemEntropy);
+        let secret = Secret::generate();
 
         // The sending side: a store, an endpoint in it, a worker.
         let store = AnyStore::connect(&url(&folder, "auth-sync")).await?;
         let loopback = EgressPolicy::allow(Network::LOOPBACK);
         let hook = format!("{receiver_url}/webhooks/auth");
-        let endpoint = NewEndpoint::new(&hook, Scheme::banata(), secret.clone(), &loopback)?;
+        let endpoint = NewEndpoint::new_with(&hook, Scheme::banata(), secret.clone(), &loopback)?;
         store.create(endpoint, SystemClock.now()).await?;
 
         // The auth service behind the layer, and beside it the issuer's keys.

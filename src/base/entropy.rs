@@ -8,7 +8,7 @@ use std::fmt::Debug;
 /// use tower_auth_sync::entropy::SystemEntropy;
 /// use tower_auth_sync::secret::Secret;
 ///
-/// let secret = Secret::generate(&SystemEntropy);
+/// let secret = Secret::generate_with(&SystemEntropy);
 /// # let _ = secret;
 /// ```
 ///

@@ -48,7 +48,7 @@ use crate::wire::signature::{DatedSecret, Verifier};
 /// let now = UnixTime::from_secs(1_750_000_000);
 /// let mut headers = HeaderMap::new();
 /// Signer::new(Scheme::banata(), [secret.clone()])?
-///     .sign(&MessageId::new("msg_1")?, now, b"{\"a\":1}")
+///     .sign_at(&MessageId::new("msg_1")?, now, b"{\"a\":1}")
 ///     .apply(&mut headers);
 ///
 /// let causes = diagnose(&Scheme::banata(), &[secret], &headers, b"{ \"a\": 1 }", now.into());

@@ -25,7 +25,7 @@ fn signed(scheme: &Scheme, text: &str, body: &[u8]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let signer = Signer::new(scheme.clone(), [text]).unwrap();
     let id = MessageId::new("msg_1").unwrap();
-    signer.sign(&id, NOW, body).apply(&mut headers);
+    signer.sign_at(&id, NOW, body).apply(&mut headers);
     headers
 }
 

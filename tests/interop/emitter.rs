@@ -37,7 +37,6 @@ use tower_auth_sync::body::BufferedBody;
 use tower_auth_sync::clock::{Clock as _, SystemClock};
 use tower_auth_sync::egress::{EgressPolicy, Network};
 use tower_auth_sync::emit::SyncEmitterLayer;
-use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::event::{AuthEvent, SessionHandle};
 use tower_auth_sync::mirror::{MemoryMirror, Mirror};
 use tower_auth_sync::outbox::{
@@ -74,10 +73,10 @@ async fn main() -> Result<(), BoxError> {
     let address = format!("http://{}", listener.local_addr()?);
 
     let store = MemoryOutbox::new();
-    let secret = Secret::generate(&SystemEntropy);
+    let secret = Secret::generate();
     let egress = EgressPolicy::allow(Network::LOOPBACK);
     let hook = format!("{address}/__hook");
-    let endpoint = NewEndpoint::new(&hook, Scheme::banata(), secret.clone(), &egress)?;
+    let endpoint = NewEndpoint::new_with(&hook, Scheme::banata(), secret.clone(), &egress)?;
     store.create(endpoint, SystemClock.now()).await?;
     let worker = Worker::builder(store.clone()).egress(egress).build()?;
     tokio::spawn(worker.run(CancellationToken::new()));

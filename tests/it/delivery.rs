@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 use tower_auth_sync::clock::{Clock as _, SystemClock, UnixMillis};
-use tower_auth_sync::egress::EgressPolicy;
 use tower_auth_sync::event::{AuthEvent, EventType};
 use tower_auth_sync::id::{DeliveryId, EndpointId, MessageId};
 use tower_auth_sync::outbox::{
@@ -35,7 +34,7 @@ async fn open(dir: &Path) -> AnyStore {
 
 async fn add_endpoint(store: &AnyStore, host: &str) {
     let url = format!("https://{host}.example.com/hook");
-    let endpoint = NewEndpoint::new(&url, Scheme::banata(), SECRET, &EgressPolicy::public());
+    let endpoint = NewEndpoint::new(&url, Scheme::banata(), SECRET);
     let now = SystemClock.now();
     store.create(endpoint.unwrap(), now).await.unwrap();
 }
@@ -130,7 +129,7 @@ async fn what_is_leased_is_signed_so_that_the_receiver_accepts_it() {
     let signer = lease.endpoint.signer(now).unwrap();
     let mut headers = http::HeaderMap::new();
     signer
-        .sign(&lease.event, now.to_secs(), &lease.payload)
+        .sign_at(&lease.event, now.to_secs(), &lease.payload)
         .apply(&mut headers);
 
     let verifier = Verifier::new(Scheme::banata(), [SECRET]).unwrap();

@@ -17,7 +17,6 @@ use tower_auth_sync::BoxError;
 use tower_auth_sync::better_auth::BetterAuthRoutes;
 use tower_auth_sync::body::BufferedBody;
 use tower_auth_sync::clock::UnixMillis;
-use tower_auth_sync::egress::EgressPolicy;
 use tower_auth_sync::emit::{Emit, SyncEmitterLayer};
 use tower_auth_sync::event::{AuthEvent, Resource, SessionHandle, User};
 use tower_auth_sync::outbox::{
@@ -305,8 +304,7 @@ impl Stage {
         let store = MemoryOutbox::new();
         let url = "https://crm.example.com/hook";
         let secret = "whsec_QGrbDWFgJ0yBwDPtzqG7tPtxKXyLk1Na";
-        let endpoint =
-            NewEndpoint::new(url, Scheme::banata(), secret, &EgressPolicy::public()).unwrap();
+        let endpoint = NewEndpoint::new(url, Scheme::banata(), secret).unwrap();
         store.create(endpoint, NOW).await.unwrap();
         let layer = SyncEmitterLayer::new(emitter(&store), BetterAuthRoutes::new(lookup));
         Self {

@@ -28,7 +28,7 @@ impl Receiver {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path().join("crm.db")).await.unwrap();
         let mirror = Mirror::new(store.mirror(TablePrefix::default()).await.unwrap());
-        let secret = Secret::generate(&SystemEntropy);
+        let secret = Secret::generate();
         let verifier = Verifier::new(Scheme::banata(), [secret.clone()]).unwrap();
         let layer = VerifyWebhookLayer::new(verifier);
         let service = post_service(mirror.service()).layer(layer);
@@ -48,7 +48,7 @@ impl Receiver {
         let mut request = Request::post("/webhooks/auth");
         let headers = request.headers_mut().unwrap();
         self.signer
-            .sign(&id, now.to_secs(), &payload)
+            .sign_at(&id, now.to_secs(), &payload)
             .apply(headers);
         let body = tamper(String::from_utf8(payload.to_vec()).unwrap());
         let request = request.body(Body::from(body)).unwrap();

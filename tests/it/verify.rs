@@ -149,7 +149,7 @@ fn head(id: &str, body: &[u8], framing: &str) -> String {
 
 fn head_to(path: &str, signer: &Signer, id: &str, body: &[u8], framing: &str) -> String {
     let id = MessageId::new(id).unwrap();
-    let headers = signer.sign(&id, SystemClock.now().to_secs(), body);
+    let headers = signer.sign_at(&id, SystemClock.now().to_secs(), body);
     let lines = headers.into_iter().map(|(name, value)| {
         let value = value.to_str().unwrap();
         format!("{name}: {value}\r\n")

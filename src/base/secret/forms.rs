@@ -1,6 +1,7 @@
 //! Damage that a secret suffers on the sender's side.
 
-use base64ct::{Base64, Encoding};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::damage::SecretDamage;
@@ -16,10 +17,10 @@ impl SecretDamage {
         });
         let encoded = [
             (Self::PercentEncoded, percent_encoded(text)),
-            (Self::Base64Encoded, Base64::encode_string(text.as_bytes())),
+            (Self::Base64Encoded, STANDARD.encode(text.as_bytes())),
             (
                 Self::Base64Encoded,
-                Base64::encode_string(format!("{text}\n").as_bytes()),
+                STANDARD.encode(format!("{text}\n").as_bytes()),
             ),
         ];
         let quoted = QUOTES

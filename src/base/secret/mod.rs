@@ -10,12 +10,13 @@ use std::env;
 use std::fmt;
 use std::sync::Arc;
 
-use base64ct::{Base64, Encoding};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 pub use self::damage::SecretDamage;
 use self::placeholder::is_guessable;
-use super::entropy::{Entropy, random};
+use super::entropy::{Entropy, SystemEntropy, random};
 
 /// The text of a secret as the sender shows it, such as `whsec_…`.
 ///
@@ -109,18 +110,23 @@ impl Secret {
     /// secrets accepts it.
     ///
     /// ```
-    /// use tower_auth_sync::entropy::SystemEntropy;
     /// use tower_auth_sync::scheme::Scheme;
     /// use tower_auth_sync::secret::Secret;
     /// use tower_auth_sync::signature::Verifier;
     ///
-    /// let secret = Secret::generate(&SystemEntropy);
+    /// let secret = Secret::generate();
     /// assert!(Verifier::new(Scheme::banata(), [secret]).is_ok());
     /// ```
     #[must_use]
-    pub fn generate(entropy: &dyn Entropy) -> Self {
+    pub fn generate() -> Self {
+        Self::generate_with(&SystemEntropy)
+    }
+
+    /// Generates a secret as [`generate`](Self::generate), from `entropy`.
+    #[must_use]
+    pub fn generate_with(entropy: &dyn Entropy) -> Self {
         let key = Zeroizing::new(random::<32>(entropy));
-        let encoded = Zeroizing::new(Base64::encode_string(key.as_slice()));
+        let encoded = Zeroizing::new(STANDARD.encode(key.as_slice()));
         let mut text = Zeroizing::new(String::with_capacity(6 + encoded.len()));
         text.push_str("whsec_");
         text.push_str(&encoded);
@@ -204,7 +210,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::entropy::SystemEntropy;
 
     #[test]
     fn a_secret_prints_nothing_of_itself() {
@@ -224,7 +229,7 @@ mod tests {
     #[test]
     fn a_generated_secret_is_accepted_as_a_text() {
         for _ in 0..1000 {
-            let secret = Secret::generate(&SystemEntropy);
+            let secret = Secret::generate();
             assert!(Secret::new(secret.expose()).is_ok());
         }
     }

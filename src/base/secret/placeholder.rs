@@ -1,6 +1,7 @@
 //! Secrets that anybody can guess: placeholders of documentation, and one character repeated.
 
-use base64ct::{Base64Unpadded, Encoding};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 /// Returns whether the text, behind its prefix, is a placeholder from documentation, one character
@@ -36,7 +37,7 @@ fn is_repeated_character(text: &str) -> bool {
 }
 
 fn is_base64_of_repeated_byte(text: &str) -> bool {
-    let Ok(key) = Base64Unpadded::decode_vec(text.trim_end_matches('=')) else {
+    let Ok(key) = STANDARD_NO_PAD.decode(text.trim_end_matches('=')) else {
         return false;
     };
     let key = Zeroizing::new(key);

@@ -1,6 +1,7 @@
 //! Detection and repair of a text's damage.
 
-use base64ct::{Base64, Encoding};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -207,7 +208,7 @@ const fn is_left_by_some(byte: u8) -> bool {
 }
 
 pub(super) fn base64_decoded(text: &str) -> Option<String> {
-    let inner = String::from_utf8(Base64::decode_vec(text).ok()?).ok()?;
+    let inner = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
     split_prefix(&inner).is_some().then_some(inner)
 }
 

@@ -104,7 +104,7 @@ impl Patient {
             panic!("the secret serves every scheme with shared keys");
         };
         let mut headers = HeaderMap::new();
-        signer.sign(&id, NOW, &self.signed).apply(&mut headers);
+        signer.sign_at(&id, NOW, &self.signed).apply(&mut headers);
         headers
     }
 }

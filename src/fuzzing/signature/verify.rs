@@ -74,7 +74,7 @@ pub(crate) fn only_the_signed_body_is_accepted(body: &[u8], other: &[u8]) {
             continue;
         };
         let mut headers = HeaderMap::new();
-        signer.sign(&id, NOW, body).apply(&mut headers);
+        signer.sign_at(&id, NOW, body).apply(&mut headers);
         let genuine = verdict(&verifier, &headers, body);
         assert!(genuine.is_ok(), "{}: {genuine:?}", scheme.name);
         if body != other {

@@ -118,6 +118,19 @@ impl Dedupe {
     }
 }
 
+impl MemoryDedupe {
+    /// Creates the handle for [`VerifyWebhookLayer::with_dedupe`], for the receiver named `source`.
+    ///
+    /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
+    pub fn dedupe(&self, source: &str) -> Result<Dedupe, InvalidSource> {
+        Dedupe::new(self.clone(), source)
+    }
+}
+
 pub(crate) fn check_source(name: &str) -> Result<(), InvalidSource> {
     if (1..=MAX_SOURCE).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()) {
         Ok(())

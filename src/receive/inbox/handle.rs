@@ -10,7 +10,7 @@ use super::erased::DynInboxStore;
 use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
 use super::port::{InboxLog, InboxStore};
 use super::request::StoredRequest;
-use crate::base::clock::UnixMillis;
+use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::entropy::SystemEntropy;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
@@ -24,7 +24,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// Clones share the store. See the [module docs](super) for an example.
 #[derive(Clone)]
-pub struct Inbox(Arc<Inner>);
+pub struct Inbox {
+    inner: Arc<Inner>,
+    clock: Arc<dyn Clock>,
+}
 
 struct Inner {
     store: Box<dyn DynInboxStore>,
@@ -51,17 +54,27 @@ impl Inbox {
     /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
     pub fn new(store: impl InboxStore + InboxLog, source: &str) -> Result<Self, InvalidSource> {
         check_source(source)?;
-        Ok(Self(Arc::new(Inner {
-            store: Box::new(store),
-            source: source.into(),
-            deriver: KeyDeriver::new(source),
-        })))
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store: Box::new(store),
+                source: source.into(),
+                deriver: KeyDeriver::new(source),
+            }),
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// Sets the clock. Default: [`SystemClock`].
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
     }
 
     /// Returns the source: the receiver's configured name.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.0.source
+        &self.inner.source
     }
 
     /// Returns a message; `None` if this source has no message with this id.
@@ -70,7 +83,7 @@ impl Inbox {
     ///
     /// [`StoreError`] if the store fails.
     pub async fn find(&self, id: &InboxId) -> Result<Option<InboxEntry>, StoreError> {
-        self.0.store.find(self.source(), id).await
+        self.inner.store.find(self.source(), id).await
     }
 
     /// Returns up to `max` failed messages, oldest first. Pass the last id as `after` for the next
@@ -84,7 +97,7 @@ impl Inbox {
         after: Option<&InboxId>,
         max: NonZeroU16,
     ) -> Result<Vec<InboxEntry>, StoreError> {
-        self.0.store.failed(self.source(), after, max).await
+        self.inner.store.failed(self.source(), after, max).await
     }
 
     /// Requeues a failed message: it is due at once, and its attempts count from 1 again. Returns
@@ -94,8 +107,9 @@ impl Inbox {
     /// # Errors
     ///
     /// [`StoreError`] if the store fails.
-    pub async fn requeue(&self, id: &InboxId, now: UnixMillis) -> Result<bool, StoreError> {
-        self.0.store.requeue(self.source(), id, now).await
+    pub async fn requeue(&self, id: &InboxId) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        self.inner.store.requeue(self.source(), id, now).await
     }
 
     /// Stores a verified request, unless it is known. A store that takes longer than 5 s has
@@ -107,10 +121,10 @@ impl Inbox {
         now: UnixMillis,
     ) -> Result<ReceiveOutcome, StoreError> {
         let id = InboxId::generate(now, &SystemEntropy);
-        let keys = self.0.deriver.derive(0, message);
+        let keys = self.inner.deriver.derive(0, message);
         let message = NewMessage::new(id, self.source().into(), keys, request);
         let id = message.id.clone();
-        let outcome = with_timeout(self.0.store.receive(message, now)).await?;
+        let outcome = with_timeout(self.inner.store.receive(message, now)).await?;
         if matches!(outcome, ReceiveOutcome::New { .. }) {
             tracing::info!(source = self.source(), message = %id, "webhook stored");
         }
@@ -123,7 +137,7 @@ impl Inbox {
         &self,
         request: InboxLeaseRequest,
     ) -> Result<Vec<InboxLease>, StoreError> {
-        with_timeout(self.0.store.lease(self.source(), request)).await
+        with_timeout(self.inner.store.lease(self.source(), request)).await
     }
 
     pub(crate) async fn settle(
@@ -132,7 +146,7 @@ impl Inbox {
         outcome: InboxOutcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        with_timeout(self.0.store.settle(lease, outcome, now)).await
+        with_timeout(self.inner.store.settle(lease, outcome, now)).await
     }
 
     pub(crate) async fn extend(
@@ -140,7 +154,7 @@ impl Inbox {
         lease: &InboxLease,
         until: UnixMillis,
     ) -> Result<(), StoreError> {
-        with_timeout(self.0.store.extend(lease, until)).await
+        with_timeout(self.inner.store.extend(lease, until)).await
     }
 
     pub(crate) async fn release(
@@ -148,11 +162,11 @@ impl Inbox {
         lease: &InboxLease,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        with_timeout(self.0.store.release(lease, now)).await
+        with_timeout(self.inner.store.release(lease, now)).await
     }
 
     pub(crate) async fn next_due(&self, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
-        with_timeout(self.0.store.next_due(self.source(), now)).await
+        with_timeout(self.inner.store.next_due(self.source(), now)).await
     }
 
     pub(crate) async fn prune(
@@ -161,11 +175,11 @@ impl Inbox {
         now: UnixMillis,
         max: NonZeroU16,
     ) -> Result<usize, StoreError> {
-        with_timeout(self.0.store.prune(self.source(), before, now, max)).await
+        with_timeout(self.inner.store.prune(self.source(), before, now, max)).await
     }
 
     pub(crate) fn listen(&self) -> QueueListener {
-        self.0.store.listen()
+        self.inner.store.listen()
     }
 }
 
@@ -180,7 +194,7 @@ async fn with_timeout<T>(
 impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inbox")
-            .field("source", &self.0.source)
+            .field("source", &self.inner.source)
             .finish_non_exhaustive()
     }
 }

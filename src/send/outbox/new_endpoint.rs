@@ -26,7 +26,6 @@ use crate::wire::signature::{Signer, WebhookConfigError, generate_secret, receiv
 ///     "https://crm.example.com/webhooks/auth",
 ///     Scheme::banata(),
 ///     "whsec_a-demonstration-key-of-enough-bytes",
-///     &EgressPolicy::public(),
 /// )?
 /// .with_filter("user.*, session.revoked".parse()?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -42,16 +41,28 @@ pub struct NewEndpoint {
 }
 
 impl NewEndpoint {
-    /// Describes an endpoint that gets every event.
+    /// Describes an endpoint that gets every event, under [`EgressPolicy::public`].
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointError`] if the URL does not parse or may not be called, if the scheme is no
+    /// preset, or if the secret does not suit the scheme.
+    pub fn new<S>(url: &str, scheme: Scheme, secret: S) -> Result<Self, EndpointError>
+    where
+        S: TryInto<Secret, Error: Into<SecretError>>,
+    {
+        Self::new_with(url, scheme, secret, &EgressPolicy::public())
+    }
+
+    /// Describes an endpoint as [`new`](Self::new), under another policy.
     ///
     /// `egress` should be the worker's policy: the worker refuses at every attempt what its policy
     /// refuses.
     ///
     /// # Errors
     ///
-    /// [`EndpointError`] if the URL does not parse or may not be called, if the scheme is no
-    /// preset, or if the secret does not suit the scheme.
-    pub fn new<S>(
+    /// [`EndpointError`], as [`new`](Self::new).
+    pub fn new_with<S>(
         url: &str,
         scheme: Scheme,
         secret: S,
@@ -110,7 +121,7 @@ impl NewEndpoint {
         entropy: &dyn Entropy,
     ) -> Result<Self, EndpointError> {
         let secret = generate_secret(&scheme, entropy)?;
-        Self::new(url, scheme, secret, egress)
+        Self::new_with(url, scheme, secret, egress)
     }
 
     /// Sets the events that the endpoint gets. Default: all.

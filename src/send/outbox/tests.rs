@@ -15,7 +15,7 @@ const SECRET: &str = "whsec_0123456789abcdef0123456789abcdef";
 const URL: &str = "https://hooks.example.com/T0KEN?key=abc";
 
 fn new(url: &str, secret: &str) -> Result<NewEndpoint, EndpointError> {
-    NewEndpoint::new(url, Scheme::banata(), secret, &EgressPolicy::public())
+    NewEndpoint::new(url, Scheme::banata(), secret)
 }
 
 #[test]
@@ -85,7 +85,9 @@ async fn a_generated_secret_is_shown_once_and_verifies_what_its_endpoint_signs()
         let id = MessageId::new("msg_1").unwrap();
         let signer = issued.endpoint().signer(now).unwrap();
         let mut headers = http::HeaderMap::new();
-        signer.sign(&id, now.to_secs(), b"{}").apply(&mut headers);
+        signer
+            .sign_at(&id, now.to_secs(), b"{}")
+            .apply(&mut headers);
         let verifier = Verifier::builder(scheme).secret(text).unwrap();
         let verifier = verifier.clock(ManualClock::at(now)).build().unwrap();
         assert!(verifier.verify(&headers, b"{}").is_ok());

@@ -61,7 +61,7 @@ impl<S: OutboxStore> DeliveryJob<S> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         signer
-            .sign(&lease.event, now.to_secs(), &lease.payload)
+            .sign_at(&lease.event, now.to_secs(), &lease.payload)
             .apply(&mut headers);
         let (url, body) = (&lease.endpoint.url, lease.payload.clone());
         Ok(self.client.send(Method::POST, url, headers, body).await?)

@@ -549,7 +549,8 @@ async fn a_program_started_by_a_timer_deletes_everything_at_once() {
 async fn a_clock_that_jumps_does_not_put_a_running_worker_to_sleep() {
     let private = EgressPolicy::allow(["10.0.0.0/8".parse().unwrap()]);
     let secret = "whsec_0123456789abcdef0123456789abcdef";
-    let blocked = NewEndpoint::new("https://10.0.0.1/hook", Scheme::banata(), secret, &private);
+    let blocked =
+        NewEndpoint::new_with("https://10.0.0.1/hook", Scheme::banata(), secret, &private);
     let store = MemoryOutbox::new();
     store.create(blocked.unwrap(), NOW).await.unwrap();
     let clock = ManualClock::at(NOW);

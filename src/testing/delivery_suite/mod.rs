@@ -15,7 +15,6 @@ use http::StatusCode;
 
 use crate::base::clock::UnixMillis;
 use crate::base::id::MessageId;
-use crate::http::egress::EgressPolicy;
 use crate::queue::AttemptNumber;
 use crate::send::outbox::{
     AttemptReport, Delivery, DeliveryLog, DeliveryState, Endpoint, EndpointStore, FailureReason,
@@ -174,7 +173,6 @@ fn new_endpoint(host: &str) -> NewEndpoint {
         &format!("https://{host}.example.com/hook?a=b"),
         Scheme::standard_webhooks(),
         "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
-        &EgressPolicy::public(),
     )
     .unwrap()
 }

@@ -5,7 +5,8 @@ mod storm;
 
 use std::sync::Arc;
 
-use base64ct::{Base64, Encoding as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
@@ -41,7 +42,7 @@ use crate::wire::signature::{Signer, SignerBuilder, WebhookConfigError};
 /// use tower_auth_sync::testing::{Corruption, FakeSender, SeededEntropy};
 /// use tower_auth_sync::verify::VerifyWebhookLayer;
 ///
-/// let secret = Secret::generate(&SystemEntropy);
+/// let secret = Secret::generate();
 /// let sender = FakeSender::new(Scheme::standard_webhooks(), secret.clone())?;
 ///
 /// // The receiver under test.
@@ -164,7 +165,7 @@ impl FakeSender {
 
     fn headers(&self, by: &Signer, time: UnixTime, id: &MessageId, body: &[u8]) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        by.sign(id, time, body).apply(&mut headers);
+        by.sign_at(id, time, body).apply(&mut headers);
         headers
     }
 
@@ -242,7 +243,7 @@ impl FakeSenderBuilder {
 /// Creates a signer with a fixed foreign secret, in a form of the scheme.
 fn stranger(scheme: &Scheme) -> Result<Signer, WebhookConfigError> {
     let key = random::<32>(&SeededEntropy::new(STRANGER));
-    let base64 = Base64::encode_string(&key);
+    let base64 = STANDARD.encode(&key);
     let with = |secret: String| Signer::new(scheme.clone(), [secret]);
     with(format!("whsec_{base64}"))
         .or_else(|_| with(format!("whsk_{base64}")))

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "emit")]
 use serde_json::{Map, Value};
@@ -38,7 +39,7 @@ impl SessionHandle {
         let mut hash = Sha256::new();
         hash.update(b"tower-auth-sync session\0");
         hash.update(token.as_bytes());
-        Self(Base64UrlUnpadded::encode_string(&hash.finalize()).into())
+        Self(URL_SAFE_NO_PAD.encode(hash.finalize()).into())
     }
 
     /// Checks and wraps an existing handle.
@@ -48,8 +49,7 @@ impl SessionHandle {
     /// [`InvalidHandle`] unless it is 32 bytes in base64url without padding.
     pub fn new(text: impl Into<Box<str>>) -> Result<Self, InvalidHandle> {
         let text = text.into();
-        let mut hash = [0; 32];
-        match Base64UrlUnpadded::decode(text.as_bytes(), &mut hash) {
+        match URL_SAFE_NO_PAD.decode(text.as_bytes()) {
             Ok(bytes) if bytes.len() == 32 => Ok(Self(text)),
             _ => Err(InvalidHandle),
         }

@@ -1,6 +1,7 @@
 //! Conversion of a secret's text to the bytes of its key.
 
-use base64ct::{Base64, Encoding as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 /// The part of a secret's text that is the HMAC key, and its encoding.
@@ -26,11 +27,11 @@ impl KeyForm {
         let bytes = match self {
             Self::Text => text.as_bytes().to_vec(),
             Self::TextAfterPrefix => bare.as_bytes().to_vec(),
-            Self::Base64 => Base64::decode_vec(bare).ok()?,
+            Self::Base64 => STANDARD.decode(bare).ok()?,
             Self::VersionedBase64 => {
                 let inner = text.strip_prefix("v1,");
                 let inner = inner.and_then(|text| text.strip_prefix(PREFIX));
-                Base64::decode_vec(inner.unwrap_or(bare)).ok()?
+                STANDARD.decode(inner.unwrap_or(bare)).ok()?
             }
             Self::Hex => const_hex::decode(text).ok()?,
         };

@@ -133,7 +133,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         let id = MessageId::new("msg_1").unwrap();
         let signer = Signer::new(scheme, [secret]).unwrap();
-        signer.sign(&id, NOW, body).apply(&mut headers);
+        signer.sign_at(&id, NOW, body).apply(&mut headers);
         headers
     }
 

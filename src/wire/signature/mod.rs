@@ -12,14 +12,14 @@
 //! use tower_auth_sync::scheme::Scheme;
 //! use tower_auth_sync::signature::{Signer, Verifier};
 //!
-//! let secret = Secret::generate(&SystemEntropy);
+//! let secret = Secret::generate();
 //! let signer = Signer::new(Scheme::banata(), [secret.clone()])?;
 //! let verifier = Verifier::new(Scheme::banata(), [secret])?;
 //!
 //! let now = SystemClock.now();
 //! let id = MessageId::generate(now, &SystemEntropy);
 //! let mut headers = HeaderMap::new();
-//! signer.sign(&id, now.to_secs(), b"{}").apply(&mut headers);
+//! signer.sign_at(&id, now.to_secs(), b"{}").apply(&mut headers);
 //!
 //! assert!(verifier.verify(&headers, b"{}").is_ok());
 //! assert!(verifier.verify(&headers, b"{ }").is_err());

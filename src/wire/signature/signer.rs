@@ -9,7 +9,7 @@ use super::algorithm::WebhookSigningKey;
 use super::config_error::WebhookConfigError;
 use super::headers;
 use super::key::{self, ShortKeys};
-use crate::base::clock::UnixTime;
+use crate::base::clock::{Clock as _, SystemClock, UnixTime};
 use crate::base::id::MessageId;
 use crate::base::secret::{Secret, SecretError};
 use crate::wire::scheme::{Rendered, Scheme};
@@ -95,11 +95,29 @@ impl Signer {
         &self.0.scheme
     }
 
-    /// Signs `body` as message `id`, sent at `now`. A scheme without a time or an id header omits it.
-    pub fn sign(&self, id: &MessageId, now: UnixTime, body: &[u8]) -> SignatureHeaders {
+    /// Signs `body` as message `id`, sent now. A scheme without a time or an id header omits it.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use tower_auth_sync::id::MessageId;
+    /// use tower_auth_sync::scheme::Scheme;
+    /// use tower_auth_sync::signature::Signer;
+    ///
+    /// let signer = Signer::new(Scheme::standard_webhooks(), ["whsec_bm90LWEtc2VjcmV0LWJ1dC1hbi1leGFtcGxl"])?;
+    /// let mut headers = HeaderMap::new();
+    /// signer.sign(&MessageId::new("msg_1")?, b"{}").apply(&mut headers);
+    /// assert!(headers.contains_key("webhook-signature"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sign(&self, id: &MessageId, body: &[u8]) -> SignatureHeaders {
+        self.sign_at(id, SystemClock.now().to_secs(), body)
+    }
+
+    /// Signs as [`sign`](Self::sign), but at `time`.
+    pub fn sign_at(&self, id: &MessageId, time: UnixTime, body: &[u8]) -> SignatureHeaders {
         let Inner { scheme, keys } = &*self.0;
         let family = &scheme.family;
-        let time = scheme.unit.write(now);
+        let time = scheme.unit.write(time);
         let rendered = Rendered {
             template: &scheme.content,
             id: id.as_str(),

@@ -5,7 +5,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::clock::{UnixMillis, UnixTime};
-use crate::base::entropy::SystemEntropy;
 use crate::base::id::MessageId;
 use crate::base::secret::{Secret, SecretError};
 use crate::testing::ManualClock;
@@ -58,7 +57,7 @@ fn signed_with(scheme: Scheme, secrets: &[&str], at: u64, body: &[u8]) -> Header
     let id = MessageId::new("msg_1").unwrap();
     let mut headers = HeaderMap::new();
     signer
-        .sign(&id, UnixTime::from_secs(at), body)
+        .sign_at(&id, UnixTime::from_secs(at), body)
         .apply(&mut headers);
     headers
 }
@@ -116,7 +115,7 @@ fn the_known_answer_of_the_standard_webhooks_test_suites_is_made() {
     let id = MessageId::new("msg_p5jXN8AQM9LWM0D4loKWxJek").unwrap();
     let mut headers = HeaderMap::new();
     signer
-        .sign(
+        .sign_at(
             &id,
             UnixTime::from_secs(1_614_265_330),
             br#"{"test": 2432232314}"#,
@@ -481,7 +480,7 @@ fn a_short_key_needs_the_dangerous_setter_and_an_empty_one_never_passes() {
     let now = UnixTime::from_secs(NOW);
     let mut headers = HeaderMap::new();
     let signer = sign("whsec_ab").unwrap();
-    signer.sign(&id, now, BODY).apply(&mut headers);
+    signer.sign_at(&id, now, BODY).apply(&mut headers);
     let verifier = build("whsec_ab").unwrap();
     assert!(verifier.verify(&headers, BODY).is_ok());
     let empty = WebhookConfigError::KeyLength {
@@ -555,7 +554,7 @@ fn standard_webhooks_secrets_come_with_prefix_without_it_and_as_supabase_shows_t
 
 #[test]
 fn a_generated_secret_serves_every_scheme() {
-    let secret = Secret::generate(&SystemEntropy);
+    let secret = Secret::generate();
     assert_eq!(secret.expose().len(), 50);
     for scheme in SCHEMES.map(|preset| preset()) {
         assert!(Verifier::new(scheme, [secret.clone()]).is_ok());
@@ -568,7 +567,7 @@ fn nothing_that_is_printed_shows_a_key_or_a_signature() {
     let builder = Verifier::builder(scheme()).secret(SECRET).unwrap();
     let signer = Signer::new(scheme(), [SECRET]).unwrap();
     let id = MessageId::new("msg_1").unwrap();
-    let headers = signer.sign(&id, UnixTime::from_secs(NOW), BODY);
+    let headers = signer.sign_at(&id, UnixTime::from_secs(NOW), BODY);
     let refusal = Verifier::new(scheme(), ["whsec_shortkey"]).unwrap_err();
     let request = signed(scheme());
     let verifier = verifier(scheme());

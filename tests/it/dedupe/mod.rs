@@ -53,7 +53,7 @@ fn message(sent_at: UnixMillis) -> Request<Full<Bytes>> {
     let signer = Signer::new(Scheme::banata(), [SECRET]).unwrap();
     let id = MessageId::new("msg_1").unwrap();
     let mut request = Request::post("/").body(Full::from(&body[..])).unwrap();
-    let headers = signer.sign(&id, sent_at.to_secs(), body);
+    let headers = signer.sign_at(&id, sent_at.to_secs(), body);
     headers.apply(request.headers_mut());
     request
 }

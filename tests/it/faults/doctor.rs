@@ -32,7 +32,7 @@ fn found(scheme: &Scheme, secret: &str, signed: &[u8], came: &[u8]) -> Vec<Diagn
     let signer = Signer::new(scheme.clone(), [secret.clone()]).unwrap();
     let mut headers = HeaderMap::new();
     let id = MessageId::new("msg_1").unwrap();
-    signer.sign(&id, NOW, signed).apply(&mut headers);
+    signer.sign_at(&id, NOW, signed).apply(&mut headers);
     diagnose(scheme, &[secret], &headers, came, NOW.into())
 }
 
@@ -201,7 +201,7 @@ fn a_skew_is_said_to_the_millisecond_with_the_tolerance() {
     let signer = Signer::new(scheme.clone(), [SECRET]).unwrap();
     let mut headers = HeaderMap::new();
     let id = MessageId::new("msg_1").unwrap();
-    signer.sign(&id, NOW, b"{}").apply(&mut headers);
+    signer.sign_at(&id, NOW, b"{}").apply(&mut headers);
     let now = |millis: i64| {
         let now = UnixMillis::from(NOW).as_millis();
         UnixMillis::from_millis(now.checked_add_signed(millis).unwrap())

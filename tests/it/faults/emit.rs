@@ -14,7 +14,6 @@ use tower_auth_sync::BoxError;
 use tower_auth_sync::better_auth::BetterAuthRoutes;
 use tower_auth_sync::body::BufferedBody;
 use tower_auth_sync::clock::{Clock as _, SystemClock};
-use tower_auth_sync::egress::EgressPolicy;
 use tower_auth_sync::emit::SyncEmitterLayer;
 use tower_auth_sync::event::AuthEvent;
 use tower_auth_sync::mirror::{MemoryMirror, Mirror};
@@ -73,7 +72,7 @@ async fn run(fault: &Value) -> (u16, Vec<AuthEvent>) {
     let store = MemoryOutbox::new();
     let secret = "whsec_QGrbDWFgJ0yBwDPtzqG7tPtxKXyLk1Na";
     let url = "https://crm.example.com/hook";
-    let endpoint = NewEndpoint::new(url, Scheme::banata(), secret, &EgressPolicy::public());
+    let endpoint = NewEndpoint::new(url, Scheme::banata(), secret);
     store
         .create(endpoint.unwrap(), SystemClock.now())
         .await

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use tower_auth_sync::clock::UnixTime;
 use tower_auth_sync::doctor::Diagnosis;
 use tower_auth_sync::doctor::diagnose;
-use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::SecretDamage;
@@ -91,7 +90,7 @@ fn headers(scheme: &Scheme, secret: &str, body: &[u8]) -> Result<HeaderMap, Webh
     let signer = signer.dangerous_allow_short_secret().build()?;
     let mut headers = HeaderMap::new();
     let id = MessageId::new("msg_1").unwrap();
-    signer.sign(&id, NOW, body).apply(&mut headers);
+    signer.sign_at(&id, NOW, body).apply(&mut headers);
     Ok(headers)
 }
 
@@ -161,12 +160,11 @@ fn a_damaged_secret_is_refused_by_every_scheme_and_the_text_shows_nothing_of_it(
 #[cfg(feature = "emit")]
 #[test]
 fn an_endpoint_is_not_made_with_a_damaged_secret() {
-    use tower_auth_sync::egress::EgressPolicy;
     use tower_auth_sync::outbox::{EndpointError, NewEndpoint};
 
     let url = "https://crm.example.com/webhooks";
     for (damage, text) in damaged(WHSEC) {
-        let new = NewEndpoint::new(url, Scheme::banata(), text, &EgressPolicy::public());
+        let new = NewEndpoint::new(url, Scheme::banata(), text);
         let error = new.unwrap_err();
         assert_eq!(error, EndpointError::Secret(SecretError::Damaged(damage)));
         assert!(error.to_string().contains(&damage.to_string()), "{error}");
@@ -347,7 +345,7 @@ fn what_a_secret_may_have_in_it_is_taken() {
         assert!(Secret::new(text).is_ok(), "{text}");
     }
     for _ in 0..1000 {
-        let secret = Secret::generate(&SystemEntropy);
+        let secret = Secret::generate();
         assert_eq!(secret.damage(), None);
     }
 }

@@ -42,7 +42,7 @@ impl<S: OutboxStore + EndpointStore + DeliveryLog> World<S> {
     }
 
     pub(crate) async fn endpoint(&self, url: &str) -> EndpointId {
-        let endpoint = NewEndpoint::new(url, Scheme::banata(), SECRET, &local()).unwrap();
+        let endpoint = NewEndpoint::new_with(url, Scheme::banata(), SECRET, &local()).unwrap();
         let created = self.store.create(endpoint, self.clock.now()).await;
         created.unwrap().id
     }

@@ -18,7 +18,6 @@ use self::body_conflicts::BodyConflicts;
 use self::multilinear::Multilinear;
 use self::replays::DedupeFull;
 use self::shard::{Shard, ShardClaim};
-use super::handle::{Dedupe, InvalidSource};
 use super::keys::DedupeKeys;
 use super::port::{Claimed, DedupeStore};
 use crate::base::clock::UnixMillis;
@@ -88,17 +87,6 @@ impl MemoryDedupe {
             conflicts: BodyConflicts::new(),
             evicted: AtomicU64::new(0),
         }))
-    }
-
-    /// Creates the handle for [`VerifyWebhookLayer::with_dedupe`], for the receiver named `source`.
-    ///
-    /// [`VerifyWebhookLayer::with_dedupe`]: crate::receive::verify::VerifyWebhookLayer::with_dedupe
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
-    pub fn dedupe(&self, source: &str) -> Result<Dedupe, InvalidSource> {
-        Dedupe::new(self.clone(), source)
     }
 
     /// Returns how many messages a full store forgot early.

@@ -285,13 +285,14 @@ async fn each_run_calls_the_clone_that_was_polled_ready() {
 
 #[tokio::test]
 async fn a_failed_message_is_handled_after_it_was_requeued() {
-    let (inbox, clock) = (inbox(), ManualClock::at(NOW));
+    let clock = ManualClock::at(NOW);
+    let inbox = inbox().with_clock(clock.clone());
     receive(&inbox, "msg_1").await;
     let once = RetryPolicy::schedule([]).unwrap();
     let broken = InboxWorker::builder(inbox.clone(), answering(500)).retry(once);
     quick(broken, &clock).run_due().await.unwrap();
     let id = failed(&inbox).await.remove(0).id;
-    assert!(inbox.requeue(&id, clock.now()).await.unwrap());
+    assert!(inbox.requeue(&id).await.unwrap());
     let mended = quick(InboxWorker::builder(inbox.clone(), answering(200)), &clock);
     assert_eq!(mended.run_due().await.unwrap().done, 1);
     let record = inbox.find(&id).await.unwrap().unwrap();

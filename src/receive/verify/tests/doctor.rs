@@ -54,7 +54,7 @@ fn refused() -> Vec<(Request<Full<Bytes>>, &'static [&'static str])> {
     let whole_text = {
         let mut request = Request::post("/").body(Full::from(BODY)).unwrap();
         let signer = Signer::new(Scheme::stripe(), [SECRET]).unwrap();
-        let headers = signer.sign(&MessageId::new("m").unwrap(), NOW, BODY.as_bytes());
+        let headers = signer.sign_at(&MessageId::new("m").unwrap(), NOW, BODY.as_bytes());
         let (_, value) = headers.into_iter().next().unwrap();
         request.headers_mut().insert("webhook-signature", value);
         request

@@ -254,7 +254,9 @@ fn signed_at(
     let mut request = Request::post("/webhooks")
         .body(Full::new(body.clone()))
         .unwrap();
-    signer.sign(&id, time, &body).apply(request.headers_mut());
+    signer
+        .sign_at(&id, time, &body)
+        .apply(request.headers_mut());
     request
 }
 

@@ -231,7 +231,7 @@ async fn a_wrong_secret_and_a_changed_body_get_the_same_answer() {
         let signer = Signer::new(Scheme::banata(), [OTHER_SECRET]).unwrap();
         let id = MessageId::new("msg_1").unwrap();
         let mut request = Request::post("/").body(Full::<Bytes>::from(BODY)).unwrap();
-        let headers = signer.sign(&id, NOW, BODY.as_bytes());
+        let headers = signer.sign_at(&id, NOW, BODY.as_bytes());
         headers.apply(request.headers_mut());
         request
     };

@@ -49,7 +49,7 @@ fn from(secret: &str, tenant: &str, scheme: &Scheme, id: &str, body: &str) -> Re
         .unwrap();
     let signer = Signer::new(scheme.clone(), [secret]).unwrap();
     let id = MessageId::new(id).unwrap();
-    let headers = signer.sign(&id, NOW, body.as_bytes());
+    let headers = signer.sign_at(&id, NOW, body.as_bytes());
     headers.apply(request.headers_mut());
     request
 }

@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 
-use crate::http::egress::EgressPolicy;
 use crate::queue::AttemptNumber;
 use crate::send::outbox::endpoint_store::EndpointStore;
 use crate::send::outbox::lease::LeaseRequest;
@@ -42,7 +41,6 @@ async fn emitter() -> (MemoryOutbox, Emitter) {
         "https://example.com/hook",
         Scheme::banata(),
         "whsec_0123456789abcdef0123456789abcdef",
-        &EgressPolicy::public(),
     );
     store.create(endpoint.unwrap(), NOW).await.unwrap();
     let emitter = Emitter::new(store.clone())

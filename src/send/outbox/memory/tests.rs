@@ -1,7 +1,6 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::http::egress::EgressPolicy;
 use crate::queue::AttemptNumber;
 use crate::send::outbox::lease::Outcome;
 use crate::send::outbox::record::DeliveryState;
@@ -35,7 +34,6 @@ async fn with_endpoint(events: usize) -> MemoryOutbox {
         "https://example.com/",
         Scheme::banata(),
         "whsec_0123456789abcdef0123456789abcdef",
-        &EgressPolicy::public(),
     );
     store.create(endpoint.unwrap(), at(0)).await.unwrap();
     store

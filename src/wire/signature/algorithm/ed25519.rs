@@ -133,7 +133,7 @@ mod tests {
         let signer = Signer::new(Scheme::standard_webhooks_v1a(), secrets).unwrap();
         let mut headers = HeaderMap::new();
         let id = MessageId::new("msg_1").unwrap();
-        signer.sign(&id, NOW, body).apply(&mut headers);
+        signer.sign_at(&id, NOW, body).apply(&mut headers);
         headers
     }
 

@@ -20,7 +20,7 @@ pub(crate) fn generate_secret(
     entropy: &dyn Entropy,
 ) -> Result<Secret, SecretError> {
     match scheme.algorithm {
-        SignatureAlgorithm::HmacSha256(_) => Ok(Secret::generate(entropy)),
+        SignatureAlgorithm::HmacSha256(_) => Ok(Secret::generate_with(entropy)),
         #[cfg(feature = "ed25519")]
         SignatureAlgorithm::Ed25519 => {
             let seed = Zeroizing::new(random::<32>(entropy));
