@@ -22,7 +22,8 @@
 use std::error::Error;
 use std::{env, fs};
 
-use base64ct::{Base64, Encoding};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use tower_auth_sync::clock::{Clock, SystemClock, UnixMillis, UnixTime};
@@ -84,7 +85,7 @@ pub(crate) fn explain(json: &str, secrets: Option<&str>) -> Result<Vec<Diagnosis
     if saved.method != "POST" {
         println!("The method is {}; webhooks are POSTed.", saved.method);
     }
-    let body = Base64::decode_vec(&saved.body_base64)?;
+    let body = STANDARD.decode(&saved.body_base64)?;
     let headers = saved.headers()?;
     Ok(diagnose(&scheme, &secrets, &headers, &body, saved.now()))
 }

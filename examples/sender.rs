@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --example sender --features full
+//! # the secret has 50 characters
 //! # stored msg_01…
 //! # received user.created of usr_1
 //! # attempt 1 to http://127.0.0.1:…/webhooks/auth: 204 No Content
@@ -15,12 +16,11 @@ use axum::http::StatusCode;
 use axum::{Router, routing::post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::egress::{EgressPolicy, Network};
+use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::event::User;
 use tower_auth_sync::outbox::{DeliveryLog, EndpointStore};
 use tower_auth_sync::prelude::*;
-use tower_auth_sync::secret::Secret;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -34,11 +34,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Loopback over http is for development. Without a policy only public https URLs pass.
     let policy = EgressPolicy::allow(Network::LOOPBACK);
-    let secret = Secret::generate();
-    let endpoint = NewEndpoint::new_with(&url, Scheme::banata(), secret.clone(), &policy)?;
-    store.create(endpoint, SystemClock.now()).await?;
+    let endpoint = NewEndpoint::generate_with(&url, Scheme::banata(), &policy, &SystemEntropy)?;
+    let issued = store.issue(endpoint).await?;
+    // The only time that the secret can be shown: the receiver needs it.
+    let secret = issued.secret().reveal();
+    println!("the secret has {} characters", secret.len());
 
-    // The receiver has the same secret.
     let verifier = Verifier::new(Scheme::banata(), [secret])?;
     let receiver = post(on_event).layer(VerifyWebhookLayer::new(verifier));
     let app = Router::new().route("/webhooks/auth", receiver);

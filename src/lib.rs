@@ -79,8 +79,13 @@ pub mod prelude;
 #[cfg(any(test, feature = "test-util"))]
 pub mod testing;
 
-#[cfg(all(any(test, fuzzing), feature = "full"))]
+#[cfg(any(test, fuzzing))]
 #[doc(hidden)]
+#[allow(
+    dead_code,
+    clippy::expect_used,
+    reason = "a property that fails panics; builds with few features use few of them"
+)]
 pub mod fuzzing;
 
 #[cfg(feature = "_tower")]

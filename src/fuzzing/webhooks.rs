@@ -115,6 +115,7 @@ fn webhook_headers(input: &[u8]) -> (HeaderMap, &[u8]) {
     (headers, rest)
 }
 
+#[cfg(feature = "verify")]
 /// The id lookup agrees with a reader of every member: the id is the only member of its name, and a
 /// string.
 pub fn body_id(body: &[u8]) {

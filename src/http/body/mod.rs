@@ -6,7 +6,8 @@ mod buffer;
 mod buffered;
 #[cfg(any(feature = "verify", feature = "emit"))]
 mod read;
-#[cfg(all(test, feature = "emit"))]
+#[cfg(test)]
+#[cfg(feature = "emit")]
 mod tests;
 
 use std::pin::Pin;

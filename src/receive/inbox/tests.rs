@@ -32,7 +32,7 @@ fn delivered(id: Option<&str>, tenant: Option<&str>, body: &[u8]) -> VerifiedWeb
         WebhookHead {
             id: id.map(Into::into),
             id_is_authentic: true,
-            sent_at: sent_at,
+            sent_at,
             scheme: "banata".into(),
             key_index: 1,
             tenant: tenant.map(Into::into),

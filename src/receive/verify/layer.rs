@@ -85,7 +85,7 @@ impl VerifyWebhookLayer {
     /// stored messages to its own handler. Default: no inbox.
     ///
     /// A [known](crate::receive::inbox) message gets 200, as a
-    /// [duplicate](WebhookRejection::Duplicate). The inbox remembers messages itself: neither
+    /// [duplicate](super::rejection::WebhookRejection::Duplicate). The inbox remembers messages itself: neither
     /// [`with_dedupe`](Self::with_dedupe) nor [`without_dedupe`](Self::without_dedupe) has an
     /// effect.
     ///

@@ -25,7 +25,7 @@
 //! 10. The layer claims the message in the dedupe store. If another request handles it: 409,
 //!     `in-flight`, with `Retry-After`. If it was handled, or if the same request arrived before
 //!     under another id: 200 with an empty body. If the store fails: 503, `store-unavailable`, with
-//!     `Retry-After`, unless the [policy](StoreFailurePolicy) is to fail open.
+//!     `Retry-After`, unless the [policy](crate::StoreFailurePolicy) is to fail open.
 //! 11. The inner service runs. The layer renews the claim meanwhile. A 2xx commits the claim before
 //!     the response head leaves. Another status, an error, a panic, or a dropped response future
 //!     (the client disconnected) releases the claim: the sender's retry is then handled.

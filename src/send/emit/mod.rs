@@ -26,11 +26,11 @@
 //! 6. It stores the events in one transaction. If the store fails, or does not respond within 5 s, it
 //!    tries up to five times in some seconds, always with the same message ids. After that the events
 //!    are lost, and it logs their names as an error; the caller gets 503 `events-lost` without
-//!    `Retry-After`, since the call was made, or the response all the same, as [`StoreFailurePolicy`]
+//!    `Retry-After`, since the call was made, or the response all the same, as [`StoreFailurePolicy`](crate::StoreFailurePolicy)
 //!    says.
 //! 7. It releases the response: same status, headers, bytes and trailers.
 //!
-//! On a path that no rule of [`BetterAuthRoutes`] names, the layer makes the call in a task too; it
+//! On a path that no rule of [`BetterAuthRoutes`](crate::better_auth::BetterAuthRoutes) names, the layer makes the call in a task too; it
 //! pings, looks up and reads nothing, unless the response changes the session cookie.
 //!
 //! Every other request passes untouched, with unbuffered bodies. If its response carries [`Emit`],
@@ -53,7 +53,7 @@
 //!
 //! # Bodies
 //!
-//! The inner service gets a [`BufferedBody`]. Routers, method routers and services of any body take
+//! The inner service gets a [`BufferedBody`](crate::body::BufferedBody). Routers, method routers and services of any body take
 //! it; before a service of one body type, add a `map_request` that boxes the body.
 //!
 //! # Deployment caveats

@@ -5,7 +5,7 @@ use std::future::Future;
 use super::endpoint::Endpoint;
 use super::issued::IssuedEndpoint;
 use super::new_endpoint::NewEndpoint;
-use crate::base::clock::UnixMillis;
+use crate::base::clock::{Clock as _, SystemClock, UnixMillis};
 use crate::base::error::StoreError;
 use crate::base::id::EndpointId;
 
@@ -37,11 +37,10 @@ pub trait EndpointStore: Clone + Send + Sync + 'static {
         now: UnixMillis,
     ) -> impl Future<Output = Result<Endpoint, StoreError>> + Send;
 
-    /// Registers an endpoint and returns it with the text that its receiver needs. No other call shows
-    /// that text. Stores use this implementation.
+    /// Registers an endpoint now, and returns it with the text that its receiver needs. No other call
+    /// shows that text. Stores use this implementation.
     ///
     /// ```
-    /// use tower_auth_sync::clock::UnixMillis;
     /// use tower_auth_sync::outbox::{EndpointStore, MemoryOutbox, NewEndpoint};
     /// use tower_auth_sync::scheme::Scheme;
     ///
@@ -49,7 +48,7 @@ pub trait EndpointStore: Clone + Send + Sync + 'static {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let store = MemoryOutbox::new();
     /// let new = NewEndpoint::generate("https://crm.example.com/webhooks/auth", Scheme::banata())?;
-    /// let issued = store.issue(new, UnixMillis::EPOCH).await?;
+    /// let issued = store.issue(new).await?;
     /// println!("{}", issued.secret().reveal()); // whsec_…, this once
     /// # Ok(())
     /// # }
@@ -61,10 +60,9 @@ pub trait EndpointStore: Clone + Send + Sync + 'static {
     fn issue(
         &self,
         endpoint: NewEndpoint,
-        now: UnixMillis,
     ) -> impl Future<Output = Result<IssuedEndpoint, StoreError>> + Send {
         let secret = endpoint.issued_secret();
-        let created = self.create(endpoint, now);
+        let created = self.create(endpoint, SystemClock.now());
         async move { Ok(IssuedEndpoint::new(created.await?, secret)) }
     }
 

@@ -77,7 +77,7 @@ async fn a_generated_secret_is_shown_once_and_verifies_what_its_endpoint_signs()
         (Scheme::standard_webhooks_v1a(), "whpk_"),
     ] {
         let new = NewEndpoint::generate(URL, scheme.clone()).unwrap();
-        let issued = store.issue(new, now).await.unwrap();
+        let issued = store.issue(new).await.unwrap();
         let text = issued.secret().reveal();
         assert!(text.starts_with(prefix), "{}", scheme.name());
         assert!(!format!("{issued:?}").contains(&text[prefix.len()..]));

@@ -243,7 +243,7 @@ impl FakeSenderBuilder {
 /// Creates a signer with a fixed foreign secret, in a form of the scheme.
 fn stranger(scheme: &Scheme) -> Result<Signer, WebhookConfigError> {
     let key = random::<32>(&SeededEntropy::new(STRANGER));
-    let base64 = STANDARD.encode(&key);
+    let base64 = STANDARD.encode(key);
     let with = |secret: String| Signer::new(scheme.clone(), [secret]);
     with(format!("whsec_{base64}"))
         .or_else(|_| with(format!("whsk_{base64}")))

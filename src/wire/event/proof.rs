@@ -12,6 +12,7 @@ impl VerifiedWebhook {
         Self(Arc::new(Inner { head, body }))
     }
 
+    #[cfg(feature = "verify")]
     /// Returns everything but the body.
     pub(crate) fn head(&self) -> &WebhookHead {
         &self.0.head

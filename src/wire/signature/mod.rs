@@ -1,6 +1,6 @@
 //! Signing and verification of webhooks: pure functions over headers and bytes.
 //!
-//! A [`Scheme`] is data: header names, the grammar of the signature header, the signed content, the
+//! A [`Scheme`](crate::scheme::Scheme) is data: header names, the grammar of the signature header, the signed content, the
 //! form of the key. [`Verifier`] checks requests, [`Signer`] signs them.
 //!
 //! ```
@@ -43,7 +43,7 @@
 //!
 //! # The doctor
 //!
-//! [`diagnose`] explains a refused request: another form of the secret, another scheme, a body that
+//! [`diagnose`](crate::doctor::diagnose) explains a refused request: another form of the secret, another scheme, a body that
 //! changed on the way, the clocks. The explanation is for operators, since it also helps a forger. `examples/doctor.rs` reads a saved request.
 
 mod algorithm;
