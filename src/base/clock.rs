@@ -30,6 +30,12 @@ pub trait Clock: Debug + Send + Sync + 'static {
 }
 
 /// The operating system's clock.
+///
+/// ```
+/// use tower_auth_sync::clock::{Clock, SystemClock, UnixMillis};
+///
+/// assert!(SystemClock.now() > UnixMillis::EPOCH);
+/// ```
 #[expect(clippy::exhaustive_structs, reason = "users write its name")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
@@ -45,6 +51,12 @@ impl Clock for SystemClock {
 }
 
 /// Whole milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+///
+/// ```
+/// use tower_auth_sync::clock::UnixMillis;
+///
+/// assert_eq!(UnixMillis::from_millis(1_750_000_000_999).to_secs().as_secs(), 1_750_000_000);
+/// ```
 #[derive(
     Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize,
 )]
@@ -95,6 +107,12 @@ impl UnixMillis {
 }
 
 /// Whole seconds since 1970-01-01T00:00:00Z: a JWT's `NumericDate`, a webhook's timestamp.
+///
+/// ```
+/// use tower_auth_sync::clock::UnixTime;
+///
+/// assert_eq!(UnixTime::from_secs(1_750_000_000).to_millis().as_millis(), 1_750_000_000_000);
+/// ```
 #[derive(
     Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize,
 )]

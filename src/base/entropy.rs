@@ -22,6 +22,14 @@ pub trait Entropy: Debug + Send + Sync + 'static {
 }
 
 /// The operating system's generator.
+///
+/// ```
+/// use tower_auth_sync::entropy::{Entropy, SystemEntropy};
+///
+/// let mut bytes = [0; 16];
+/// SystemEntropy.fill(&mut bytes);
+/// assert_ne!(bytes, [0; 16]);
+/// ```
 #[expect(clippy::exhaustive_structs, reason = "users write its name")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;

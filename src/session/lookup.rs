@@ -176,6 +176,15 @@ impl<L: SessionLookup> DynSessionLookup for L {
 }
 
 /// A [`SessionLookup`] of any type. Clones are cheap and share it; a look-up takes 5 s at most.
+///
+/// ```
+/// use http::HeaderMap;
+/// use tower_auth_sync::BoxError;
+/// use tower_auth_sync::session::{ActiveSession, Sessions};
+///
+/// // A lookup that finds nobody.
+/// let sessions = Sessions::new(|_headers: HeaderMap| async { Ok::<Option<ActiveSession>, BoxError>(None) });
+/// ```
 #[derive(Clone)]
 pub struct Sessions(Arc<dyn DynSessionLookup>);
 

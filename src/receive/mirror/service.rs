@@ -26,6 +26,13 @@ use crate::wire::problem::{Problem, ProblemKind};
 /// * 400 `body-malformed` when the signed body is not an event,
 /// * 503 with `Retry-After` when the store fails: the sender's retry applies it,
 /// * 500 without `VerifiedWebhook`: the route is not behind the layer.
+///
+/// ```
+/// use tower_auth_sync::mirror::{MemoryMirror, Mirror};
+///
+/// let mirror = Mirror::new(MemoryMirror::new());
+/// let service = mirror.service(); // behind `VerifyWebhookLayer`, with axum: `post_service(service)`
+/// ```
 #[derive(Clone, Debug)]
 pub struct MirrorService {
     mirror: Mirror,

@@ -127,6 +127,17 @@ impl fmt::Debug for Endpoint {
 /// # Security
 ///
 /// The stores of this version keep secrets as they are: whoever can read the database can sign.
+///
+/// ```
+/// use tower_auth_sync::clock::UnixMillis;
+/// use tower_auth_sync::outbox::{EndpointSecrets, PreviousSecret};
+/// use tower_auth_sync::secret::Secret;
+///
+/// let ends = UnixMillis::from_millis(1_750_000_000_000);
+/// let previous = PreviousSecret::new(Secret::generate(), ends);
+/// let secrets = EndpointSecrets::new(Secret::generate()).with_previous(previous);
+/// assert_eq!(secrets.valid_at(ends).count(), 1);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct EndpointSecrets {

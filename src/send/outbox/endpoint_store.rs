@@ -25,6 +25,14 @@ use crate::base::id::EndpointId;
 /// 5. [`list`](Self::list) returns all endpoints, oldest first.
 ///
 /// `tower_auth_sync::__endpoint_store_tests!` checks each point.
+///
+/// ```
+/// mod conformance {
+///     use tower_auth_sync::outbox::MemoryOutbox;
+///
+///     tower_auth_sync::testing::endpoint_store_tests!(async || (MemoryOutbox::new(), ()));
+/// }
+/// ```
 pub trait EndpointStore: Clone + Send + Sync + 'static {
     /// Registers an endpoint.
     ///

@@ -15,6 +15,20 @@ use crate::queue::{AttemptNumber, LeaseToken};
 use crate::wire::event::EventType;
 
 /// The deliveries that a worker wants.
+///
+/// ```
+/// use std::num::NonZeroU16;
+/// use std::time::Duration;
+/// use tower_auth_sync::clock::UnixMillis;
+/// use tower_auth_sync::outbox::LeaseRequest;
+/// use tower_auth_sync::queue::RetryPolicy;
+///
+/// let now = UnixMillis::from_millis(1_750_000_000_000);
+/// let until = now.saturating_add(Duration::from_secs(60));
+/// let attempts = RetryPolicy::banata().max_attempts();
+/// let request = LeaseRequest::new(NonZeroU16::MIN, NonZeroU16::MIN, attempts, now, until);
+/// assert_eq!(request.max.get(), 1);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseRequest {
@@ -124,6 +138,16 @@ impl fmt::Debug for Lease {
 }
 
 /// The end of a lease: the attempt's report, and what follows.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_auth_sync::clock::UnixMillis;
+/// use tower_auth_sync::outbox::{AttemptReport, Outcome, Settlement};
+///
+/// let report = AttemptReport::new(UnixMillis::EPOCH, Duration::from_millis(20));
+/// let settlement = Settlement::new(report, Outcome::Delivered);
+/// assert_eq!(settlement.outcome, Outcome::Delivered);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Settlement {

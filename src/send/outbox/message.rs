@@ -8,6 +8,18 @@ use crate::base::id::MessageId;
 use crate::wire::event::EventType;
 
 /// An event to store: every attempt sends its payload byte for byte.
+///
+/// ```
+/// use bytes::Bytes;
+/// use tower_auth_sync::event::EventType;
+/// use tower_auth_sync::id::MessageId;
+/// use tower_auth_sync::outbox::{IdempotencyKey, NewEvent};
+///
+/// let event = NewEvent::new(MessageId::new("msg_1")?, EventType::UserCreated, Bytes::from_static(b"{}"))
+///     .with_idempotency_key(IdempotencyKey::new("sign-up usr_1")?);
+/// assert_eq!(event.event_type, EventType::UserCreated);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone)]
 pub struct NewEvent {

@@ -223,6 +223,23 @@ pub trait DeliveryLog: Clone + Send + Sync + 'static {
 /// together, or not at all.
 ///
 /// The stores' adapters implement it for their drivers' connections.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")] {
+/// use tower_auth_sync::event::{AuthEvent, User};
+/// use tower_auth_sync::outbox::{EmitError, Emitter, OutboxConnection};
+///
+/// async fn sign_up(
+///     emitter: &Emitter,
+///     transaction: &mut impl OutboxConnection,
+/// ) -> Result<(), EmitError> {
+///     // The caller's own statements use the same transaction.
+///     let user = User::new("usr_1");
+///     emitter.emit_in(transaction, AuthEvent::user_created(&user)).await?;
+///     Ok(())
+/// }
+/// # }
+/// ```
 pub trait OutboxConnection: Send {
     /// Stores events and their deliveries as [`OutboxStore::enqueue`] does, as a part of the
     /// transaction that is open on this connection.

@@ -146,6 +146,17 @@ impl Delivery {
 }
 
 /// One recorded attempt.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_auth_sync::clock::UnixMillis;
+/// use tower_auth_sync::outbox::{Attempt, AttemptReport};
+/// use tower_auth_sync::queue::AttemptNumber;
+///
+/// let report = AttemptReport::new(UnixMillis::EPOCH, Duration::from_millis(20));
+/// let attempt = Attempt::new(AttemptNumber::FIRST, report);
+/// assert_eq!(attempt.number.get(), 1);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Attempt {

@@ -97,6 +97,18 @@ use crate::queue::Engine;
 /// Delivers the events of a store. The [module docs](self#deliveries) describe an attempt.
 ///
 /// Several workers, in one process or in many, may share a store.
+///
+/// ```
+/// use tokio_util::sync::CancellationToken;
+/// use tower_auth_sync::outbox::MemoryOutbox;
+/// use tower_auth_sync::queue::WorkerConfigError;
+/// use tower_auth_sync::worker::Worker;
+///
+/// async fn deliver(store: MemoryOutbox, stop: CancellationToken) -> Result<(), WorkerConfigError> {
+///     Worker::builder(store).build()?.run(stop).await;
+///     Ok(())
+/// }
+/// ```
 #[must_use = "a worker delivers nothing until it runs"]
 #[derive(Debug)]
 pub struct Worker<S> {

@@ -13,6 +13,16 @@ use crate::base::clock::UnixMillis;
 ///
 /// Only that layer can make one. It gives the proof to the handler at once or through an inbox: no
 /// request with an unchecked signature reaches a handler that takes it. Clones share the contents.
+///
+/// ```
+/// # #[cfg(all(feature = "axum", feature = "verify"))] {
+/// use tower_auth_sync::event::VerifiedWebhook;
+///
+/// async fn on_event(webhook: VerifiedWebhook) -> String {
+///     format!("{:?}: {} bytes", webhook.id(), webhook.body().len())
+/// }
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct VerifiedWebhook(pub(super) Arc<Inner>);
 
