@@ -24,7 +24,7 @@ use crate::base::id::EndpointId;
 ///    stay as they are. Enabling an enabled endpoint changes nothing.
 /// 5. [`list`](Self::list) returns all endpoints, oldest first.
 ///
-/// `tower_auth_sync::__endpoint_store_tests!` checks each point.
+/// `tower_auth_sync::testing::endpoint_store_tests!` checks each point:
 ///
 /// ```
 /// mod conformance {

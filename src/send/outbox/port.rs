@@ -79,7 +79,7 @@ use crate::queue::QueueListener;
 ///     stay, however old.
 /// 13. After a restart everything that was acknowledged is still there.
 ///
-/// `tower_auth_sync::__delivery_store_tests!` checks each point but the last.
+/// `tower_auth_sync::testing::delivery_store_tests!` checks each point but the last.
 ///
 /// [`RetryPolicy::LONGEST_WAIT`]: crate::queue::RetryPolicy::LONGEST_WAIT
 /// [`LONGEST_LEASE`]: crate::queue::LONGEST_LEASE

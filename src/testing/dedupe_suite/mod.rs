@@ -24,7 +24,7 @@ pub use self::replays::*;
 ///
 /// ```
 /// mod memory {
-///     tower_auth_sync::__dedupe_store_tests!(async || {
+///     tower_auth_sync::testing::dedupe_store_tests!(async || {
 ///         tower_auth_sync::dedupe::MemoryDedupe::new()
 ///     });
 /// }

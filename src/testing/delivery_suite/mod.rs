@@ -35,7 +35,7 @@ use crate::wire::scheme::Scheme;
 ///
 /// ```
 /// mod memory {
-///     tower_auth_sync::__delivery_store_tests!(async || {
+///     tower_auth_sync::testing::delivery_store_tests!(async || {
 ///         (tower_auth_sync::outbox::MemoryOutbox::new(), ())
 ///     });
 /// }

@@ -30,7 +30,7 @@ use crate::receive::inbox::{
 ///
 /// ```
 /// mod memory {
-///     tower_auth_sync::__inbox_store_tests!(async || {
+///     tower_auth_sync::testing::inbox_store_tests!(async || {
 ///         (tower_auth_sync::inbox::MemoryInbox::new(), ())
 ///     });
 /// }

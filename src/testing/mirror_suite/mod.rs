@@ -18,7 +18,7 @@ use crate::wire::event::{AuthEvent, SessionHandle};
 ///
 /// ```
 /// mod memory {
-///     tower_auth_sync::__mirror_store_tests!(async || {
+///     tower_auth_sync::testing::mirror_store_tests!(async || {
 ///         (tower_auth_sync::mirror::MemoryMirror::new(), ())
 ///     });
 /// }
