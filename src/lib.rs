@@ -45,7 +45,8 @@
 //! | `jwt` | tokens: layer, verifier, issuer, JWKS | |
 //! | `mirror` | users and sessions in tables; brings `verify` | |
 //! | `ed25519` | `v1a` signatures | |
-//! | `sqlite`, `postgres`, `redis` | stores | |
+//! | `sqlite`, `postgres` | stores, `AnyStore`; bring `mirror` | |
+//! | `redis` | dedupe in Redis; brings `verify` | |
 //! | `test-util` | a clock to set, a fake sender, the suites of the ports | |
 //! | `full` | everything but `test-util` | |
 //!

@@ -151,10 +151,16 @@ impl Case<'_> {
             time: read.time.map_or("", |(text, _)| text),
         };
         let mut cost = body.len();
-        if scheme.algorithm.needs_contiguous() {
-            // The check copies the body and hashes it once for each signature.
-            cost = cost.saturating_mul(read.parsed.signatures().len() + 1);
+        let mut message = scheme.algorithm.contiguous_start(&rendered);
+        if let Some(message) = &mut message {
+            if !budget.allows(body.len()) {
+                return None;
+            }
+            message.extend_from_slice(body);
+            // Each signature hashes the message again.
+            cost = cost.saturating_mul(read.parsed.signatures().len());
         }
+        let message = message.unwrap_or_default();
         for candidate in keys.iter().copied().flatten() {
             for &encoding in encodings {
                 if !budget.allows(cost) {
@@ -162,7 +168,7 @@ impl Case<'_> {
                 }
                 let mut running = candidate.key.begin(&rendered);
                 running.update(body);
-                if running.has_signed(&rendered, &read.parsed, encoding) {
+                if running.has_signed(&rendered, &message, &read.parsed, encoding) {
                     let written = (encoding != scheme.encoding)
                         .then_some(Diagnosis::Encoding { used: encoding });
                     let changes = candidate.changes.iter().cloned();

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// Returns whether the text, behind its prefix, is a placeholder from documentation, one character
 /// repeated, or base64 of one byte repeated.
 ///
-/// Ignores letter case and word separators: `Change_Me` equals `changeme`.
+/// Ignores letter case, word separators and brackets around the text: `<Change_Me>` equals `changeme`.
 pub(super) fn is_guessable(text: &str) -> bool {
     let rest = without_prefix(text);
     is_repeated_character(rest) || is_base64_of_repeated_byte(rest) || is_from_documentation(rest)
@@ -46,9 +46,11 @@ fn is_base64_of_repeated_byte(text: &str) -> bool {
 
 fn is_from_documentation(text: &str) -> bool {
     let mut letters = Zeroizing::new(String::with_capacity(text.len()));
+    let is_separator = |c: &char| matches!(c, '-' | '_' | '.' | ' ');
+    let bare = text.trim_matches(['<', '>', '[', ']', '{', '}']);
     letters.extend(
-        text.chars()
-            .filter(char::is_ascii_alphanumeric)
+        bare.chars()
+            .filter(|c| !is_separator(c))
             .map(|c| c.to_ascii_lowercase()),
     );
     PLACEHOLDERS.contains(&letters.as_str())

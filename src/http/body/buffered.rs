@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tokio::time::timeout;
 
 use super::buffer::BodyBuffer;
-use super::read::{BodyLimits, next_chunk};
+use super::read::{BodyLimits, next_data};
 
 pin_project! {
     /// Body of the requests that [`SyncEmitter`](crate::send::emit::SyncEmitter) hands on, and of
@@ -75,7 +75,7 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
         let mut buffer = BodyBuffer::new(limits.limit, body.size_hint().upper());
         let (mut trailers, mut excess) = (None, Bytes::new());
         let reading = async {
-            while let Some(chunk) = next_chunk(body.as_mut(), &mut trailers).await? {
+            while let Some(chunk) = next_data(body.as_mut(), &mut trailers).await? {
                 if chunk.len() > buffer.room() {
                     excess = chunk;
                     break;

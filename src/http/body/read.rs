@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use http::HeaderMap;
-use http_body::Body;
+use http_body::{Body, Frame};
 use http_body_util::BodyExt as _;
 use tokio::task::coop::consume_budget;
 
@@ -70,13 +70,15 @@ where
 {
     let mut body = pin!(body);
     let mut trailers = None;
-    while let Some(chunk) = next_chunk(body.as_mut(), &mut trailers)
+    while let Some(mut data) = next_data(body.as_mut(), &mut trailers)
         .await
         .map_err(|err| ReadError::Broken(err.into()))?
     {
-        if chunk.len() > buffer.room() {
+        let length = data.remaining();
+        if length > buffer.room() {
             return Err(ReadError::TooLarge);
         }
+        let chunk = data.copy_to_bytes(length);
         on_chunk(&chunk);
         buffer.push(chunk);
     }
@@ -84,34 +86,35 @@ where
 }
 
 /// Reads up to `limit` bytes of `body` and drops the rest.
+///
+/// Copies them: what is kept for long must not hold the read buffer of a connection.
 #[cfg(feature = "emit")]
 pub(crate) async fn read_up_to<B: Body>(body: B, limit: usize) -> Result<Bytes, B::Error> {
     let mut body = pin!(body);
-    let mut buffer = BodyBuffer::new(limit, body.size_hint().upper());
+    let mut kept = Vec::new();
     let mut trailers = None;
-    while buffer.room() > 0
-        && let Some(mut chunk) = next_chunk(body.as_mut(), &mut trailers).await?
+    while kept.len() < limit
+        && let Some(data) = next_data(body.as_mut(), &mut trailers).await?
     {
-        chunk.truncate(buffer.room());
-        buffer.push(chunk);
+        let room = limit - kept.len();
+        bytes::BufMut::put(&mut kept, data.take(room));
     }
-    Ok(buffer.finish())
+    Ok(kept.into())
 }
 
-/// Returns the next bytes of `body`, or `None` at its end; stores its trailers.
-pub(super) async fn next_chunk<B: Body>(
+/// Returns the next data of `body`, or `None` at its end; stores its trailers.
+///
+/// Cancel safe: a dropped future has taken nothing from the body.
+pub(super) async fn next_data<B: Body>(
     mut body: Pin<&mut B>,
     trailers: &mut Option<HeaderMap>,
-) -> Result<Option<Bytes>, B::Error> {
+) -> Result<Option<B::Data>, B::Error> {
     loop {
-        let frame = body.frame().await.transpose()?;
         // Frames that are always ready would keep the timer from being polled.
         consume_budget().await;
-        match frame.map(|frame| frame.into_data()) {
+        match body.frame().await.transpose()?.map(Frame::into_data) {
             None => return Ok(None),
-            Some(Ok(mut data)) if data.has_remaining() => {
-                return Ok(Some(data.copy_to_bytes(data.remaining())));
-            }
+            Some(Ok(data)) if data.has_remaining() => return Ok(Some(data)),
             Some(Ok(_empty)) => {}
             Some(Err(frame)) => *trailers = frame.into_trailers().ok().or(trailers.take()),
         }

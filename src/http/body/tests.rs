@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http_body::Frame;
-use http_body_util::{Empty, Full, StreamBody};
+use http_body_util::{BodyExt as _, Empty, Full, StreamBody};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -107,6 +107,42 @@ async fn frames_without_bytes_do_not_outrun_the_timeout() {
         };
         let (_, buffered) = BufferedBody::read(Nothing { trailers }, limits).await;
         assert_eq!(buffered, Err(BufferError::Timeout));
+    }
+}
+
+/// More frames than one turn of the scheduler reads, and trailers.
+fn many_frames() -> impl Body<Data = Bytes, Error = Infallible> {
+    let mut left = 1_000_u32;
+    StreamBody::new(futures_lite(move |_cx| {
+        Poll::Ready(match left {
+            0 => None,
+            1 => {
+                left = 0;
+                let last = (http::header::ETAG, http::HeaderValue::from_static("last"));
+                Some(Ok(Frame::trailers(HeaderMap::from_iter([last]))))
+            }
+            number => {
+                left -= 1;
+                Some(Ok(Frame::data(Bytes::from(number.to_be_bytes().to_vec()))))
+            }
+        })
+    }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_was_not_read_in_time_is_handed_on_without_a_gap() {
+    let whole = many_frames().collect().await.unwrap();
+    let (trailers, whole) = (whole.trailers().cloned(), whole.to_bytes());
+    for limit in [0, 5, 100, 100_000] {
+        let limits = BodyLimits {
+            limit,
+            timeout: Duration::ZERO,
+        };
+        let (body, read) = BufferedBody::read(many_frames(), limits).await;
+        assert!(read.is_err());
+        let handed_on = body.collect().await.unwrap();
+        assert_eq!(handed_on.trailers(), trailers.as_ref());
+        assert_eq!(handed_on.to_bytes(), whole, "limit {limit}");
     }
 }
 

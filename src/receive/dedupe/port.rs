@@ -37,6 +37,7 @@ use crate::base::error::StoreError;
 /// `tower_auth_sync::testing::dedupe_store_tests!` checks each point against your store:
 ///
 /// ```
+/// # #[cfg(feature = "test-util")]
 /// mod conformance {
 ///     use tower_auth_sync::{dedupe::MemoryDedupe, testing::dedupe_store_tests};
 ///

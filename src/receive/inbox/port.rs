@@ -52,6 +52,7 @@ use crate::queue::QueueListener;
 /// `tower_auth_sync::testing::inbox_store_tests!` checks each point but the last:
 ///
 /// ```
+/// # #[cfg(feature = "test-util")]
 /// mod conformance {
 ///     use tower_auth_sync::{inbox::MemoryInbox, testing::inbox_store_tests};
 ///

@@ -33,6 +33,7 @@ use crate::wire::event::{Session, SessionHandle, User};
 /// `tower_auth_sync::testing::mirror_store_tests!` checks each point against your store:
 ///
 /// ```
+/// # #[cfg(feature = "test-util")]
 /// mod conformance {
 ///     use tower_auth_sync::{mirror::MemoryMirror, testing::mirror_store_tests};
 ///

@@ -192,7 +192,7 @@ impl<S, F: Future> fmt::Debug for ResponseFuture<S, F> {
             VerifyState::Deciding { .. } => "Deciding",
             VerifyState::Queueing { .. } => "Queueing",
             VerifyState::Handling { .. } => "Handling",
-            VerifyState::Settling { .. } => "Settle",
+            VerifyState::Settling { .. } => "Settling",
         };
         f.debug_tuple("ResponseFuture").field(&state).finish()
     }

@@ -52,8 +52,8 @@
 //! as much again.
 //!
 //! The layer hands on a body of one frame without a copy. Only `standard-webhooks-v1a`, whose
-//! signed bytes must be contiguous, copies each body once for each key, into a buffer that doubles
-//! as it grows: with one key the layer holds at most four times the limit.
+//! signed bytes must be contiguous, copies each body once, into a buffer that doubles as it grows:
+//! the layer then holds at most four times the limit.
 //!
 //! # Placement
 //!

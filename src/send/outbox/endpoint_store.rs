@@ -27,6 +27,7 @@ use crate::base::id::EndpointId;
 /// `tower_auth_sync::testing::endpoint_store_tests!` checks each point:
 ///
 /// ```
+/// # #[cfg(feature = "test-util")]
 /// mod conformance {
 ///     use tower_auth_sync::outbox::MemoryOutbox;
 ///

@@ -49,10 +49,8 @@ impl SessionHandle {
     /// [`InvalidHandle`] unless it is 32 bytes in base64url without padding.
     pub fn new(text: impl Into<Box<str>>) -> Result<Self, InvalidHandle> {
         let text = text.into();
-        match URL_SAFE_NO_PAD.decode(text.as_bytes()) {
-            Ok(bytes) if bytes.len() == 32 => Ok(Self(text)),
-            _ => Err(InvalidHandle),
-        }
+        let is_handle = text.len() == HANDLE_LEN && URL_SAFE_NO_PAD.decode(&*text).is_ok();
+        is_handle.then_some(Self(text)).ok_or(InvalidHandle)
     }
 
     /// Returns the text.
@@ -61,6 +59,9 @@ impl SessionHandle {
         &self.0
     }
 }
+
+/// Characters of 32 bytes in base64url without padding.
+const HANDLE_LEN: usize = 43;
 
 impl fmt::Display for SessionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! Signature algorithms.
 
 use super::key_form::KeyForm;
+use super::template::Rendered;
 
 /// A signature algorithm, with the form of its key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,8 +23,12 @@ impl SignatureAlgorithm {
         }
     }
 
-    /// Returns whether the algorithm needs a contiguous message instead of chunks.
-    pub(crate) const fn needs_contiguous(self) -> bool {
-        self.key_form().is_none()
+    /// Returns the signed bytes before the body, if the algorithm needs a contiguous message.
+    pub(crate) fn contiguous_start(self, rendered: &Rendered<'_>) -> Option<Vec<u8>> {
+        self.key_form().is_none().then(|| {
+            let mut start = Vec::new();
+            rendered.before_body(|bytes| start.extend_from_slice(bytes));
+            start
+        })
     }
 }

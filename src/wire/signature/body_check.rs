@@ -16,6 +16,8 @@ pub struct BodyCheck<'a> {
     /// The first key needs no allocation: most receivers have one secret.
     first: Option<(usize, RunningCheck)>,
     others: Vec<(usize, RunningCheck)>,
+    /// The message so far, if the algorithm needs a contiguous one.
+    message: Option<Vec<u8>>,
 }
 
 impl Verifier {
@@ -57,6 +59,7 @@ impl<'a> BodyCheck<'a> {
             signed,
             first: running.next(),
             others: running.collect(),
+            message: verifier.scheme.algorithm.contiguous_start(&rendered),
         }
     }
 
@@ -64,6 +67,9 @@ impl<'a> BodyCheck<'a> {
     pub fn update(&mut self, chunk: &[u8]) {
         for (_, running) in self.first.iter_mut().chain(&mut self.others) {
             running.update(chunk);
+        }
+        if let Some(message) = &mut self.message {
+            message.extend_from_slice(chunk);
         }
     }
 
@@ -73,9 +79,10 @@ impl<'a> BodyCheck<'a> {
     ///
     /// [`VerifyError::Mismatch`], as [`Verifier::check_body`].
     pub fn finish(self) -> Result<SignatureMatch, VerifyError> {
+        let message = self.message.unwrap_or_default();
         let mut matching = None;
         for (index, running) in self.first.into_iter().chain(self.others) {
-            let found = self.verifier.is_signed(running, self.signed);
+            let found = self.verifier.is_signed(running, self.signed, &message);
             matching = matching.or(found.then_some(index));
         }
         self.signed.result_for(matching)

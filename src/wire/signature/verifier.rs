@@ -145,12 +145,17 @@ impl Verifier {
         body: &[u8],
     ) -> Result<SignatureMatch, VerifyError> {
         let rendered = self.0.rendered(signed);
+        let mut message = self.0.scheme.algorithm.contiguous_start(&rendered);
+        if let Some(message) = &mut message {
+            message.extend_from_slice(body);
+        }
+        let message = message.unwrap_or_default();
         let mut matching = None;
         // The state of a key is large, so it is not moved.
         for (index, key) in self.0.valid_keys(signed) {
             let mut running = key.begin(&rendered);
             running.update(body);
-            let found = self.0.is_signed(running, signed);
+            let found = self.0.is_signed(running, signed, &message);
             matching = matching.or(found.then_some(index));
         }
         signed.result_for(matching)
@@ -190,9 +195,14 @@ impl Inner {
 
     /// Finishes the check under one key.
     #[inline]
-    pub(crate) fn is_signed(&self, running: RunningCheck, signed: &CheckedHeaders<'_>) -> bool {
+    pub(crate) fn is_signed(
+        &self,
+        running: RunningCheck,
+        signed: &CheckedHeaders<'_>,
+        message: &[u8],
+    ) -> bool {
         let rendered = self.rendered(signed);
-        running.has_signed(&rendered, &signed.parsed, self.scheme.encoding)
+        running.has_signed(&rendered, message, &signed.parsed, self.scheme.encoding)
     }
 
     /// A clock that was never set can check neither freshness nor the end of a secret.

@@ -79,7 +79,7 @@ impl Scheme {
     /// [`Signer`](crate::wire::signature::Signer) takes the private key: `whsk_` and the base64 of the
     /// 32-byte seed, or of seed and public key. Symmetric `v1` signatures are skipped.
     ///
-    /// The algorithm needs a contiguous message, so a verifier copies the body once for each key.
+    /// The algorithm needs a contiguous message, so a verifier copies the body once.
     #[cfg(feature = "ed25519")]
     #[must_use]
     pub const fn standard_webhooks_v1a() -> Self {

@@ -9,14 +9,9 @@ use zeroize::Zeroizing;
 use crate::wire::scheme::{Parsed, Rendered, SignatureEncoding};
 use crate::wire::signature::config_error::WebhookConfigError;
 
-/// A public key, parsed once.
+/// A public key, parsed once. Clones share it.
+#[derive(Clone)]
 pub(crate) struct PublicKey(Arc<ParsedPublicKey>);
-
-/// A public key and the message so far: the library needs a contiguous message.
-pub(crate) struct Ed25519Message {
-    key: Arc<ParsedPublicKey>,
-    message: Vec<u8>,
-}
 
 /// A private key.
 pub(crate) struct PrivateKey(Ed25519KeyPair);
@@ -30,25 +25,16 @@ impl PublicKey {
             .ok_or(WebhookConfigError::NotPublicKey { index })
     }
 
-    /// Starts with the signed content before the body. The signed content ends with the body.
-    pub(crate) fn begin(&self, rendered: &Rendered<'_>) -> Ed25519Message {
-        Ed25519Message {
-            key: Arc::clone(&self.0),
-            message: before_body(rendered),
-        }
-    }
-}
-
-impl Ed25519Message {
-    pub(crate) fn update(&mut self, body: &[u8]) {
-        self.message.extend_from_slice(body);
-    }
-
     /// Returns whether one of the texts is a signature of the message.
-    pub(crate) fn has_signed(self, parsed: &Parsed<'_>, encoding: SignatureEncoding) -> bool {
+    pub(crate) fn has_signed(
+        &self,
+        message: &[u8],
+        parsed: &Parsed<'_>,
+        encoding: SignatureEncoding,
+    ) -> bool {
         let texts = parsed.signatures().iter();
         let mut signatures = texts.filter_map(|text| encoding.decode::<SIGNATURE_LEN>(text));
-        signatures.any(|signature| self.key.verify_sig(&self.message, &signature).is_ok())
+        signatures.any(|signature| self.0.verify_sig(message, &signature).is_ok())
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) enum VerificationKey {
 pub(crate) enum RunningCheck {
     HmacSha256(hmac::HmacState),
     #[cfg(feature = "ed25519")]
-    Ed25519(ed25519::Ed25519Message),
+    Ed25519(ed25519::PublicKey),
 }
 
 /// A key that signs.
@@ -63,7 +63,7 @@ impl VerificationKey {
         match self {
             Self::HmacSha256(key) => RunningCheck::HmacSha256(key.begin(rendered)),
             #[cfg(feature = "ed25519")]
-            Self::Ed25519(key) => RunningCheck::Ed25519(key.begin(rendered)),
+            Self::Ed25519(key) => RunningCheck::Ed25519(key.clone()),
         }
     }
 }
@@ -75,22 +75,30 @@ impl RunningCheck {
         match self {
             Self::HmacSha256(running) => running.update(body),
             #[cfg(feature = "ed25519")]
-            Self::Ed25519(running) => running.update(body),
+            Self::Ed25519(_) => {}
         }
     }
 
     /// Returns whether one of the texts is a signature of the message.
+    ///
+    /// `message` is the whole message if the algorithm needs it
+    /// [contiguous](SignatureAlgorithm::contiguous_start).
     #[inline]
     pub(crate) fn has_signed(
         self,
         rendered: &Rendered<'_>,
+        #[cfg_attr(
+            not(feature = "ed25519"),
+            expect(unused_variables, reason = "HMAC needs no contiguous message")
+        )]
+        message: &[u8],
         parsed: &Parsed<'_>,
         encoding: SignatureEncoding,
     ) -> bool {
         match self {
             Self::HmacSha256(running) => running.has_signed(rendered, parsed, encoding),
             #[cfg(feature = "ed25519")]
-            Self::Ed25519(running) => running.has_signed(parsed, encoding),
+            Self::Ed25519(key) => key.has_signed(message, parsed, encoding),
         }
     }
 }
