@@ -18,12 +18,11 @@ use axum::routing::post_service;
 use serde_json::{Value, json};
 use sqlx::SqlitePool;
 use tower::ServiceExt;
-use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::prelude::*;
 
 // A demonstration key: 24 zero bytes. Read yours with `Secret::from_env("WEBHOOK_SECRET")?`.
-const DEMO_KEY: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const DEMO_KEY: &str = "whsec_bm90LWEtc2VjcmV0LWJ1dC1hbi1leGFtcGxl";
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -60,10 +59,9 @@ async fn send(app: &Router, event: &str, time: &str, user: Value) -> Result<(), 
     let timestamp = format!("2025-01-15T{time}:00.000Z");
     let body = json!({ "type": event, "timestamp": timestamp, "data": user }).to_string();
     let id = MessageId::new(format!("msg_{}", time.replace(':', "-")))?;
-    let now = SystemClock.now().to_secs();
 
     let signer = Signer::new(Scheme::standard_webhooks(), [DEMO_KEY])?;
-    let signature = signer.sign_at(&id, now, body.as_bytes());
+    let signature = signer.sign(&id, body.as_bytes());
     let mut request = Request::post("/webhooks/auth").body(Body::from(body))?;
     signature.apply(request.headers_mut());
     let response = app.clone().oneshot(request).await?;

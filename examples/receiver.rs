@@ -19,12 +19,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::prelude::*;
 
-// A demonstration key: 24 zero bytes. Read yours with `Secret::from_env("WEBHOOK_SECRET")?`.
-const DEMO_KEY: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+// A demonstration key. Read yours with `Secret::from_env("WEBHOOK_SECRET")?`.
+const DEMO_KEY: &str = "whsec_bm90LWEtc2VjcmV0LWJ1dC1hbi1leGFtcGxl";
 
 const SENT: &str =
     r#"{"type":"user.created","timestamp":"2025-01-15T10:30:00Z","data":{"id":"usr_1"}}"#;
@@ -64,8 +63,7 @@ async fn on_event(webhook: VerifiedWebhook, Webhook(event): Webhook<AuthEvent>) 
 async fn send_three(url: &str) -> Result<(), Box<dyn Error>> {
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let signer = Signer::new(Scheme::standard_webhooks(), [DEMO_KEY])?;
-    let (id, now) = (MessageId::new("msg_1")?, SystemClock.now().to_secs());
-    let signature = signer.sign_at(&id, now, SENT.as_bytes());
+    let signature = signer.sign(&MessageId::new("msg_1")?, SENT.as_bytes());
     for (what, body) in [("signed", SENT), ("repeated", SENT), ("forged", FORGED)] {
         let mut request = Request::post(url).body(Full::from(body))?;
         signature.clone().apply(request.headers_mut());

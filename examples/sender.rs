@@ -17,7 +17,6 @@ use axum::{Router, routing::post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_auth_sync::egress::{EgressPolicy, Network};
-use tower_auth_sync::entropy::SystemEntropy;
 use tower_auth_sync::event::User;
 use tower_auth_sync::outbox::{DeliveryLog, EndpointStore};
 use tower_auth_sync::prelude::*;
@@ -34,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Loopback over http is for development. Without a policy only public https URLs pass.
     let policy = EgressPolicy::allow(Network::LOOPBACK);
-    let endpoint = NewEndpoint::generate_with(&url, Scheme::banata(), &policy, &SystemEntropy)?;
+    let endpoint = NewEndpoint::generate_with(&url, Scheme::banata(), &policy)?;
     let issued = store.issue(endpoint).await?;
     // The only time that the secret can be shown: the receiver needs it.
     let secret = issued.secret().reveal();

@@ -40,7 +40,7 @@
 //! | feature | adds | default |
 //! |---|---|---|
 //! | `axum` | extractors, `IntoResponse`, the JWKS routes | yes |
-//! | `verify` | the receiver: layer, dedupe, inbox and its worker | yes |
+//! | `verify` | the receiver: layer, dedupe, inbox and its worker, metrics | yes |
 //! | `emit` | the sender: layer, outbox, worker, HTTP client | |
 //! | `jwt` | tokens: layer, verifier, issuer, JWKS | |
 //! | `mirror` | users and sessions in tables; brings `verify` | |
@@ -54,7 +54,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod base;
-#[cfg(feature = "_tower")]
+#[cfg(any(feature = "verify", feature = "emit", feature = "jwt"))]
 mod http;
 #[cfg(feature = "verify")]
 pub mod metrics;
@@ -62,11 +62,11 @@ pub mod metrics;
 pub mod queue;
 #[cfg(feature = "verify")]
 mod receive;
-#[cfg(feature = "_outbox")]
+#[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]
 mod send;
 #[cfg(feature = "emit")]
 pub mod session;
-#[cfg(any(feature = "_ports", feature = "redis"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 pub mod store;
 #[cfg(feature = "jwt")]
 pub mod token;
@@ -89,20 +89,20 @@ pub mod testing;
 )]
 pub mod fuzzing;
 
-#[cfg(feature = "_tower")]
+#[cfg(any(feature = "verify", feature = "emit", feature = "jwt"))]
 pub use crate::base::error::{BoxError, StoreError, StoreFailurePolicy};
 #[cfg(any(feature = "emit", feature = "jwt"))]
 pub use crate::base::pem;
 pub use crate::base::{clock, entropy, id, secret};
-#[cfg(feature = "_tower")]
+#[cfg(any(feature = "verify", feature = "emit", feature = "jwt"))]
 pub use crate::http::body;
-#[cfg(feature = "_outbox")]
+#[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]
 pub use crate::http::egress;
 #[cfg(feature = "mirror")]
 pub use crate::receive::mirror;
 #[cfg(feature = "verify")]
 pub use crate::receive::{dedupe, inbox, verify};
-#[cfg(feature = "_outbox")]
+#[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]
 pub use crate::send::outbox;
 #[cfg(feature = "emit")]
 pub use crate::send::{better_auth, emit, worker};

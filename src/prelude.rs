@@ -31,13 +31,13 @@ pub use crate::receive::verify::Webhook;
 pub use crate::send::better_auth::BetterAuthRoutes;
 #[cfg(feature = "emit")]
 pub use crate::send::emit::{Emit, SyncEmitterLayer};
-#[cfg(feature = "_outbox")]
+#[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]
 pub use crate::send::outbox::{Emitter, NewEndpoint};
 #[cfg(feature = "emit")]
 pub use crate::send::worker::Worker;
 #[cfg(feature = "emit")]
 pub use crate::session::GetSession;
-#[cfg(feature = "_ports")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use crate::store::AnyStore;
 #[cfg(all(feature = "axum", feature = "jwt"))]
 pub use crate::token::{Claims, jwks_routes};

@@ -3,5 +3,5 @@
 pub mod body;
 #[cfg(feature = "emit")]
 pub(crate) mod client;
-#[cfg(feature = "_outbox")]
+#[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]
 pub mod egress;

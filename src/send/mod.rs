@@ -4,7 +4,7 @@
 pub mod better_auth;
 #[cfg(feature = "emit")]
 pub mod emit;
-#[cfg(feature = "_outbox")]
+#[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]
 pub mod outbox;
 #[cfg(feature = "emit")]
 pub mod worker;

@@ -2,7 +2,7 @@
 //!
 //! `AnyStore` opens a store by its URL, so that a program's configuration can choose the store.
 
-#[cfg(feature = "_ports")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod any;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -13,5 +13,5 @@ pub(crate) mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-#[cfg(feature = "_ports")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use self::any::AnyStore;

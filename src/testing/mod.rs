@@ -5,7 +5,7 @@ mod clock;
 #[cfg(feature = "verify")]
 #[doc(hidden)]
 pub mod dedupe_suite;
-#[cfg(feature = "_outbox")]
+#[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]
 #[doc(hidden)]
 #[allow(
     clippy::missing_panics_doc,
@@ -44,7 +44,7 @@ pub use crate::__dedupe_store_tests as dedupe_store_tests;
 pub use crate::__inbox_store_tests as inbox_store_tests;
 #[cfg(feature = "mirror")]
 pub use crate::__mirror_store_tests as mirror_store_tests;
-#[cfg(feature = "_outbox")]
+#[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]
 pub use crate::{
     __delivery_store_tests as delivery_store_tests, __endpoint_store_tests as endpoint_store_tests,
 };

@@ -162,6 +162,48 @@ fn no_files_import_each_other_in_a_circle() {
     assert_eq!(first_circle(&Crate::read(&sources()).arrows()), None);
 }
 
+/// Forms of imports whose target the other tests would not see.
+#[test]
+fn imports_name_their_items_from_a_root() {
+    let sources = sources();
+    let mut wrong = Vec::new();
+    let below_the_top = |source: &&Source| level_of(room_of(&source.path)) < LEVELS.len() - 1;
+    for source in sources.iter().filter(below_the_top) {
+        for line in source.code.lines().map(str::trim) {
+            let is_hidden = ["extern crate ", "include!(", "$crate::"]
+                .iter()
+                .any(|form| line.contains(form));
+            let import = line.split_once("use ").filter(|(before, _)| {
+                let before = before.trim_end();
+                before.is_empty() || before == "pub" || before.starts_with("pub(")
+            });
+            let is_vague =
+                import.is_some_and(|(_, path)| is_vague_import(path, &source.path, &sources));
+            if is_hidden || is_vague {
+                wrong.push(format!("{}: {line}", source.path));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Returns whether an import takes a whole room, everything of a module, another name of a root, or
+/// a child module without `self::`.
+fn is_vague_import(path: &str, file: &str, sources: &[Source]) -> bool {
+    let folder = file.strip_suffix("mod").unwrap_or("no folder");
+    let first = path.split("::").next().unwrap();
+    let child = [format!("{folder}{first}"), format!("{folder}{first}/mod")];
+    let room = path
+        .strip_prefix("crate::")
+        .and_then(|rest| rest.strip_suffix(';'));
+    path.starts_with('{')
+        || path.ends_with("::*;")
+        || path.starts_with("crate as ")
+        || path.starts_with("super as ")
+        || room.is_some_and(|room| LEVELS.concat().contains(&room))
+        || sources.iter().any(|source| child.contains(&source.path))
+}
+
 #[test]
 fn every_file_stands_in_a_room_of_the_table() {
     let rooms = LEVELS.concat();

@@ -133,8 +133,13 @@ impl Secret {
         Self(Arc::new(text))
     }
 
-    /// Returns the text. Only code that signs, verifies or encrypts may call this.
-    pub(crate) fn expose(&self) -> &str {
+    /// Returns the text: for code that signs, verifies, encrypts or stores.
+    ///
+    /// # Security
+    ///
+    /// Whoever has the text of a shared secret can sign. Never log it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

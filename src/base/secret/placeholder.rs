@@ -5,12 +5,12 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 /// Returns whether the text, behind its prefix, is a placeholder from documentation, one character
-/// repeated, or base64 of one byte repeated.
+/// repeated, or the base64 of a placeholder or of one byte repeated.
 ///
 /// Ignores letter case, word separators and brackets around the text: `<Change_Me>` equals `changeme`.
 pub(super) fn is_guessable(text: &str) -> bool {
     let rest = without_prefix(text);
-    is_repeated_character(rest) || is_base64_of_repeated_byte(rest) || is_from_documentation(rest)
+    is_repeated_character(rest) || is_base64_of_guessable(rest) || is_from_documentation(rest)
 }
 
 fn without_prefix(text: &str) -> &str {
@@ -36,12 +36,14 @@ fn is_repeated_character(text: &str) -> bool {
     is_repeated(text) || is_repeated(text.trim_end_matches('='))
 }
 
-fn is_base64_of_repeated_byte(text: &str) -> bool {
+fn is_base64_of_guessable(text: &str) -> bool {
     let Ok(key) = STANDARD_NO_PAD.decode(text.trim_end_matches('=')) else {
         return false;
     };
     let key = Zeroizing::new(key);
-    key.len() >= MIN_REPEATED_BYTES && key.windows(2).all(|pair| pair[0] == pair[1])
+    let is_repeated = key.windows(2).all(|pair| pair[0] == pair[1]);
+    let is_placeholder = std::str::from_utf8(&key).is_ok_and(is_from_documentation);
+    is_placeholder || (key.len() >= MIN_REPEATED_BYTES && is_repeated)
 }
 
 fn is_from_documentation(text: &str) -> bool {
@@ -53,7 +55,23 @@ fn is_from_documentation(text: &str) -> bool {
             .filter(|c| !is_separator(c))
             .map(|c| c.to_ascii_lowercase()),
     );
-    PLACEHOLDERS.contains(&letters.as_str())
+    let word = without_count(&letters);
+    PLACEHOLDERS.iter().any(|placeholder| {
+        let rest = word.trim_start_matches(placeholder);
+        *letters == *placeholder || (rest.is_empty() && !word.is_empty())
+    })
+}
+
+/// Cuts off `1`, `12`, `123` and so on, which lengthen a placeholder.
+fn without_count(text: &str) -> &str {
+    let word = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = &text[word.len()..];
+    let counted = "1234567890".bytes().cycle().take(digits.len());
+    if counted.eq(digits.bytes()) {
+        word
+    } else {
+        text
+    }
 }
 
 const PREFIXES: [&str; 3] = ["whsec_", "whpk_", "whsk_"];

@@ -85,5 +85,5 @@ pub use self::port::{Claimed, DedupeStore};
 
 pub(crate) use self::handle::{Reply, check_source};
 pub(crate) use self::keys::{Identity, KeyDeriver, Message};
-#[cfg(any(feature = "_ports", feature = "redis"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 pub(crate) use self::port::latest_end;

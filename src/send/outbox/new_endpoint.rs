@@ -7,7 +7,7 @@ use url::Url;
 use super::endpoint::{Endpoint, EndpointSecrets};
 use super::issued::IssuedSecret;
 use crate::base::clock::UnixMillis;
-use crate::base::entropy::{Entropy, SystemEntropy};
+use crate::base::entropy::SystemEntropy;
 use crate::base::id::EndpointId;
 use crate::base::secret::{Secret, SecretError};
 use crate::http::egress::{EgressError, EgressPolicy};
@@ -106,10 +106,10 @@ impl NewEndpoint {
     ///
     /// As for [`new`](Self::new).
     pub fn generate(url: &str, scheme: Scheme) -> Result<Self, EndpointError> {
-        Self::generate_with(url, scheme, &EgressPolicy::public(), &SystemEntropy)
+        Self::generate_with(url, scheme, &EgressPolicy::public())
     }
 
-    /// As [`generate`](Self::generate), under another policy and with other randomness.
+    /// As [`generate`](Self::generate), under another policy.
     ///
     /// # Errors
     ///
@@ -118,9 +118,8 @@ impl NewEndpoint {
         url: &str,
         scheme: Scheme,
         egress: &EgressPolicy,
-        entropy: &dyn Entropy,
     ) -> Result<Self, EndpointError> {
-        let secret = generate_secret(&scheme, entropy)?;
+        let secret = generate_secret(&scheme, &SystemEntropy)?;
         Self::new_with(url, scheme, secret, egress)
     }
 

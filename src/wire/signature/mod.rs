@@ -5,8 +5,6 @@
 //!
 //! ```
 //! use http::HeaderMap;
-//! use tower_auth_sync::clock::{Clock, SystemClock};
-//! use tower_auth_sync::entropy::SystemEntropy;
 //! use tower_auth_sync::id::MessageId;
 //! use tower_auth_sync::secret::Secret;
 //! use tower_auth_sync::scheme::Scheme;
@@ -16,14 +14,12 @@
 //! let signer = Signer::new(Scheme::banata(), [secret.clone()])?;
 //! let verifier = Verifier::new(Scheme::banata(), [secret])?;
 //!
-//! let now = SystemClock.now();
-//! let id = MessageId::generate(now, &SystemEntropy);
 //! let mut headers = HeaderMap::new();
-//! signer.sign_at(&id, now.to_secs(), b"{}").apply(&mut headers);
+//! signer.sign(&MessageId::new("msg_1")?, b"{}").apply(&mut headers);
 //!
 //! assert!(verifier.verify(&headers, b"{}").is_ok());
 //! assert!(verifier.verify(&headers, b"{ }").is_err());
-//! # Ok::<(), tower_auth_sync::signature::WebhookConfigError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Order of checks
