@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 /// Returns whether the text, behind its prefix, is a placeholder from documentation, one character
 /// repeated, or the base64 of a placeholder or of one byte repeated.
 ///
-/// Ignores letter case, word separators and brackets around the text: `<Change_Me>` equals `changeme`.
+/// Ignores letter case and word separators: `Change_Me` equals `changeme`.
 pub(super) fn is_guessable(text: &str) -> bool {
     let rest = without_prefix(text);
     is_repeated_character(rest) || is_base64_of_guessable(rest) || is_from_documentation(rest)
@@ -49,9 +49,8 @@ fn is_base64_of_guessable(text: &str) -> bool {
 fn is_from_documentation(text: &str) -> bool {
     let mut letters = Zeroizing::new(String::with_capacity(text.len()));
     let is_separator = |c: &char| matches!(c, '-' | '_' | '.' | ' ');
-    let bare = text.trim_matches(['<', '>', '[', ']', '{', '}']);
     letters.extend(
-        bare.chars()
+        text.chars()
             .filter(|c| !is_separator(c))
             .map(|c| c.to_ascii_lowercase()),
     );

@@ -231,6 +231,9 @@ fn a_guessable_secret_is_refused_with_its_own_error_and_not_shown() {
         "better-auth-secret-123456789",
         "placeholder",
         "secret",
+        "changemechangemechangemechangeme",
+        "changeme-changeme-changeme",
+        "changeme1234567890123456",
         "x",
         "xx",
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
@@ -251,6 +254,7 @@ fn a_guessable_secret_is_refused_with_its_own_error_and_not_shown() {
         "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE",
         "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
         "/////////////////////////////////////////w==",
+        "cmVwbGFjZS13aXRoLWEtbG9uZy1yYW5kb20tc2VjcmV0",
     ] {
         for text in [
             text.to_owned(),
@@ -298,6 +302,8 @@ fn a_secret_that_only_resembles_a_placeholder_is_taken() {
     for text in [
         "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxy",
         "changeme-0f6d2c9a1b7e4853a9d0",
+        "secret-8374982374982374982374",
+        "secret!#%&/(){}[]?=+*~^<>|",
         "my-secret-that-nobody-else-has-7",
         "your-webhook-secret-placeholder-2",
         "abababababababababababababababab",
