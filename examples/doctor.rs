@@ -9,7 +9,7 @@
 //! | member | what |
 //! |---|---|
 //! | `method` | as it came |
-//! | `headers` | list of `[name, value]`, so that a doubled header can be told |
+//! | `headers` | list of `[name, value]`, so that a doubled header shows |
 //! | `body_base64` | the bytes that came, before anything parsed them |
 //! | `scheme` | the name of the preset that refused it: `banata`, `stripe`, … |
 //! | `secrets` | the configured secrets; better left out, see below |

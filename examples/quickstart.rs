@@ -5,7 +5,7 @@
 //! cargo run --example quickstart --features full -- --serve  # stays up and prints curl lines
 //! ```
 //!
-//! The auth service answers what a Better Auth server answered when the exchanges were recorded.
+//! The auth service responds as a Better Auth server did when the exchanges were recorded.
 //! Everything else is real: SQLite files in a temporary directory, and HTTP over loopback ports that
 //! the system chooses. Exit status 1 if a hop did not do what it says.
 #![allow(clippy::print_stdout, reason = "it is there to be watched")]

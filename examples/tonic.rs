@@ -70,9 +70,9 @@ async fn on_event(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>
         let (id, body) = (webhook.id().unwrap_or("?"), webhook.body());
         println!("handled {id}: {}", String::from_utf8_lossy(body));
     }
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = StatusCode::NO_CONTENT;
-    Ok(answer)
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
 }
 
 async fn ask(address: SocketAddr) -> Result<(), Box<dyn Error>> {
@@ -91,7 +91,7 @@ async fn ask(address: SocketAddr) -> Result<(), Box<dyn Error>> {
     }
     let url = format!("http://{address}");
     let mut health = HealthClient::new(Channel::from_shared(url)?.connect().await?);
-    let answer = health.check(HealthCheckRequest::default()).await?;
-    println!("health: {:?}", answer.into_inner().status());
+    let response = health.check(HealthCheckRequest::default()).await?;
+    println!("health: {:?}", response.into_inner().status());
     Ok(())
 }

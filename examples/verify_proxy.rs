@@ -67,7 +67,7 @@ async fn forward(
         request.headers_mut().remove(name);
     }
     match client.request(request).await {
-        Ok(answer) => answer.map(Body::new),
+        Ok(response) => response.map(Body::new),
         Err(_unreachable) => StatusCode::BAD_GATEWAY.into_response(),
     }
 }

@@ -1,4 +1,4 @@
-//! A small HTTP client for the demonstration: one request, one whole answer.
+//! A small HTTP client for the demonstration: one request, one whole response.
 
 use std::error::Error;
 
@@ -10,12 +10,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 /// What came back.
-pub(crate) struct Answer {
+pub(crate) struct ClientResponse {
     pub(crate) status: StatusCode,
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl ClientResponse {
     /// The end of the problem's `type`, or nothing where the body is no problem.
     pub(crate) fn problem(&self) -> String {
         let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
@@ -38,14 +38,14 @@ impl Http {
         url: &str,
         headers: &HeaderMap,
         body: Bytes,
-    ) -> Result<Answer, Box<dyn Error>> {
+    ) -> Result<ClientResponse, Box<dyn Error>> {
         let mut request = Request::builder()
             .method(method)
             .uri(url)
             .body(Full::new(body))?;
         request.headers_mut().extend(headers.clone());
         let (head, body) = self.0.request(request).await?.into_parts();
-        Ok(Answer {
+        Ok(ClientResponse {
             status: head.status,
             body: body.collect().await?.to_bytes(),
         })

@@ -1,4 +1,4 @@
-//! Exchanges recorded with a Better Auth 1.7 server, and a service that answers with them.
+//! Exchanges recorded with a Better Auth 1.7 server, and a service that responds with them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// One request and the answer that the real server gave.
+/// One request and the response of the real server.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Exchange {
     /// The events that the exchange means.
@@ -21,8 +21,8 @@ pub(crate) struct Exchange {
     #[serde(default)]
     pub(crate) also: Vec<String>,
     pub(crate) request: Recorded,
-    pub(crate) response: Answered,
-    /// Who was signed in, as `get-session` answered.
+    pub(crate) response: RecordedResponse,
+    /// The session, as `get-session` returned it.
     session_before: Value,
     session_after: Value,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Recorded {
 }
 
 #[derive(Clone, Deserialize)]
-pub(crate) struct Answered {
+pub(crate) struct RecordedResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Value>,
@@ -86,13 +86,13 @@ impl Exchange {
         HeaderValue::try_from(format!("{SESSION_COOKIE}={token}.signature"))
     }
 
-    pub(crate) fn answer_body(&self) -> Bytes {
+    pub(crate) fn response_body(&self) -> Bytes {
         let body = self.response.body.as_ref();
         body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()))
     }
 
-    fn answer(&self) -> Result<Response, http::Error> {
-        let mut response = Response::new(Body::from(self.answer_body()));
+    fn to_response(&self) -> Result<Response, http::Error> {
+        let mut response = Response::new(Body::from(self.response_body()));
         *response.status_mut() = StatusCode::from_u16(self.response.status)?;
         for (name, value) in &self.response.headers {
             // The recording's framing is not ours.
@@ -118,7 +118,7 @@ fn token(session: &Value) -> Option<&str> {
     session["session"]["token"].as_str()
 }
 
-/// The auth service: answers what was recorded for the same method, path and body, and who is signed
+/// The auth service: responds as recorded for the same method, path and body, and who is signed
 /// in as the real server did.
 pub(crate) fn auth_service(day: &[Exchange]) -> Router {
     let mut service = Service::default();
@@ -130,7 +130,7 @@ pub(crate) fn auth_service(day: &[Exchange]) -> Router {
         );
         service.met(&exchange.session_before);
         service
-            .answers
+            .responses
             .entry(key)
             .or_default()
             .push_back(exchange.clone());
@@ -141,16 +141,16 @@ pub(crate) fn auth_service(day: &[Exchange]) -> Router {
         if uri.path() == "/api/auth/get-session" && uri.query().is_some() {
             return axum::Json(service.signed_in(&headers)).into_response();
         }
-        let exchange = service.answer(method, &uri, body);
-        let answer = exchange.and_then(|exchange| exchange.answer().ok());
-        answer.unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
+        let exchange = service.respond(method, &uri, body);
+        let response = exchange.and_then(|exchange| exchange.to_response().ok());
+        response.unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
     })
 }
 
 #[derive(Default)]
 struct Service {
-    /// Answers to the same request, in the order in which they were recorded; the last one stays.
-    answers: HashMap<(Method, String, Bytes), VecDeque<Exchange>>,
+    /// Responses to the same request, in the order of the recording; the last one stays.
+    responses: HashMap<(Method, String, Bytes), VecDeque<Exchange>>,
     /// Who is signed in, by the session's token.
     sessions: HashMap<String, Value>,
 }
@@ -172,9 +172,9 @@ impl Service {
         session.cloned().unwrap_or_default()
     }
 
-    fn answer(&mut self, method: Method, uri: &Uri, body: Bytes) -> Option<Exchange> {
+    fn respond(&mut self, method: Method, uri: &Uri, body: Bytes) -> Option<Exchange> {
         let queue = self
-            .answers
+            .responses
             .get_mut(&(method, uri.path().to_owned(), body))?;
         let exchange = if queue.len() > 1 {
             queue.pop_front()?

@@ -12,7 +12,7 @@ use tower_auth_sync::event::{AuthEvent, User};
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::token::{JwtIssuer, SigningKey};
 
-use crate::client::Answer;
+use crate::client::ClientResponse;
 use crate::show;
 use crate::stage::{AUDIENCE, Stage};
 
@@ -35,7 +35,7 @@ impl Message {
         Self { headers, body }
     }
 
-    async fn post(&self, stage: &Stage) -> Result<Answer, Box<dyn Error>> {
+    async fn post(&self, stage: &Stage) -> Result<ClientResponse, Box<dyn Error>> {
         let url = format!("{}/webhooks/auth", stage.receiver_url);
         stage
             .http
@@ -53,29 +53,29 @@ pub(crate) async fn webhooks(stage: &Stage) -> Result<bool, Box<dyn Error>> {
     let mut tampered = Message::signed(stage, now);
     let text = String::from_utf8(tampered.body.to_vec())?;
     tampered.body = text.replace("mallory@", "admin@").into();
-    let answer = tampered.post(stage).await?;
+    let response = tampered.post(stage).await?;
     let mut held = expect(
         "a tampered body",
-        &answer,
+        &response,
         StatusCode::UNAUTHORIZED,
         "signature-mismatch",
     );
 
     let ten_minutes_ago = UnixTime::from_secs(now.as_secs() - 600);
-    let answer = Message::signed(stage, ten_minutes_ago).post(stage).await?;
+    let response = Message::signed(stage, ten_minutes_ago).post(stage).await?;
     held &= expect(
         "a stale timestamp",
-        &answer,
+        &response,
         StatusCode::UNAUTHORIZED,
         "timestamp-stale",
     );
     held &= show::check("neither reached the handler", runs() == before);
 
     let genuine = Message::signed(stage, now);
-    let answer = genuine.post(stage).await?;
-    held &= expect("the genuine one", &answer, StatusCode::NO_CONTENT, "");
-    let answer = genuine.post(stage).await?;
-    held &= expect("a replay of it", &answer, StatusCode::OK, "");
+    let response = genuine.post(stage).await?;
+    held &= expect("the genuine one", &response, StatusCode::NO_CONTENT, "");
+    let response = genuine.post(stage).await?;
+    held &= expect("a replay of it", &response, StatusCode::OK, "");
     held &= show::check("the handler ran once", runs() == before + 1);
     Ok(held)
 }
@@ -85,17 +85,17 @@ pub(crate) async fn tokens(stage: &Stage) -> Result<bool, Box<dyn Error>> {
     let claims = json!({"sub": "usr_1"});
     let mut held = true;
 
-    let answer = get_me(stage, Some(&stage.issuer.issue(&claims)?)).await?;
-    held &= expect("a token of the issuer", &answer, StatusCode::OK, "");
+    let response = get_me(stage, Some(&stage.issuer.issue(&claims)?)).await?;
+    held &= expect("a token of the issuer", &response, StatusCode::OK, "");
 
     let yesterday = JwtIssuer::builder(&stage.auth_url, AUDIENCE)
         .key(SigningKey::from_pem(stage.signing_key_pem.as_bytes())?)
         .clock(Yesterday)
         .build()?;
-    let answer = get_me(stage, Some(&yesterday.issue(&claims)?)).await?;
+    let response = get_me(stage, Some(&yesterday.issue(&claims)?)).await?;
     held &= expect(
         "an expired token",
-        &answer,
+        &response,
         StatusCode::UNAUTHORIZED,
         "invalid-token",
     );
@@ -103,25 +103,25 @@ pub(crate) async fn tokens(stage: &Stage) -> Result<bool, Box<dyn Error>> {
     let stranger = JwtIssuer::builder(&stage.auth_url, AUDIENCE)
         .dangerous_ephemeral_key()
         .build()?;
-    let answer = get_me(stage, Some(&stranger.issue(&claims)?)).await?;
+    let response = get_me(stage, Some(&stranger.issue(&claims)?)).await?;
     held &= expect(
         "a token of another key",
-        &answer,
+        &response,
         StatusCode::UNAUTHORIZED,
         "invalid-token",
     );
 
-    let answer = get_me(stage, None).await?;
+    let response = get_me(stage, None).await?;
     held &= expect(
         "no token",
-        &answer,
+        &response,
         StatusCode::UNAUTHORIZED,
         "token-missing",
     );
     Ok(held)
 }
 
-async fn get_me(stage: &Stage, token: Option<&str>) -> Result<Answer, Box<dyn Error>> {
+async fn get_me(stage: &Stage, token: Option<&str>) -> Result<ClientResponse, Box<dyn Error>> {
     let mut headers = HeaderMap::new();
     if let Some(token) = token {
         headers.insert(
@@ -136,12 +136,12 @@ async fn get_me(stage: &Stage, token: Option<&str>) -> Result<Answer, Box<dyn Er
         .await
 }
 
-fn expect(what: &str, answer: &Answer, status: StatusCode, problem: &str) -> bool {
-    let told = answer.problem();
-    let code = answer.status.as_u16();
+fn expect(what: &str, response: &ClientResponse, status: StatusCode, problem: &str) -> bool {
+    let problem_found = response.problem();
+    let code = response.status.as_u16();
     show::check(
-        &format!("{what} → {code} {told}"),
-        answer.status == status && told == problem,
+        &format!("{what} → {code} {problem_found}"),
+        response.status == status && problem_found == problem,
     )
 }
 

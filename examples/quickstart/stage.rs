@@ -115,7 +115,7 @@ impl Stage {
         SqlitePool::connect(&url(&self.folder, "mirror")).await
     }
 
-    /// Ends the show: everything stops when it is told to, and nothing is left over.
+    /// Ends the show: everything stops on request, and nothing is left over.
     pub(crate) async fn strike(self) -> Result<bool, Box<dyn Error>> {
         self.stop.cancel();
         for server in self.servers {

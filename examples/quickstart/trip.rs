@@ -41,7 +41,7 @@ async fn in_the_background(stage: &Stage, exchange: &Exchange) -> Result<bool, B
     held &= follow(stage, exchange, before).await?;
     Ok(held
         & show::check(
-            "the worker's loop delivered it, and stopped when told to",
+            "the worker's loop delivered it, and stopped on request",
             true,
         ))
 }
@@ -53,14 +53,14 @@ async fn ask(stage: &Stage, exchange: &Exchange) -> Result<bool, Box<dyn Error>>
     let request = &exchange.request;
     let url = format!("{}{}", stage.auth_url, request.path);
     let headers = headers(exchange)?;
-    let answer = stage
+    let response = stage
         .http
         .send(exchange.method(), &url, &headers, exchange.body())
         .await?;
-    let status = answer.status.as_u16();
+    let status = response.status.as_u16();
     show::title(&format!("{} {} → {status}", request.method, request.path));
-    let same = status == exchange.response.status && answer.body == exchange.answer_body();
-    Ok(same || show::check("the client got what the auth service answered", false))
+    let same = status == exchange.response.status && response.body == exchange.response_body();
+    Ok(same || show::check("the client got the response of the auth service", false))
 }
 
 /// Follows what arrived since `before` back to the store, and on to the mirror.
@@ -80,8 +80,8 @@ async fn follow(stage: &Stage, exchange: &Exchange, before: usize) -> Result<boo
         let found = missing.iter().position(|it| it == name);
         found.map(|it| missing.remove(it)).is_none() && !exchange.also.contains(name)
     });
-    let told = missing.is_empty() && captured.is_empty();
-    let mut held = told || show::check("these are the events it means", false);
+    let complete = missing.is_empty() && captured.is_empty();
+    let mut held = complete || show::check("these are the events it means", false);
     for arrival in &arrivals {
         held &= trace(stage, arrival).await?;
     }
@@ -95,11 +95,13 @@ async fn trace(stage: &Stage, arrival: &Arrival) -> Result<bool, Box<dyn Error>>
         let attempts = stage.store.attempts(&delivery.id).await?;
         let status = attempts.last().and_then(|attempt| attempt.report.status);
         held = status.is_some_and(|status| status.is_success());
-        let status = status.map_or("no answer".to_owned(), |status| status.as_str().to_owned());
+        let status = status.map_or("no response".to_owned(), |status| {
+            status.as_str().to_owned()
+        });
         show::hop("stored", &format!("{id} for {}", delivery.endpoint));
         show::hop(
             "sent",
-            &format!("attempt {}, answered {status}", attempts.len()),
+            &format!("attempt {}, response {status}", attempts.len()),
         );
     }
     let (scheme, key) = (arrival.delivered.scheme(), arrival.delivered.key_index());
