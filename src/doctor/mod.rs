@@ -24,10 +24,15 @@ use crate::wire::signature::{DatedSecret, Verifier};
 /// Explains why a request was refused: the changes with which `scheme` and one of `secrets` accept it
 /// at `now`. `secrets` may contain more than the verifier's secrets.
 ///
-/// Tries single changes, then pairs: another form of the key, another encoding of the signature, a
-/// secret damaged on either side, the body before a rewrite (white space, escapes in strings, a byte
-/// order mark), another preset; and for each, the unit of the time and the clocks. The result is one
-/// explanation of all its items together and is never empty. [`Secret::verbatim`] takes a secret that
+/// Tries single changes, then pairs of them:
+///
+/// * another form of the key, or another encoding of the signature;
+/// * a secret damaged on either side;
+/// * the body before a rewrite of white space, escapes in strings or a byte order mark;
+/// * another preset.
+///
+/// With each it tries the unit of the time and the clocks. The items of the result explain the refusal
+/// together; the result is never empty. [`Secret::verbatim`] takes a secret that
 /// [`Secret::new`] refuses as damaged.
 ///
 /// Reads no clock and has no side effects. Reads, rewrites and hashes at most 64 MiB in total. Keeps

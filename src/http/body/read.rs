@@ -36,9 +36,9 @@ pub(crate) struct BodyLimits {
 
 /// Reads the whole `body` within `limits`, and passes each chunk to `on_chunk` as it arrives.
 ///
-/// A body of one data frame is returned without a copy. Besides the current frame, and the first
-/// frame until the second arrives, this holds at most the limit and 24 KiB; with a limit above 16
-/// MiB and a body that does not announce its length, half as much again. Trailers are dropped.
+/// A body of one data frame is returned without a copy. This holds the
+/// current frame, the first frame until the second arrives, and at most the limit and 24 KiB. With a
+/// limit above 16 MiB and an unknown length it may hold half as much again. Trailers are dropped.
 pub(crate) async fn collect<B>(
     body: B,
     limits: BodyLimits,

@@ -16,9 +16,9 @@ use crate::base::error::StoreError;
 ///    [`Claimed::Fresh`].
 /// 2. Each claim leaves its replay key, with any result, for [`DedupeKeys::replay_window`] from
 ///    `now`. A replay key belongs to the key with which it was left first. While it is kept, a
-///    claim with this replay key and another key is not fresh: it is [`Claimed::InFlight`] while
-///    one of the two messages is in flight and neither is done, and otherwise [`Claimed::Done`],
-///    also after a release. For a claim with the owning key, only that key counts.
+///    claim with this replay key and another key is not fresh. It is [`Claimed::InFlight`] if one of
+///    the two messages is in flight and neither is done. Otherwise it is [`Claimed::Done`], even if
+///    the first claim was released. For a claim with the owning key, only that key counts.
 /// 3. A claim lapses at its `until`: from then on the key is free. The key is also free if the
 ///    claim ends further ahead of `now` than twice the requested lease (`until` less `now`): it
 ///    comes from a clock that was ahead. A claim that another request has taken over is lost:

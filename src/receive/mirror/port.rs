@@ -26,8 +26,9 @@ use crate::wire::event::{Session, SessionHandle, User};
 ///    is removed, or not created, and leaves a tombstone.
 /// 5. [`MirrorChange::SessionRevoked`] removes the session and leaves a permanent tombstone. If it
 ///    has another user than the row, nothing changes. If there is no row, or a row without a user
-///    while the change has one, the tombstone ends `longest_session` from `now`: until then it
-///    blocks a session of that user, or one without a user; of every user, if the change has none.
+///    while the change has one, the tombstone ends `longest_session` from `now`. Until then it blocks
+///    sessions of the change's user and sessions without a user. If the change has no user, it blocks
+///    every session with this handle.
 /// 6. Applying a change again is [`Applied::Unchanged`].
 ///
 /// `tower_auth_sync::testing::mirror_store_tests!` checks each point against your store:

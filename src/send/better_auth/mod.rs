@@ -79,9 +79,8 @@ use crate::wire::event::AuthEvent;
 ///
 /// # What these rules cannot see
 ///
-/// `/reset-password` by somebody who is signed out names no user; `/verify-email` by link names only
-/// an address, so that a user who is signed out, or another one, makes no event unless the link signs
-/// in. `/admin/revoke-user-sessions` names no session, nor does a sign-in by link or code that ends
+/// `/reset-password` without a session names no user. `/verify-email` by link names only an address:
+/// it makes no event unless the link signs the user in, or the caller is that user. `/admin/revoke-user-sessions` names no session, nor does a sign-in by link or code that ends
 /// the sessions of an unproven user. SCIM's ids are not the users'. A session older than Better
 /// Auth's `freshAge` (1 day by default) may end others in bulk and not list them: only its own end
 /// makes an event, and the layer logs a warning. The rules do not see a session cookie with another

@@ -25,9 +25,9 @@
 //!    fields of a wrong type and texts of more than 8 KiB: the payload's `omitted` names them.
 //! 6. It stores the events in one transaction. If the store fails, or does not respond within 5 s, it
 //!    tries up to five times in some seconds, always with the same message ids. After that the events
-//!    are lost, and it logs their names as an error; the caller gets 503 `events-lost` without
-//!    `Retry-After`, since the call was made, or the response all the same, as [`StoreFailurePolicy`](crate::StoreFailurePolicy)
-//!    says.
+//!    are lost, and it logs their names as an error. The [`StoreFailurePolicy`](crate::StoreFailurePolicy)
+//!    decides what the caller gets: 503 `events-lost`, without `Retry-After` since the call was made,
+//!    or the response.
 //! 7. It releases the response: same status, headers, bytes and trailers.
 //!
 //! On a path that no rule of [`BetterAuthRoutes`](crate::better_auth::BetterAuthRoutes) names, the layer makes the call in a task too; it

@@ -74,9 +74,9 @@ use crate::queue::QueueListener;
 ///     `now` lapses at `until`: if its holder lives, the clock was set back, and the holder has a
 ///     lease's time to finish.
 /// 12. [`prune`](Self::prune) deletes events that were stored before a time and whose deliveries all
-///     finished before it, with these deliveries, their attempts and the idempotency key: at most the
-///     given number, and all of them if it is called until it returns fewer. Unfinished deliveries
-///     stay, however old.
+///     finished before it. It also deletes these deliveries, their attempts and the idempotency key.
+///     One call deletes at most the given number of events; a smaller result means that none is left.
+///     Unfinished deliveries stay, however old.
 /// 13. After a restart everything that was acknowledged is still there.
 ///
 /// `tower_auth_sync::testing::delivery_store_tests!` checks each point but the last.

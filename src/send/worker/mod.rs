@@ -35,9 +35,9 @@
 //!    sends nothing twice.
 //! 5. 2xx is success. 410 disables the endpoint. Every other response, a redirect too, is a failure,
 //!    and the [retry policy](crate::queue) sets the next attempt; on 409, 429, 502, 503 and 504
-//!    `Retry-After` can put it off further, by 24 h at most. Except after a 409, the worker sends
-//!    nothing else to the endpoint until then either, and after a 429 nothing for a minute at least;
-//!    a success meanwhile, of an attempt under way, ends the pause.
+//!    `Retry-After` can put it off further, by 24 h at most. Except after a 409, this pauses the whole
+//!    endpoint: the worker sends it nothing until then, after a 429 for at least a minute. An attempt
+//!    that is already running and succeeds ends the pause.
 //! 6. The worker records the outcome under the lease. If another worker has taken the delivery over,
 //!    the store discards the outcome.
 //!

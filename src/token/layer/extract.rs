@@ -39,8 +39,8 @@ use crate::wire::problem::{Problem, ProblemKind};
 /// # Errors
 ///
 /// `500` on a route without the layer. `401` `invalid_token` if the token is good but its claims do
-/// not have the shape of `T`: another kind of token by the same issuer, such as a guest's, is the
-/// caller's mistake and must not page an operator. The log names `T` and the place of the mismatch.
+/// not have the shape of `T`. That is the caller's mistake: the issuer may also issue other kinds of
+/// tokens, such as those of guests. The log names `T` and the place of the mismatch.
 #[expect(clippy::exhaustive_structs, reason = "handlers destructure it")]
 #[derive(Clone, Copy, Debug)]
 pub struct Claims<T>(pub T);
