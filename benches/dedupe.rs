@@ -28,7 +28,7 @@ use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_auth_sync::StoreError;
 use tower_auth_sync::clock::{Clock, SystemClock, UnixMillis};
-use tower_auth_sync::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, MemoryDedupe};
+use tower_auth_sync::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, MemoryDedupe, Reply};
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::verify::VerifyWebhookLayer;
@@ -45,26 +45,21 @@ const LEASE: Duration = Duration::from_secs(60);
 struct Recorder(Arc<Mutex<Vec<DedupeKeys>>>);
 
 impl DedupeStore for Recorder {
-    async fn claim(
-        &self,
-        keys: &DedupeKeys,
-        _now: UnixMillis,
-        _until: UnixMillis,
-    ) -> Result<Claimed, StoreError> {
+    fn claim(&self, keys: &DedupeKeys, _now: UnixMillis, _until: UnixMillis) -> Reply<Claimed> {
         self.0.lock().unwrap().push(keys.clone());
-        Ok(Claimed::Fresh { other_body: false })
+        Reply::Now(Ok(Claimed::Fresh { other_body: false }))
     }
 
-    async fn renew(&self, _keys: &DedupeKeys, _until: UnixMillis) -> Result<(), StoreError> {
-        Ok(())
+    fn renew(&self, _keys: &DedupeKeys, _until: UnixMillis) -> Reply<()> {
+        Reply::Now(Ok(()))
     }
 
-    async fn commit(&self, _keys: &DedupeKeys, _now: UnixMillis) -> Result<(), StoreError> {
-        Ok(())
+    fn commit(&self, _keys: &DedupeKeys, _now: UnixMillis) -> Reply<()> {
+        Reply::Now(Ok(()))
     }
 
-    async fn release(&self, _keys: &DedupeKeys) -> Result<(), StoreError> {
-        Ok(())
+    fn release(&self, _keys: &DedupeKeys) -> Reply<()> {
+        Reply::Now(Ok(()))
     }
 }
 

@@ -74,6 +74,7 @@ mod handle;
 mod keys;
 mod memory;
 mod port;
+mod reply;
 
 #[cfg(test)]
 mod tests;
@@ -82,8 +83,9 @@ pub use self::handle::{Dedupe, InvalidSource};
 pub use self::keys::{DedupeKey, DedupeKeys};
 pub use self::memory::MemoryDedupe;
 pub use self::port::{Claimed, DedupeStore};
+pub use self::reply::Reply;
 
-pub(crate) use self::handle::{Reply, check_source};
+pub(crate) use self::handle::check_source;
 pub(crate) use self::keys::{Identity, KeyDeriver, Message};
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 pub(crate) use self::port::latest_end;

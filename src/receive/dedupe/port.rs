@@ -1,14 +1,16 @@
 //! Port of a store of claims.
 
+use std::sync::Arc;
+
 use super::keys::DedupeKeys;
+use super::reply::Reply;
 use crate::base::clock::UnixMillis;
-use crate::base::error::StoreError;
 
 /// Stores claims on messages.
 ///
 /// [`DedupeKeys`] hold the key of a message, which is claimed. If the id is not signed, they also
 /// hold the replay key of the request, which is left. Each method is one statement or one round
-/// trip.
+/// trip. An `Arc` of a store is a store.
 ///
 /// # Contract
 ///
@@ -34,6 +36,41 @@ use crate::base::error::StoreError;
 ///    commit.
 /// 7. A claim that is not fresh changes nothing except the replay key of point 2.
 ///
+/// A store of your own may wrap another one:
+///
+/// ```
+/// use tower_auth_sync::clock::UnixMillis;
+/// use tower_auth_sync::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, MemoryDedupe, Reply};
+///
+/// struct Logged(MemoryDedupe);
+///
+/// impl DedupeStore for Logged {
+///     fn claim(&self, keys: &DedupeKeys, now: UnixMillis, until: UnixMillis) -> Reply<Claimed> {
+///         let reply = self.0.claim(keys, now, until);
+///         Reply::later(async move {
+///             let claimed = reply.await?;
+///             println!("{claimed:?}");
+///             Ok(claimed)
+///         })
+///     }
+///
+///     fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()> {
+///         self.0.renew(keys, until)
+///     }
+///
+///     fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()> {
+///         self.0.commit(keys, now)
+///     }
+///
+///     fn release(&self, keys: &DedupeKeys) -> Reply<()> {
+///         self.0.release(keys)
+///     }
+/// }
+///
+/// let dedupe = Dedupe::new(Logged(MemoryDedupe::new()), "crm")?;
+/// # Ok::<(), tower_auth_sync::dedupe::InvalidSource>(())
+/// ```
+///
 /// `tower_auth_sync::testing::dedupe_store_tests!` checks each point against your store:
 ///
 /// ```
@@ -44,47 +81,54 @@ use crate::base::error::StoreError;
 ///     dedupe_store_tests!(async || MemoryDedupe::new());
 /// }
 /// ```
+///
+/// [`StoreError::is_lease_lost`]: crate::base::error::StoreError::is_lease_lost
 pub trait DedupeStore: Send + Sync + 'static {
     /// Claims the message until `until`, if it is free.
     ///
     /// # Errors
     ///
     /// Fails if the store is unreachable or full. It is then unknown whether the claim holds.
-    fn claim(
-        &self,
-        keys: &DedupeKeys,
-        now: UnixMillis,
-        until: UnixMillis,
-    ) -> impl Future<Output = Result<Claimed, StoreError>> + Send;
+    fn claim(&self, keys: &DedupeKeys, now: UnixMillis, until: UnixMillis) -> Reply<Claimed>;
 
     /// Moves the end of a claim to `until`.
     ///
     /// # Errors
     ///
     /// Fails if the claim is lost, and if the store is unreachable.
-    fn renew(
-        &self,
-        keys: &DedupeKeys,
-        until: UnixMillis,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()>;
 
     /// Records that the message was handled.
     ///
     /// # Errors
     ///
     /// Fails if the claim is lost, and if the store is unreachable.
-    fn commit(
-        &self,
-        keys: &DedupeKeys,
-        now: UnixMillis,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()>;
 
     /// Releases a claim, so that the next request with this message is handled.
     ///
     /// # Errors
     ///
     /// Fails if the claim is lost or committed, and if the store is unreachable.
-    fn release(&self, keys: &DedupeKeys) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn release(&self, keys: &DedupeKeys) -> Reply<()>;
+}
+
+impl<S: DedupeStore + ?Sized> DedupeStore for Arc<S> {
+    fn claim(&self, keys: &DedupeKeys, now: UnixMillis, until: UnixMillis) -> Reply<Claimed> {
+        (**self).claim(keys, now, until)
+    }
+
+    fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()> {
+        (**self).renew(keys, until)
+    }
+
+    fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()> {
+        (**self).commit(keys, now)
+    }
+
+    fn release(&self, keys: &DedupeKeys) -> Reply<()> {
+        (**self).release(keys)
+    }
 }
 
 /// Result of a claim.

@@ -185,7 +185,7 @@ impl Settle {
 impl Drop for Settle {
     fn drop(&mut self) {
         if !self.settled {
-            let reply = mem::replace(&mut self.reply, Reply::Now(None));
+            let reply = mem::replace(&mut self.reply, Reply::Now(Ok(())));
             self.handle.finish_in_background(reply, self.succeeded);
         }
     }
@@ -225,7 +225,7 @@ impl ClaimHandle {
 
     fn finish_in_background(&self, reply: Reply<()>, succeeded: bool) {
         // A store in memory is done and needs no runtime.
-        if matches!(reply, Reply::Now(Some(Ok(())))) {
+        if matches!(reply, Reply::Now(Ok(()))) {
             return;
         }
         let handle = self.clone();

@@ -10,7 +10,9 @@ use super::PostgresStore;
 use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, InvalidSource, latest_end};
+use crate::receive::dedupe::{
+    Claimed, Dedupe, DedupeKeys, DedupeStore, InvalidSource, Reply, latest_end,
+};
 use crate::store::sql::columns::{time, to_column};
 use crate::store::sql::migrate::Port;
 
@@ -52,7 +54,29 @@ impl PostgresStore {
 }
 
 impl DedupeStore for PostgresStore {
-    async fn claim(
+    fn claim(&self, keys: &DedupeKeys, now: UnixMillis, until: UnixMillis) -> Reply<Claimed> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move { store.claim_message(&keys, now, until).await })
+    }
+
+    fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move { store.renew_claim(&keys, until).await })
+    }
+
+    fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move { store.commit_claim(&keys, now).await })
+    }
+
+    fn release(&self, keys: &DedupeKeys) -> Reply<()> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move { store.release_claim(&keys).await })
+    }
+}
+
+impl PostgresStore {
+    async fn claim_message(
         &self,
         keys: &DedupeKeys,
         now: UnixMillis,
@@ -69,18 +93,18 @@ impl DedupeStore for PostgresStore {
         Err(StoreError::unavailable(ClaimContention))
     }
 
-    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew_claim(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
         let renew = of_claim(RENEW, keys).bind(to_column(until));
         self.change_claim(renew).await
     }
 
-    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+    async fn commit_claim(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
         let until = now.saturating_add(keys.retention());
         let commit = of_claim(COMMIT, keys).bind(to_column(until));
         self.change_claim(commit).await
     }
 
-    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+    async fn release_claim(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
         self.change_claim(of_claim(RELEASE, keys)).await
     }
 }

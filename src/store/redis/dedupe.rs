@@ -9,7 +9,7 @@ use super::RedisStore;
 use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::dedupe::{Claimed, DedupeKeys, DedupeStore, latest_end};
+use crate::receive::dedupe::{Claimed, DedupeKeys, DedupeStore, Reply, latest_end};
 
 impl RedisStore {
     /// Loads the scripts into the server. This is the first use of the connection.
@@ -87,7 +87,29 @@ impl RedisStore {
 }
 
 impl DedupeStore for RedisStore {
-    async fn claim(
+    fn claim(&self, keys: &DedupeKeys, now: UnixMillis, until: UnixMillis) -> Reply<Claimed> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move { store.claim_message(&keys, now, until).await })
+    }
+
+    fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move { store.renew_claim(&keys, until).await })
+    }
+
+    fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move { store.commit_claim(&keys, now).await })
+    }
+
+    fn release(&self, keys: &DedupeKeys) -> Reply<()> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move { store.release_claim(&keys).await })
+    }
+}
+
+impl RedisStore {
+    async fn claim_message(
         &self,
         keys: &DedupeKeys,
         now: UnixMillis,
@@ -135,17 +157,17 @@ impl DedupeStore for RedisStore {
         })
     }
 
-    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
+    async fn renew_claim(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
         self.change("renew", keys, &[until.as_millis()]).await
     }
 
-    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
+    async fn commit_claim(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
         let until = now.saturating_add(keys.retention()).as_millis();
         self.change("commit", keys, &[until, life(keys.retention())])
             .await
     }
 
-    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+    async fn release_claim(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
         self.change("release", keys, &[]).await
     }
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::base::clock::UnixMillis;
-use crate::base::error::StoreError;
 use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, Identity, Message};
 
 pub use self::claims::*;
@@ -223,35 +222,9 @@ pub async fn a_message_without_time_is_known_by_its_body(store: impl DedupeStore
 
 pub async fn two_sources_do_not_share_messages(store: impl DedupeStore) {
     let store = std::sync::Arc::new(store);
-    let one = Dedupe::new(Shared(store.clone()), "one").expect("the name is valid");
-    let two = Dedupe::new(Shared(store), "two").expect("the name is valid");
+    let one = Dedupe::new(store.clone(), "one").expect("the name is valid");
+    let two = Dedupe::new(store, "two").expect("the name is valid");
     let (one, two) = (Receiver(one), Receiver(two));
     one.handle(&one.unsigned("a", NOW, "body")).await;
     two.handle(&two.unsigned("a", NOW, "body")).await;
-}
-
-/// A store under two handles.
-struct Shared<S>(std::sync::Arc<S>);
-
-impl<S: DedupeStore> DedupeStore for Shared<S> {
-    async fn claim(
-        &self,
-        keys: &DedupeKeys,
-        now: UnixMillis,
-        until: UnixMillis,
-    ) -> Result<Claimed, StoreError> {
-        self.0.claim(keys, now, until).await
-    }
-
-    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        self.0.renew(keys, until).await
-    }
-
-    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        self.0.commit(keys, now).await
-    }
-
-    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
-        self.0.release(keys).await
-    }
 }

@@ -20,6 +20,7 @@ use self::replays::DedupeFull;
 use self::shard::{Shard, ShardClaim};
 use super::keys::DedupeKeys;
 use super::port::{Claimed, DedupeStore};
+use super::reply::Reply;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::SystemEntropy;
 use crate::base::error::StoreError;
@@ -95,7 +96,7 @@ impl MemoryDedupe {
         self.0.evicted.load(Ordering::Relaxed)
     }
 
-    pub(super) fn claim_now(
+    fn claim_now(
         &self,
         keys: &DedupeKeys,
         now: UnixMillis,
@@ -113,18 +114,6 @@ impl MemoryDedupe {
             None => false,
         };
         Ok(Claimed::Fresh { other_body })
-    }
-
-    pub(super) fn renew_now(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        self.shard(keys).renew(keys, until)
-    }
-
-    pub(super) fn commit_now(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        self.shard(keys).commit(keys, now)
-    }
-
-    pub(super) fn release_now(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
-        self.shard(keys).release(keys)
     }
 
     fn shard(&self, keys: &DedupeKeys) -> MutexGuard<'_, Shard> {
@@ -171,24 +160,19 @@ impl std::fmt::Debug for Inner {
 }
 
 impl DedupeStore for MemoryDedupe {
-    async fn claim(
-        &self,
-        keys: &DedupeKeys,
-        now: UnixMillis,
-        until: UnixMillis,
-    ) -> Result<Claimed, StoreError> {
-        self.claim_now(keys, now, until)
+    fn claim(&self, keys: &DedupeKeys, now: UnixMillis, until: UnixMillis) -> Reply<Claimed> {
+        Reply::Now(self.claim_now(keys, now, until))
     }
 
-    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        self.renew_now(keys, until)
+    fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()> {
+        Reply::Now(self.shard(keys).renew(keys, until))
     }
 
-    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        self.commit_now(keys, now)
+    fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()> {
+        Reply::Now(self.shard(keys).commit(keys, now))
     }
 
-    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
-        self.release_now(keys)
+    fn release(&self, keys: &DedupeKeys) -> Reply<()> {
+        Reply::Now(self.shard(keys).release(keys))
     }
 }

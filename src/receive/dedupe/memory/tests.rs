@@ -73,7 +73,7 @@ mod bounds {
         fn handle_as(&self, keys: &DedupeKeys, at: UnixMillis) {
             let until = at.saturating_add(LEASE);
             assert_eq!(self.store.claim_now(keys, at, until).unwrap(), FRESH);
-            self.store.commit_now(keys, at).unwrap();
+            self.store.shard(keys).commit(keys, at).unwrap();
         }
     }
 
@@ -121,7 +121,11 @@ mod bounds {
             bounded.store.claim_now(&tolerant, NOW, until).unwrap(),
             FRESH
         );
-        bounded.store.commit_now(&tolerant, NOW).unwrap();
+        bounded
+            .store
+            .shard(&tolerant)
+            .commit(&tolerant, NOW)
+            .unwrap();
         bounded.handle(1, NOW);
         bounded.handle(2, after(Duration::from_secs(1)));
 
@@ -148,7 +152,7 @@ mod bounds {
         assert!(bounded.claim(3, later).unwrap_err().is_unavailable());
         let claimed = bounded.claim(0, later).unwrap();
         assert_eq!(claimed, Claimed::InFlight { until: far });
-        bounded.store.commit_now(&slow, later).unwrap();
+        bounded.store.shard(&slow).commit(&slow, later).unwrap();
     }
 
     #[test]
@@ -233,7 +237,11 @@ mod bounds {
         for n in 1..100 {
             bounded.handle(n, just_in_time);
         }
-        bounded.store.commit_now(&slow, just_in_time).unwrap();
+        bounded
+            .store
+            .shard(&slow)
+            .commit(&slow, just_in_time)
+            .unwrap();
         assert_eq!(bounded.claim(0, just_in_time).unwrap(), DONE);
     }
 
@@ -252,7 +260,7 @@ mod bounds {
         assert_eq!(bounded.store.claim_now(&slow, NOW, until).unwrap(), FRESH);
         let claimed = bounded.store.claim_now(&both, until, far).unwrap();
         assert_eq!(claimed, Claimed::InFlight { until: far });
-        bounded.store.commit_now(&slow, until).unwrap();
+        bounded.store.shard(&slow).commit(&slow, until).unwrap();
     }
 
     #[test]
@@ -327,7 +335,7 @@ mod bounds {
         assert_eq!(bounded.store.claim_now(&slow, NOW, until).unwrap(), FRESH);
         let later = after(LEASE * 2);
         bounded.handle(1, later);
-        let committed = bounded.store.commit_now(&slow, later);
+        let committed = bounded.store.shard(&slow).commit(&slow, later);
         assert!(committed.unwrap_err().is_lease_lost());
     }
 
@@ -372,7 +380,7 @@ mod bounds {
             let full = store.claim_now(&keys(per_shard), NOW, after(LEASE));
             assert!(full.unwrap_err().is_unavailable());
             for n in 0..per_shard {
-                store.commit_now(&keys(n), NOW).unwrap();
+                store.shard(&keys(n)).commit(&keys(n), NOW).unwrap();
             }
         });
         // As if all shards grew in the same moment, when what was and what will be are both there.
@@ -540,7 +548,7 @@ mod model {
                     }
                     Op::Renew(n, secs) => if let Some(keys) = all_keys.get(n) {
                         let held = naive.holds(keys);
-                        let renewed = store.renew_now(keys, later(now, secs)).is_ok();
+                        let renewed = store.shard(keys).renew(keys, later(now, secs)).is_ok();
                         prop_assert!(renewed || held.is_none_or(|held| held.is_done));
                         if renewed {
                             naive.set(keys, false, later(now, secs));
@@ -548,7 +556,7 @@ mod model {
                     },
                     Op::Commit(n) => if let Some(keys) = all_keys.get(n) {
                         let held = naive.holds(keys);
-                        let committed = store.commit_now(keys, now).is_ok();
+                        let committed = store.shard(keys).commit(keys, now).is_ok();
                         prop_assert!(committed || held.is_none());
                         if committed && held.is_none_or(|held| !held.is_done) {
                             naive.set(keys, true, now.saturating_add(keys.retention()));
@@ -556,7 +564,7 @@ mod model {
                     },
                     Op::Release(n) => {
                         let keys = all_keys.get(n);
-                        if let Some(keys) = keys.filter(|keys| store.release_now(keys).is_ok()) {
+                        if let Some(keys) = keys.filter(|keys| store.shard(keys).release(keys).is_ok()) {
                             naive.held.remove(&keys.key());
                         }
                     }

@@ -9,7 +9,7 @@ use super::*;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::error::StoreFailurePolicy;
-use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, MemoryDedupe};
+use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, MemoryDedupe, Reply};
 
 /// What happens to the next call of a kind.
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -83,29 +83,36 @@ pub(super) fn losing(source: &str) -> Dedupe {
 }
 
 impl DedupeStore for Remote {
-    async fn claim(
-        &self,
-        keys: &DedupeKeys,
-        now: UnixMillis,
-        until: UnixMillis,
-    ) -> Result<Claimed, StoreError> {
-        self.suffer("claim", |troubles| troubles.claim).await?;
-        self.memory.claim(keys, now, until).await
+    fn claim(&self, keys: &DedupeKeys, now: UnixMillis, until: UnixMillis) -> Reply<Claimed> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move {
+            store.suffer("claim", |troubles| troubles.claim).await?;
+            store.memory.claim(&keys, now, until).await
+        })
     }
 
-    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        self.suffer("renew", |troubles| troubles.renew).await?;
-        self.memory.renew(keys, until).await
+    fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move {
+            store.suffer("renew", |troubles| troubles.renew).await?;
+            store.memory.renew(&keys, until).await
+        })
     }
 
-    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        self.suffer("commit", |troubles| troubles.commit).await?;
-        self.memory.commit(keys, now).await
+    fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move {
+            store.suffer("commit", |troubles| troubles.commit).await?;
+            store.memory.commit(&keys, now).await
+        })
     }
 
-    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
-        self.suffer("release", |troubles| troubles.release).await?;
-        self.memory.release(keys).await
+    fn release(&self, keys: &DedupeKeys) -> Reply<()> {
+        let (store, keys) = (self.clone(), keys.clone());
+        Reply::later(async move {
+            store.suffer("release", |troubles| troubles.release).await?;
+            store.memory.release(&keys).await
+        })
     }
 }
 

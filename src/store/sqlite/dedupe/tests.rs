@@ -30,25 +30,20 @@ struct OnDisk {
 }
 
 impl DedupeStore for OnDisk {
-    async fn claim(
-        &self,
-        keys: &DedupeKeys,
-        now: UnixMillis,
-        until: UnixMillis,
-    ) -> Result<Claimed, StoreError> {
-        self.store.claim(keys, now, until).await
+    fn claim(&self, keys: &DedupeKeys, now: UnixMillis, until: UnixMillis) -> Reply<Claimed> {
+        self.store.claim(keys, now, until)
     }
 
-    async fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        self.store.renew(keys, until).await
+    fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()> {
+        self.store.renew(keys, until)
     }
 
-    async fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        DedupeStore::commit(&self.store, keys, now).await
+    fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()> {
+        self.store.commit(keys, now)
     }
 
-    async fn release(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
-        DedupeStore::release(&self.store, keys).await
+    fn release(&self, keys: &DedupeKeys) -> Reply<()> {
+        DedupeStore::release(&self.store, keys)
     }
 }
 
