@@ -89,6 +89,13 @@ pub mod testing;
 )]
 pub mod fuzzing;
 
+#[cfg(any(
+    feature = "verify",
+    feature = "emit",
+    feature = "jwt",
+    feature = "_ports"
+))]
+pub use crate::base::actor;
 #[cfg(any(feature = "verify", feature = "emit", feature = "jwt"))]
 pub use crate::base::error::{BoxError, StoreError, StoreFailurePolicy};
 #[cfg(any(feature = "emit", feature = "jwt"))]

@@ -1,7 +1,16 @@
 //! Types that every room uses: time, entropy, ids, secrets, keys, errors.
 
+#[cfg(any(
+    feature = "verify",
+    feature = "emit",
+    feature = "jwt",
+    feature = "_ports"
+))]
+pub mod actor;
 pub mod clock;
 pub mod entropy;
+#[cfg(feature = "_tower")]
+pub(crate) mod erased;
 #[cfg(feature = "_tower")]
 pub(crate) mod error;
 pub mod id;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::LONGEST_LEASE;
 use super::config_error::WorkerConfigError;
+use super::lease::LeaseRequest;
 use super::notify::QueueListener;
 use super::schedule::Schedule;
 use super::shutdown::{AttemptResult, drain, finished, overdue};
@@ -27,12 +28,10 @@ pub(crate) trait Job: Send + Sync + 'static {
 
     fn listen(&self) -> QueueListener;
 
-    /// Leases up to `max` units that are due at `now`, until `until`.
+    /// Leases units that are due.
     fn lease(
         &self,
-        max: NonZeroU16,
-        now: UnixMillis,
-        until: UnixMillis,
+        request: LeaseRequest,
     ) -> impl Future<Output = Result<Vec<Self::Lease>, StoreError>> + Send;
 
     /// Does the work and records the outcome.
@@ -189,8 +188,12 @@ impl<J: Job> Engine<J> {
     }
 
     async fn lease(&self, max: NonZeroU16, due: UnixMillis) -> Result<Vec<J::Lease>, StoreError> {
-        let until = self.job.schedule().now().saturating_add(self.limits.lease);
-        self.job.lease(max, due, until).await
+        let schedule = self.job.schedule();
+        let until = schedule.now().saturating_add(self.limits.lease);
+        let last = schedule.retry.max_attempts();
+        self.job
+            .lease(LeaseRequest::new(max, last, due, until))
+            .await
     }
 
     fn begin(&self, leases: Vec<J::Lease>, running: &mut JoinSet<AttemptResult>) {

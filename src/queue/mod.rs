@@ -4,6 +4,7 @@ mod attempt_number;
 mod config_error;
 mod engine;
 mod http_date;
+mod lease;
 mod notify;
 mod record;
 mod retention;
@@ -24,6 +25,7 @@ pub use self::config_error::WorkerConfigError;
 pub(crate) use self::engine::{AttemptCounts, Engine, Job, Limits};
 #[cfg(feature = "emit")]
 pub(crate) use self::http_date::parse as parse_http_date;
+pub use self::lease::{Lease, LeaseRequest};
 pub use self::notify::{QueueListener, QueueNotify};
 pub(crate) use self::record::{MARGIN, record};
 #[cfg(feature = "emit")]

@@ -1,13 +1,13 @@
 //! Sessions: the port, and the erased handle that the layer holds.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Response};
 use serde_json::{Map, Value};
 
+use crate::base::erased::erased;
 use crate::base::error::BoxError;
 use crate::wire::event::{AuthEvent, Session, User, handle, handle_of};
 use crate::wire::json::text;
@@ -149,30 +149,11 @@ impl fmt::Debug for ActiveSession {
 /// Timeout of a look-up.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// [`SessionLookup`] as an object.
-trait DynSessionLookup: Send + Sync {
-    fn session<'a>(&'a self, headers: &'a HeaderMap) -> LookupFuture<'a, ActiveSession>;
-    fn read<'a>(
-        &'a self,
-        headers: &'a HeaderMap,
-        path: &'a str,
-    ) -> LookupFuture<'a, Response<Value>>;
-}
-
-type LookupFuture<'a, T> = Pin<Box<dyn Future<Output = Result<Option<T>, BoxError>> + Send + 'a>>;
-
-impl<L: SessionLookup> DynSessionLookup for L {
-    fn session<'a>(&'a self, headers: &'a HeaderMap) -> LookupFuture<'a, ActiveSession> {
-        Box::pin(SessionLookup::session(self, headers))
-    }
-
-    fn read<'a>(
-        &'a self,
-        headers: &'a HeaderMap,
-        path: &'a str,
-    ) -> LookupFuture<'a, Response<Value>> {
-        Box::pin(SessionLookup::read(self, headers, path))
-    }
+erased! {
+    /// [`SessionLookup`] as an object.
+    trait DynSessionLookup: SessionLookup;
+    async SessionLookup::session(headers: &'a HeaderMap) -> Result<Option<ActiveSession>, BoxError>;
+    async SessionLookup::read(headers: &'a HeaderMap, path: &'a str) -> Result<Option<Response<Value>>, BoxError>;
 }
 
 /// A [`SessionLookup`] of any type. Clones are cheap and share it; a look-up takes 5 s at most.

@@ -14,9 +14,9 @@ use tower_auth_sync::clock::{Clock as _, SystemClock, UnixMillis};
 use tower_auth_sync::event::{AuthEvent, EventType};
 use tower_auth_sync::id::{DeliveryId, EndpointId, MessageId};
 use tower_auth_sync::outbox::{
-    Attempt, AttemptReport, Delivery, DeliveryLog as _, DeliveryState, Emitter, Endpoint,
-    EndpointSecrets, EndpointStatus, EndpointStore as _, FailureReason, Health, IdempotencyKey,
-    Lease, LeaseRequest, LeaseToken, NewEndpoint, NewEvent, OutboxStore as _, Outcome,
+    Attempt, AttemptReport, Delivery, DeliveryLease, DeliveryLog as _, DeliveryState, Emitter,
+    Endpoint, EndpointSecrets, EndpointStatus, EndpointStore as _, FailureReason, Health,
+    IdempotencyKey, LeaseRequest, LeaseToken, NewEndpoint, NewEvent, OutboxStore as _, Outcome,
     PreviousSecret, Settlement,
 };
 use tower_auth_sync::queue::AttemptNumber;
@@ -110,7 +110,7 @@ async fn a_killed_process_loses_nothing_it_was_told_is_stored_and_leaves_nothing
         assert_eq!(deliveries.len(), 2, "{id} goes to both endpoints");
     }
     let leases = store.lease(everything()).await.unwrap();
-    let events: HashSet<_> = leases.iter().map(|lease| &lease.event).collect();
+    let events: HashSet<_> = leases.iter().map(|lease| &lease.work.event).collect();
     assert_eq!(leases.len(), events.len() * 2);
     assert_eq!(events.len() % 2, 0, "each call stored both of its events");
     assert!(events.len() >= acknowledged.len());
@@ -126,15 +126,15 @@ async fn what_is_leased_is_signed_so_that_the_receiver_accepts_it() {
 
     let lease = store.lease(everything()).await.unwrap().remove(0);
     let now = SystemClock.now();
-    let signer = lease.endpoint.signer(now).unwrap();
+    let signer = lease.work.endpoint.signer(now).unwrap();
     let mut headers = http::HeaderMap::new();
     signer
-        .sign_at(&lease.event, now.to_secs(), &lease.payload)
+        .sign_at(&lease.work.event, now.to_secs(), &lease.work.payload)
         .apply(&mut headers);
 
     let verifier = Verifier::new(Scheme::banata(), [SECRET]).unwrap();
-    verifier.verify(&headers, &lease.payload).unwrap();
-    let event = AuthEvent::from_slice(&lease.payload).unwrap();
+    verifier.verify(&headers, &lease.work.payload).unwrap();
+    let event = AuthEvent::from_slice(&lease.work.payload).unwrap();
     assert_eq!(event.id(), Some(id.as_str()));
 }
 
@@ -187,8 +187,11 @@ fn a_store_outside_this_crate_can_make_all_that_it_returns() {
     let delivery = DeliveryId::new("whd_1").unwrap();
     let (token, first) = (LeaseToken::new(1), AttemptNumber::FIRST);
     let endpoint = Arc::new(endpoint);
-    let lease = Lease::new(delivery.clone(), token, first, event, Arc::clone(&endpoint));
-    assert_eq!((lease.event, &*lease.payload), (id.clone(), &b"{}"[..]));
+    let lease = DeliveryLease::new(delivery.clone(), token, first, event, Arc::clone(&endpoint));
+    assert_eq!(
+        (lease.work.event, &*lease.work.payload),
+        (id.clone(), &b"{}"[..])
+    );
 
     let report = AttemptReport::new(time(4), Duration::from_millis(5))
         .with_response(Some(http::StatusCode::BAD_GATEWAY), "busy".into())

@@ -352,7 +352,7 @@ impl Stage {
         let until = NOW.saturating_add(Duration::from_secs(60));
         let request = LeaseRequest::new(many, many, AttemptNumber::FIRST, NOW, until);
         let leases = self.store.lease(request).await.unwrap();
-        leases.into_iter().map(|lease| lease.payload).collect()
+        leases.into_iter().map(|lease| lease.work.payload).collect()
     }
 }
 

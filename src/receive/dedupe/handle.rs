@@ -2,22 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::keys::{DedupeKeys, KeyDeriver, Message};
+use super::keys::{DedupeKeys, Message};
 use super::memory::MemoryDedupe;
 use super::port::{Claimed, DedupeStore};
 use super::reply::Reply;
+use super::source::{InvalidSource, Source};
 use crate::base::clock::UnixMillis;
-use crate::base::entropy::{SystemEntropy, random};
 use crate::base::error::StoreError;
 
 /// Timeout of a store.
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Longest name of a source, in bytes.
-const MAX_SOURCE: usize = 128;
 
 /// Erased handle to a dedupe store, for one source.
 ///
@@ -27,10 +23,7 @@ pub struct Dedupe(Arc<Inner>);
 
 struct Inner {
     store: Box<dyn DedupeStore>,
-    source: Box<str>,
-    deriver: KeyDeriver,
-    /// Starts at random: two processes do not issue the same token for the same message.
-    next_token: AtomicU64,
+    source: Source,
 }
 
 impl Dedupe {
@@ -51,34 +44,30 @@ impl Dedupe {
     ///
     /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
     pub fn new(store: impl DedupeStore, source: &str) -> Result<Self, InvalidSource> {
-        check_source(source)?;
-        Ok(Self::unchecked(store, source))
+        Ok(Self::of(store, Source::new(source)?))
     }
 
     /// Creates a handle to a new store in memory, with the default capacity.
     pub(crate) fn in_memory() -> Self {
-        Self::unchecked(MemoryDedupe::new(), "memory")
+        Self::of(MemoryDedupe::new(), Source::unchecked("memory"))
     }
 
-    fn unchecked(store: impl DedupeStore, source: &str) -> Self {
+    fn of(store: impl DedupeStore, source: Source) -> Self {
         Self(Arc::new(Inner {
             store: Box::new(store),
-            source: source.into(),
-            deriver: KeyDeriver::new(source),
-            next_token: AtomicU64::new(u64::from_be_bytes(random(&SystemEntropy))),
+            source,
         }))
     }
 
     /// Returns the source: the receiver's configured name.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.0.source
+        self.0.source.name()
     }
 
     /// Derives the keys by which this request may claim `message`.
     pub(crate) fn keys(&self, message: &Message<'_>) -> DedupeKeys {
-        let token = self.0.next_token.fetch_add(1, Ordering::Relaxed);
-        self.0.deriver.derive(token, message)
+        self.0.source.keys(message)
     }
 
     pub(crate) fn claim(
@@ -106,7 +95,7 @@ impl Dedupe {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
-            .field("source", &self.source)
+            .field("source", &self.source.name())
             .finish_non_exhaustive()
     }
 }
@@ -134,17 +123,3 @@ impl MemoryDedupe {
         Dedupe::new(self.clone(), source)
     }
 }
-
-pub(crate) fn check_source(name: &str) -> Result<(), InvalidSource> {
-    if (1..=MAX_SOURCE).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()) {
-        Ok(())
-    } else {
-        Err(InvalidSource)
-    }
-}
-
-/// The source name does not have 1 to 128 printable ASCII characters without spaces.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a source has 1 to 128 printable ASCII characters and no space")]
-pub struct InvalidSource;

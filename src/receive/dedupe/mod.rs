@@ -75,17 +75,19 @@ mod keys;
 mod memory;
 mod port;
 mod reply;
+mod source;
 
 #[cfg(test)]
 mod tests;
 
-pub use self::handle::{Dedupe, InvalidSource};
+pub use self::handle::Dedupe;
 pub use self::keys::{DedupeKey, DedupeKeys};
 pub use self::memory::MemoryDedupe;
 pub use self::port::{Claimed, DedupeStore};
 pub use self::reply::Reply;
+pub use self::source::InvalidSource;
 
-pub(crate) use self::handle::check_source;
 pub(crate) use self::keys::{Identity, KeyDeriver, Message};
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 pub(crate) use self::port::latest_end;
+pub(crate) use self::source::Source;

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::entry::InboxEntry;
-use super::erased::DynInboxStore;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
+use super::message::{InboxLease, InboxOutcome, NewMessage};
 use super::port::{InboxLog, InboxStore};
 use super::request::StoredRequest;
+use crate::base::actor::Actor;
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::entropy::SystemEntropy;
+use crate::base::erased::erased;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::QueueListener;
-use crate::receive::dedupe::{InvalidSource, KeyDeriver, Message, check_source};
+use crate::queue::{LeaseRequest, QueueListener};
+use crate::receive::dedupe::{Claimed, InvalidSource, Message, Source};
 
 /// Timeout of a store, for calls of a receiver or a worker.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,12 +28,12 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Inbox {
     inner: Arc<Inner>,
     clock: Arc<dyn Clock>,
+    actor: Actor,
 }
 
 struct Inner {
     store: Box<dyn DynInboxStore>,
-    source: Box<str>,
-    deriver: KeyDeriver,
+    source: Source,
 }
 
 impl Inbox {
@@ -53,14 +54,13 @@ impl Inbox {
     ///
     /// [`InvalidSource`] unless the name has 1 to 128 printable ASCII characters without spaces.
     pub fn new(store: impl InboxStore + InboxLog, source: &str) -> Result<Self, InvalidSource> {
-        check_source(source)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 store: Box::new(store),
-                source: source.into(),
-                deriver: KeyDeriver::new(source),
+                source: Source::new(source)?,
             }),
             clock: Arc::new(SystemClock),
+            actor: Actor::system(),
         })
     }
 
@@ -71,10 +71,19 @@ impl Inbox {
         self
     }
 
+    /// Sets who makes the changes through this handle. Default: [`Actor::system`].
+    #[must_use]
+    pub fn acting_as(&self, actor: Actor) -> Self {
+        Self {
+            actor,
+            ..self.clone()
+        }
+    }
+
     /// Returns the source: the receiver's configured name.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.inner.source
+        self.inner.source.name()
     }
 
     /// Returns a message; `None` if this source has no message with this id.
@@ -108,8 +117,8 @@ impl Inbox {
     ///
     /// [`StoreError`] if the store fails.
     pub async fn requeue(&self, id: &InboxId) -> Result<bool, StoreError> {
-        let now = self.clock.now();
-        self.inner.store.requeue(self.source(), id, now).await
+        let (store, now) = (&self.inner.store, self.clock.now());
+        store.requeue(self.source(), id, &self.actor, now).await
     }
 
     /// Stores a verified request, unless it is known. A store that takes longer than 5 s has
@@ -119,24 +128,21 @@ impl Inbox {
         message: &Message<'_>,
         request: StoredRequest,
         now: UnixMillis,
-    ) -> Result<ReceiveOutcome, StoreError> {
+    ) -> Result<Claimed, StoreError> {
         let id = InboxId::generate(now, &SystemEntropy);
-        let keys = self.inner.deriver.derive(0, message);
+        let keys = self.inner.source.keys(message);
         let message = NewMessage::new(id, self.source().into(), keys, request);
         let id = message.id.clone();
-        let outcome = with_timeout(self.inner.store.receive(message, now)).await?;
-        if matches!(outcome, ReceiveOutcome::New { .. }) {
+        let claimed = with_timeout(self.inner.store.receive(message, now)).await?;
+        if matches!(claimed, Claimed::Fresh { .. }) {
             tracing::info!(source = self.source(), message = %id, "webhook stored");
         }
-        Ok(outcome)
+        Ok(claimed)
     }
 
     /// This method and the following ones fail after 5 s: a dead connection must not silence a
     /// worker.
-    pub(crate) async fn lease(
-        &self,
-        request: InboxLeaseRequest,
-    ) -> Result<Vec<InboxLease>, StoreError> {
+    pub(crate) async fn lease(&self, request: LeaseRequest) -> Result<Vec<InboxLease>, StoreError> {
         with_timeout(self.inner.store.lease(self.source(), request)).await
     }
 
@@ -172,10 +178,9 @@ impl Inbox {
     pub(crate) async fn prune(
         &self,
         before: UnixMillis,
-        now: UnixMillis,
         max: NonZeroU16,
     ) -> Result<usize, StoreError> {
-        with_timeout(self.inner.store.prune(self.source(), before, now, max)).await
+        with_timeout(self.inner.store.prune(self.source(), before, max)).await
     }
 
     pub(crate) fn listen(&self) -> QueueListener {
@@ -194,7 +199,23 @@ async fn with_timeout<T>(
 impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inbox")
-            .field("source", &self.inner.source)
+            .field("source", &self.source())
             .finish_non_exhaustive()
     }
+}
+
+erased! {
+    /// [`InboxStore`] and [`InboxLog`] as an object.
+    trait DynInboxStore: InboxStore, InboxLog;
+    async InboxStore::receive(message: NewMessage, now: UnixMillis) -> Result<Claimed, StoreError>;
+    async InboxStore::lease(source: &'a str, request: LeaseRequest) -> Result<Vec<InboxLease>, StoreError>;
+    async InboxStore::settle(lease: &'a InboxLease, outcome: InboxOutcome, now: UnixMillis) -> Result<(), StoreError>;
+    async InboxStore::extend(lease: &'a InboxLease, until: UnixMillis) -> Result<(), StoreError>;
+    async InboxStore::release(lease: &'a InboxLease, now: UnixMillis) -> Result<(), StoreError>;
+    async InboxStore::next_due(source: &'a str, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError>;
+    async InboxStore::prune(source: &'a str, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError>;
+    async InboxLog::find(source: &'a str, id: &'a InboxId) -> Result<Option<InboxEntry>, StoreError>;
+    async InboxLog::failed(source: &'a str, after: Option<&'a InboxId>, max: NonZeroU16) -> Result<Vec<InboxEntry>, StoreError>;
+    async InboxLog::requeue(source: &'a str, id: &'a InboxId, actor: &'a Actor, now: UnixMillis) -> Result<bool, StoreError>;
+    fn InboxStore::listen() -> QueueListener;
 }

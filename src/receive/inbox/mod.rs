@@ -66,7 +66,6 @@
 //! of a peer, belong to a closed connection and are absent.
 
 mod entry;
-mod erased;
 mod handle;
 mod memory;
 mod message;
@@ -80,8 +79,10 @@ mod tests;
 pub use self::entry::{Failure, InboxEntry, MessageState};
 pub use self::handle::Inbox;
 pub use self::memory::MemoryInbox;
-pub use self::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
+pub use self::message::{InboxLease, InboxOutcome, NewMessage};
 pub use self::port::{InboxLog, InboxStore};
 pub use self::request::StoredRequest;
 pub use self::worker::{InboxSummary, InboxWorker, InboxWorkerBuilder};
-pub use crate::queue::{LONGEST_LEASE, LeaseToken, QueueListener, QueueNotify};
+pub use crate::queue::{
+    LONGEST_LEASE, Lease, LeaseRequest, LeaseToken, QueueListener, QueueNotify,
+};

@@ -4,11 +4,13 @@ use std::future::Future;
 use std::num::NonZeroU16;
 
 use super::entry::InboxEntry;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
+use super::message::{InboxLease, InboxOutcome, NewMessage};
+use crate::base::actor::Actor;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::QueueListener;
+use crate::queue::{LeaseRequest, QueueListener};
+use crate::receive::dedupe::Claimed;
 
 /// Stores received messages and leases them to workers: the half for the layer and the worker.
 ///
@@ -17,13 +19,13 @@ use crate::queue::QueueListener;
 ///
 /// # Contract
 ///
-/// 1. [`receive`](Self::receive) stores a message and all its keys, or nothing.
-/// 2. A key is **claimed** until its message is finished, and for [`DedupeKeys::retention`] after
-///    that. A message with a claimed key is [`ReceiveOutcome::Known`]: of any number of concurrent
-///    calls for messages that share a key exactly one is [`ReceiveOutcome::New`]. If a message is
-///    known by its [`DedupeKeys::key`] and has a [`DedupeKeys::replay_key`] that is not claimed,
-///    the stored message claims that key; nothing else changes. Keys are common to all sources;
-///    keys of two sources never coincide.
+/// 1. [`receive`](Self::receive) claims a message as [`DedupeStore::claim`] does, with the points 1, 2
+///    and 7 of its contract, and stores it in the same transaction: a message that is
+///    [`Claimed::Fresh`] is stored, any other leaves no message. A store that has both ports keeps
+///    their keys in one place: what one of them knows, the other knows.
+/// 2. The key of a stored message is claimed as if committed, without an end while the message is not
+///    finished. It ends [`DedupeKeys::retention`] after the message has finished, whether the store
+///    still has the message or not.
 /// 3. A new message is pending and due at once.
 /// 4. [`lease`](Self::lease) leases messages of one source that are due at `now`: pending ones, and
 ///    leased ones whose lease has ended. The message that has been due longest comes first; of the
@@ -44,10 +46,11 @@ use crate::queue::QueueListener;
 ///     So is a tried message dated later than [`RetryPolicy::LONGEST_WAIT`] from `now`. A lease
 ///     that would end later than [`LONGEST_LEASE`] from `now` ends at `until`: if its holder lives,
 ///     the clock was set back, and the holder can renew it within one lease.
-/// 11. [`prune`](Self::prune) deletes messages of one source that finished before `before`, with
-///     their keys, except messages whose keys are still claimed at `now`. It deletes at most `max`,
-///     and has deleted all when it returns less.
+/// 11. [`prune`](Self::prune) deletes messages of one source that finished before `before`. Their keys
+///     stay until they end. It deletes at most `max`, and has deleted all when it returns less.
 /// 12. Acknowledged changes survive a restart.
+///
+/// [`InboxLog`] shows a store that wraps another one.
 ///
 /// `tower_auth_sync::testing::inbox_store_tests!` checks each point but the last:
 ///
@@ -63,11 +66,10 @@ use crate::queue::QueueListener;
 /// [`RetryPolicy::LONGEST_WAIT`]: crate::queue::RetryPolicy::LONGEST_WAIT
 /// [`LONGEST_LEASE`]: crate::queue::LONGEST_LEASE
 /// [`DedupeKeys::retention`]: crate::receive::dedupe::DedupeKeys::retention
-/// [`DedupeKeys::key`]: crate::receive::dedupe::DedupeKeys::key
-/// [`DedupeKeys::replay_key`]: crate::receive::dedupe::DedupeKeys::replay_key
+/// [`DedupeStore::claim`]: crate::receive::dedupe::DedupeStore::claim
 /// [`Failure::Lapsed`]: super::entry::Failure::Lapsed
 pub trait InboxStore: Send + Sync + 'static {
-    /// Stores a message, unless it is known.
+    /// Claims a message and stores it, if it is free.
     ///
     /// Dropping the future may leave the whole message stored, or nothing.
     ///
@@ -78,7 +80,7 @@ pub trait InboxStore: Send + Sync + 'static {
         &self,
         message: NewMessage,
         now: UnixMillis,
-    ) -> impl Future<Output = Result<ReceiveOutcome, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Claimed, StoreError>> + Send;
 
     /// Leases due messages of `source`.
     ///
@@ -88,7 +90,7 @@ pub trait InboxStore: Send + Sync + 'static {
     fn lease(
         &self,
         source: &str,
-        request: InboxLeaseRequest,
+        request: LeaseRequest,
     ) -> impl Future<Output = Result<Vec<InboxLease>, StoreError>> + Send;
 
     /// Records the outcome of the run under `lease` and ends the lease.
@@ -148,7 +150,6 @@ pub trait InboxStore: Send + Sync + 'static {
         &self,
         source: &str,
         before: UnixMillis,
-        now: UnixMillis,
         max: NonZeroU16,
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 
@@ -166,9 +167,72 @@ pub trait InboxStore: Send + Sync + 'static {
 /// 1. [`failed`](Self::failed) lists failed messages of one source in the order of their ids, which
 ///    is the order of arrival.
 /// 2. [`requeue`](Self::requeue) makes a failed message pending and due at once. Its attempts count
-///    from 1 again, its tokens keep rising, and its keys are claimed until it is finished.
-///    `requeue` leaves a message that has not failed unchanged, and also one whose keys a later
-///    message has claimed.
+///    from 1 again, its tokens keep rising, and its key has no end until it is finished again.
+///    `requeue` leaves a message that has not failed unchanged, and also one whose key another request
+///    has claimed since it ended.
+///
+/// A store of your own may wrap another one:
+///
+/// ```
+/// use std::num::NonZeroU16;
+///
+/// use tower_auth_sync::StoreError;
+/// use tower_auth_sync::actor::Actor;
+/// use tower_auth_sync::clock::UnixMillis;
+/// use tower_auth_sync::dedupe::Claimed;
+/// use tower_auth_sync::id::InboxId;
+/// use tower_auth_sync::inbox::{
+///     Inbox, InboxEntry, InboxLease, InboxLog, InboxOutcome, InboxStore, MemoryInbox, NewMessage,
+/// };
+/// use tower_auth_sync::queue::{LeaseRequest, QueueListener};
+///
+/// struct Logged(MemoryInbox);
+///
+/// impl InboxStore for Logged {
+///     async fn receive(&self, message: NewMessage, now: UnixMillis) -> Result<Claimed, StoreError> {
+///         let claimed = self.0.receive(message, now).await?;
+///         println!("{claimed:?}");
+///         Ok(claimed)
+///     }
+///     async fn lease(&self, source: &str, request: LeaseRequest) -> Result<Vec<InboxLease>, StoreError> {
+///         self.0.lease(source, request).await
+///     }
+///     async fn settle(&self, lease: &InboxLease, outcome: InboxOutcome, now: UnixMillis) -> Result<(), StoreError> {
+///         self.0.settle(lease, outcome, now).await
+///     }
+///     async fn extend(&self, lease: &InboxLease, until: UnixMillis) -> Result<(), StoreError> {
+///         self.0.extend(lease, until).await
+///     }
+///     async fn release(&self, lease: &InboxLease, now: UnixMillis) -> Result<(), StoreError> {
+///         self.0.release(lease, now).await
+///     }
+///     async fn next_due(&self, source: &str, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
+///         self.0.next_due(source, now).await
+///     }
+///     async fn prune(&self, source: &str, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
+///         self.0.prune(source, before, max).await
+///     }
+///     fn listen(&self) -> QueueListener {
+///         self.0.listen()
+///     }
+/// }
+///
+/// impl InboxLog for Logged {
+///     async fn find(&self, source: &str, id: &InboxId) -> Result<Option<InboxEntry>, StoreError> {
+///         self.0.find(source, id).await
+///     }
+///     async fn failed(&self, source: &str, after: Option<&InboxId>, max: NonZeroU16) -> Result<Vec<InboxEntry>, StoreError> {
+///         self.0.failed(source, after, max).await
+///     }
+///     async fn requeue(&self, source: &str, id: &InboxId, actor: &Actor, now: UnixMillis) -> Result<bool, StoreError> {
+///         println!("{actor} requeues {id}");
+///         self.0.requeue(source, id, actor, now).await
+///     }
+/// }
+///
+/// let inbox = Inbox::new(Logged(MemoryInbox::new()), "crm")?;
+/// # Ok::<(), tower_auth_sync::dedupe::InvalidSource>(())
+/// ```
 ///
 /// `tower_auth_sync::testing::inbox_store_tests!` checks each point; see [`InboxStore`] for an
 /// example.
@@ -197,7 +261,7 @@ pub trait InboxLog: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<InboxEntry>, StoreError>> + Send;
 
     /// Requeues a failed message of `source`. Returns whether a failed message with this id exists
-    /// and still owns one of its keys.
+    /// and still owns its key.
     ///
     /// # Errors
     ///
@@ -206,6 +270,7 @@ pub trait InboxLog: Send + Sync + 'static {
         &self,
         source: &str,
         id: &InboxId,
+        actor: &Actor,
         now: UnixMillis,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }

@@ -14,7 +14,7 @@ use super::*;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::AttemptNumber;
+use crate::queue::{AttemptNumber, LeaseRequest};
 use crate::receive::dedupe::InvalidSource;
 use crate::testing::SeededEntropy;
 use crate::wire::event::{VerifiedWebhook, WebhookHead};
@@ -194,11 +194,11 @@ fn an_inbox_has_a_name_that_shows_and_a_wrong_one_is_refused() {
 struct Silent;
 
 impl InboxStore for Silent {
-    async fn receive(&self, _: NewMessage, _: UnixMillis) -> Result<ReceiveOutcome, StoreError> {
+    async fn receive(&self, _: NewMessage, _: UnixMillis) -> Result<Claimed, StoreError> {
         pending().await
     }
 
-    async fn lease(&self, _: &str, _: InboxLeaseRequest) -> Result<Vec<InboxLease>, StoreError> {
+    async fn lease(&self, _: &str, _: LeaseRequest) -> Result<Vec<InboxLease>, StoreError> {
         pending().await
     }
 
@@ -268,7 +268,7 @@ async fn a_store_that_says_nothing_has_failed_after_five_seconds() {
         attempt: AttemptNumber::FIRST,
         request: StoredRequest::from_stored(Bytes::new(), Bytes::new()),
     };
-    let request = InboxLeaseRequest {
+    let request = LeaseRequest {
         max,
         max_attempts: AttemptNumber::FIRST,
         now,

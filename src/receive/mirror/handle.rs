@@ -1,14 +1,13 @@
 //! Erased handle to a mirror.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::MirrorChange;
 use super::port::{Applied, MirrorStore};
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
+use crate::base::erased::erased;
 use crate::base::error::StoreError;
 use crate::wire::event::{AuthEvent, DecodeError, Session, SessionHandle, User};
 
@@ -121,40 +120,11 @@ pub enum MirrorError {
     Store(#[from] StoreError),
 }
 
-type MirrorFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-
-/// [`MirrorStore`] as an object.
-trait DynMirrorStore: Send + Sync {
-    fn apply<'a>(
-        &'a self,
-        change: &'a MirrorChange,
-        now: UnixMillis,
-        longest_session: Duration,
-    ) -> MirrorFuture<'a, Applied>;
-    fn user<'a>(&'a self, id: &'a str) -> MirrorFuture<'a, Option<User>>;
-    fn session<'a>(&'a self, handle: &'a SessionHandle) -> MirrorFuture<'a, Option<Session>>;
-    fn sessions_of<'a>(&'a self, user_id: &'a str) -> MirrorFuture<'a, Vec<Session>>;
-}
-
-impl<S: MirrorStore> DynMirrorStore for S {
-    fn apply<'a>(
-        &'a self,
-        change: &'a MirrorChange,
-        now: UnixMillis,
-        longest_session: Duration,
-    ) -> MirrorFuture<'a, Applied> {
-        Box::pin(MirrorStore::apply(self, change, now, longest_session))
-    }
-
-    fn user<'a>(&'a self, id: &'a str) -> MirrorFuture<'a, Option<User>> {
-        Box::pin(MirrorStore::user(self, id))
-    }
-
-    fn session<'a>(&'a self, handle: &'a SessionHandle) -> MirrorFuture<'a, Option<Session>> {
-        Box::pin(MirrorStore::session(self, handle))
-    }
-
-    fn sessions_of<'a>(&'a self, user_id: &'a str) -> MirrorFuture<'a, Vec<Session>> {
-        Box::pin(MirrorStore::sessions_of(self, user_id))
-    }
+erased! {
+    /// [`MirrorStore`] as an object.
+    trait DynMirrorStore: MirrorStore;
+    async MirrorStore::apply(change: &'a MirrorChange, now: UnixMillis, longest_session: Duration) -> Result<Applied, StoreError>;
+    async MirrorStore::user(id: &'a str) -> Result<Option<User>, StoreError>;
+    async MirrorStore::session(handle: &'a SessionHandle) -> Result<Option<Session>, StoreError>;
+    async MirrorStore::sessions_of(user_id: &'a str) -> Result<Vec<Session>, StoreError>;
 }

@@ -31,6 +31,41 @@ use crate::wire::event::{Session, SessionHandle, User};
 ///    every session with this handle.
 /// 6. Applying a change again is [`Applied::Unchanged`].
 ///
+/// A store of your own may wrap another one:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_auth_sync::StoreError;
+/// use tower_auth_sync::clock::UnixMillis;
+/// use tower_auth_sync::event::{Session, SessionHandle, User};
+/// use tower_auth_sync::mirror::{Applied, MemoryMirror, Mirror, MirrorChange, MirrorStore};
+///
+/// struct Logged(MemoryMirror);
+///
+/// impl MirrorStore for Logged {
+///     async fn apply(&self, change: &MirrorChange, now: UnixMillis, longest: Duration) -> Result<Applied, StoreError> {
+///         let applied = self.0.apply(change, now, longest).await?;
+///         println!("{applied:?}");
+///         Ok(applied)
+///     }
+///
+///     async fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
+///         self.0.user(id).await
+///     }
+///
+///     async fn session(&self, handle: &SessionHandle) -> Result<Option<Session>, StoreError> {
+///         self.0.session(handle).await
+///     }
+///
+///     async fn sessions_of(&self, user_id: &str) -> Result<Vec<Session>, StoreError> {
+///         self.0.sessions_of(user_id).await
+///     }
+/// }
+///
+/// let mirror = Mirror::new(Logged(MemoryMirror::new()));
+/// ```
+///
 /// `tower_auth_sync::testing::mirror_store_tests!` checks each point against your store:
 ///
 /// ```
@@ -41,7 +76,7 @@ use crate::wire::event::{Session, SessionHandle, User};
 ///     mirror_store_tests!(async || (MemoryMirror::new(), ()));
 /// }
 /// ```
-pub trait MirrorStore: Clone + Send + Sync + 'static {
+pub trait MirrorStore: Send + Sync + 'static {
     /// Applies a change at `now`. No session lives longer than `longest_session`.
     ///
     /// # Errors

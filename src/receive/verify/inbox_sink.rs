@@ -11,8 +11,8 @@ use super::keys::RequestKeys;
 use super::meters::{Operation, WebhookMeters};
 use super::rejection::WebhookRejection;
 use crate::http::body::ResponseBody;
-use crate::receive::dedupe::Message;
-use crate::receive::inbox::{Inbox, ReceiveOutcome, StoredRequest};
+use crate::receive::dedupe::{Claimed, Message};
+use crate::receive::inbox::{Inbox, StoredRequest};
 use crate::wire::event::VerifiedWebhook;
 
 /// The inbox of the layer, if it has one.
@@ -52,13 +52,16 @@ impl InboxSink {
         // Boxed: most layers have no inbox.
         let received = Box::pin(inbox.receive(message, request, keys.verifier.now())).await;
         match received {
-            Ok(ReceiveOutcome::New { other_body }) => {
+            Ok(Claimed::Fresh { other_body }) => {
                 if other_body {
                     warn_of_reuse(keys, webhook.id());
                 }
                 Ok(Some(Stored))
             }
-            Ok(ReceiveOutcome::Known) => Err(WebhookRejection::Duplicate),
+            Ok(Claimed::Done) => Err(WebhookRejection::Duplicate),
+            Ok(Claimed::InFlight { until }) => Err(WebhookRejection::InFlight {
+                lapses_in: until.saturating_since(keys.verifier.now()),
+            }),
             Err(err) => {
                 meters.store_failed(Operation::Claim);
                 tracing::error!(error = %err, cause = err.source(), "the inbox failed");

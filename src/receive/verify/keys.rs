@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
 
 use super::rejection::WebhookRejection;
+use crate::base::erased::erased;
 use crate::base::error::BoxError;
 use crate::wire::signature::Verifier;
 
@@ -222,16 +222,8 @@ impl fmt::Debug for LayerKeys {
     }
 }
 
-type KeysFuture<'r> =
-    Pin<Box<dyn Future<Output = Result<Option<TenantKeys>, BoxError>> + Send + 'r>>;
-
-/// [`KeyProvider`] as an object.
-pub(super) trait DynKeyProvider: Send + Sync {
-    fn keys<'r>(&'r self, request: &'r Parts) -> KeysFuture<'r>;
-}
-
-impl<P: KeyProvider> DynKeyProvider for P {
-    fn keys<'r>(&'r self, request: &'r Parts) -> KeysFuture<'r> {
-        Box::pin(KeyProvider::keys(self, request))
-    }
+erased! {
+    /// [`KeyProvider`] as an object.
+    pub(super) trait DynKeyProvider: KeyProvider;
+    async KeyProvider::keys(request: &'a Parts) -> Result<Option<TenantKeys>, BoxError>;
 }

@@ -3,9 +3,9 @@
 use std::future::Future;
 
 use super::endpoint::Endpoint;
-use super::issued::IssuedEndpoint;
 use super::new_endpoint::NewEndpoint;
-use crate::base::clock::{Clock as _, SystemClock, UnixMillis};
+use crate::base::actor::Actor;
+use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::EndpointId;
 
@@ -24,6 +24,46 @@ use crate::base::id::EndpointId;
 ///    stay as they are. Enabling an enabled endpoint changes nothing.
 /// 5. [`list`](Self::list) returns all endpoints, oldest first.
 ///
+/// Who makes a change, the [`Actor`], is for a store that keeps it beside the change.
+///
+/// A store of your own may wrap another one:
+///
+/// ```
+/// use tower_auth_sync::StoreError;
+/// use tower_auth_sync::actor::Actor;
+/// use tower_auth_sync::clock::UnixMillis;
+/// use tower_auth_sync::id::EndpointId;
+/// use tower_auth_sync::outbox::{Endpoint, EndpointStore, Endpoints, MemoryOutbox, NewEndpoint};
+///
+/// struct Logged(MemoryOutbox);
+///
+/// impl EndpointStore for Logged {
+///     async fn create(&self, endpoint: NewEndpoint, actor: &Actor, now: UnixMillis) -> Result<Endpoint, StoreError> {
+///         let created = self.0.create(endpoint, actor, now).await?;
+///         println!("{actor} created {}", created.id);
+///         Ok(created)
+///     }
+///
+///     async fn get(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
+///         self.0.get(id).await
+///     }
+///
+///     async fn list(&self) -> Result<Vec<Endpoint>, StoreError> {
+///         self.0.list().await
+///     }
+///
+///     async fn disable(&self, id: &EndpointId, actor: &Actor, now: UnixMillis) -> Result<Option<Endpoint>, StoreError> {
+///         self.0.disable(id, actor, now).await
+///     }
+///
+///     async fn enable(&self, id: &EndpointId, actor: &Actor, now: UnixMillis) -> Result<Option<Endpoint>, StoreError> {
+///         self.0.enable(id, actor, now).await
+///     }
+/// }
+///
+/// let endpoints = Endpoints::new(Logged(MemoryOutbox::new()));
+/// ```
+///
 /// `tower_auth_sync::testing::endpoint_store_tests!` checks each point:
 ///
 /// ```
@@ -34,7 +74,7 @@ use crate::base::id::EndpointId;
 ///     tower_auth_sync::testing::endpoint_store_tests!(async || (MemoryOutbox::new(), ()));
 /// }
 /// ```
-pub trait EndpointStore: Clone + Send + Sync + 'static {
+pub trait EndpointStore: Send + Sync + 'static {
     /// Registers an endpoint.
     ///
     /// # Errors
@@ -43,37 +83,9 @@ pub trait EndpointStore: Clone + Send + Sync + 'static {
     fn create(
         &self,
         endpoint: NewEndpoint,
+        actor: &Actor,
         now: UnixMillis,
     ) -> impl Future<Output = Result<Endpoint, StoreError>> + Send;
-
-    /// Registers an endpoint now, and returns it with the text that its receiver needs. No other call
-    /// shows that text. Stores use this implementation.
-    ///
-    /// ```
-    /// use tower_auth_sync::outbox::{EndpointStore, MemoryOutbox, NewEndpoint};
-    /// use tower_auth_sync::scheme::Scheme;
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let store = MemoryOutbox::new();
-    /// let new = NewEndpoint::generate("https://crm.example.com/webhooks/auth", Scheme::banata())?;
-    /// let issued = store.issue(new).await?;
-    /// println!("{}", issued.secret().reveal()); // whsec_…, this once
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the store fails.
-    fn issue(
-        &self,
-        endpoint: NewEndpoint,
-    ) -> impl Future<Output = Result<IssuedEndpoint, StoreError>> + Send {
-        let secret = endpoint.issued_secret();
-        let created = self.create(endpoint, SystemClock.now());
-        async move { Ok(IssuedEndpoint::new(created.await?, secret)) }
-    }
 
     /// Returns an endpoint; `None` if no endpoint has this id.
     ///
@@ -104,6 +116,7 @@ pub trait EndpointStore: Clone + Send + Sync + 'static {
     fn disable(
         &self,
         id: &EndpointId,
+        actor: &Actor,
         now: UnixMillis,
     ) -> impl Future<Output = Result<Option<Endpoint>, StoreError>> + Send;
 
@@ -115,5 +128,7 @@ pub trait EndpointStore: Clone + Send + Sync + 'static {
     fn enable(
         &self,
         id: &EndpointId,
+        actor: &Actor,
+        now: UnixMillis,
     ) -> impl Future<Output = Result<Option<Endpoint>, StoreError>> + Send;
 }

@@ -7,8 +7,7 @@ use crate::base::secret::Secret;
 
 /// A created endpoint with its secret, which can be shown now and never again.
 ///
-/// Made by [`EndpointStore::issue`](super::endpoint_store::EndpointStore::issue); see there for an example.
-#[must_use = "this is the only value that shows the secret"]
+/// Made by [`Endpoints::create`](super::endpoints::Endpoints::create); see there for an example.
 #[derive(Debug)]
 pub struct IssuedEndpoint {
     endpoint: Endpoint,
@@ -24,6 +23,12 @@ impl IssuedEndpoint {
     #[must_use]
     pub const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Returns the endpoint without the text.
+    #[must_use]
+    pub fn into_endpoint(self) -> Endpoint {
+        self.endpoint
     }
 
     /// Returns the text that the receiver needs.

@@ -1,7 +1,6 @@
 //! A worker's lease of a delivery.
 
 use std::fmt;
-use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,72 +10,33 @@ use super::message::NewEvent;
 use super::record::AttemptReport;
 use crate::base::clock::UnixMillis;
 use crate::base::id::{DeliveryId, MessageId};
-use crate::queue::{AttemptNumber, LeaseToken};
+use crate::queue::Lease;
 use crate::wire::event::EventType;
 
-/// The deliveries that a worker wants.
+/// Lease of one delivery.
+pub type DeliveryLease = Lease<DeliveryId, DeliveryWork>;
+
+/// The work of a delivery: what to send, and where.
 ///
 /// ```
-/// use std::num::NonZeroU16;
-/// use std::time::Duration;
-/// use tower_auth_sync::clock::UnixMillis;
-/// use tower_auth_sync::outbox::LeaseRequest;
-/// use tower_auth_sync::queue::RetryPolicy;
+/// use std::sync::Arc;
 ///
-/// let now = UnixMillis::from_millis(1_750_000_000_000);
-/// let until = now.saturating_add(Duration::from_secs(60));
-/// let attempts = RetryPolicy::banata().max_attempts();
-/// let request = LeaseRequest::new(NonZeroU16::MIN, NonZeroU16::MIN, attempts, now, until);
-/// assert_eq!(request.max.get(), 1);
+/// use tower_auth_sync::event::EventType;
+/// use tower_auth_sync::id::{DeliveryId, InvalidId, MessageId};
+/// use tower_auth_sync::outbox::{DeliveryLease, DeliveryWork, Endpoint, NewEvent};
+/// use tower_auth_sync::queue::{AttemptNumber, LeaseToken};
+///
+/// fn first_lease(endpoint: Arc<Endpoint>, payload: Vec<u8>) -> Result<DeliveryLease, InvalidId> {
+///     let id = MessageId::new("msg_1")?;
+///     let event = NewEvent::new(id, EventType::UserCreated, payload.into());
+///     let work = DeliveryWork::new(event, endpoint);
+///     let delivery = DeliveryId::new("whd_1")?;
+///     Ok(DeliveryLease::new(delivery, LeaseToken::new(1), AttemptNumber::FIRST, work))
+/// }
 /// ```
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug)]
-pub struct LeaseRequest {
-    /// Most deliveries to lease.
-    pub max: NonZeroU16,
-    /// Most live leases of one endpoint, those of other workers included.
-    pub per_endpoint: NonZeroU16,
-    /// The last attempt. A delivery whose lease lapsed in this attempt or a later one has failed:
-    /// a delivery that kills workers does not go on for ever.
-    pub max_attempts: AttemptNumber,
-    /// The time.
-    pub now: UnixMillis,
-    /// The time at which the leases lapse.
-    pub until: UnixMillis,
-}
-
-impl LeaseRequest {
-    /// Makes a request, as a worker does.
-    #[must_use]
-    pub const fn new(
-        max: NonZeroU16,
-        per_endpoint: NonZeroU16,
-        max_attempts: AttemptNumber,
-        now: UnixMillis,
-        until: UnixMillis,
-    ) -> Self {
-        Self {
-            max,
-            per_endpoint,
-            max_attempts,
-            now,
-            until,
-        }
-    }
-}
-
-/// One delivery, leased until the lease is settled, released or lapses.
-///
-/// A worker may settle a lapsed lease until the delivery is leased again.
 #[non_exhaustive]
 #[derive(Clone)]
-pub struct Lease {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// The store's mark of the newest lease.
-    pub token: LeaseToken,
-    /// The number of this attempt; it counts from now on, whatever the outcome.
-    pub attempt: AttemptNumber,
+pub struct DeliveryWork {
     /// The event's id: the same in every attempt.
     pub event: MessageId,
     /// The event's name.
@@ -87,36 +47,11 @@ pub struct Lease {
     pub endpoint: Arc<Endpoint>,
 }
 
-impl Lease {
-    /// Makes a lease of `delivery`, which carries `event` to `endpoint`; for stores.
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    ///
-    /// use tower_auth_sync::event::EventType;
-    /// use tower_auth_sync::id::{DeliveryId, InvalidId, MessageId};
-    /// use tower_auth_sync::outbox::{Endpoint, Lease, LeaseToken, NewEvent};
-    /// use tower_auth_sync::queue::AttemptNumber;
-    ///
-    /// fn first_lease(endpoint: Arc<Endpoint>, payload: Vec<u8>) -> Result<Lease, InvalidId> {
-    ///     let id = MessageId::new("msg_1")?;
-    ///     let event = NewEvent::new(id, EventType::UserCreated, payload.into());
-    ///     let (delivery, token) = (DeliveryId::new("whd_1")?, LeaseToken::new(1));
-    ///     Ok(Lease::new(delivery, token, AttemptNumber::FIRST, event, endpoint))
-    /// }
-    /// ```
+impl DeliveryWork {
+    /// Makes the work that carries `event` to `endpoint`; for stores.
     #[must_use]
-    pub fn new(
-        delivery: DeliveryId,
-        token: LeaseToken,
-        attempt: AttemptNumber,
-        event: NewEvent,
-        endpoint: Arc<Endpoint>,
-    ) -> Self {
+    pub fn new(event: NewEvent, endpoint: Arc<Endpoint>) -> Self {
         Self {
-            delivery,
-            token,
-            attempt,
             event: event.id,
             event_type: event.event_type,
             payload: event.payload,
@@ -126,11 +61,9 @@ impl Lease {
 }
 
 /// Shows ids only.
-impl fmt::Debug for Lease {
+impl fmt::Debug for DeliveryWork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease")
-            .field("delivery", &self.delivery)
-            .field("attempt", &self.attempt)
+        f.debug_struct("DeliveryWork")
             .field("event", &self.event)
             .field("endpoint", &self.endpoint.id)
             .finish_non_exhaustive()

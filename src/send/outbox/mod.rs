@@ -31,10 +31,12 @@
 //!    failure, and at least 5 attempts failed in that time. Svix, too, takes five days; the count
 //!    keeps one unlucky event a week from disabling an endpoint.
 
+mod deliveries;
 mod emitter;
 mod endpoint;
 mod endpoint_store;
-mod erased;
+mod endpoints;
+mod handle;
 mod health;
 mod issued;
 mod lease;
@@ -47,21 +49,27 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub use self::deliveries::{Deliveries, DeliveryLog};
 pub use self::emitter::{EmitError, Emitter, MAX_PAYLOAD};
 pub use self::endpoint::{
     DisabledBecause, Endpoint, EndpointSecrets, EndpointStatus, PreviousSecret,
 };
 pub use self::endpoint_store::EndpointStore;
+pub use self::endpoints::Endpoints;
+pub use self::handle::Outbox;
+pub(crate) use self::handle::become_handles;
 pub use self::health::Health;
 pub use self::issued::{IssuedEndpoint, IssuedSecret};
-pub use self::lease::{Lease, LeaseRequest, Outcome, Settled, Settlement};
+pub use self::lease::{DeliveryLease, DeliveryWork, Outcome, Settled, Settlement};
 pub use self::memory::MemoryOutbox;
 pub use self::message::{IdempotencyKey, Inserted, InvalidIdempotencyKey, NewEvent};
 pub use self::new_endpoint::{EndpointError, NewEndpoint};
-pub use self::port::{DeliveryLog, OutboxConnection, OutboxStore};
+pub use self::port::{OutboxConnection, OutboxStore};
 pub use self::record::{
     Attempt, AttemptReport, Delivery, DeliveryState, FailureReason, MAX_RESPONSE,
     MAX_SUCCESS_RESPONSE,
 };
-pub use crate::queue::{LONGEST_LEASE, LeaseToken, QueueListener, QueueNotify};
+pub use crate::queue::{
+    LONGEST_LEASE, Lease, LeaseRequest, LeaseToken, QueueListener, QueueNotify,
+};
 pub use crate::wire::json::depth::MAX_DEPTH;

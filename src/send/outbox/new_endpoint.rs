@@ -30,7 +30,7 @@ use crate::wire::signature::{Signer, WebhookConfigError, generate_secret, receiv
 /// .with_filter("user.*, session.revoked".parse()?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "an endpoint gets nothing until `EndpointStore::create` stores it"]
+#[must_use = "an endpoint gets nothing until `Endpoints::create` stores it"]
 #[derive(Clone)]
 pub struct NewEndpoint {
     url: Url,
@@ -88,8 +88,8 @@ impl NewEndpoint {
     }
 
     /// Describes an endpoint with a new secret, under [`EgressPolicy::public`] and with the
-    /// system's randomness. [`EndpointStore::issue`](super::endpoint_store::EndpointStore::issue) shows the
-    /// secret once.
+    /// system's randomness. [`Endpoints::create`](super::endpoints::Endpoints::create) shows the secret
+    /// once.
     ///
     /// The secret is `whsec_` and the base64 of 32 random bytes; for `v1a` signatures a private
     /// Ed25519 key `whsk_…`, whose public key the receiver gets.

@@ -3,16 +3,15 @@
 use std::future::Future;
 use std::num::NonZeroU16;
 
-use super::lease::{Lease, LeaseRequest, Settled, Settlement};
+use super::lease::{DeliveryLease, Settled, Settlement};
 use super::message::{Inserted, NewEvent};
-use super::record::{Attempt, Delivery};
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::Entropy;
 use crate::base::error::StoreError;
-use crate::base::id::{DeliveryId, MessageId};
-use crate::queue::QueueListener;
+use crate::queue::{LeaseRequest, QueueListener};
 
-/// A queue of deliveries: the emitter's and the worker's port.
+/// A queue of deliveries: the emitter's and the worker's port. [`Outbox`](super::handle::Outbox) holds
+/// one of any type, and shows one that wraps another.
 ///
 /// ```
 /// use std::num::NonZeroU16;
@@ -28,9 +27,9 @@ use crate::queue::QueueListener;
 /// /// Makes one attempt at every due delivery, as a worker does.
 /// async fn deliver(store: impl OutboxStore, now: UnixMillis) -> Result<(), StoreError> {
 ///     let (max, until) = (NonZeroU16::MAX, now.saturating_add(Duration::from_secs(60)));
-///     let request = LeaseRequest::new(max, max, AttemptNumber::FIRST, now, until);
-///     for lease in store.lease(request).await? {
-///         // … sign and send `lease.payload` to `lease.endpoint.url` …
+///     let request = LeaseRequest::new(max, AttemptNumber::FIRST, now, until);
+///     for lease in store.lease(max, request).await? {
+///         // … sign and send `lease.work.payload` to `lease.work.endpoint.url` …
 ///         let report = AttemptReport::new(now, Duration::from_millis(120));
 ///         let settlement = Settlement::new(report, Outcome::Delivered);
 ///         store.settle(&lease, settlement, now).await?;
@@ -86,7 +85,7 @@ use crate::queue::QueueListener;
 /// [`Outcome::Retry`]: super::lease::Outcome::Retry
 /// [`Outcome::Gone`]: super::lease::Outcome::Gone
 /// [`Outcome::Exhausted`]: super::lease::Outcome::Exhausted
-pub trait OutboxStore: Clone + Send + Sync + 'static {
+pub trait OutboxStore: Send + Sync + 'static {
     /// Checks that the store can be written to.
     ///
     /// # Errors
@@ -107,15 +106,17 @@ pub trait OutboxStore: Clone + Send + Sync + 'static {
         now: UnixMillis,
     ) -> impl Future<Output = Result<Vec<Inserted>, StoreError>> + Send;
 
-    /// Leases deliveries that are due.
+    /// Leases deliveries that are due. No endpoint gets more than `per_endpoint` live leases, those of
+    /// other workers included.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the store fails.
     fn lease(
         &self,
+        per_endpoint: NonZeroU16,
         request: LeaseRequest,
-    ) -> impl Future<Output = Result<Vec<Lease>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<DeliveryLease>, StoreError>> + Send;
 
     /// Records the attempt under `lease` and ends the lease.
     ///
@@ -125,7 +126,7 @@ pub trait OutboxStore: Clone + Send + Sync + 'static {
     /// [`StoreError`] if the store fails.
     fn settle(
         &self,
-        lease: &Lease,
+        lease: &DeliveryLease,
         settlement: Settlement,
         now: UnixMillis,
     ) -> impl Future<Output = Result<Settled, StoreError>> + Send;
@@ -137,7 +138,7 @@ pub trait OutboxStore: Clone + Send + Sync + 'static {
     /// As for [`settle`](Self::settle).
     fn extend(
         &self,
-        lease: &Lease,
+        lease: &DeliveryLease,
         until: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -148,7 +149,7 @@ pub trait OutboxStore: Clone + Send + Sync + 'static {
     /// As for [`settle`](Self::settle).
     fn release(
         &self,
-        lease: &Lease,
+        lease: &DeliveryLease,
         now: UnixMillis,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -181,42 +182,6 @@ pub trait OutboxStore: Clone + Send + Sync + 'static {
     /// [`emit_in`](super::emitter::Emitter::emit_in) do not notify, so a worker also polls from time to
     /// time.
     fn listen(&self) -> QueueListener;
-}
-
-/// The log of deliveries: for dashboards and tests.
-///
-/// ```
-/// use tower_auth_sync::StoreError;
-/// use tower_auth_sync::id::MessageId;
-/// use tower_auth_sync::outbox::DeliveryLog;
-///
-/// async fn print(log: impl DeliveryLog, event: &MessageId) -> Result<(), StoreError> {
-///     for delivery in log.deliveries(event).await? {
-///         println!("{}: {} after {} attempts", delivery.id, delivery.state, delivery.attempts);
-///     }
-///     Ok(())
-/// }
-/// ```
-pub trait DeliveryLog: Clone + Send + Sync + 'static {
-    /// Returns the deliveries of an event, in the order of their ids; none if no event has this id.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the store fails.
-    fn deliveries(
-        &self,
-        event: &MessageId,
-    ) -> impl Future<Output = Result<Vec<Delivery>, StoreError>> + Send;
-
-    /// Returns the recorded attempts of a delivery, oldest first, without those of workers that died.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the store fails.
-    fn attempts(
-        &self,
-        delivery: &DeliveryId,
-    ) -> impl Future<Output = Result<Vec<Attempt>, StoreError>> + Send;
 }
 
 /// A connection whose transaction stores events: the caller's change and its events become durable

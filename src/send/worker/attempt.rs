@@ -15,26 +15,28 @@ use super::classify::{Classification, RetryAfter, classify};
 use crate::base::clock::UnixMillis;
 use crate::http::client::{CallError, ClientResponse, HttpClient};
 use crate::queue::{AttemptNumber, AttemptResult, Schedule, lengthen, record};
-use crate::send::outbox::{AttemptReport, FailureReason, Lease, OutboxStore, Outcome, Settlement};
+use crate::send::outbox::{
+    AttemptReport, DeliveryLease, FailureReason, Outbox, OutboxStore as _, Outcome, Settlement,
+};
 use crate::wire::signature::WebhookConfigError;
 
 /// The job of a worker: makes attempts.
 #[derive(Debug)]
-pub(super) struct DeliveryJob<S> {
-    pub(super) store: S,
+pub(super) struct DeliveryJob {
+    pub(super) outbox: Outbox,
     pub(super) client: HttpClient,
     pub(super) schedule: Schedule,
     pub(super) per_endpoint: NonZeroU16,
 }
 
-impl<S: OutboxStore> DeliveryJob<S> {
+impl DeliveryJob {
     /// Makes the attempt of `lease` and settles the lease.
-    pub(super) async fn deliver(self: Arc<Self>, lease: Lease) -> AttemptResult {
+    pub(super) async fn deliver(self: Arc<Self>, lease: DeliveryLease) -> AttemptResult {
         let span = tracing::info_span!(
             "delivery_attempt",
-            delivery = %lease.delivery,
-            event = %lease.event,
-            endpoint = %lease.endpoint.id,
+            delivery = %lease.id,
+            event = %lease.work.event,
+            endpoint = %lease.work.endpoint.id,
             attempt = %lease.attempt,
         );
         async {
@@ -45,7 +47,7 @@ impl<S: OutboxStore> DeliveryJob<S> {
         .await
     }
 
-    async fn attempt(&self, lease: &Lease) -> Settlement {
+    async fn attempt(&self, lease: &DeliveryLease) -> Settlement {
         let started_at = self.schedule.now();
         let begun = Instant::now();
         let response = self.call(lease, started_at).await;
@@ -56,14 +58,18 @@ impl<S: OutboxStore> DeliveryJob<S> {
     }
 
     /// Signs and sends. The request has no other headers than ours and those of the client.
-    async fn call(&self, lease: &Lease, now: UnixMillis) -> Result<ClientResponse, AttemptError> {
-        let signer = lease.endpoint.signer(now)?;
+    async fn call(
+        &self,
+        lease: &DeliveryLease,
+        now: UnixMillis,
+    ) -> Result<ClientResponse, AttemptError> {
+        let signer = lease.work.endpoint.signer(now)?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         signer
-            .sign_at(&lease.event, now.to_secs(), &lease.payload)
+            .sign_at(&lease.work.event, now.to_secs(), &lease.work.payload)
             .apply(&mut headers);
-        let (url, body) = (&lease.endpoint.url, lease.payload.clone());
+        let (url, body) = (&lease.work.endpoint.url, lease.work.payload.clone());
         Ok(self.client.send(Method::POST, url, headers, body).await?)
     }
 
@@ -93,14 +99,14 @@ impl<S: OutboxStore> DeliveryJob<S> {
         (outcome, not_before)
     }
 
-    async fn settle(&self, lease: &Lease, settlement: Settlement) -> AttemptResult {
+    async fn settle(&self, lease: &DeliveryLease, settlement: Settlement) -> AttemptResult {
         let ended = match settlement.outcome {
             Outcome::Delivered => AttemptResult::Succeeded,
             Outcome::Retry { .. } | Outcome::Exhausted | Outcome::Gone => AttemptResult::Failed,
         };
         let settle = || {
             let now = self.schedule.now();
-            self.store.settle(lease, settlement.clone(), now)
+            self.outbox.settle(lease, settlement.clone(), now)
         };
         let Some(settled) = record(RECORD_TIMEOUT, settle).await else {
             return AttemptResult::Unrecorded;

@@ -13,7 +13,7 @@ use crate::base::entropy::Entropy;
 use crate::http::client::{ClientSettings, HttpClient, SystemResolver};
 use crate::http::egress::EgressPolicy;
 use crate::queue::{Engine, Limits, MARGIN, RetryPolicy, Schedule, WorkerConfigError};
-use crate::send::outbox::{MAX_RESPONSE, OutboxStore};
+use crate::send::outbox::{MAX_RESPONSE, Outbox};
 
 /// Settings of a [`Worker`]; made by [`Worker::builder`].
 ///
@@ -30,8 +30,8 @@ use crate::send::outbox::{MAX_RESPONSE, OutboxStore};
 /// ```
 #[must_use = "call `build` to get the worker"]
 #[derive(Clone, Debug)]
-pub struct WorkerBuilder<S> {
-    store: S,
+pub struct WorkerBuilder {
+    outbox: Outbox,
     schedule: Schedule,
     egress: EgressPolicy,
     limits: Limits,
@@ -41,10 +41,10 @@ pub struct WorkerBuilder<S> {
     user_agent: HeaderValue,
 }
 
-impl<S> WorkerBuilder<S> {
-    pub(super) fn new(store: S) -> Self {
+impl WorkerBuilder {
+    pub(super) fn new(outbox: Outbox) -> Self {
         Self {
-            store,
+            outbox,
             schedule: Schedule::new(RetryPolicy::banata()),
             egress: EgressPolicy::default(),
             limits: Limits {
@@ -174,10 +174,7 @@ impl<S> WorkerBuilder<S> {
     ///
     /// [`WorkerConfigError`] if the lease does not exceed the timeout by 10 s or is longer than 1 h, if the
     /// timeout or the poll pause is zero, or if the extra roots hold no usable certificate.
-    pub fn build(self) -> Result<Worker<S>, WorkerConfigError>
-    where
-        S: OutboxStore,
-    {
+    pub fn build(self) -> Result<Worker, WorkerConfigError> {
         check(&self.limits, self.timeout)?;
         let client = HttpClient::new(ClientSettings {
             policy: self.egress,
@@ -189,7 +186,7 @@ impl<S> WorkerBuilder<S> {
         })
         .map_err(|err| WorkerConfigError::ExtraRoots(err.into()))?;
         let job = DeliveryJob {
-            store: self.store,
+            outbox: self.outbox,
             client,
             schedule: self.schedule,
             per_endpoint: self.per_endpoint,

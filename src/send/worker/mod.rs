@@ -7,13 +7,13 @@
 //! ```no_run
 //! # #[cfg(feature = "emit")] {
 //! use tokio_util::sync::CancellationToken;
-//! use tower_auth_sync::outbox::OutboxStore;
+//! use tower_auth_sync::outbox::Outbox;
 //! use tower_auth_sync::queue::WorkerConfigError;
 //! use tower_auth_sync::worker::Worker;
 //!
-//! # async fn start(store: impl OutboxStore) -> Result<(), WorkerConfigError> {
+//! # async fn start(outbox: Outbox) -> Result<(), WorkerConfigError> {
 //! let stop = CancellationToken::new();
-//! let worker = tokio::spawn(Worker::builder(store).build()?.run(stop.clone()));
+//! let worker = tokio::spawn(Worker::builder(outbox).build()?.run(stop.clone()));
 //! // … serve requests, wait for a signal …
 //! stop.cancel();
 //! worker.await.ok();
@@ -93,6 +93,7 @@ use self::attempt::DeliveryJob;
 pub use self::builder::WorkerBuilder;
 pub use self::run::DeliverySummary;
 use crate::queue::Engine;
+use crate::send::outbox::Outbox;
 
 /// Delivers the events of a store. The [module docs](self#deliveries) describe an attempt.
 ///
@@ -111,13 +112,14 @@ use crate::queue::Engine;
 /// ```
 #[must_use = "a worker delivers nothing until it runs"]
 #[derive(Debug)]
-pub struct Worker<S> {
-    engine: Engine<DeliveryJob<S>>,
+pub struct Worker {
+    engine: Engine<DeliveryJob>,
 }
 
-impl<S> Worker<S> {
-    /// Begins the settings of a worker for `store`.
-    pub fn builder(store: S) -> WorkerBuilder<S> {
-        WorkerBuilder::new(store)
+impl Worker {
+    /// Begins the settings of a worker for `outbox`: a store of this crate, or
+    /// [`Outbox::new`] of your own.
+    pub fn builder(outbox: impl Into<Outbox>) -> WorkerBuilder {
+        WorkerBuilder::new(outbox.into())
     }
 }

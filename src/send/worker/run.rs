@@ -10,10 +10,10 @@ use super::Worker;
 use super::attempt::DeliveryJob;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{AttemptCounts, AttemptResult, Job, QueueListener, Schedule};
-use crate::send::outbox::{Lease, LeaseRequest, OutboxStore};
+use crate::queue::{AttemptCounts, AttemptResult, Job, LeaseRequest, QueueListener, Schedule};
+use crate::send::outbox::{DeliveryLease, OutboxStore as _};
 
-impl<S: OutboxStore> Worker<S> {
+impl Worker {
     /// Delivers until `stop` is cancelled, then waits for running attempts up to the
     /// [drain limit](super::builder::WorkerBuilder::drain).
     ///
@@ -50,46 +50,39 @@ impl<S: OutboxStore> Worker<S> {
     }
 }
 
-impl<S: OutboxStore> Job for DeliveryJob<S> {
-    type Lease = Lease;
+impl Job for DeliveryJob {
+    type Lease = DeliveryLease;
 
     fn schedule(&self) -> &Schedule {
         &self.schedule
     }
 
     fn listen(&self) -> QueueListener {
-        self.store.listen()
+        self.outbox.listen()
     }
 
-    async fn lease(
-        &self,
-        max: NonZeroU16,
-        now: UnixMillis,
-        until: UnixMillis,
-    ) -> Result<Vec<Lease>, StoreError> {
-        let last = self.schedule.retry.max_attempts();
-        let request = LeaseRequest::new(max, self.per_endpoint, last, now, until);
-        self.store.lease(request).await
+    async fn lease(&self, request: LeaseRequest) -> Result<Vec<DeliveryLease>, StoreError> {
+        self.outbox.lease(self.per_endpoint, request).await
     }
 
-    async fn perform(self: Arc<Self>, lease: Lease) -> AttemptResult {
+    async fn perform(self: Arc<Self>, lease: DeliveryLease) -> AttemptResult {
         self.deliver(lease).await
     }
 
-    async fn release(&self, lease: Lease) {
-        if let Err(error) = self.store.release(&lease, self.schedule.now()).await {
+    async fn release(&self, lease: DeliveryLease) {
+        if let Err(error) = self.outbox.release(&lease, self.schedule.now()).await {
             let cause = &error as &(dyn Error + 'static);
-            let delivery = &lease.delivery;
+            let delivery = &lease.id;
             tracing::warn!(error = cause, %delivery, "a lease was not released; it will lapse");
         }
     }
 
     async fn next_due(&self, now: UnixMillis) -> Result<Option<UnixMillis>, StoreError> {
-        self.store.next_due(self.per_endpoint, now).await
+        self.outbox.next_due(self.per_endpoint, now).await
     }
 
     async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
-        self.store.prune(before, max).await
+        self.outbox.prune(before, max).await
     }
 }
 

@@ -20,9 +20,9 @@ use crate::queue::{
     AttemptNumber, LeaseToken, QueueListener, QueueNotify, RetryPolicy, WorkerConfigError,
 };
 use crate::send::outbox::{
-    DeliveryLog as _, Emitter, Endpoint, EndpointSecrets, EndpointStore as _, FailureReason,
-    Inserted, Lease, LeaseRequest, MemoryOutbox, NewEndpoint, NewEvent, OutboxStore, Outcome,
-    PreviousSecret, Settled, Settlement,
+    DeliveryLease, DeliveryLog as _, Emitter, Endpoint, EndpointSecrets, EndpointStore as _,
+    FailureReason, Inserted, LeaseRequest, MemoryOutbox, NewEndpoint, NewEvent, OutboxStore,
+    Outcome, PreviousSecret, Settled, Settlement,
 };
 use crate::testing::{ManualClock, SeededEntropy};
 use crate::wire::event::{AuthEvent, EventType, User};
@@ -62,7 +62,7 @@ struct Told {
 
 #[derive(Debug, Default)]
 struct State {
-    due: VecDeque<Lease>,
+    due: VecDeque<DeliveryLease>,
     on_lease: Mode,
     on_prune: Mode,
     /// For the first calls of `settle`; those that follow work.
@@ -110,7 +110,7 @@ impl OutboxStore for Told {
         Ok(Vec::new())
     }
 
-    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+    async fn lease(&self, request: LeaseRequest) -> Result<Vec<DeliveryLease>, StoreError> {
         let mode = self.get(|state| {
             state.asked.push((Instant::now(), request));
             state.on_lease
@@ -127,7 +127,7 @@ impl OutboxStore for Told {
 
     async fn settle(
         &self,
-        _lease: &Lease,
+        _lease: &DeliveryLease,
         settlement: Settlement,
         _now: UnixMillis,
     ) -> Result<Settled, StoreError> {
@@ -140,12 +140,12 @@ impl OutboxStore for Told {
         Ok(Settled::default())
     }
 
-    async fn extend(&self, _lease: &Lease, _until: UnixMillis) -> Result<(), StoreError> {
+    async fn extend(&self, _lease: &DeliveryLease, _until: UnixMillis) -> Result<(), StoreError> {
         Ok(())
     }
 
-    async fn release(&self, lease: &Lease, _now: UnixMillis) -> Result<(), StoreError> {
-        self.get(|state| state.released.push(lease.delivery.clone()));
+    async fn release(&self, lease: &DeliveryLease, _now: UnixMillis) -> Result<(), StoreError> {
+        self.get(|state| state.released.push(lease.id.clone()));
         Ok(())
     }
 
@@ -174,9 +174,9 @@ impl OutboxStore for Told {
 }
 
 /// A delivery to an address that the public policy blocks: its attempt ends without a socket.
-fn lease(number: u64) -> Lease {
+fn lease(number: u64) -> DeliveryLease {
     let id = MessageId::new(format!("msg_{number}")).unwrap();
-    Lease::new(
+    DeliveryLease::new(
         DeliveryId::new(format!("whd_{number}")).unwrap(),
         LeaseToken::new(1),
         AttemptNumber::FIRST,

@@ -52,7 +52,7 @@ impl TryFrom<LeasedRow> for InboxLease {
             id: id(row.id)?,
             token: LeaseToken::new(token),
             attempt: attempt.ok_or_else(|| unreadable("tas_inbox.attempt"))?,
-            request: StoredRequest::from_stored(Bytes::from(row.head), Bytes::from(row.body)),
+            work: StoredRequest::from_stored(Bytes::from(row.head), Bytes::from(row.body)),
         })
     }
 }

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::SqliteStore;
 use super::error::store_error;
+use crate::base::actor::Actor;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::EndpointId;
@@ -21,7 +22,12 @@ use crate::store::sql::columns::{optional_time, time, to_column, unreadable};
 use crate::wire::scheme::Scheme;
 
 impl EndpointStore for SqliteStore {
-    async fn create(&self, endpoint: NewEndpoint, now: UnixMillis) -> Result<Endpoint, StoreError> {
+    async fn create(
+        &self,
+        endpoint: NewEndpoint,
+        _actor: &Actor,
+        now: UnixMillis,
+    ) -> Result<Endpoint, StoreError> {
         let id = EndpointId::generate(now, &*self.entropy);
         let endpoint = endpoint.into_endpoint(id, now);
         let mut write = self.write().await?;
@@ -50,6 +56,7 @@ impl EndpointStore for SqliteStore {
     async fn disable(
         &self,
         id: &EndpointId,
+        _actor: &Actor,
         now: UnixMillis,
     ) -> Result<Option<Endpoint>, StoreError> {
         let mut write = self.write().await?;
@@ -60,7 +67,12 @@ impl EndpointStore for SqliteStore {
         self.get(id).await
     }
 
-    async fn enable(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
+    async fn enable(
+        &self,
+        id: &EndpointId,
+        _actor: &Actor,
+        _now: UnixMillis,
+    ) -> Result<Option<Endpoint>, StoreError> {
         let mut write = self.write().await?;
         sqlx::query(ENABLE)
             .bind(id.as_str())

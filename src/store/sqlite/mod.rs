@@ -61,7 +61,6 @@ use tokio::sync::Mutex;
 use self::integrity::Integrity;
 use self::write::Write;
 
-pub use self::mirror::SqliteMirror;
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::error::StoreError;
 use crate::queue::QueueNotify;
@@ -69,7 +68,7 @@ use crate::queue::QueueNotify;
 /// The ports on one SQLite database. Copies are cheap and share the connections.
 ///
 /// ```
-/// use tower_auth_sync::mirror::{Mirror, TablePrefix};
+/// use tower_auth_sync::mirror::TablePrefix;
 /// use tower_auth_sync::outbox::Emitter;
 /// use tower_auth_sync::store::sqlite::SqliteStore;
 ///
@@ -78,7 +77,7 @@ use crate::queue::QueueNotify;
 /// let emitter = Emitter::new(store.clone());
 /// let dedupe = store.dedupe("crm")?;
 /// let inbox = store.inbox("crm")?;
-/// let mirror = Mirror::new(store.mirror(TablePrefix::default()).await?);
+/// let mirror = store.mirror(TablePrefix::default()).await?;
 /// # Ok(())
 /// # }
 /// ```

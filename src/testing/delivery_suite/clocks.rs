@@ -7,10 +7,10 @@ use super::{
     state,
 };
 use crate::queue::RetryPolicy;
-use crate::send::outbox::{DeliveryState, Outcome};
+use crate::send::outbox::{DeliveryState, OutboxStore as _, Outcome};
 
 /// Contract 11.
-pub async fn deliveries_of_a_clock_that_was_ahead_are_due_at_once(store: impl OutboxPorts) {
+pub async fn deliveries_of_a_clock_that_was_ahead_are_due_at_once(store: OutboxPorts) {
     endpoint(&store, "one").await;
     let next = || store.next_due(NonZeroU16::MIN, at(0));
     for ahead in [1, 60, DAY, 400 * DAY] {
@@ -18,17 +18,17 @@ pub async fn deliveries_of_a_clock_that_was_ahead_are_due_at_once(store: impl Ou
         enqueue(&store, vec![event(&id)], ahead).await;
         assert_eq!(next().await.unwrap(), Some(at(0)), "{ahead} s");
         let lease = lease_one(&store, 0).await;
-        assert_eq!(lease.event.as_str(), id);
+        assert_eq!(lease.work.event.as_str(), id);
         settle(&store, &lease, Outcome::Delivered, 0).await;
     }
     enqueue(&store, vec![event("released")], 0).await;
     let lease = lease_one(&store, 0).await;
     store.release(&lease, at(DAY)).await.unwrap();
-    assert_eq!(lease_one(&store, 1).await.event, lease.event);
+    assert_eq!(lease_one(&store, 1).await.work.event, lease.work.event);
 }
 
 /// Contract 11: a wait that a policy can ask for stays.
-pub async fn a_retry_is_due_at_once_only_beyond_the_longest_wait(store: impl OutboxPorts) {
+pub async fn a_retry_is_due_at_once_only_beyond_the_longest_wait(store: OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let longest = RetryPolicy::LONGEST_WAIT.as_secs();
@@ -46,7 +46,7 @@ pub async fn a_retry_is_due_at_once_only_beyond_the_longest_wait(store: impl Out
 }
 
 /// Contract 11.
-pub async fn a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time(store: impl OutboxPorts) {
+pub async fn a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time(store: OutboxPorts) {
     endpoint(&store, "one").await;
     for ahead in [2 * 3600, DAY, 400 * DAY] {
         enqueue(&store, vec![event(&format!("msg_{ahead}"))], ahead).await;
@@ -62,7 +62,7 @@ pub async fn a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time(store: i
 }
 
 /// Contract 3 and 11.
-pub async fn a_clock_that_is_set_back_runs_nothing_twice(store: impl OutboxPorts) {
+pub async fn a_clock_that_is_set_back_runs_nothing_twice(store: OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], DAY).await;
     let first = lease_one(&store, DAY).await;

@@ -1,4 +1,5 @@
-//! The conformance suites of [`OutboxStore`] and [`EndpointStore`].
+//! The conformance suites of [`OutboxStore`](crate::send::outbox::OutboxStore) and
+//! [`EndpointStore`](crate::send::outbox::EndpointStore).
 
 pub mod clocks;
 pub mod endpoints;
@@ -8,19 +9,21 @@ pub mod pruning;
 pub mod settling;
 
 use std::num::NonZeroU16;
+use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 
 use crate::base::clock::UnixMillis;
-use crate::base::id::MessageId;
-use crate::queue::AttemptNumber;
+use crate::base::id::{EndpointId, MessageId};
+use crate::queue::{AttemptNumber, LeaseRequest};
 use crate::send::outbox::{
-    AttemptReport, Delivery, DeliveryLog, DeliveryState, Endpoint, EndpointStore, FailureReason,
-    IdempotencyKey, Inserted, Lease, LeaseRequest, NewEndpoint, NewEvent, OutboxStore, Outcome,
-    Settled, Settlement,
+    AttemptReport, Deliveries, Delivery, DeliveryLease, DeliveryState, Endpoint, Endpoints,
+    FailureReason, IdempotencyKey, Inserted, NewEndpoint, NewEvent, Outbox, OutboxStore as _,
+    Outcome, Settled, Settlement,
 };
+use crate::testing::clock::ManualClock;
 use crate::wire::event::EventType;
 use crate::wire::scheme::Scheme;
 
@@ -30,8 +33,9 @@ use crate::wire::scheme::Scheme;
 /// [`DeliveryLog`](crate::send::outbox::DeliveryLog).
 ///
 /// Takes a closure that makes, each time, an empty store and a guard that must outlive it, such as its
-/// directory: `async || -> (impl OutboxStore + EndpointStore + DeliveryLog, Guard)`. Put it in a
-/// module of its own. Needs `tokio` with `macros` and `rt` beside it.
+/// directory: `async || -> (store, guard)`. A reference to the store becomes an `Outbox`, `Endpoints` and
+/// `Deliveries`; for a store of your own, [`OutboxPorts::new`](crate::testing::delivery_suite::OutboxPorts::new)
+/// takes them. Put it in a module of its own. Needs `tokio` with `macros` and `rt` beside it.
 ///
 /// ```
 /// mod memory {
@@ -104,7 +108,10 @@ macro_rules! __delivery_store_tests {
             #[tokio::test]
             async fn $case() {
                 let (store, _guard) = ($make)().await;
-                $crate::testing::delivery_suite::$part::$case(store).await;
+                $crate::testing::delivery_suite::$part::$case(
+                    $crate::testing::delivery_suite::OutboxPorts::of(&store),
+                )
+                .await;
             }
         )*
     };
@@ -129,12 +136,79 @@ macro_rules! __endpoint_store_tests {
     };
 }
 
-/// All three ports of one store.
-pub trait OutboxPorts: OutboxStore + EndpointStore + DeliveryLog {}
+/// The handles of one store; an [`Outbox`] by itself.
+#[derive(Clone, Debug)]
+pub struct OutboxPorts {
+    outbox: Outbox,
+    endpoints: Endpoints,
+    deliveries: Deliveries,
+}
 
-impl<S: OutboxStore + EndpointStore + DeliveryLog> OutboxPorts for S {}
+impl OutboxPorts {
+    /// Takes the handles of one store.
+    #[must_use]
+    pub const fn new(outbox: Outbox, endpoints: Endpoints, deliveries: Deliveries) -> Self {
+        Self {
+            outbox,
+            endpoints,
+            deliveries,
+        }
+    }
 
-/// The time at which the tests begin.
+    /// Makes the handles of a store.
+    pub fn of<S>(store: &S) -> Self
+    where
+        for<'s> &'s S: Into<Outbox> + Into<Endpoints> + Into<Deliveries>,
+    {
+        Self::new(store.into(), store.into(), store.into())
+    }
+}
+
+impl From<&OutboxPorts> for Outbox {
+    fn from(ports: &OutboxPorts) -> Self {
+        ports.outbox.clone()
+    }
+}
+
+impl From<&OutboxPorts> for Endpoints {
+    fn from(ports: &OutboxPorts) -> Self {
+        ports.endpoints.clone()
+    }
+}
+
+impl From<&OutboxPorts> for Deliveries {
+    fn from(ports: &OutboxPorts) -> Self {
+        ports.deliveries.clone()
+    }
+}
+
+impl Deref for OutboxPorts {
+    type Target = Outbox;
+
+    fn deref(&self) -> &Outbox {
+        &self.outbox
+    }
+}
+
+impl OutboxPorts {
+    fn endpoints_at(&self, now: UnixMillis) -> Endpoints {
+        self.endpoints.clone().with_clock(ManualClock::at(now))
+    }
+
+    async fn create(&self, new: NewEndpoint, now: UnixMillis) -> Endpoint {
+        let created = self.endpoints_at(now).create(new).await;
+        created.unwrap().into_endpoint()
+    }
+
+    async fn disable(&self, id: &EndpointId, now: UnixMillis) -> Option<Endpoint> {
+        self.endpoints_at(now).disable(id).await.unwrap()
+    }
+
+    async fn of_event(&self, event: &str) -> Vec<Delivery> {
+        self.deliveries.of_event(&message(event)).await.unwrap()
+    }
+}
+
 pub const START: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
 
 /// Returns a time so many seconds after [`START`].
@@ -178,38 +252,52 @@ fn new_endpoint(host: &str) -> NewEndpoint {
 }
 
 /// Registers an endpoint that gets everything.
-pub async fn endpoint(store: &impl OutboxPorts, host: &str) -> Endpoint {
-    store.create(new_endpoint(host), START).await.unwrap()
+pub async fn endpoint<S>(store: &S, host: &str) -> Endpoint
+where
+    for<'s> &'s S: Into<Endpoints>,
+{
+    let endpoints: Endpoints = store.into();
+    let endpoints = endpoints.with_clock(ManualClock::at(START));
+    let created = endpoints.create(new_endpoint(host)).await;
+    created.unwrap().into_endpoint()
 }
 
-async fn enqueue(store: &impl OutboxPorts, events: Vec<NewEvent>, secs: u64) -> Vec<Inserted> {
+async fn enqueue(store: &OutboxPorts, events: Vec<NewEvent>, secs: u64) -> Vec<Inserted> {
     store.enqueue(events, at(secs)).await.unwrap()
 }
 
 /// Makes a request for leases at `secs` that lapse after a minute, in five attempts at most.
 #[must_use]
-pub fn request(max: u16, per_endpoint: u16, secs: u64) -> LeaseRequest {
+pub fn request(max: u16, secs: u64) -> LeaseRequest {
     LeaseRequest::new(
         NonZeroU16::new(max).unwrap(),
-        NonZeroU16::new(per_endpoint).unwrap(),
         AttemptNumber::new(5).unwrap(),
         at(secs),
         at(secs + LEASE),
     )
 }
 
-async fn lease(store: &impl OutboxPorts, secs: u64) -> Vec<Lease> {
-    store.lease(request(100, 100, secs)).await.unwrap()
+/// Returns a limit of leases per endpoint.
+#[must_use]
+pub fn limit(per_endpoint: u16) -> NonZeroU16 {
+    NonZeroU16::new(per_endpoint).unwrap()
 }
 
-async fn lease_one(store: &impl OutboxPorts, secs: u64) -> Lease {
+async fn lease(store: &OutboxPorts, secs: u64) -> Vec<DeliveryLease> {
+    store.lease(limit(100), request(100, secs)).await.unwrap()
+}
+
+async fn lease_one(store: &OutboxPorts, secs: u64) -> DeliveryLease {
     let mut leases = lease(store, secs).await;
     assert_eq!(leases.len(), 1, "one delivery is due at {secs} s");
     leases.remove(0)
 }
 
-fn events_of(leases: &[Lease]) -> Vec<&str> {
-    leases.iter().map(|lease| lease.event.as_str()).collect()
+fn events_of(leases: &[DeliveryLease]) -> Vec<&str> {
+    leases
+        .iter()
+        .map(|lease| lease.work.event.as_str())
+        .collect()
 }
 
 /// Makes the report of an attempt with a response.
@@ -222,7 +310,12 @@ pub fn report(secs: u64, status: u16) -> AttemptReport {
         .with_failure(failed.then_some(FailureReason::Status))
 }
 
-async fn settle(store: &impl OutboxPorts, lease: &Lease, outcome: Outcome, secs: u64) -> Settled {
+async fn settle(
+    store: &OutboxPorts,
+    lease: &DeliveryLease,
+    outcome: Outcome,
+    secs: u64,
+) -> Settled {
     let status = match outcome {
         Outcome::Delivered => 204,
         Outcome::Retry { .. } | Outcome::Exhausted => 500,
@@ -232,17 +325,17 @@ async fn settle(store: &impl OutboxPorts, lease: &Lease, outcome: Outcome, secs:
     store.settle(lease, settlement, at(secs)).await.unwrap()
 }
 
-async fn delivery(store: &impl OutboxPorts, event: &str) -> Delivery {
-    let mut found = store.deliveries(&message(event)).await.unwrap();
+async fn delivery(store: &OutboxPorts, event: &str) -> Delivery {
+    let mut found = store.of_event(event).await;
     assert_eq!(found.len(), 1, "{event} has one delivery");
     found.remove(0)
 }
 
-async fn state(store: &impl OutboxPorts, event: &str) -> DeliveryState {
+async fn state(store: &OutboxPorts, event: &str) -> DeliveryState {
     delivery(store, event).await.state
 }
 
-async fn assert_lost(store: &impl OutboxPorts, lease: &Lease, secs: u64) {
+async fn assert_lost(store: &OutboxPorts, lease: &DeliveryLease, secs: u64) {
     let settlement = Settlement::new(report(secs, 200), Outcome::Delivered);
     let settled = store.settle(lease, settlement, at(secs)).await;
     assert!(settled.unwrap_err().is_lease_lost());
@@ -253,7 +346,7 @@ async fn assert_lost(store: &impl OutboxPorts, lease: &Lease, secs: u64) {
 }
 
 /// Fails a delivery for good at `secs`.
-async fn exhaust(store: &impl OutboxPorts, id: &str, secs: u64) -> Settled {
+async fn exhaust(store: &OutboxPorts, id: &str, secs: u64) -> Settled {
     enqueue(store, vec![event(id)], secs).await;
     let lease = lease_one(store, secs).await;
     settle(store, &lease, Outcome::Exhausted, secs).await

@@ -6,15 +6,15 @@ use bytes::Bytes;
 
 use super::{
     DAY, LEASE, OutboxPorts, at, delivery, endpoint, enqueue, event, events_of, exhaust, lease,
-    lease_one, report, request, settle, state,
+    lease_one, limit, report, request, settle, state,
 };
 use crate::send::outbox::{
-    AttemptReport, DeliveryState, DisabledBecause, EndpointStatus, FailureReason, Health, Lease,
-    MAX_RESPONSE, MAX_SUCCESS_RESPONSE, Outcome, Settlement,
+    AttemptReport, DeliveryLease, DeliveryState, DisabledBecause, EndpointStatus, FailureReason,
+    Health, MAX_RESPONSE, MAX_SUCCESS_RESPONSE, OutboxStore as _, Outcome, Settlement,
 };
 
 /// Contract 7.
-pub async fn attempts_are_logged_and_a_retry_is_due_at_its_time(store: impl OutboxPorts) {
+pub async fn attempts_are_logged_and_a_retry_is_due_at_its_time(store: OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let first = lease_one(&store, 0).await;
@@ -30,7 +30,7 @@ pub async fn attempts_are_logged_and_a_retry_is_due_at_its_time(store: impl Outb
     assert_eq!(done.state, DeliveryState::Delivered);
     assert_eq!((done.due_at, done.ended_at), (None, Some(at(301))));
 
-    let attempts = store.attempts(&done.id).await.unwrap();
+    let attempts = store.deliveries.attempts(&done.id).await.unwrap();
     let numbers: Vec<_> = attempts.iter().map(|one| one.number.get()).collect();
     assert_eq!(numbers, [1, 2]);
     assert_eq!(attempts[0].report, report(2, 500));
@@ -38,7 +38,7 @@ pub async fn attempts_are_logged_and_a_retry_is_due_at_its_time(store: impl Outb
 }
 
 /// Contract 7: an attempt without a response.
-pub async fn an_attempt_without_a_response_keeps_its_reason(store: impl OutboxPorts) {
+pub async fn an_attempt_without_a_response_keeps_its_reason(store: OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     let lease = lease_one(&store, 0).await;
@@ -51,12 +51,12 @@ pub async fn an_attempt_without_a_response_keeps_its_reason(store: impl OutboxPo
     let settlement = Settlement::new(report.clone(), Outcome::Exhausted);
     store.settle(&lease, settlement, at(1)).await.unwrap();
     assert_eq!(state(&store, "msg_1").await, DeliveryState::Failed);
-    let attempts = store.attempts(&lease.delivery).await.unwrap();
+    let attempts = store.deliveries.attempts(&lease.id).await.unwrap();
     assert_eq!(attempts[0].report, report);
 }
 
 /// Contract 7: the store keeps a bounded part.
-pub async fn of_a_long_response_only_the_beginning_is_kept(store: impl OutboxPorts) {
+pub async fn of_a_long_response_only_the_beginning_is_kept(store: OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     for (secs, status, outcome) in [
@@ -72,7 +72,7 @@ pub async fn of_a_long_response_only_the_beginning_is_kept(store: impl OutboxPor
         store.settle(&lease, settlement, at(secs)).await.unwrap();
     }
     let done = delivery(&store, "msg_1").await;
-    let attempts = store.attempts(&done.id).await.unwrap();
+    let attempts = store.deliveries.attempts(&done.id).await.unwrap();
     let kept = attempts.iter().map(|one| one.report.response.len());
     assert_eq!(
         kept.collect::<Vec<_>>(),
@@ -81,23 +81,27 @@ pub async fn of_a_long_response_only_the_beginning_is_kept(store: impl OutboxPor
 }
 
 /// Contract 8.
-pub async fn an_endpoint_that_is_gone_gets_nothing_more(store: impl OutboxPorts) {
+pub async fn an_endpoint_that_is_gone_gets_nothing_more(store: OutboxPorts) {
     let one = endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
-    let lease_ = store.lease(request(1, 100, 0)).await.unwrap().remove(0);
+    let lease_ = store
+        .lease(limit(100), request(1, 0))
+        .await
+        .unwrap()
+        .remove(0);
     enqueue(&store, vec![event("msg_3")], 0).await;
 
     let settled = settle(&store, &lease_, Outcome::Gone, 1).await;
 
     assert_eq!(settled.disabled, Some(DisabledBecause::Gone));
-    let stored = store.get(&one.id).await.unwrap().unwrap();
+    let stored = store.endpoints.get(&one.id).await.unwrap().unwrap();
     let expected = EndpointStatus::Disabled {
         at: at(1),
         because: DisabledBecause::Gone,
     };
     assert_eq!(stored.status, expected);
     assert_eq!(
-        state(&store, lease_.event.as_str()).await,
+        state(&store, lease_.work.event.as_str()).await,
         DeliveryState::Failed
     );
     assert_eq!(state(&store, "msg_3").await, DeliveryState::Cancelled);
@@ -107,14 +111,14 @@ pub async fn an_endpoint_that_is_gone_gets_nothing_more(store: impl OutboxPorts)
 
 /// Contract 8.
 pub async fn a_delivery_under_way_when_its_endpoint_is_disabled_is_not_tried_again(
-    store: impl OutboxPorts,
+    store: OutboxPorts,
 ) {
     let one = endpoint(&store, "one").await;
     let ids = ["msg_1", "msg_2", "msg_3", "msg_4"];
     enqueue(&store, ids.map(event).to_vec(), 0).await;
     let mut leases = lease(&store, 0).await;
-    leases.sort_by(|a, b| a.event.cmp(&b.event));
-    store.disable(&one.id, at(1)).await.unwrap();
+    leases.sort_by(|a, b| a.work.event.cmp(&b.work.event));
+    store.disable(&one.id, at(1)).await;
 
     settle(&store, &leases[0], Outcome::Delivered, 2).await;
     settle(&store, &leases[1], Outcome::Retry { at: at(3) }, 2).await;
@@ -130,23 +134,23 @@ pub async fn a_delivery_under_way_when_its_endpoint_is_disabled_is_not_tried_aga
 }
 
 /// Contract 8.
-pub async fn an_endpoint_that_fails_for_five_days_is_disabled(store: impl OutboxPorts) {
+pub async fn an_endpoint_that_fails_for_five_days_is_disabled(store: OutboxPorts) {
     let one = endpoint(&store, "one").await;
     for (id, day) in [("msg_0", 0), ("msg_1", 1), ("msg_2", 2), ("msg_3", 4)] {
         assert_eq!(exhaust(&store, id, day * DAY).await.disabled, None, "{id}");
     }
-    let stored = store.get(&one.id).await.unwrap().unwrap();
+    let stored = store.endpoints.get(&one.id).await.unwrap().unwrap();
     assert_eq!(stored.health, Health::failing(at(0), 4));
 
     let settled = exhaust(&store, "msg_5", 5 * DAY).await;
 
     assert_eq!(settled.disabled, Some(DisabledBecause::Failing));
-    let stored = store.get(&one.id).await.unwrap().unwrap();
+    let stored = store.endpoints.get(&one.id).await.unwrap().unwrap();
     assert!(!stored.status.is_enabled());
 }
 
 /// Contract 8: only a last attempt decides.
-pub async fn a_retry_does_not_disable_an_endpoint(store: impl OutboxPorts) {
+pub async fn a_retry_does_not_disable_an_endpoint(store: OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1")], 0).await;
     for day in 0..9 {
@@ -163,7 +167,7 @@ pub async fn a_retry_does_not_disable_an_endpoint(store: impl OutboxPorts) {
 }
 
 /// Contract 7 and 8.
-pub async fn a_success_makes_an_endpoint_healthy(store: impl OutboxPorts) {
+pub async fn a_success_makes_an_endpoint_healthy(store: OutboxPorts) {
     let one = endpoint(&store, "one").await;
     for day in 0..4 {
         exhaust(&store, &format!("msg_{day}"), day * DAY).await;
@@ -171,36 +175,38 @@ pub async fn a_success_makes_an_endpoint_healthy(store: impl OutboxPorts) {
     enqueue(&store, vec![event("msg_ok")], 4 * DAY).await;
     let lease = lease_one(&store, 4 * DAY).await;
     settle(&store, &lease, Outcome::Delivered, 4 * DAY).await;
-    let stored = store.get(&one.id).await.unwrap().unwrap();
+    let stored = store.endpoints.get(&one.id).await.unwrap().unwrap();
     assert_eq!(stored.health, Health::GOOD);
     assert_eq!(exhaust(&store, "msg_5", 5 * DAY).await.disabled, None);
 }
 
 /// Fails an attempt with a response that asks for a pause until `not_before` seconds.
-async fn put_off(store: &impl OutboxPorts, lease: &Lease, not_before: u64, secs: u64) {
+async fn put_off(store: &OutboxPorts, lease: &DeliveryLease, not_before: u64, secs: u64) {
     let settlement = Settlement::new(report(secs, 429), Outcome::Retry { at: at(secs + 10) })
         .with_not_before(Some(at(not_before)));
     store.settle(lease, settlement, at(secs)).await.unwrap();
 }
 
 /// Contract 4 and 10.
-pub async fn an_endpoint_that_asked_for_a_pause_gets_nothing_until_its_end(
-    store: impl OutboxPorts,
-) {
+pub async fn an_endpoint_that_asked_for_a_pause_gets_nothing_until_its_end(store: OutboxPorts) {
     let one = endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
-    let first = store.lease(request(1, 100, 0)).await.unwrap().remove(0);
+    let first = store
+        .lease(limit(100), request(1, 0))
+        .await
+        .unwrap()
+        .remove(0);
     put_off(&store, &first, 300, 1).await;
     let two = endpoint(&store, "two").await;
     enqueue(&store, vec![event("msg_3")], 2).await;
 
     let leases = lease(&store, 299).await;
     assert_eq!(leases.len(), 1, "only the other endpoint's");
-    assert_eq!(leases[0].endpoint.id, two.id);
+    assert_eq!(leases[0].work.endpoint.id, two.id);
     settle(&store, &leases[0], Outcome::Delivered, 299).await;
     let next = store.next_due(NonZeroU16::MAX, at(299)).await.unwrap();
     assert_eq!(next, Some(at(300)));
-    let stored = store.get(&one.id).await.unwrap().unwrap();
+    let stored = store.endpoints.get(&one.id).await.unwrap().unwrap();
     assert_eq!(stored.health.not_before(), Some(at(300)));
 
     let leases = lease(&store, 300).await;
@@ -208,7 +214,7 @@ pub async fn an_endpoint_that_asked_for_a_pause_gets_nothing_until_its_end(
 }
 
 /// Contract 4: a later response does not shorten a pause.
-pub async fn of_several_pauses_the_latest_counts(store: impl OutboxPorts) {
+pub async fn of_several_pauses_the_latest_counts(store: OutboxPorts) {
     endpoint(&store, "one").await;
     let ids = ["msg_1", "msg_2", "msg_3"];
     enqueue(&store, ids.map(event).to_vec(), 0).await;
@@ -221,7 +227,7 @@ pub async fn of_several_pauses_the_latest_counts(store: impl OutboxPorts) {
 }
 
 /// Contract 4 and 10: a delivery whose lease lapsed waits as well.
-pub async fn a_lapsed_lease_is_not_taken_over_during_a_pause(store: impl OutboxPorts) {
+pub async fn a_lapsed_lease_is_not_taken_over_during_a_pause(store: OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
     let leases = lease(&store, 0).await;
@@ -233,10 +239,14 @@ pub async fn a_lapsed_lease_is_not_taken_over_during_a_pause(store: impl OutboxP
 }
 
 /// Contract 11.
-pub async fn a_pause_of_a_clock_that_was_ahead_has_ended(store: impl OutboxPorts) {
+pub async fn a_pause_of_a_clock_that_was_ahead_has_ended(store: OutboxPorts) {
     endpoint(&store, "one").await;
     enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
-    let first = store.lease(request(1, 100, 0)).await.unwrap().remove(0);
+    let first = store
+        .lease(limit(100), request(1, 0))
+        .await
+        .unwrap()
+        .remove(0);
     put_off(&store, &first, 400 * DAY, 0).await;
     let next = store.next_due(NonZeroU16::MIN, at(1)).await.unwrap();
     assert!(next.is_some_and(|next| next <= at(1)));
@@ -244,15 +254,15 @@ pub async fn a_pause_of_a_clock_that_was_ahead_has_ended(store: impl OutboxPorts
 }
 
 /// Contract 7.
-pub async fn a_success_ends_a_pause(store: impl OutboxPorts) {
+pub async fn a_success_ends_a_pause(store: OutboxPorts) {
     let one = endpoint(&store, "one").await;
     let ids = ["msg_1", "msg_2", "msg_3"];
     enqueue(&store, ids.map(event).to_vec(), 0).await;
-    let leases = store.lease(request(2, 100, 0)).await.unwrap();
+    let leases = store.lease(limit(100), request(2, 0)).await.unwrap();
     put_off(&store, &leases[0], 300, 1).await;
     assert!(lease(&store, 2).await.is_empty());
     settle(&store, &leases[1], Outcome::Delivered, 3).await;
-    let stored = store.get(&one.id).await.unwrap().unwrap();
+    let stored = store.endpoints.get(&one.id).await.unwrap().unwrap();
     assert_eq!(stored.health, Health::GOOD);
     assert_eq!(events_of(&lease(&store, 4).await), ["msg_3"]);
 }

@@ -24,12 +24,12 @@ pub async fn a_lease_carries_the_request_as_it_was_stored(store: impl InboxPorts
     let lease = lease_one(&store, 0).await;
     assert_eq!(lease.id, id);
     assert_eq!(lease.attempt, AttemptNumber::FIRST);
-    assert_eq!(lease.request, stored);
+    assert_eq!(lease.work, stored);
 
     let mut empty = signed("b");
     empty.request = StoredRequest::from_stored(Bytes::new(), Bytes::new());
     receive(&store, empty.clone(), 1).await;
-    assert_eq!(lease_one(&store, 1).await.request, empty.request);
+    assert_eq!(lease_one(&store, 1).await.work, empty.request);
 }
 
 /// Contract 4.

@@ -6,6 +6,7 @@ use super::{
     InboxPorts, KEEP, KNOWN, LEASE, SOURCE, at, end, lease_one, receive, record, settle, signed,
     store_new,
 };
+use crate::base::actor::Actor;
 use crate::base::entropy::SystemEntropy;
 use crate::base::id::InboxId;
 use crate::queue::AttemptNumber;
@@ -47,7 +48,12 @@ pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl InboxPo
     let second = lease_one(&store, LEASE).await;
     settle(&store, &second, FAILED, LEASE).await;
 
-    assert!(store.requeue(SOURCE, &id, at(100)).await.unwrap());
+    assert!(
+        store
+            .requeue(SOURCE, &id, &Actor::system(), at(100))
+            .await
+            .unwrap()
+    );
     let found = record(&store, &id).await;
     assert_eq!((found.state, found.attempts), (MessageState::Pending, 0));
     assert_eq!((found.due_at, found.ended_at), (Some(at(100)), None));
@@ -55,7 +61,7 @@ pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl InboxPo
     let third = lease_one(&store, 100).await;
     assert_eq!(third.attempt, AttemptNumber::FIRST);
     assert!(third.token > second.token);
-    assert_eq!(third.request, first.request);
+    assert_eq!(third.work, first.work);
     settle(&store, &third, InboxOutcome::Done, 101).await;
 }
 
@@ -63,7 +69,12 @@ pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl InboxPo
 pub async fn a_failed_message_whose_keys_another_has_is_not_requeued(store: impl InboxPorts) {
     let failed = end(&store, "a", FAILED, 0).await;
     let later = store_new(&store, "a", KEEP).await;
-    assert!(!store.requeue(SOURCE, &failed, at(KEEP)).await.unwrap());
+    assert!(
+        !store
+            .requeue(SOURCE, &failed, &Actor::system(), at(KEEP))
+            .await
+            .unwrap()
+    );
     assert_eq!(record(&store, &failed).await.state, MessageState::Failed);
     assert_eq!(lease_one(&store, KEEP).await.id, later);
 }
@@ -75,9 +86,19 @@ pub async fn only_failed_messages_of_the_source_are_requeued(store: impl InboxPo
     let pending = store_new(&store, "pending", 9).await;
     let unknown = InboxId::generate(at(0), &SystemEntropy);
     for id in [&done, &pending, &unknown] {
-        assert!(!store.requeue(SOURCE, id, at(1)).await.unwrap());
+        assert!(
+            !store
+                .requeue(SOURCE, id, &Actor::system(), at(1))
+                .await
+                .unwrap()
+        );
     }
-    assert!(!store.requeue("other", &failed, at(1)).await.unwrap());
+    assert!(
+        !store
+            .requeue("other", &failed, &Actor::system(), at(1))
+            .await
+            .unwrap()
+    );
     assert_eq!(record(&store, &done).await.state, MessageState::Done);
     assert_eq!(record(&store, &failed).await.state, MessageState::Failed);
     assert_eq!(record(&store, &pending).await.due_at, Some(at(9)));

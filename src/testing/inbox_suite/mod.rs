@@ -14,11 +14,11 @@ use bytes::Bytes;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::SystemEntropy;
 use crate::base::id::InboxId;
-use crate::queue::AttemptNumber;
-use crate::receive::dedupe::{DedupeKeys, Identity, KeyDeriver, Message};
+use crate::queue::{AttemptNumber, LeaseRequest};
+use crate::receive::dedupe::{Claimed, DedupeKeys, Identity, KeyDeriver, Message};
 use crate::receive::inbox::{
-    InboxEntry, InboxLease, InboxLeaseRequest, InboxLog, InboxOutcome, InboxStore, MessageState,
-    NewMessage, ReceiveOutcome, StoredRequest,
+    InboxEntry, InboxLease, InboxLog, InboxOutcome, InboxStore, MessageState, NewMessage,
+    StoredRequest,
 };
 
 /// Makes one test for each point of the contracts of [`InboxStore`](crate::receive::inbox::InboxStore) and
@@ -55,11 +55,12 @@ macro_rules! __inbox_store_tests {
             the_same_request_under_another_id_is_known
             a_known_message_does_not_claim_the_key_that_it_alone_has
             a_replay_of_a_request_that_was_known_is_known
-            the_keys_of_known_requests_are_free_when_their_message_is_forgotten
+            the_keys_of_known_requests_end_with_their_time
             another_body_under_an_unsigned_id_is_a_message_of_its_own
             another_body_under_a_signed_id_is_known
             two_sources_share_neither_keys_nor_work
             keys_are_free_when_their_time_ends_and_not_before
+            a_message_that_waits_is_known_whatever_the_clock_says
             receiving_releasing_and_requeueing_notify_listeners
         }
         $crate::__inbox_store_tests! { @cases $make, leasing;
@@ -94,8 +95,9 @@ macro_rules! __inbox_store_tests {
             only_failed_messages_of_the_source_are_requeued
         }
         $crate::__inbox_store_tests! { @cases $make, pruning;
-            what_finished_long_ago_is_deleted_with_its_keys
-            what_finished_is_kept_while_its_keys_are_claimed
+            what_finished_long_ago_is_deleted
+            a_deleted_message_is_known_until_its_key_ends
+            deleting_a_message_frees_no_key_of_another
             what_waits_or_ended_lately_is_kept_however_old
             of_another_source_nothing_is_deleted
             no_more_is_deleted_at_once_than_asked_for
@@ -181,10 +183,10 @@ fn message(keys: DedupeKeys, body: &str) -> NewMessage {
     }
 }
 
-const NEW: ReceiveOutcome = ReceiveOutcome::New { other_body: false };
-const KNOWN: ReceiveOutcome = ReceiveOutcome::Known;
+const NEW: Claimed = Claimed::Fresh { other_body: false };
+const KNOWN: Claimed = Claimed::Done;
 
-async fn receive(store: &impl InboxPorts, message: NewMessage, secs: u64) -> ReceiveOutcome {
+async fn receive(store: &impl InboxPorts, message: NewMessage, secs: u64) -> Claimed {
     store.receive(message, at(secs)).await.unwrap()
 }
 
@@ -196,8 +198,8 @@ pub(crate) async fn store_new(store: &impl InboxPorts, id: &str, secs: u64) -> I
     stored
 }
 
-fn request(max: u16, secs: u64) -> InboxLeaseRequest {
-    InboxLeaseRequest {
+fn request(max: u16, secs: u64) -> LeaseRequest {
+    LeaseRequest {
         max: NonZeroU16::new(max).unwrap(),
         max_attempts: AttemptNumber::new(5).unwrap(),
         now: at(secs),
@@ -216,7 +218,7 @@ async fn lease_one(store: &impl InboxPorts, secs: u64) -> InboxLease {
 }
 
 fn bodies(leases: &[InboxLease]) -> Vec<&str> {
-    let bodies = leases.iter().map(|lease| &lease.request.body()[..]);
+    let bodies = leases.iter().map(|lease| &lease.work.body()[..]);
     bodies
         .map(|body| std::str::from_utf8(body).unwrap())
         .collect()

@@ -7,11 +7,12 @@ use tokio::task::JoinSet;
 
 use super::receive;
 use super::{
-    InboxPorts, KEEP, KNOWN, LEASE, NEW, SOURCE, START, at, bodies, end, keys, keys_of, lease,
+    DAY, InboxPorts, KEEP, KNOWN, LEASE, NEW, SOURCE, START, at, bodies, end, keys, keys_of, lease,
     lease_one, message, record, request, settle, signed, state, store_new, unsigned,
 };
-use crate::receive::dedupe::Identity;
-use crate::receive::inbox::{Failure, InboxEntry, InboxOutcome, MessageState, ReceiveOutcome};
+use crate::base::actor::Actor;
+use crate::receive::dedupe::{Claimed, Identity};
+use crate::receive::inbox::{Failure, InboxEntry, InboxOutcome, MessageState};
 
 /// Contract 1 and 3.
 pub async fn a_message_is_stored_with_its_keys_and_due_at_once(store: impl InboxPorts) {
@@ -106,21 +107,15 @@ pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl InboxPort
     }
 }
 
-/// Contract 2 and 10.
-pub async fn the_keys_of_known_requests_are_free_when_their_message_is_forgotten(
-    store: impl InboxPorts,
-) {
+/// Contract 1 and 2.
+pub async fn the_keys_of_known_requests_end_with_their_time(store: impl InboxPorts) {
     let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("a", 300), 300).await, KNOWN);
     let lease = lease_one(&store, 300).await;
     settle(&store, &lease, InboxOutcome::Done, 300).await;
     let forgotten = 300 + KEEP;
-    // A finished message makes no difference, stored or deleted.
     assert_eq!(receive(&store, sent("b", 300), forgotten).await, NEW);
-    let end = at(forgotten);
-    let max = NonZeroU16::new(100).unwrap();
-    assert_eq!(store.prune(SOURCE, end, end, max).await.unwrap(), 1);
     assert_eq!(receive(&store, sent("a", 0), forgotten).await, NEW);
     assert_eq!(receive(&store, sent("c", 300), forgotten).await, KNOWN);
 }
@@ -138,7 +133,7 @@ pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: im
     let sent = |body| message(keys(unsigned("a"), Some(START), body), body);
     assert_eq!(receive(&store, sent("one"), 0).await, NEW);
     let other = receive(&store, sent("other"), 0).await;
-    assert_eq!(other, ReceiveOutcome::New { other_body: true });
+    assert_eq!(other, Claimed::Fresh { other_body: true });
     assert_eq!(bodies(&lease(&store, 0).await), ["one", "other"]);
 }
 
@@ -180,6 +175,14 @@ pub async fn keys_are_free_when_their_time_ends_and_not_before(store: impl Inbox
     assert_eq!(state(&store, &again).await, MessageState::Pending);
 }
 
+/// Contract 2: a key without an end is no claim of a clock that was ahead.
+pub async fn a_message_that_waits_is_known_whatever_the_clock_says(store: impl InboxPorts) {
+    store_new(&store, "a", 90 * DAY).await;
+    for secs in [0, 90 * DAY, 900 * DAY] {
+        assert_eq!(receive(&store, signed("a"), secs).await, KNOWN);
+    }
+}
+
 /// Notifications save a worker of the same process a poll.
 pub async fn receiving_releasing_and_requeueing_notify_listeners(store: impl InboxPorts) {
     let mut listener = store.listen();
@@ -191,6 +194,11 @@ pub async fn receiving_releasing_and_requeueing_notify_listeners(store: impl Inb
     let lease = lease_one(&store, 0).await;
     let failure = Failure::Error;
     settle(&store, &lease, InboxOutcome::Failed { failure }, 0).await;
-    assert!(store.requeue(SOURCE, &id, START).await.unwrap());
+    assert!(
+        store
+            .requeue(SOURCE, &id, &Actor::system(), START)
+            .await
+            .unwrap()
+    );
     listener.notified().await;
 }

@@ -6,6 +6,7 @@ use super::settle;
 use super::{
     InboxPorts, LEASE, SOURCE, assert_lost, at, end, lease, lease_one, record, signed, store_new,
 };
+use crate::base::actor::Actor;
 use crate::queue::AttemptNumber;
 use crate::queue::LeaseToken;
 use crate::receive::inbox::{Failure, InboxLease, InboxOutcome, MessageState};
@@ -27,7 +28,12 @@ pub async fn a_message_that_was_handled_is_finished_and_its_request_erased(store
     assert_eq!((found.due_at, found.ended_at), (None, Some(at(6))));
     assert_eq!(found.failure, None);
     assert!(lease(&store, 9 * LEASE).await.is_empty());
-    assert!(!store.requeue(SOURCE, &id, at(7)).await.unwrap());
+    assert!(
+        !store
+            .requeue(SOURCE, &id, &Actor::system(), at(7))
+            .await
+            .unwrap()
+    );
 }
 
 /// Contract 4 and 5.
@@ -46,7 +52,7 @@ pub async fn a_retry_is_due_at_its_time_and_its_failure_is_recorded(store: impl 
     assert!(lease(&store, 29).await.is_empty());
     let second = lease_one(&store, 30).await;
     assert_eq!(second.attempt, AttemptNumber::FIRST.next());
-    assert_eq!(second.request, first.request);
+    assert_eq!(second.work, first.work);
 }
 
 /// Contract 7.
@@ -63,9 +69,14 @@ pub async fn a_message_that_failed_is_finished_and_its_request_kept(store: impl 
         assert_eq!(found.state, MessageState::Failed);
         assert_eq!(found.failure, Some(failure));
         assert_eq!((found.due_at, found.ended_at), (None, Some(at(0))));
-        assert!(store.requeue(SOURCE, &id, at(1)).await.unwrap());
+        assert!(
+            store
+                .requeue(SOURCE, &id, &Actor::system(), at(1))
+                .await
+                .unwrap()
+        );
         let lease = lease_one(&store, 1).await;
-        assert_eq!(lease.request.head(), signed("a").request.head());
+        assert_eq!(lease.work.head(), signed("a").request.head());
         settle(&store, &lease, InboxOutcome::Done, 1).await;
     }
 }
@@ -94,7 +105,7 @@ pub async fn a_lease_of_a_message_that_is_not_there_is_lost(store: impl InboxPor
         id: never_stored.id,
         token: LeaseToken::new(1),
         attempt: AttemptNumber::FIRST,
-        request: never_stored.request,
+        work: never_stored.request,
     };
     assert_lost(&store, &lease, 0).await;
     let unreal = InboxLease {

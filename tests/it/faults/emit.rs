@@ -110,7 +110,7 @@ async fn delivered(store: &MemoryOutbox) -> Vec<AuthEvent> {
     let mirror = Mirror::new(MemoryMirror::new());
     let mut events = Vec::new();
     for lease in store.lease(due).await.unwrap() {
-        let event = AuthEvent::from_slice(&lease.payload).unwrap();
+        let event = AuthEvent::from_slice(&lease.work.payload).unwrap();
         mirror.apply(&event).await.unwrap();
         events.push(event);
     }

@@ -3,12 +3,12 @@
 use super::state::{InboxState, size};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{AttemptNumber, LeaseToken};
+use crate::queue::{AttemptNumber, LeaseRequest, LeaseToken};
 use crate::receive::inbox::entry::{Failure, MessageState};
-use crate::receive::inbox::message::{InboxLease, InboxLeaseRequest, InboxOutcome};
+use crate::receive::inbox::message::{InboxLease, InboxOutcome};
 
 impl InboxState {
-    pub(super) fn lease(&mut self, source: &str, request: InboxLeaseRequest) -> Vec<InboxLease> {
+    pub(super) fn lease(&mut self, source: &str, request: LeaseRequest) -> Vec<InboxLease> {
         self.redate(source, request.now, request.until);
         let most = usize::from(request.max.get());
         let mut leases = Vec::new();
@@ -62,7 +62,7 @@ impl InboxState {
             id: row.id.clone(),
             token: LeaseToken::new(row.token),
             attempt: AttemptNumber::new(row.attempts)?,
-            request: row.request.clone()?,
+            work: row.request.clone()?,
         })
     }
 

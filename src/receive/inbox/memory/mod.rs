@@ -18,14 +18,15 @@ use bytes::Bytes;
 use self::state::{Bounds, InboxState};
 use super::entry::InboxEntry;
 use super::handle::Inbox;
-use super::message::{InboxLease, InboxLeaseRequest, InboxOutcome, NewMessage, ReceiveOutcome};
+use super::message::{InboxLease, InboxOutcome, NewMessage};
 use super::port::{InboxLog, InboxStore};
 use super::request::StoredRequest;
+use crate::base::actor::Actor;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::{QueueListener, QueueNotify};
-use crate::receive::dedupe::InvalidSource;
+use crate::queue::{LeaseRequest, QueueListener, QueueNotify};
+use crate::receive::dedupe::{Claimed, InvalidSource};
 
 /// Inbox in this process's memory: nothing survives the process, not even messages with a 202.
 /// Copies share the messages.
@@ -103,13 +104,13 @@ impl InboxStore for MemoryInbox {
         &self,
         mut message: NewMessage,
         now: UnixMillis,
-    ) -> Result<ReceiveOutcome, StoreError> {
+    ) -> Result<Claimed, StoreError> {
         // Shared bytes could keep a larger buffer alive than the store counts.
         let [head, body] = [message.request.head(), message.request.body()]
             .map(|bytes| Bytes::copy_from_slice(bytes));
         message.request = StoredRequest::from_stored(head, body);
         let received = self.state().receive(message, now)?;
-        if matches!(received, ReceiveOutcome::New { .. }) {
+        if matches!(received, Claimed::Fresh { .. }) {
             self.signal.notify();
         }
         Ok(received)
@@ -118,7 +119,7 @@ impl InboxStore for MemoryInbox {
     async fn lease(
         &self,
         source: &str,
-        request: InboxLeaseRequest,
+        request: LeaseRequest,
     ) -> Result<Vec<InboxLease>, StoreError> {
         Ok(self.state().lease(source, request))
     }
@@ -154,10 +155,9 @@ impl InboxStore for MemoryInbox {
         &self,
         source: &str,
         before: UnixMillis,
-        now: UnixMillis,
         max: NonZeroU16,
     ) -> Result<usize, StoreError> {
-        Ok(self.state().prune(source, before, now, max.get().into()))
+        Ok(self.state().prune(source, before, max.get().into()))
     }
 
     fn listen(&self) -> QueueListener {
@@ -183,6 +183,7 @@ impl InboxLog for MemoryInbox {
         &self,
         source: &str,
         id: &InboxId,
+        _actor: &Actor,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
         let requeued = self.state().requeue(source, id, now);

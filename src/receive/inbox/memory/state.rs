@@ -8,9 +8,9 @@ use super::row::InboxRow;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::receive::dedupe::{DedupeKey, DedupeKeys};
+use crate::receive::dedupe::{Claimed, DedupeKey, DedupeKeys};
 use crate::receive::inbox::entry::{InboxEntry, MessageState};
-use crate::receive::inbox::message::{NewMessage, ReceiveOutcome};
+use crate::receive::inbox::message::NewMessage;
 use crate::receive::inbox::request::StoredRequest;
 
 /// Bounds of the store.
@@ -55,7 +55,7 @@ impl InboxState {
         &mut self,
         message: NewMessage,
         now: UnixMillis,
-    ) -> Result<ReceiveOutcome, StoreError> {
+    ) -> Result<Claimed, StoreError> {
         let NewMessage {
             id,
             source,
@@ -64,7 +64,7 @@ impl InboxState {
         } = message;
         if let Some(known) = self.holder(claim_keys(&keys), now) {
             self.leave_replay_key(known, &keys, now)?;
-            return Ok(ReceiveOutcome::Known);
+            return Ok(Claimed::Done);
         }
         self.make_room(size(&request), now)?;
         let number = self.next;
@@ -95,7 +95,7 @@ impl InboxState {
         };
         self.messages.insert(number, row);
         self.place(number, MessageState::Pending, now);
-        Ok(ReceiveOutcome::New { other_body })
+        Ok(Claimed::Fresh { other_body })
     }
 
     /// Returns the number of the message that holds the first claimed key of `keys`.
@@ -197,16 +197,10 @@ impl InboxState {
         }
     }
 
-    pub(super) fn prune(
-        &mut self,
-        source: &str,
-        before: UnixMillis,
-        now: UnixMillis,
-        max: usize,
-    ) -> usize {
+    pub(super) fn prune(&mut self, source: &str, before: UnixMillis, max: usize) -> usize {
         let is_finished = |row: &InboxRow| {
             let ended = row.ended_at.is_some_and(|at| at < before);
-            ended && *row.source == *source && row.is_expired(now)
+            ended && *row.source == *source
         };
         let finished = self.messages.iter().filter(|(_, row)| is_finished(row));
         let numbers: Vec<u64> = finished.map(|(number, _)| *number).take(max).collect();

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::base::entropy::SystemEntropy;
-use crate::queue::AttemptNumber;
-use crate::receive::dedupe::{Identity, KeyDeriver, Message};
+use crate::queue::{AttemptNumber, LeaseRequest};
+use crate::receive::dedupe::{Claimed, Identity, KeyDeriver, Message};
 use crate::receive::inbox::entry::Failure;
 
 mod conformance {
@@ -39,7 +39,7 @@ async fn handle_one(store: &MemoryInbox) {
 }
 
 async fn end_one(store: &MemoryInbox, outcome: InboxOutcome) {
-    let request = InboxLeaseRequest {
+    let request = LeaseRequest {
         max: NonZeroU16::MIN,
         max_attempts: AttemptNumber::FIRST,
         now: NOW,
@@ -68,7 +68,7 @@ async fn a_full_store_refuses_until_something_that_was_handled_can_no_longer_be_
     store.receive(message(2, 1), later).await.unwrap();
     // The one that waits is still known.
     let known = store.receive(message(1, 1), later).await.unwrap();
-    assert_eq!(known, ReceiveOutcome::Known);
+    assert_eq!(known, Claimed::Done);
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn for_the_bytes_of_another_nothing_is_forgotten_too_soon() {
     let refused = store.receive(message(1, 11), later).await;
     assert!(refused.unwrap_err().is_unavailable());
     let known = store.receive(message(0, 10), later).await.unwrap();
-    assert_eq!(known, ReceiveOutcome::Known);
+    assert_eq!(known, Claimed::Done);
 }
 
 #[tokio::test]

@@ -14,10 +14,10 @@ use super::handler::{Handler, HandlerResult};
 use super::meters::InboxMeters;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{AttemptResult, Job, QueueListener, Schedule, record};
+use crate::queue::{AttemptResult, Job, LeaseRequest, QueueListener, Schedule, record};
 use crate::receive::inbox::entry::Failure;
 use crate::receive::inbox::handle::Inbox;
-use crate::receive::inbox::message::{InboxLease, InboxLeaseRequest, InboxOutcome};
+use crate::receive::inbox::message::{InboxLease, InboxOutcome};
 
 /// Runs the handler.
 pub(super) struct Runner {
@@ -39,7 +39,7 @@ enum Run {
 
 impl Runner {
     async fn run(&self, lease: &InboxLease) -> Run {
-        let request = match lease.request.clone().into_request() {
+        let request = match lease.work.clone().into_request() {
             Ok(request) => request,
             Err(error) => {
                 let cause = &error as &(dyn Error + 'static);
@@ -124,18 +124,7 @@ impl Job for Runner {
         self.inbox.listen()
     }
 
-    async fn lease(
-        &self,
-        max: NonZeroU16,
-        now: UnixMillis,
-        until: UnixMillis,
-    ) -> Result<Vec<InboxLease>, StoreError> {
-        let request = InboxLeaseRequest {
-            max,
-            max_attempts: self.schedule.retry.max_attempts(),
-            now,
-            until,
-        };
+    async fn lease(&self, request: LeaseRequest) -> Result<Vec<InboxLease>, StoreError> {
         self.inbox.lease(request).await
     }
 
@@ -168,10 +157,7 @@ impl Job for Runner {
     }
 
     async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
-        let now = self.schedule.now();
-        // The store still knows the keys of later messages: it would check them in vain.
-        let before = before.min(now.saturating_sub(RETENTION));
-        self.inbox.prune(before, now, max).await
+        self.inbox.prune(before, max).await
     }
 }
 
@@ -202,9 +188,6 @@ fn log(outcome: InboxOutcome) {
         }
     }
 }
-
-/// Time for which a message is known after it finished.
-const RETENTION: Duration = Duration::from_hours(7 * 24);
 
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,11 +19,11 @@ use super::*;
 use crate::base::clock::{Clock, UnixMillis};
 use crate::queue::RetryPolicy;
 use crate::queue::WorkerConfigError;
+use crate::receive::dedupe::Claimed;
 use crate::receive::dedupe::{Identity, Message};
 use crate::receive::inbox::entry::{Failure, InboxEntry, MessageState};
 use crate::receive::inbox::handle::Inbox;
 use crate::receive::inbox::memory::MemoryInbox;
-use crate::receive::inbox::message::ReceiveOutcome;
 use crate::receive::inbox::request::StoredRequest;
 use crate::testing::{ManualClock, SeededEntropy};
 use crate::wire::event::{VerifiedWebhook, WebhookHead};
@@ -72,7 +72,7 @@ async fn receive(inbox: &Inbox, id: &str) {
     };
     let request = StoredRequest::of(&parts, &delivered);
     let received = inbox.receive(&message, request, NOW).await.unwrap();
-    assert_eq!(received, ReceiveOutcome::New { other_body: false });
+    assert_eq!(received, Claimed::Fresh { other_body: false });
 }
 
 fn answering(

@@ -22,7 +22,7 @@ use crate::send::better_auth::BetterAuthRoutes;
 use crate::send::emit::exchange::Exchange;
 use crate::send::emit::layer::SyncEmitterLayer;
 use crate::send::outbox::{
-    Emitter, Inserted, Lease, LeaseRequest, NewEvent, OutboxStore, Settled, Settlement,
+    DeliveryLease, Emitter, Inserted, LeaseRequest, NewEvent, OutboxStore, Settled, Settlement,
 };
 use crate::session::{ActiveSession, SessionLookup};
 use crate::wire::event::AuthEvent;
@@ -150,24 +150,24 @@ impl OutboxStore for TestStore {
         Ok(inserted)
     }
 
-    async fn lease(&self, _request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+    async fn lease(&self, _request: LeaseRequest) -> Result<Vec<DeliveryLease>, StoreError> {
         Ok(Vec::new())
     }
 
     async fn settle(
         &self,
-        _lease: &Lease,
+        _lease: &DeliveryLease,
         _settlement: Settlement,
         _now: UnixMillis,
     ) -> Result<Settled, StoreError> {
         Err(StoreError::lease_lost())
     }
 
-    async fn extend(&self, _lease: &Lease, _until: UnixMillis) -> Result<(), StoreError> {
+    async fn extend(&self, _lease: &DeliveryLease, _until: UnixMillis) -> Result<(), StoreError> {
         Err(StoreError::lease_lost())
     }
 
-    async fn release(&self, _lease: &Lease, _now: UnixMillis) -> Result<(), StoreError> {
+    async fn release(&self, _lease: &DeliveryLease, _now: UnixMillis) -> Result<(), StoreError> {
         Err(StoreError::lease_lost())
     }
 

@@ -6,13 +6,13 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use super::erased::DynOutbox;
 use super::message::{IdempotencyKey, Inserted, NewEvent};
 use super::port::{OutboxConnection, OutboxStore};
 use crate::base::clock::{Clock, SystemClock, UnixMillis};
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::error::StoreError;
 use crate::base::id::{InvalidId, MessageId, MessageIds};
+use crate::send::outbox::handle::Outbox;
 use crate::wire::event::{AuthEvent, DecodeError, EventType, InvalidEventType};
 use crate::wire::json::depth::{MAX_DEPTH, is_deeper};
 
@@ -39,18 +39,19 @@ use crate::wire::json::depth::{MAX_DEPTH, is_deeper};
 /// ```
 #[derive(Clone)]
 pub struct Emitter {
-    store: Arc<dyn DynOutbox>,
+    outbox: Outbox,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     ids: Arc<MessageIds>,
 }
 
 impl Emitter {
-    /// Creates an emitter that writes to `store`.
+    /// Creates an emitter that writes to `outbox`: a store of this crate, or
+    /// [`Outbox::new`] of your own.
     #[must_use]
-    pub fn new(store: impl OutboxStore) -> Self {
+    pub fn new(outbox: impl Into<Outbox>) -> Self {
         Self {
-            store: Arc::new(store),
+            outbox: outbox.into(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             ids: Arc::default(),
@@ -129,7 +130,7 @@ impl Emitter {
         if sealed.is_empty() {
             return Ok(Vec::new());
         }
-        let inserted = self.store.enqueue(sealed, self.clock.now()).await?;
+        let inserted = self.outbox.enqueue(sealed, self.clock.now()).await?;
         Ok(inserted.iter().map(|one| one.id().clone()).collect())
     }
 
@@ -179,7 +180,7 @@ impl Emitter {
     ///
     /// [`StoreError`] if it cannot.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.store.ping().await
+        self.outbox.ping().await
     }
 
     #[cfg(feature = "emit")]
@@ -194,7 +195,7 @@ impl Emitter {
     ) -> Result<MessageId, EmitError> {
         let now = self.clock.now();
         let sealed = self.seal(event, key, now)?;
-        only(self.store.enqueue(vec![sealed], now).await?)
+        only(self.outbox.enqueue(vec![sealed], now).await?)
     }
 
     fn seal(

@@ -7,7 +7,7 @@ use super::*;
 
 use crate::queue::AttemptNumber;
 use crate::send::outbox::endpoint_store::EndpointStore;
-use crate::send::outbox::lease::LeaseRequest;
+use crate::send::outbox::lease::DeliveryLeaseRequest;
 use crate::send::outbox::memory::MemoryOutbox;
 use crate::send::outbox::new_endpoint::NewEndpoint;
 use crate::send::outbox::port::DeliveryLog;
@@ -54,8 +54,9 @@ async fn sent(store: &MemoryOutbox) -> Vec<Value> {
     let many = NonZeroU16::MAX;
     let request = LeaseRequest::new(many, many, AttemptNumber::FIRST, NOW, NOW);
     let leases = store.lease(request).await.unwrap();
-    let body =
-        |lease: &crate::send::outbox::lease::Lease| serde_json::from_slice(&lease.payload).unwrap();
+    let body = |lease: &crate::send::outbox::lease::DeliveryLease| {
+        serde_json::from_slice(&lease.work.payload).unwrap()
+    };
     leases.iter().map(body).collect()
 }
 

@@ -10,10 +10,10 @@ use super::state::OutboxState;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::DeliveryId;
-use crate::queue::{AttemptNumber, LONGEST_LEASE, LeaseToken, RetryPolicy};
+use crate::queue::{AttemptNumber, LONGEST_LEASE, LeaseRequest, LeaseToken, RetryPolicy};
 use crate::send::outbox::endpoint::DisabledBecause;
 use crate::send::outbox::health::Health;
-use crate::send::outbox::lease::{Lease, LeaseRequest, Outcome, Settled, Settlement};
+use crate::send::outbox::lease::{DeliveryLease, DeliveryWork, Outcome, Settled, Settlement};
 use crate::send::outbox::record::{Attempt, DeliveryState};
 
 /// A delivery that may be leased, after the number of its endpoint's deliveries that are leased or
@@ -21,14 +21,18 @@ use crate::send::outbox::record::{Attempt, DeliveryState};
 type RankedSlot = (usize, QueueSlot);
 
 impl OutboxState {
-    pub(super) fn lease(&mut self, request: &LeaseRequest) -> Vec<Lease> {
+    pub(super) fn lease(
+        &mut self,
+        per_endpoint: NonZeroU16,
+        request: LeaseRequest,
+    ) -> Vec<DeliveryLease> {
         self.redate(request.now, request.until);
         self.end_lapsed(request.max_attempts, request.now);
         let mut candidates: Vec<RankedSlot> = self
             .endpoints
             .iter()
             .filter(|row| row.endpoint.status.is_enabled() && row.paused_until() <= request.now)
-            .flat_map(|row| row.candidates(request.per_endpoint, request.now))
+            .flat_map(|row| row.candidates(per_endpoint, request.now))
             .collect();
         candidates.sort_unstable();
         candidates.truncate(request.max.get().into());
@@ -38,19 +42,21 @@ impl OutboxState {
             .collect()
     }
 
-    fn lease_one(&mut self, id: DeliveryId, until: UnixMillis) -> Option<Lease> {
+    fn lease_one(&mut self, id: DeliveryId, until: UnixMillis) -> Option<DeliveryLease> {
         self.place(&id, DeliveryState::Leased, Some(until), None);
         let row = self.deliveries.get_mut(&id)?;
         row.attempts = row.attempts.saturating_add(1);
         row.token += 1;
         let row = self.deliveries.get(&id)?;
         let event = self.event_of(row)?;
-        Some(Lease::new(
+        Some(DeliveryLease::new(
             id,
             LeaseToken::new(row.token),
             AttemptNumber::new(row.attempts)?,
-            event.clone(),
-            Arc::clone(&self.endpoints[row.endpoint].endpoint),
+            DeliveryWork::new(
+                event.clone(),
+                Arc::clone(&self.endpoints[row.endpoint].endpoint),
+            ),
         ))
     }
 
@@ -107,7 +113,7 @@ impl OutboxState {
 
     pub(super) fn settle(
         &mut self,
-        lease: &Lease,
+        lease: &DeliveryLease,
         settlement: Settlement,
         now: UnixMillis,
     ) -> Result<Settled, StoreError> {
@@ -124,19 +130,19 @@ impl OutboxState {
         let health = self.note_health(endpoint, outcome, not_before, now);
         let disabling = match outcome {
             Outcome::Delivered => {
-                self.end(&lease.delivery, DeliveryState::Delivered, now);
+                self.end(&lease.id, DeliveryState::Delivered, now);
                 None
             }
             Outcome::Retry { at } => {
-                self.wait_or_cancel(&lease.delivery, endpoint, at, now);
+                self.wait_or_cancel(&lease.id, endpoint, at, now);
                 None
             }
             Outcome::Exhausted => {
-                self.end(&lease.delivery, DeliveryState::Failed, now);
+                self.end(&lease.id, DeliveryState::Failed, now);
                 health.is_given_up(now).then_some(DisabledBecause::Failing)
             }
             Outcome::Gone => {
-                self.end(&lease.delivery, DeliveryState::Failed, now);
+                self.end(&lease.id, DeliveryState::Failed, now);
                 Some(DisabledBecause::Gone)
             }
         };
@@ -168,17 +174,25 @@ impl OutboxState {
         health
     }
 
-    pub(super) fn extend(&mut self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+    pub(super) fn extend(
+        &mut self,
+        lease: &DeliveryLease,
+        until: UnixMillis,
+    ) -> Result<(), StoreError> {
         self.find_leased(lease)?;
-        self.place(&lease.delivery, DeliveryState::Leased, Some(until), None);
+        self.place(&lease.id, DeliveryState::Leased, Some(until), None);
         Ok(())
     }
 
-    pub(super) fn release(&mut self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+    pub(super) fn release(
+        &mut self,
+        lease: &DeliveryLease,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
         let row = self.find_leased(lease)?;
         row.attempts = row.attempts.saturating_sub(1);
         let endpoint = row.endpoint;
-        self.wait_or_cancel(&lease.delivery, endpoint, now, now);
+        self.wait_or_cancel(&lease.id, endpoint, now, now);
         Ok(())
     }
 
@@ -197,11 +211,11 @@ impl OutboxState {
     }
 
     /// Returns the delivery, if it is still leased and `lease` is its newest.
-    fn find_leased(&mut self, lease: &Lease) -> Result<&mut DeliveryEntry, StoreError> {
+    fn find_leased(&mut self, lease: &DeliveryLease) -> Result<&mut DeliveryEntry, StoreError> {
         let is_newest = |row: &&mut DeliveryEntry| {
             row.state == DeliveryState::Leased && row.token == lease.token.get()
         };
-        let row = self.deliveries.get_mut(&lease.delivery);
+        let row = self.deliveries.get_mut(&lease.id);
         row.filter(is_newest).ok_or_else(StoreError::lease_lost)
     }
 

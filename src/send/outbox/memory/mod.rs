@@ -13,18 +13,21 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::state::OutboxState;
+use super::deliveries::DeliveryLog;
 use super::endpoint::{DisabledBecause, Endpoint};
 use super::endpoint_store::EndpointStore;
-use super::lease::{Lease, LeaseRequest, Settled, Settlement};
+use super::handle::become_handles;
+use super::lease::{DeliveryLease, Settled, Settlement};
 use super::message::{Inserted, NewEvent};
 use super::new_endpoint::NewEndpoint;
-use super::port::{DeliveryLog, OutboxStore};
+use super::port::OutboxStore;
 use super::record::{Attempt, Delivery};
+use crate::base::actor::Actor;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, EndpointId, MessageId};
-use crate::queue::{QueueListener, QueueNotify};
+use crate::queue::{LeaseRequest, QueueListener, QueueNotify};
 
 /// Keeps everything in memory: nothing survives the process. Clones share the store.
 ///
@@ -100,24 +103,28 @@ impl OutboxStore for MemoryOutbox {
         Ok(inserted)
     }
 
-    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
-        Ok(self.state().lease(&request))
+    async fn lease(
+        &self,
+        per_endpoint: NonZeroU16,
+        request: LeaseRequest,
+    ) -> Result<Vec<DeliveryLease>, StoreError> {
+        Ok(self.state().lease(per_endpoint, request))
     }
 
     async fn settle(
         &self,
-        lease: &Lease,
+        lease: &DeliveryLease,
         settlement: Settlement,
         now: UnixMillis,
     ) -> Result<Settled, StoreError> {
         self.state().settle(lease, settlement, now)
     }
 
-    async fn extend(&self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+    async fn extend(&self, lease: &DeliveryLease, until: UnixMillis) -> Result<(), StoreError> {
         self.state().extend(lease, until)
     }
 
-    async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+    async fn release(&self, lease: &DeliveryLease, now: UnixMillis) -> Result<(), StoreError> {
         self.state().release(lease, now)?;
         self.signal.notify();
         Ok(())
@@ -141,7 +148,12 @@ impl OutboxStore for MemoryOutbox {
 }
 
 impl EndpointStore for MemoryOutbox {
-    async fn create(&self, endpoint: NewEndpoint, now: UnixMillis) -> Result<Endpoint, StoreError> {
+    async fn create(
+        &self,
+        endpoint: NewEndpoint,
+        _actor: &Actor,
+        now: UnixMillis,
+    ) -> Result<Endpoint, StoreError> {
         let id = EndpointId::generate(now, &*self.entropy);
         Ok(self.state().create(endpoint.into_endpoint(id, now)))
     }
@@ -157,6 +169,7 @@ impl EndpointStore for MemoryOutbox {
     async fn disable(
         &self,
         id: &EndpointId,
+        _actor: &Actor,
         now: UnixMillis,
     ) -> Result<Option<Endpoint>, StoreError> {
         let mut state = self.state();
@@ -166,7 +179,12 @@ impl EndpointStore for MemoryOutbox {
         Ok(state.endpoint(id))
     }
 
-    async fn enable(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
+    async fn enable(
+        &self,
+        id: &EndpointId,
+        _actor: &Actor,
+        _now: UnixMillis,
+    ) -> Result<Option<Endpoint>, StoreError> {
         let mut state = self.state();
         if let Some(index) = state.index_of(id) {
             state.enable(index);
@@ -176,7 +194,7 @@ impl EndpointStore for MemoryOutbox {
 }
 
 impl DeliveryLog for MemoryOutbox {
-    async fn deliveries(&self, event: &MessageId) -> Result<Vec<Delivery>, StoreError> {
+    async fn of_event(&self, event: &MessageId) -> Result<Vec<Delivery>, StoreError> {
         Ok(self.state().deliveries(event))
     }
 
@@ -184,6 +202,8 @@ impl DeliveryLog for MemoryOutbox {
         Ok(self.state().attempts(delivery))
     }
 }
+
+become_handles!(MemoryOutbox);
 
 /// With the payloads of 1 KiB that auth events have, some 150 MiB.
 const MAX_EVENTS: usize = 100_000;

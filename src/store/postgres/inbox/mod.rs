@@ -22,11 +22,9 @@ use super::dedupe::TRIES;
 use super::error::{code, store_error};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{LONGEST_LEASE, QueueListener, RetryPolicy};
-use crate::receive::dedupe::{DedupeKeys, InvalidSource};
-use crate::receive::inbox::{
-    Inbox, InboxLease, InboxLeaseRequest, InboxOutcome, InboxStore, NewMessage, ReceiveOutcome,
-};
+use crate::queue::{LONGEST_LEASE, LeaseRequest, QueueListener, RetryPolicy};
+use crate::receive::dedupe::{Claimed, DedupeKeys, InvalidSource};
+use crate::receive::inbox::{Inbox, InboxLease, InboxOutcome, InboxStore, NewMessage};
 use crate::store::sql::columns::{latest, optional_time, to_column};
 use crate::store::sql::inbox::{LeasedRow, OutcomeColumns, fence, millis, readable};
 use crate::store::sql::migrate::Port;
@@ -69,14 +67,10 @@ impl PostgresStore {
 }
 
 impl InboxStore for PostgresStore {
-    async fn receive(
-        &self,
-        message: NewMessage,
-        now: UnixMillis,
-    ) -> Result<ReceiveOutcome, StoreError> {
+    async fn receive(&self, message: NewMessage, now: UnixMillis) -> Result<Claimed, StoreError> {
         for _ in 0..TRIES {
             if let Some(received) = self.try_receive(&message, now).await? {
-                if matches!(received, ReceiveOutcome::New { .. }) {
+                if matches!(received, Claimed::Fresh { .. }) {
                     self.inbox_signal.notify();
                 }
                 return Ok(received);
@@ -88,7 +82,7 @@ impl InboxStore for PostgresStore {
     async fn lease(
         &self,
         source: &str,
-        request: InboxLeaseRequest,
+        request: LeaseRequest,
     ) -> Result<Vec<InboxLease>, StoreError> {
         let max_attempts = i64::from(request.max_attempts.get());
         sqlx::query(REDATE)
@@ -167,13 +161,12 @@ impl InboxStore for PostgresStore {
         &self,
         source: &str,
         before: UnixMillis,
-        now: UnixMillis,
         max: NonZeroU16,
     ) -> Result<usize, StoreError> {
         let pruned = sqlx::query(PRUNE)
             .bind(source)
             .bind(to_column(before))
-            .bind(to_column(now))
+            .bind(i64::MAX)
             .bind(i64::from(max.get()))
             .execute(&self.pool)
             .await
@@ -200,7 +193,7 @@ impl PostgresStore {
         &self,
         message: &NewMessage,
         now: UnixMillis,
-    ) -> Result<Option<ReceiveOutcome>, StoreError> {
+    ) -> Result<Option<Claimed>, StoreError> {
         let (keys, request) = (&message.keys, &message.request);
         let answer: Result<(i64, bool, bool), _> = sqlx::query_as(RECEIVE)
             .bind(unique_keys(keys))
@@ -220,9 +213,9 @@ impl PostgresStore {
             Err(cause) => return Err(store_error(cause)),
         };
         if stored > 0 {
-            return Ok(Some(ReceiveOutcome::New { other_body }));
+            return Ok(Some(Claimed::Fresh { other_body }));
         }
-        Ok(known.then_some(ReceiveOutcome::Known))
+        Ok(known.then_some(Claimed::Done))
     }
 
     async fn change_leased(&self, change: Statement<'_>) -> Result<(), StoreError> {

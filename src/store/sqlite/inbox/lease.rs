@@ -5,8 +5,7 @@ use sqlx::SqliteConnection;
 use super::sql::{END_LAPSED, MARK_LEASED, REDATE, SELECT_DUE};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{LONGEST_LEASE, RetryPolicy};
-use crate::receive::inbox::InboxLeaseRequest;
+use crate::queue::{LONGEST_LEASE, LeaseRequest, RetryPolicy};
 use crate::store::sql::columns::{latest, to_column};
 use crate::store::sql::inbox::LeasedRow;
 use crate::store::sqlite::error::store_error;
@@ -15,7 +14,7 @@ use crate::store::sqlite::error::store_error;
 pub(super) async fn lease(
     conn: &mut SqliteConnection,
     source: &str,
-    request: InboxLeaseRequest,
+    request: LeaseRequest,
 ) -> Result<Vec<LeasedRow>, StoreError> {
     redate(conn, source, request).await?;
     end_lapsed(conn, source, request).await?;
@@ -28,7 +27,7 @@ pub(super) async fn lease(
 async fn redate(
     conn: &mut SqliteConnection,
     source: &str,
-    request: InboxLeaseRequest,
+    request: LeaseRequest,
 ) -> Result<(), StoreError> {
     sqlx::query(REDATE)
         .bind(source)
@@ -45,7 +44,7 @@ async fn redate(
 async fn end_lapsed(
     conn: &mut SqliteConnection,
     source: &str,
-    request: InboxLeaseRequest,
+    request: LeaseRequest,
 ) -> Result<(), StoreError> {
     sqlx::query(END_LAPSED)
         .bind(source)
@@ -60,7 +59,7 @@ async fn end_lapsed(
 async fn select_due(
     conn: &mut SqliteConnection,
     source: &str,
-    request: InboxLeaseRequest,
+    request: LeaseRequest,
 ) -> Result<Vec<LeasedRow>, StoreError> {
     sqlx::query_as(SELECT_DUE)
         .bind(source)

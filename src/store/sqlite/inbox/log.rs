@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 
 use super::sql::{FAILED, FIND, REQUEUE};
+use crate::base::actor::Actor;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
@@ -43,6 +44,7 @@ impl InboxLog for SqliteStore {
         &self,
         source: &str,
         id: &InboxId,
+        _actor: &Actor,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
         let mut write = self.write().await?;

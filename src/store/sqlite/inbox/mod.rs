@@ -20,11 +20,9 @@ use super::SqliteStore;
 use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{LONGEST_LEASE, QueueListener, RetryPolicy};
-use crate::receive::dedupe::InvalidSource;
-use crate::receive::inbox::{
-    Inbox, InboxLease, InboxLeaseRequest, InboxOutcome, InboxStore, NewMessage, ReceiveOutcome,
-};
+use crate::queue::{LONGEST_LEASE, LeaseRequest, QueueListener, RetryPolicy};
+use crate::receive::dedupe::{Claimed, InvalidSource};
+use crate::receive::inbox::{Inbox, InboxLease, InboxOutcome, InboxStore, NewMessage};
 use crate::store::sql::columns::{latest, optional_time, to_column};
 use crate::store::sql::inbox::{OutcomeColumns, fence, millis, readable};
 use crate::store::sql::migrate::Port;
@@ -68,11 +66,7 @@ impl SqliteStore {
 }
 
 impl InboxStore for SqliteStore {
-    async fn receive(
-        &self,
-        message: NewMessage,
-        now: UnixMillis,
-    ) -> Result<ReceiveOutcome, StoreError> {
+    async fn receive(&self, message: NewMessage, now: UnixMillis) -> Result<Claimed, StoreError> {
         self.inner.integrity.check(self.reader()).await?;
         let mut write = self.write().await?;
         let conn = write.conn();
@@ -80,20 +74,20 @@ impl InboxStore for SqliteStore {
             if insert_replay_key(conn, &message, known, now).await? {
                 write.commit().await?;
             }
-            return Ok(ReceiveOutcome::Known);
+            return Ok(Claimed::Done);
         }
         let other_body = was_seen_with_other_body(conn, &message).await?;
         let number = insert(conn, &message, now).await?;
         insert_keys(conn, &message, number).await?;
         write.commit().await?;
         self.inner.inbox_signal.notify();
-        Ok(ReceiveOutcome::New { other_body })
+        Ok(Claimed::Fresh { other_body })
     }
 
     async fn lease(
         &self,
         source: &str,
-        request: InboxLeaseRequest,
+        request: LeaseRequest,
     ) -> Result<Vec<InboxLease>, StoreError> {
         self.inner.integrity.begin(self.reader());
         let mut write = self.write().await?;
@@ -150,16 +144,15 @@ impl InboxStore for SqliteStore {
         &self,
         source: &str,
         before: UnixMillis,
-        now: UnixMillis,
         max: NonZeroU16,
     ) -> Result<usize, StoreError> {
         // The first query uses a connection for reading: most of the time there is nothing to delete.
-        let one = prune::select(self.reader(), source, before, now, NonZeroU16::MIN).await?;
+        let one = prune::select(self.reader(), source, before, before, NonZeroU16::MIN).await?;
         if one.is_empty() {
             return Ok(0);
         }
         let mut write = self.write().await?;
-        let finished = prune::select(write.conn(), source, before, now, max).await?;
+        let finished = prune::select(write.conn(), source, before, before, max).await?;
         prune::delete(write.conn(), &finished).await?;
         write.commit().await?;
         Ok(finished.len())

@@ -3,7 +3,7 @@ use tempfile::TempDir;
 use super::sql::{DELETE_KEYS, END_LAPSED, FAILED, REDATE, SELECT_DUE, SELECT_FINISHED};
 use super::*;
 use crate::base::id::InboxId;
-use crate::queue::AttemptNumber;
+use crate::queue::{AttemptNumber, LeaseRequest};
 use crate::receive::inbox::InboxLog as _;
 use crate::testing::inbox_suite::at;
 
@@ -71,7 +71,7 @@ async fn an_unreadable_message_blocks_no_other() {
     let bad = crate::testing::inbox_suite::store_new(&store, "bad", 0).await;
     let good = crate::testing::inbox_suite::store_new(&store, "good", 0).await;
     set(&store, "attempt = 4294967295", &bad).await;
-    let request = |secs| InboxLeaseRequest {
+    let request = |secs| LeaseRequest {
         max: NonZeroU16::MAX,
         max_attempts: AttemptNumber::FIRST,
         now: at(secs),

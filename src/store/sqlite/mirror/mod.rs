@@ -17,43 +17,41 @@ use super::SqliteStore;
 use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::mirror::{Applied, FieldSet, MirrorChange, MirrorStore, TablePrefix};
+use crate::receive::mirror::{Applied, FieldSet, Mirror, MirrorChange, MirrorStore, TablePrefix};
 use crate::store::sql::migrate::Port;
 use crate::wire::event::{Session, SessionHandle, User};
 
-/// The mirror in a SQLite database; made by [`SqliteStore::mirror`].
-///
-/// Copies are cheap and share the connections. The tables, with the default prefix:
-///
-/// * `auth_users`, one row per living user: `id`, `email`, `email_verified`, `name`, `username`,
-///   `image`, `role`, `banned`, `ban_expires`, `two_factor_enabled`, `created_at`, `updated_at`, and
-///   `data`, a JSON object with all fields;
-/// * `auth_sessions`, one row per session that was not revoked: `handle`, `id`, `user_id`,
-///   `expires_at`, `ip_address`, `user_agent`, `impersonated_by`, `active_organization_id`,
-///   `created_at`, `updated_at`, `data`;
-/// * `auth_tombstones`, the ids of deleted users and sessions;
-/// * `auth_revocations`, the sessions that were revoked before the mirror knew them, each with its
-///   latest possible end.
-///
-/// Times are milliseconds since 1970. Applications may read and join the tables; only the mirror writes
-/// them. A foreign key to them should say `ON DELETE`: otherwise a deletion fails until the row that
-/// refers to the deleted one is gone.
+/// The mirror in a SQLite database.
 #[derive(Clone)]
-pub struct SqliteMirror {
+struct SqliteMirror {
     store: SqliteStore,
     prefix: TablePrefix,
 }
 
 impl SqliteStore {
     /// Creates or migrates the mirror's tables in this database, and returns the mirror on them.
-    /// Repeated calls are allowed.
+    /// Repeated calls are allowed. The tables, with the default prefix:
+    ///
+    /// * `auth_users`, one row per living user: `id`, `email`, `email_verified`, `name`, `username`,
+    ///   `image`, `role`, `banned`, `ban_expires`, `two_factor_enabled`, `created_at`, `updated_at`,
+    ///   and `data`, a JSON object with all fields;
+    /// * `auth_sessions`, one row per session that was not revoked: `handle`, `id`, `user_id`,
+    ///   `expires_at`, `ip_address`, `user_agent`, `impersonated_by`, `active_organization_id`,
+    ///   `created_at`, `updated_at`, `data`;
+    /// * `auth_tombstones`, the ids of deleted users and sessions;
+    /// * `auth_revocations`, the sessions that were revoked before the mirror knew them, each with its
+    ///   latest possible end.
+    ///
+    /// Times are milliseconds since 1970. Applications may read and join the tables; only the mirror
+    /// writes them. A foreign key to them should say `ON DELETE`: otherwise a deletion fails until the
+    /// row that refers to the deleted one is gone.
     ///
     /// ```
-    /// use tower_auth_sync::mirror::{Mirror, TablePrefix};
+    /// use tower_auth_sync::mirror::TablePrefix;
     /// use tower_auth_sync::store::sqlite::SqliteStore;
     ///
     /// # async fn example(store: SqliteStore) -> Result<(), Box<dyn std::error::Error>> {
-    /// let mirror = Mirror::new(store.mirror(TablePrefix::new("crm_")?).await?);
+    /// let mirror = store.mirror(TablePrefix::new("crm_")?).await?;
     /// let user = mirror.user("user_1").await?;
     /// # Ok(())
     /// # }
@@ -63,7 +61,11 @@ impl SqliteStore {
     ///
     /// As for [`migrate`](Self::migrate); [`StoreError::is_migration`] also if the application has
     /// a table with one of the names.
-    pub async fn mirror(&self, prefix: TablePrefix) -> Result<SqliteMirror, StoreError> {
+    pub async fn mirror(&self, prefix: TablePrefix) -> Result<Mirror, StoreError> {
+        Ok(Mirror::new(self.mirror_tables(prefix).await?))
+    }
+
+    async fn mirror_tables(&self, prefix: TablePrefix) -> Result<SqliteMirror, StoreError> {
         self.migrate_port(&port(&prefix)).await?;
         let store = self.clone();
         Ok(SqliteMirror { store, prefix })

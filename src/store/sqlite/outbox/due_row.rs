@@ -11,7 +11,7 @@ use serde::de::value::Error as PlainError;
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, MessageId};
 use crate::queue::{AttemptNumber, LeaseToken};
-use crate::send::outbox::{Endpoint, Lease, NewEvent};
+use crate::send::outbox::{DeliveryLease, DeliveryWork, Endpoint, NewEvent};
 use crate::store::sql::columns::unreadable;
 use crate::wire::event::EventType;
 
@@ -33,7 +33,7 @@ impl DueRow {
     pub(super) fn into_lease(
         self,
         endpoints: &HashMap<i64, Arc<Endpoint>>,
-    ) -> Result<Lease, StoreError> {
+    ) -> Result<DeliveryLease, StoreError> {
         let attempt = u32::try_from(self.attempt).ok();
         let attempt = attempt.and_then(|n| n.checked_add(1));
         let attempt = attempt.and_then(AttemptNumber::new);
@@ -46,12 +46,14 @@ impl DueRow {
             event_type(&self.event_type)?,
             Bytes::from(self.payload),
         );
-        Ok(Lease::new(
+        Ok(DeliveryLease::new(
             DeliveryId::new(self.id).map_err(|_invalid| unreadable("tas_deliveries.id"))?,
             LeaseToken::new(token.ok_or_else(|| unreadable("tas_deliveries.fence"))?),
             attempt.ok_or_else(|| unreadable("tas_deliveries.attempt"))?,
-            event,
-            endpoint.ok_or_else(|| unreadable("tas_deliveries.endpoint"))?,
+            DeliveryWork::new(
+                event,
+                endpoint.ok_or_else(|| unreadable("tas_deliveries.endpoint"))?,
+            ),
         ))
     }
 }

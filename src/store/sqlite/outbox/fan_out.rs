@@ -202,7 +202,11 @@ mod tests {
         let (emitter, worker) = (open(&dir).await, open(&dir).await);
         endpoint(&worker, "one").await;
         assert_eq!(emit(&emitter, 1).await, (1, 0));
-        let lease = worker.lease(request(1, 1, 1)).await.unwrap().remove(0);
+        let lease = worker
+            .lease(limit(1), request(1, 1))
+            .await
+            .unwrap()
+            .remove(0);
         let gone = Settlement::new(report(1, 410), Outcome::Gone);
         worker.settle(&lease, gone, at(2)).await.unwrap();
         assert_eq!(emit(&emitter, 2).await, (0, 1));

@@ -11,20 +11,21 @@ use sqlx::sqlite::SqlitePool;
 use super::due_row::DueRow;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{LONGEST_LEASE, RetryPolicy};
-use crate::send::outbox::{Endpoint, Lease, LeaseRequest};
+use crate::queue::{LONGEST_LEASE, LeaseRequest, RetryPolicy};
+use crate::send::outbox::{DeliveryLease, Endpoint};
 use crate::store::sql::columns::{latest, optional_time, to_column};
 use crate::store::sqlite::endpoints::{disable_unreadable, select_by_number};
 use crate::store::sqlite::error::store_error;
 
 pub(super) async fn lease(
     conn: &mut SqliteConnection,
+    per_endpoint: NonZeroU16,
     request: &LeaseRequest,
-) -> Result<Vec<Lease>, StoreError> {
+) -> Result<Vec<DeliveryLease>, StoreError> {
     redate(conn, request).await?;
     loop {
         end_lapsed(conn, request).await?;
-        let due = select_due(conn, request).await?;
+        let due = select_due(conn, per_endpoint, request).await?;
         if due.is_empty() {
             return Ok(Vec::new());
         }
@@ -83,11 +84,12 @@ async fn end_lapsed(conn: &mut SqliteConnection, request: &LeaseRequest) -> Resu
 
 async fn select_due(
     conn: &mut SqliteConnection,
+    per_endpoint: NonZeroU16,
     request: &LeaseRequest,
 ) -> Result<Vec<DueRow>, StoreError> {
     sqlx::query_as(SELECT_DUE)
         .bind(to_column(request.now))
-        .bind(request.per_endpoint.get())
+        .bind(per_endpoint.get())
         .bind(request.max.get())
         .fetch_all(conn)
         .await
@@ -96,10 +98,10 @@ async fn select_due(
 
 async fn mark_leased(
     conn: &mut SqliteConnection,
-    leases: &[Lease],
+    leases: &[DeliveryLease],
     until: UnixMillis,
 ) -> Result<(), StoreError> {
-    let ids: Vec<&str> = leases.iter().map(|one| one.delivery.as_str()).collect();
+    let ids: Vec<&str> = leases.iter().map(|one| one.id.as_str()).collect();
     sqlx::query(MARK_LEASED)
         // Texts cannot fail to serialize.
         .bind(serde_json::to_string(&ids).unwrap_or_default())
@@ -140,7 +142,7 @@ async fn read_all(
     due: Vec<DueRow>,
     endpoints: &HashMap<i64, Arc<Endpoint>>,
     now: UnixMillis,
-) -> Result<Option<Vec<Lease>>, StoreError> {
+) -> Result<Option<Vec<DeliveryLease>>, StoreError> {
     let mut leases = Vec::with_capacity(due.len());
     let mut are_readable = true;
     for row in due {

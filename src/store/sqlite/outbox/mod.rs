@@ -21,10 +21,10 @@ use crate::base::clock::UnixMillis;
 use crate::base::entropy::Entropy;
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, MessageId};
-use crate::queue::QueueListener;
+use crate::queue::{LeaseRequest, QueueListener};
 use crate::send::outbox::{
-    Attempt, Delivery, DeliveryLog, Inserted, Lease, LeaseRequest, NewEvent, OutboxConnection,
-    OutboxStore, Settled, Settlement,
+    Attempt, Delivery, DeliveryLease, DeliveryLog, Inserted, NewEvent, OutboxConnection,
+    OutboxStore, Settled, Settlement, become_handles,
 };
 use crate::store::sql::migrate::Port;
 
@@ -67,17 +67,21 @@ impl OutboxStore for SqliteStore {
         Ok(inserted)
     }
 
-    async fn lease(&self, request: LeaseRequest) -> Result<Vec<Lease>, StoreError> {
+    async fn lease(
+        &self,
+        per_endpoint: NonZeroU16,
+        request: LeaseRequest,
+    ) -> Result<Vec<DeliveryLease>, StoreError> {
         self.inner.integrity.begin(self.reader());
         let mut write = self.write().await?;
-        let leases = self.note_damage(lease::lease(write.conn(), &request).await)?;
+        let leases = self.note_damage(lease::lease(write.conn(), per_endpoint, &request).await)?;
         write.commit().await?;
         Ok(leases)
     }
 
     async fn settle(
         &self,
-        lease: &Lease,
+        lease: &DeliveryLease,
         settlement: Settlement,
         now: UnixMillis,
     ) -> Result<Settled, StoreError> {
@@ -88,13 +92,13 @@ impl OutboxStore for SqliteStore {
         Ok(settled)
     }
 
-    async fn extend(&self, lease: &Lease, until: UnixMillis) -> Result<(), StoreError> {
+    async fn extend(&self, lease: &DeliveryLease, until: UnixMillis) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         settle::extend(write.conn(), lease, until).await?;
         write.commit().await
     }
 
-    async fn release(&self, lease: &Lease, now: UnixMillis) -> Result<(), StoreError> {
+    async fn release(&self, lease: &DeliveryLease, now: UnixMillis) -> Result<(), StoreError> {
         let mut write = self.write().await?;
         settle::release(write.conn(), lease, now).await?;
         write.commit().await?;
@@ -141,7 +145,7 @@ impl SqliteStore {
 }
 
 impl DeliveryLog for SqliteStore {
-    async fn deliveries(&self, event: &MessageId) -> Result<Vec<Delivery>, StoreError> {
+    async fn of_event(&self, event: &MessageId) -> Result<Vec<Delivery>, StoreError> {
         log::deliveries(self.reader(), event).await
     }
 
@@ -164,6 +168,8 @@ impl OutboxConnection for SqliteConnection {
         Ok(inserted)
     }
 }
+
+become_handles!(SqliteStore);
 
 /// Changes nothing, but fails on a read-only file.
 const DELETE_NOTHING: &str = "DELETE FROM tas_events WHERE seq IS NULL";

@@ -5,7 +5,8 @@ use sqlx::SqliteConnection;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::send::outbox::{
-    AttemptReport, DeliveryState, DisabledBecause, Health, Lease, Outcome, Settled, Settlement,
+    AttemptReport, DeliveryLease, DeliveryState, DisabledBecause, Health, Outcome, Settled,
+    Settlement,
 };
 use crate::store::sql::columns::{time, to_column};
 use crate::store::sqlite::endpoints::disable;
@@ -13,7 +14,7 @@ use crate::store::sqlite::error::store_error;
 
 pub(super) async fn settle(
     conn: &mut SqliteConnection,
-    lease: &Lease,
+    lease: &DeliveryLease,
     settlement: &Settlement,
     now: UnixMillis,
 ) -> Result<Settled, StoreError> {
@@ -41,11 +42,11 @@ pub(super) async fn settle(
 
 pub(super) async fn extend(
     conn: &mut SqliteConnection,
-    lease: &Lease,
+    lease: &DeliveryLease,
     until: UnixMillis,
 ) -> Result<(), StoreError> {
     let extended = sqlx::query(EXTEND)
-        .bind(lease.delivery.as_str())
+        .bind(lease.id.as_str())
         .bind(token(lease))
         .bind(to_column(until))
         .execute(conn)
@@ -59,7 +60,7 @@ pub(super) async fn extend(
 
 pub(super) async fn release(
     conn: &mut SqliteConnection,
-    lease: &Lease,
+    lease: &DeliveryLease,
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     give_back(conn, lease, now, now, 1)
@@ -70,12 +71,12 @@ pub(super) async fn release(
 /// Finishes the delivery. Returns its endpoint's number.
 async fn end(
     conn: &mut SqliteConnection,
-    lease: &Lease,
+    lease: &DeliveryLease,
     state: DeliveryState,
     now: UnixMillis,
 ) -> Result<i64, StoreError> {
     sqlx::query_scalar(END)
-        .bind(lease.delivery.as_str())
+        .bind(lease.id.as_str())
         .bind(token(lease))
         .bind(state.as_str())
         .bind(to_column(now))
@@ -89,13 +90,13 @@ async fn end(
 /// `attempts`. Returns the endpoint's number.
 async fn give_back(
     conn: &mut SqliteConnection,
-    lease: &Lease,
+    lease: &DeliveryLease,
     due_at: UnixMillis,
     now: UnixMillis,
     attempts: u32,
 ) -> Result<i64, StoreError> {
     sqlx::query_scalar(GIVE_BACK)
-        .bind(lease.delivery.as_str())
+        .bind(lease.id.as_str())
         .bind(token(lease))
         .bind(to_column(due_at))
         .bind(to_column(now))
@@ -108,12 +109,12 @@ async fn give_back(
 
 async fn insert_attempt(
     conn: &mut SqliteConnection,
-    lease: &Lease,
+    lease: &DeliveryLease,
     report: &AttemptReport,
 ) -> Result<(), StoreError> {
     let duration = i64::try_from(report.duration.as_millis()).unwrap_or(i64::MAX);
     sqlx::query(INSERT_ATTEMPT)
-        .bind(lease.delivery.as_str())
+        .bind(lease.id.as_str())
         .bind(token(lease))
         .bind(lease.attempt.get())
         .bind(to_column(report.started_at))
@@ -154,7 +155,7 @@ async fn note_failure(
 }
 
 /// Returns the lease's token. Every token of this store fits.
-fn token(lease: &Lease) -> i64 {
+fn token(lease: &DeliveryLease) -> i64 {
     i64::try_from(lease.token.get()).unwrap_or(i64::MAX)
 }
 

@@ -119,7 +119,11 @@ async fn acknowledged_events_are_there_when_the_file_is_opened_again() {
         .enqueue(vec![event("msg_1"), event("msg_2")], at(0))
         .await
         .unwrap();
-    let lease = store.lease(request(1, 9, 0)).await.unwrap().remove(0);
+    let lease = store
+        .lease(limit(9), request(1, 0))
+        .await
+        .unwrap()
+        .remove(0);
     let settlement = Settlement::new(report(1, 500), Outcome::Retry { at: at(300) });
     store.settle(&lease, settlement, at(1)).await.unwrap();
     store.close().await;
@@ -130,10 +134,10 @@ async fn acknowledged_events_are_there_when_the_file_is_opened_again() {
         store.get(&one.id).await.unwrap().unwrap().health.failures(),
         1
     );
-    assert_eq!(store.attempts(&lease.delivery).await.unwrap().len(), 1);
-    let waiting = &store.deliveries(&lease.event).await.unwrap()[0];
+    assert_eq!(store.attempts(&lease.id).await.unwrap().len(), 1);
+    let waiting = &store.deliveries(&lease.work.event).await.unwrap()[0];
     assert_eq!(waiting.due_at, Some(at(300)));
-    assert_eq!(store.lease(request(9, 9, 2)).await.unwrap().len(), 1);
+    assert_eq!(store.lease(limit(9), request(9, 2)).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -141,13 +145,27 @@ async fn a_lease_outlives_its_process_and_lapses_by_time() {
     let (store, dir) = new_store().await;
     endpoint(&store, "one").await;
     store.enqueue(vec![event("msg_1")], at(0)).await.unwrap();
-    let lease = store.lease(request(1, 9, 0)).await.unwrap().remove(0);
+    let lease = store
+        .lease(limit(9), request(1, 0))
+        .await
+        .unwrap()
+        .remove(0);
     drop(store);
 
     let store = open(&dir).await;
-    assert!(store.lease(request(1, 9, 59)).await.unwrap().is_empty());
-    let taken_over = store.lease(request(1, 9, 60)).await.unwrap().remove(0);
-    assert_eq!(taken_over.delivery, lease.delivery);
+    assert!(
+        store
+            .lease(limit(9), request(1, 59))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    let taken_over = store
+        .lease(limit(9), request(1, 60))
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(taken_over.delivery, lease.id);
     assert_eq!(taken_over.attempt, lease.attempt.next());
     let late = store.extend(&lease, at(999)).await;
     assert!(late.unwrap_err().is_lease_lost());
@@ -165,11 +183,11 @@ async fn stores_that_share_a_file_share_no_lease() {
         workers.push(tokio::spawn(async move {
             let mut mine = Vec::new();
             loop {
-                let leases = store.lease(request(3, 1000, 0)).await.unwrap();
+                let leases = store.lease(limit(1000), request(3, 0)).await.unwrap();
                 if leases.is_empty() {
                     return mine;
                 }
-                mine.extend(leases.into_iter().map(|lease| lease.delivery));
+                mine.extend(leases.into_iter().map(|lease| lease.id));
             }
         }));
     }
@@ -364,9 +382,9 @@ async fn an_unreadable_endpoint_is_disabled_and_the_others_continue() {
         run(&store, damage).await;
 
         // The limit is one lease: the unreadable endpoint does not use it.
-        let leases = store.lease(request(1, 9, 1)).await.unwrap();
+        let leases = store.lease(limit(9), request(1, 1)).await.unwrap();
         assert_eq!(leases.len(), 1, "{damage}");
-        assert_eq!(leases[0].endpoint.id, two.id, "{damage}");
+        assert_eq!(leases[0].work.endpoint.id, two.id, "{damage}");
         assert_eq!(unreadable_endpoints(&store).await, 1, "{damage}");
 
         store.enqueue(vec![event("msg_2")], at(2)).await.unwrap();
@@ -400,7 +418,13 @@ async fn an_endpoint_that_was_repaired_and_enabled_gets_events_again() {
     let one = endpoint(&store, "one").await;
     store.enqueue(vec![event("msg_1")], at(0)).await.unwrap();
     run(&store, DAMAGES[0]).await;
-    assert!(store.lease(request(1, 9, 0)).await.unwrap().is_empty());
+    assert!(
+        store
+            .lease(limit(9), request(1, 0))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     run(&store, "UPDATE tas_endpoints SET scheme = 'banata'").await;
     let repaired = store.get(&one.id).await.unwrap().unwrap();
     let because = DisabledBecause::Unreadable;
@@ -410,8 +434,12 @@ async fn an_endpoint_that_was_repaired_and_enabled_gets_events_again() {
     );
     store.enable(&one.id).await.unwrap();
     store.enqueue(vec![event("msg_2")], at(1)).await.unwrap();
-    let lease = store.lease(request(9, 9, 1)).await.unwrap().remove(0);
-    assert_eq!(lease.event.as_str(), "msg_2");
+    let lease = store
+        .lease(limit(9), request(9, 1))
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(lease.work.event.as_str(), "msg_2");
 }
 
 #[tokio::test]
@@ -427,9 +455,9 @@ async fn an_unreadable_delivery_is_cancelled_and_the_others_continue() {
         let events = vec![event("msg_1"), event("msg_2")];
         store.enqueue(events, at(0)).await.unwrap();
         run(&store, damage).await;
-        let leases = store.lease(request(1, 9, 1)).await.unwrap();
+        let leases = store.lease(limit(9), request(1, 1)).await.unwrap();
         assert_eq!(leases.len(), 1, "{damage}");
-        assert_eq!(leases[0].event.as_str(), "msg_2", "{damage}");
+        assert_eq!(leases[0].work.event.as_str(), "msg_2", "{damage}");
         let cancelled = "SELECT count(*) FROM tas_deliveries WHERE state = 'cancelled'";
         assert_eq!(count(&store, cancelled).await, 1, "{damage}");
     }

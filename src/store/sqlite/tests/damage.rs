@@ -27,7 +27,7 @@ async fn filled(path: &Path) -> usize {
     endpoint(&store, "one").await;
     let events = (0..300).map(|number| event(&format!("msg_{number}")));
     store.enqueue(events.collect(), at(0)).await.unwrap();
-    for lease in store.lease(request(100, 100, 0)).await.unwrap() {
+    for lease in store.lease(limit(100), request(100, 0)).await.unwrap() {
         let settlement = Settlement::new(report(0, 200), Outcome::Delivered);
         store.settle(&lease, settlement, at(0)).await.unwrap();
     }
@@ -91,7 +91,7 @@ async fn damage_that_a_workers_statement_finds_is_remembered() {
         .await
         .unwrap();
     drop(write);
-    let error = store.lease(request(100, 100, 1)).await.unwrap_err();
+    let error = store.lease(limit(100), request(100, 1)).await.unwrap_err();
     assert!(error.is_corrupt(), "{}", chain(&error));
     assert_stores_nothing(&store, "while it is open").await;
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::base::id::MessageId;
-use crate::queue::AttemptNumber;
+use crate::queue::{AttemptNumber, LeaseRequest};
 use crate::receive::dedupe::{Claimed, Identity, Message};
 use crate::receive::inbox::{InboxOutcome as RunOutcome, InboxStore};
 use crate::receive::mirror::{Mirror, TablePrefix};
@@ -36,7 +36,7 @@ async fn use_every_port(store: &SqliteStore, mirror: &Mirror, round: usize) {
     store.ping().await.unwrap();
 
     store_new(store, &format!("in_{round}"), 0).await;
-    let lease = crate::receive::inbox::InboxLeaseRequest {
+    let lease = crate::receive::inbox::LeaseRequest {
         max: 1.try_into().unwrap(),
         max_attempts: AttemptNumber::FIRST,
         now: at(0),
