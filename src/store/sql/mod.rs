@@ -4,6 +4,7 @@
 //! statements and what truly differs, such as locks.
 
 pub(crate) mod columns;
+pub(crate) mod dedupe;
 pub(crate) mod inbox;
 pub(crate) mod migrate;
 pub(crate) mod statement;
