@@ -1,9 +1,9 @@
 //! The dedupe port and the inbox on PostgreSQL, for receivers on many machines.
 //!
-//! Each call is one statement, at most two, in a transaction of its own. The names of all tables begin
-//! with `tas_`, and the tables lie in the first schema of the search path. Each port has a version table
-//! of its own, `tas_migrations_<port>`, so that an application's own sqlx migrations can use the same
-//! database.
+//! Each call is one statement, at most three, each in a transaction of its own. The names of all tables
+//! begin with `tas_`, and the tables lie in the first schema of the search path. Each port has a version
+//! table of its own, `tas_migrations_<port>`, so that an application's own sqlx migrations can use the
+//! same database.
 //!
 //! `AnyStore` does not open `postgres:` URLs: there is no delivery store on PostgreSQL yet.
 
