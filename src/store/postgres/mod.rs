@@ -8,6 +8,7 @@
 //! `AnyStore` does not open `postgres:` URLs: there is no delivery store on PostgreSQL yet.
 
 mod dedupe;
+mod dialect;
 mod error;
 mod inbox;
 mod migrate;

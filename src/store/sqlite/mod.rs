@@ -41,6 +41,7 @@
 
 mod connect;
 mod dedupe;
+mod dialect;
 mod endpoints;
 mod error;
 mod inbox;
