@@ -135,7 +135,10 @@ pub async fn issuers_do_not_see_each_other_s_keys(store: impl KeyStore) {
     let issuers = [ISSUER, "https://auth.example/", "https://AUTH.example", "%"];
     for issuer in issuers {
         assert!(ids(&store, issuer).await.is_empty(), "{issuer}");
-        assert!(append(&store, &key_of(issuer, "a", NOW), None).await, "{issuer}");
+        assert!(
+            append(&store, &key_of(issuer, "a", NOW), None).await,
+            "{issuer}"
+        );
     }
     let (mine, other) = (key_of(ISSUER, "b", NOW), key_of(issuers[1], "c", NOW));
     assert!(append(&store, &mine, Some("a")).await);

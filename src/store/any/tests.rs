@@ -48,6 +48,14 @@ mod sqlite {
         }
     }
 
+    mod key_contract {
+        use super::AnyStore;
+
+        crate::__key_store_tests!(async || {
+            (AnyStore::connect("sqlite::memory:").await.unwrap(), ())
+        });
+    }
+
     mod delivery_contract {
         use super::AnyStore;
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use self::builder::check_issuer;
 pub use self::builder::JwtIssuerBuilder;
-use self::stored::load;
+use self::builder::check_issuer;
 pub use self::stored::StoredKeysError;
+use self::stored::load;
 
 use super::base64url;
 use super::compact::MAX_TOKEN_LEN;

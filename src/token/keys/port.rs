@@ -65,7 +65,8 @@ pub trait KeyStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StoreError`] if the store fails.
-    fn list(&self, issuer: &str) -> impl Future<Output = Result<Vec<StoredKey>, StoreError>> + Send;
+    fn list(&self, issuer: &str)
+    -> impl Future<Output = Result<Vec<StoredKey>, StoreError>> + Send;
 
     /// Stores a key behind the key `after`, and returns whether it did. `actor` makes the key, at its
     /// `created_at`.

@@ -36,12 +36,7 @@ impl StoredKey {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn new(
-        issuer: impl Into<String>,
-        id: KeyId,
-        jwk: Secret,
-        created_at: UnixMillis,
-    ) -> Self {
+    pub fn new(issuer: impl Into<String>, id: KeyId, jwk: Secret, created_at: UnixMillis) -> Self {
         Self {
             issuer: issuer.into(),
             id,
