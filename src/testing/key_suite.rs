@@ -1,20 +1,19 @@
-//! The conformance suite of [`KeyStore`].
+//! The conformance suite of [`KeyStore`](crate::token::KeyStore).
 
 use std::iter;
-use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use crate::base::actor::Actor;
 use crate::base::clock::UnixMillis;
 use crate::base::secret::Secret;
-use crate::token::{KeyId, KeyStore, StoredKey};
+use crate::testing::ManualClock;
+use crate::token::{KeyId, Keys};
 
 /// Makes one test for each point of the contract of [`KeyStore`](crate::token::KeyStore).
 ///
 /// Takes a closure that makes, each time, an empty store and whatever has to outlive it, such as its
-/// directory: `async || -> (impl KeyStore, Guard)`. Put it in a module of its own. Needs `tokio` with
-/// `macros` and `rt` beside it.
+/// directory: `async || -> (impl Into<Keys>, Guard)`; for a store of your own, `Keys::new(store)`. Put it
+/// in a module of its own. Needs `tokio` with `macros` and `rt` beside it.
 ///
 /// ```
 /// mod memory {
@@ -46,7 +45,7 @@ macro_rules! __key_store_tests {
             #[tokio::test]
             async fn $case() {
                 if let Some((store, _guard)) = ($make)().await {
-                    $crate::testing::key_suite::$case(store).await;
+                    $crate::testing::key_suite::$case(store.into()).await;
                 }
             }
         )*
@@ -55,118 +54,101 @@ macro_rules! __key_store_tests {
 
 const ISSUER: &str = "https://auth.example";
 
-const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
-
 fn id(text: &str) -> KeyId {
     KeyId::new(text).unwrap()
 }
 
-fn key_of(issuer: &str, id: &str, created_at: UnixMillis) -> StoredKey {
-    let jwk = Secret::verbatim(format!("the private key {id} of {issuer}")).unwrap();
-    StoredKey::new(issuer, KeyId::new(id).unwrap(), jwk, created_at)
+/// Returns the text of a key, another one for each issuer and id.
+fn text(issuer: &str, id: &str) -> String {
+    format!("the private key {id} of {issuer}")
 }
 
-async fn append(store: &impl KeyStore, key: &StoredKey, after: Option<&str>) -> bool {
+async fn append(keys: &Keys, issuer: &str, new: &str, after: Option<&str>) -> bool {
+    let jwk = Secret::verbatim(text(issuer, new)).unwrap();
     let after = after.map(id);
-    let appended = store.append(key, after.as_ref(), &Actor::system()).await;
+    let appended = keys.append(issuer, id(new), jwk, after.as_ref()).await;
     appended.unwrap()
 }
 
-/// Appends a key that is only told by its id.
-async fn push(store: &impl KeyStore, new: &str, after: Option<&str>) -> bool {
-    append(store, &key_of(ISSUER, new, NOW), after).await
-}
-
-async fn ids(store: &impl KeyStore, issuer: &str) -> Vec<String> {
-    let keys = store.list(issuer).await.unwrap();
+async fn ids(keys: &Keys, issuer: &str) -> Vec<String> {
+    let keys = keys.list(issuer).await.unwrap();
     keys.iter().map(|key| key.id.to_string()).collect()
 }
 
-pub async fn keys_are_listed_in_the_order_of_their_appends_as_they_were_given(
-    store: impl KeyStore,
-) {
-    assert!(ids(&store, ISSUER).await.is_empty());
-    let ids = ["2026-11/ä \"key\"", &"z".repeat(256), "a"];
+pub async fn keys_are_listed_in_the_order_of_their_appends_as_they_were_given(keys: Keys) {
+    assert!(ids(&keys, ISSUER).await.is_empty());
+    let given = ["2026-11/ä \"key\"", &"z".repeat(256), "a"];
     // The clock is set back twice.
-    let times = [NOW.as_millis(), 5, 0];
-    let given: Vec<StoredKey> = iter::zip(ids, times)
-        .map(|(id, time)| key_of(ISSUER, id, UnixMillis::from_millis(time)))
-        .collect();
+    let times = [1_700_000_000_000, 5, 0].map(UnixMillis::from_millis);
     let mut after = None;
-    for key in &given {
-        assert!(append(&store, key, after).await, "{}", key.id);
-        after = Some(key.id.as_str());
+    for (id, time) in iter::zip(given, times) {
+        let keys = keys.clone().with_clock(ManualClock::at(time));
+        assert!(append(&keys, ISSUER, id, after).await, "{id}");
+        after = Some(id);
     }
-    let listed = store.list(ISSUER).await.unwrap();
+    let listed = keys.list(ISSUER).await.unwrap();
     assert_eq!(listed.len(), given.len());
-    for (listed, given) in iter::zip(&listed, &given) {
-        assert_eq!(listed.issuer, given.issuer);
-        assert_eq!(listed.id, given.id);
-        assert_eq!(listed.jwk.expose(), given.jwk.expose());
-        assert_eq!(listed.created_at, given.created_at);
+    for (listed, (id, time)) in iter::zip(listed, iter::zip(given, times)) {
+        assert_eq!(listed.issuer, ISSUER);
+        assert_eq!(listed.id.as_str(), id);
+        assert_eq!(listed.jwk.expose(), text(ISSUER, id));
+        assert_eq!(listed.created_at, time);
     }
 }
 
-pub async fn a_key_is_appended_only_behind_the_newest(store: impl KeyStore) {
-    assert!(!push(&store, "a", Some("a")).await);
-    assert!(push(&store, "a", None).await);
+pub async fn a_key_is_appended_only_behind_the_newest(keys: Keys) {
+    assert!(!append(&keys, ISSUER, "a", Some("a")).await);
+    assert!(append(&keys, ISSUER, "a", None).await);
     for after in [None, Some("b"), Some("A")] {
-        assert!(!push(&store, "b", after).await, "{after:?}");
+        assert!(!append(&keys, ISSUER, "b", after).await, "{after:?}");
     }
-    assert!(push(&store, "b", Some("a")).await);
+    assert!(append(&keys, ISSUER, "b", Some("a")).await);
     for after in [None, Some("a"), Some("c")] {
-        assert!(!push(&store, "c", after).await, "{after:?}");
+        assert!(!append(&keys, ISSUER, "c", after).await, "{after:?}");
     }
-    assert_eq!(ids(&store, ISSUER).await, ["a", "b"]);
+    assert_eq!(ids(&keys, ISSUER).await, ["a", "b"]);
 }
 
-pub async fn an_id_is_stored_once(store: impl KeyStore) {
-    assert!(push(&store, "a", None).await);
-    assert!(push(&store, "b", Some("a")).await);
+pub async fn an_id_is_stored_once(keys: Keys) {
+    assert!(append(&keys, ISSUER, "a", None).await);
+    assert!(append(&keys, ISSUER, "b", Some("a")).await);
     // As a caller does whose first try was stored and not answered.
-    assert!(!push(&store, "b", Some("a")).await);
+    assert!(!append(&keys, ISSUER, "b", Some("a")).await);
     for again in ["a", "b"] {
-        assert!(!push(&store, again, Some("b")).await, "{again}");
+        assert!(!append(&keys, ISSUER, again, Some("b")).await, "{again}");
     }
-    assert_eq!(ids(&store, ISSUER).await, ["a", "b"]);
+    assert_eq!(ids(&keys, ISSUER).await, ["a", "b"]);
 }
 
-pub async fn issuers_do_not_see_each_other_s_keys(store: impl KeyStore) {
-    let issuers = [ISSUER, "https://auth.example/", "https://AUTH.example", "%"];
-    for issuer in issuers {
-        assert!(ids(&store, issuer).await.is_empty(), "{issuer}");
-        assert!(
-            append(&store, &key_of(issuer, "a", NOW), None).await,
-            "{issuer}"
-        );
+pub async fn issuers_do_not_see_each_other_s_keys(keys: Keys) {
+    let slash = "https://auth.example/";
+    for issuer in [ISSUER, slash, "https://AUTH.example", "%"] {
+        assert!(ids(&keys, issuer).await.is_empty(), "{issuer}");
+        assert!(append(&keys, issuer, "a", None).await, "{issuer}");
     }
-    let (mine, other) = (key_of(ISSUER, "b", NOW), key_of(issuers[1], "c", NOW));
-    assert!(append(&store, &mine, Some("a")).await);
-    assert!(!append(&store, &other, Some("b")).await);
-    assert!(append(&store, &other, Some("a")).await);
-    assert_eq!(ids(&store, ISSUER).await, ["a", "b"]);
-    assert_eq!(ids(&store, issuers[1]).await, ["a", "c"]);
+    assert!(append(&keys, ISSUER, "b", Some("a")).await);
+    assert!(!append(&keys, slash, "c", Some("b")).await);
+    assert!(append(&keys, slash, "c", Some("a")).await);
+    assert_eq!(ids(&keys, ISSUER).await, ["a", "b"]);
+    assert_eq!(ids(&keys, slash).await, ["a", "c"]);
 }
 
-pub async fn of_concurrent_appends_one_is_stored(store: impl KeyStore) {
-    let store = Arc::new(store);
-    let mut newest: Option<KeyId> = None;
-    for round in 0..8 {
+pub async fn of_concurrent_appends_one_is_stored(keys: Keys) {
+    let mut after: Option<String> = None;
+    for round in 1..=8 {
         let mut appends = JoinSet::new();
         for n in 0..8 {
-            let key = key_of(ISSUER, &format!("{round}/{n}"), NOW);
-            let (store, after) = (Arc::clone(&store), newest.clone());
+            let (keys, after, new) = (keys.clone(), after.clone(), format!("{round}/{n}"));
             appends.spawn(async move {
-                let appended = store.append(&key, after.as_ref(), &Actor::system()).await;
-                appended.unwrap().then_some(key.id)
+                let appended = append(&keys, ISSUER, &new, after.as_deref()).await;
+                appended.then_some(new)
             });
         }
-        let appended = appends.join_all().await;
-        let appended: Vec<KeyId> = appended.into_iter().flatten().collect();
+        let appended: Vec<String> = appends.join_all().await.into_iter().flatten().collect();
         assert_eq!(appended.len(), 1);
-        newest = appended.into_iter().next();
-        let keys = store.list(ISSUER).await.unwrap();
-        assert_eq!(keys.len(), round + 1);
-        assert_eq!(keys.last().map(|key| &key.id), newest.as_ref());
+        let stored = ids(&keys, ISSUER).await;
+        assert_eq!(stored.len(), round);
+        assert_eq!(stored.last(), appended.first());
+        after = appended.into_iter().next();
     }
 }

@@ -51,7 +51,8 @@ mod sqlite {
         use super::AnyStore;
 
         crate::__key_store_tests!(async || {
-            (AnyStore::connect("sqlite::memory:").await.unwrap(), ())
+            let store = AnyStore::connect("sqlite::memory:").await.unwrap();
+            (store.keys(), store)
         });
     }
 
