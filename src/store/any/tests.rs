@@ -47,6 +47,15 @@ mod sqlite {
         }
     }
 
+    mod key_contract {
+        use super::AnyStore;
+
+        crate::__key_store_tests!(async || {
+            let store = AnyStore::connect("sqlite::memory:").await.unwrap();
+            (store.keys(), store)
+        });
+    }
+
     mod delivery_contract {
         use super::AnyStore;
 

@@ -6,5 +6,6 @@
 pub(crate) mod columns;
 pub(crate) mod dedupe;
 pub(crate) mod inbox;
+pub(crate) mod keys;
 pub(crate) mod migrate;
 pub(crate) mod statement;
