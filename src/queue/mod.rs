@@ -2,7 +2,9 @@
 
 mod attempt_number;
 mod config_error;
+mod due_queue;
 mod engine;
+mod expiry;
 mod http_date;
 mod lease;
 mod notify;
@@ -14,6 +16,7 @@ mod schedule;
 mod shutdown;
 mod text_enum;
 mod token;
+mod work_state;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +25,9 @@ use std::time::Duration;
 
 pub use self::attempt_number::AttemptNumber;
 pub use self::config_error::WorkerConfigError;
+pub(crate) use self::due_queue::DueQueue;
 pub(crate) use self::engine::{AttemptCounts, Engine, Job, Limits};
+pub(crate) use self::expiry::{Expiry, Life};
 #[cfg(feature = "emit")]
 pub(crate) use self::http_date::parse as parse_http_date;
 pub use self::lease::{Lease, LeaseRequest};
@@ -36,6 +41,7 @@ pub(crate) use self::schedule::Schedule;
 pub(crate) use self::shutdown::AttemptResult;
 pub(crate) use self::text_enum::text_enum;
 pub use self::token::LeaseToken;
+pub(crate) use self::work_state::{Stage, WorkState};
 
 /// Longest lease of a worker: 1 h. Leases of deliveries exceed one request, and workers renew
 /// leases of messages: both need minutes.

@@ -1,0 +1,124 @@
+//! Unfinished work of a store in memory, in the order in which a worker may lease it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::LONGEST_LEASE;
+use super::retry::RetryPolicy;
+use super::work_state::{Stage, WorkState};
+use crate::base::clock::UnixMillis;
+
+/// Unfinished work by its time; work of one time by its key, so by the order of arrival.
+#[derive(Debug)]
+pub(crate) struct DueQueue<K> {
+    untried: BTreeSet<(UnixMillis, K)>,
+    /// Pending after an attempt.
+    tried: BTreeSet<(UnixMillis, K)>,
+    leased: BTreeSet<(UnixMillis, K)>,
+}
+
+impl<K: Clone + Ord> DueQueue<K> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            untried: BTreeSet::new(),
+            tried: BTreeSet::new(),
+            leased: BTreeSet::new(),
+        }
+    }
+
+    /// Adds work; none if it is finished.
+    pub(crate) fn insert(&mut self, work: &WorkState, key: K) {
+        if let Some((queue, at)) = self.queue_of(work) {
+            queue.insert((at, key));
+        }
+    }
+
+    /// Removes work, which must not have changed since it was added.
+    pub(crate) fn remove(&mut self, work: &WorkState, key: K) {
+        if let Some((queue, at)) = self.queue_of(work) {
+            queue.remove(&(at, key));
+        }
+    }
+
+    fn queue_of(&mut self, work: &WorkState) -> Option<(&mut BTreeSet<(UnixMillis, K)>, UnixMillis)> {
+        match work.stage() {
+            Stage::Pending { due_at } if work.attempts() == 0 => Some((&mut self.untried, due_at)),
+            Stage::Pending { due_at } => Some((&mut self.tried, due_at)),
+            Stage::Leased { until } => Some((&mut self.leased, until)),
+            Stage::Finished { .. } => None,
+        }
+    }
+
+    /// Returns up to `most` that are due at `now`, those first that have been due for longest.
+    pub(crate) fn due(&self, now: UnixMillis, most: usize) -> Vec<(UnixMillis, K)> {
+        let due = |queue| until(queue, now).take(most).cloned().collect::<Vec<_>>();
+        let mut due = self.queues().map(due).concat();
+        due.sort_unstable();
+        due.truncate(most);
+        due
+    }
+
+    /// Returns the time at which the next work is due.
+    pub(crate) fn first(&self) -> Option<UnixMillis> {
+        let first = self.queues().into_iter().filter_map(BTreeSet::first);
+        first.map(|(at, _)| *at).min()
+    }
+
+    const fn queues(&self) -> [&BTreeSet<(UnixMillis, K)>; 3] {
+        [&self.untried, &self.tried, &self.leased]
+    }
+
+    pub(crate) fn pending(&self) -> impl Iterator<Item = &K> {
+        self.untried.iter().chain(&self.tried).map(|(_, key)| key)
+    }
+
+    /// Returns the work whose lease has lapsed.
+    pub(crate) fn lapsed(&self, now: UnixMillis) -> impl Iterator<Item = &K> {
+        until(&self.leased, now).map(|(_, key)| key)
+    }
+
+    /// Returns the number of live leases.
+    pub(crate) fn live(&self, now: UnixMillis) -> usize {
+        self.leased.len() - self.lapsed(now).count()
+    }
+
+    /// Returns the end of the live lease that ends first.
+    pub(crate) fn first_end(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let mut ends = self.leased.iter().map(|(end, _)| *end);
+        ends.find(|end| *end > now)
+    }
+
+    /// Returns the pending work that a clock that was ahead has dated.
+    pub(crate) fn pending_ahead(&self, now: UnixMillis) -> impl Iterator<Item = &K> {
+        let tried = ahead(&self.tried, now, RetryPolicy::LONGEST_WAIT);
+        ahead(&self.untried, now, Duration::ZERO).chain(tried)
+    }
+
+    /// Returns the leased work that a clock that was ahead has dated.
+    pub(crate) fn leased_ahead(&self, now: UnixMillis) -> impl Iterator<Item = &K> {
+        ahead(&self.leased, now, LONGEST_LEASE)
+    }
+
+    /// Returns whether a clock that was ahead has dated something.
+    pub(crate) fn is_ahead(&self, now: UnixMillis) -> bool {
+        let mut all = self.pending_ahead(now).chain(self.leased_ahead(now));
+        all.next().is_some()
+    }
+}
+
+fn until<K>(
+    queue: &BTreeSet<(UnixMillis, K)>,
+    now: UnixMillis,
+) -> impl Iterator<Item = &(UnixMillis, K)> {
+    queue.iter().take_while(move |(at, _)| *at <= now)
+}
+
+fn ahead<K>(
+    queue: &BTreeSet<(UnixMillis, K)>,
+    now: UnixMillis,
+    longest: Duration,
+) -> impl Iterator<Item = &K> {
+    let latest = now.saturating_add(longest);
+    let ahead = queue.iter().rev().take_while(move |(at, _)| *at > latest);
+    ahead.map(|(_, key)| key)
+}
