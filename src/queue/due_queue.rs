@@ -40,7 +40,10 @@ impl<K: Clone + Ord> DueQueue<K> {
         }
     }
 
-    fn queue_of(&mut self, work: &WorkState) -> Option<(&mut BTreeSet<(UnixMillis, K)>, UnixMillis)> {
+    fn queue_of(
+        &mut self,
+        work: &WorkState,
+    ) -> Option<(&mut BTreeSet<(UnixMillis, K)>, UnixMillis)> {
         match work.stage() {
             Stage::Pending { due_at } if work.attempts() == 0 => Some((&mut self.untried, due_at)),
             Stage::Pending { due_at } => Some((&mut self.tried, due_at)),
@@ -68,24 +71,9 @@ impl<K: Clone + Ord> DueQueue<K> {
         [&self.untried, &self.tried, &self.leased]
     }
 
-    pub(crate) fn pending(&self) -> impl Iterator<Item = &K> {
-        self.untried.iter().chain(&self.tried).map(|(_, key)| key)
-    }
-
     /// Returns the work whose lease has lapsed.
     pub(crate) fn lapsed(&self, now: UnixMillis) -> impl Iterator<Item = &K> {
         until(&self.leased, now).map(|(_, key)| key)
-    }
-
-    /// Returns the number of live leases.
-    pub(crate) fn live(&self, now: UnixMillis) -> usize {
-        self.leased.len() - self.lapsed(now).count()
-    }
-
-    /// Returns the end of the live lease that ends first.
-    pub(crate) fn first_end(&self, now: UnixMillis) -> Option<UnixMillis> {
-        let mut ends = self.leased.iter().map(|(end, _)| *end);
-        ends.find(|end| *end > now)
     }
 
     /// Returns the pending work that a clock that was ahead has dated.
@@ -103,6 +91,25 @@ impl<K: Clone + Ord> DueQueue<K> {
     pub(crate) fn is_ahead(&self, now: UnixMillis) -> bool {
         let mut all = self.pending_ahead(now).chain(self.leased_ahead(now));
         all.next().is_some()
+    }
+}
+
+/// For work of which only so much may be leased at once, and which can be cancelled.
+#[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]
+impl<K: Clone + Ord> DueQueue<K> {
+    pub(crate) fn pending(&self) -> impl Iterator<Item = &K> {
+        self.untried.iter().chain(&self.tried).map(|(_, key)| key)
+    }
+
+    /// Returns the number of live leases.
+    pub(crate) fn live(&self, now: UnixMillis) -> usize {
+        self.leased.len() - self.lapsed(now).count()
+    }
+
+    /// Returns the end of the live lease that ends first.
+    pub(crate) fn first_end(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let mut ends = self.leased.iter().map(|(end, _)| *end);
+        ends.find(|end| *end > now)
     }
 }
 

@@ -55,10 +55,6 @@ impl<K: Copy + Eq> Expiry<K> {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.keys.len()).sum()
-    }
-
     /// Removes and returns a key that has ended.
     pub(crate) fn pop_ended(&mut self, now: UnixMillis) -> Option<K> {
         self.pop(|life, start| start.saturating_add(life.retention) <= now)
@@ -76,10 +72,11 @@ impl<K: Copy + Eq> Expiry<K> {
 
     /// Returns the keys that started before a time; of each life the first ones first.
     pub(crate) fn before(&self, time: UnixMillis) -> impl Iterator<Item = K> {
-        let keys = |lane: &Lane<K>| lane.keys.partition_point(|(start, _)| *start < time);
-        let lanes = self.lanes.iter();
-        let queues = lanes.map(move |lane| lane.keys.range(..keys(lane)));
-        queues.flatten().map(|(_, key)| *key)
+        let keys = self.lanes.iter().flat_map(move |lane| {
+            let end = lane.keys.partition_point(|(start, _)| *start < time);
+            lane.keys.range(..end)
+        });
+        keys.map(|(_, key)| *key)
     }
 
     /// Dates keys that a clock that was ahead has dated: they count as started now.

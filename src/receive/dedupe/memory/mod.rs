@@ -86,7 +86,11 @@ impl MemoryDedupe {
     /// Returns how many messages a full store forgot early.
     #[must_use]
     pub fn evicted(&self) -> u64 {
-        self.0.shards.iter().map(|shard| lock(shard).evicted()).sum()
+        self.0
+            .shards
+            .iter()
+            .map(|shard| lock(shard).evicted())
+            .sum()
     }
 
     pub(crate) fn claim_now(

@@ -89,14 +89,18 @@ impl Shard {
         let latest = latest_end(now, until);
         let key = keys.key();
         let held = self.held(key, now, latest);
-        let owner = keys.replay_key().and_then(|request| self.owner(request, now));
+        let owner = keys
+            .replay_key()
+            .and_then(|request| self.owner(request, now));
         if let Some(owner) = owner.filter(|owner| *owner != key) {
             // The same bytes arrived under another id: whatever became of that message, this one is
             // not new.
             let all = [held, self.held(owner, now, latest)];
             let in_flight = all.into_iter().flatten().next();
             let is_done = all.contains(&Some(Claimed::Done));
-            return Ok(Some(in_flight.filter(|_| !is_done).unwrap_or(Claimed::Done)));
+            return Ok(Some(
+                in_flight.filter(|_| !is_done).unwrap_or(Claimed::Done),
+            ));
         }
         if held.is_none() {
             self.make_room(key, now)?;
@@ -116,7 +120,9 @@ impl Shard {
         match phase {
             Phase::Stored => Some(Claimed::Done),
             Phase::Done => (now < until).then_some(Claimed::Done),
-            Phase::InFlight => (now < until && until <= latest).then_some(Claimed::InFlight { until }),
+            Phase::InFlight => {
+                (now < until && until <= latest).then_some(Claimed::InFlight { until })
+            }
         }
     }
 

@@ -119,6 +119,10 @@ impl InboxState {
 
     pub(super) fn next_due(&self, source: &str, now: UnixMillis) -> Option<UnixMillis> {
         let due = self.due.get(source)?;
-        if due.is_ahead(now) { Some(now) } else { due.first() }
+        if due.is_ahead(now) {
+            Some(now)
+        } else {
+            due.first()
+        }
     }
 }

@@ -59,8 +59,15 @@ impl OutboxState {
     /// Corrects the dates that a clock that was ahead has set.
     fn redate(&mut self, now: UnixMillis, until: UnixMillis) {
         let dues = self.endpoints.iter().map(|row| &row.due);
-        let pending: Vec<_> = dues.clone().flat_map(|due| due.pending_ahead(now)).cloned().collect();
-        let leased: Vec<_> = dues.flat_map(|due| due.leased_ahead(now)).cloned().collect();
+        let pending: Vec<_> = dues
+            .clone()
+            .flat_map(|due| due.pending_ahead(now))
+            .cloned()
+            .collect();
+        let leased: Vec<_> = dues
+            .flat_map(|due| due.leased_ahead(now))
+            .cloned()
+            .collect();
         for (_, id) in pending {
             self.change(&id, |row| row.work.redate(now));
         }

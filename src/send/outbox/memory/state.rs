@@ -124,14 +124,12 @@ impl OutboxState {
 
     /// Removes events that have finished, the first one first.
     fn make_room(&mut self, wanted: usize) -> Result<(), StoreError> {
-        let excess = (self.events.len() + wanted).saturating_sub(self.capacity);
-        if excess > self.finished.len() {
+        if wanted > self.capacity {
             return Err(StoreError::unavailable(OutboxFull));
         }
-        for _ in 0..excess {
-            if let Some(first) = self.finished.pop_first() {
-                self.remove(first);
-            }
+        while self.events.len() + wanted > self.capacity {
+            let first = self.finished.pop_first();
+            self.remove(first.ok_or_else(|| StoreError::unavailable(OutboxFull))?);
         }
         Ok(())
     }
