@@ -129,3 +129,70 @@ fn ahead<K>(
     let ahead = queue.iter().rev().take_while(move |(at, _)| *at > latest);
     ahead.map(|(_, key)| key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> UnixMillis {
+        UnixMillis::EPOCH.saturating_add(Duration::from_secs(secs))
+    }
+
+    fn pending(secs: u64) -> WorkState {
+        WorkState::new(Stage::Pending { due_at: at(secs) })
+    }
+
+    fn leased(secs: u64) -> WorkState {
+        let mut work = pending(0);
+        work.lease(at(secs));
+        work
+    }
+
+    fn tried(secs: u64) -> WorkState {
+        let mut work = leased(0);
+        work.wait(at(secs));
+        work
+    }
+
+    fn queue<const N: usize>(work: [WorkState; N]) -> DueQueue<usize> {
+        let mut queue = DueQueue::new();
+        for (key, work) in work.iter().enumerate() {
+            queue.insert(work, key);
+        }
+        queue
+    }
+
+    fn keys(due: &[(UnixMillis, usize)]) -> Vec<usize> {
+        due.iter().map(|(_, key)| *key).collect()
+    }
+
+    #[test]
+    fn what_has_been_due_for_longest_comes_first_whatever_its_state() {
+        let mut queue = queue([pending(5), tried(3), leased(4), pending(3), leased(9)]);
+        assert_eq!(keys(&queue.due(at(5), 9)), [1, 3, 2, 0]);
+        assert_eq!(keys(&queue.due(at(5), 2)), [1, 3]);
+        assert_eq!(queue.first(), Some(at(3)));
+        assert_eq!(queue.lapsed(at(5)).collect::<Vec<_>>(), [&2]);
+        for (work, key) in [(tried(3), 1), (pending(3), 3), (leased(4), 2)] {
+            queue.remove(&work, key);
+        }
+        assert_eq!(keys(&queue.due(at(9), 9)), [0, 4]);
+    }
+
+    #[test]
+    fn finished_work_is_not_queued() {
+        let finished = WorkState::new(Stage::Finished { at: at(0) });
+        assert_eq!(queue([finished]).first(), None);
+    }
+
+    #[test]
+    fn each_state_has_its_own_latest_date() {
+        let wait = RetryPolicy::LONGEST_WAIT.as_secs();
+        let lease = LONGEST_LEASE.as_secs();
+        let on_time = queue([pending(7), tried(7 + wait), leased(7 + lease)]);
+        assert!(!on_time.is_ahead(at(7)));
+        assert_eq!(on_time.pending_ahead(at(6)).collect::<Vec<_>>(), [&0, &1]);
+        assert_eq!(on_time.leased_ahead(at(6)).collect::<Vec<_>>(), [&2]);
+        assert!(queue([leased(8 + lease)]).is_ahead(at(7)));
+    }
+}

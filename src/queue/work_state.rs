@@ -198,7 +198,8 @@ mod tests {
                     work.check(token).is_ok().then_some(token)
                 };
                 if let Op::Release(back) | Op::Wait(back) | Op::Finish(back) = op {
-                    prop_assert_eq!(may(back).is_some(), held(back).is_some() && held(back) == holder);
+                    let holds = held(back).is_some() && held(back) == holder;
+                    prop_assert_eq!(may(back).is_some(), holds);
                     if may(back).is_none() {
                         continue;
                     }

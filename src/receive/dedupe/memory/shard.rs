@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::multilinear::Multilinear;
+use super::replays::Replays;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::queue::{Expiry, Life};
@@ -11,7 +12,7 @@ use crate::receive::dedupe::keys::{DedupeKey, DedupeKeys};
 use crate::receive::dedupe::port::{Claimed, latest_end};
 
 /// Ended keys that a claim removes of each kind: more than it adds, so that they do not add up.
-const REMOVALS_PER_CLAIM: usize = 2;
+pub(super) const REMOVALS_PER_CLAIM: usize = 2;
 
 /// A claim counts from its end. Nobody may have taken it over, then it may still be committed for
 /// a minute, while there is room.
@@ -22,7 +23,7 @@ const CLAIM: Life = Life {
 
 const NEVER: UnixMillis = UnixMillis::from_millis(u64::MAX);
 
-/// Messages and requests by key, and in the order in which the shard may forget them.
+/// Messages by key, and in the order in which the shard may forget them.
 pub(super) struct Shard {
     capacity: usize,
     messages: HashMap<DedupeKey, Record, Multilinear>,
@@ -30,8 +31,7 @@ pub(super) struct Shard {
     claims: Expiry<DedupeKey>,
     /// Messages with an end.
     done: Expiry<DedupeKey>,
-    requests: HashMap<DedupeKey, Request, Multilinear>,
-    request_ends: Expiry<DedupeKey>,
+    replays: Replays,
     evicted: u64,
 }
 
@@ -50,16 +50,10 @@ enum Phase {
     Stored,
 }
 
-/// The first request with a replay key.
-struct Request {
-    owner: DedupeKey,
-    until: UnixMillis,
-}
-
 /// The store is full and may forget nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("the dedupe store in memory is full of messages that may not be forgotten yet")]
-struct DedupeFull;
+pub(super) struct DedupeFull;
 
 impl Shard {
     pub(super) fn new(capacity: usize, hash: Multilinear) -> Self {
@@ -68,8 +62,7 @@ impl Shard {
             messages: HashMap::with_hasher(hash.clone()),
             claims: Expiry::new(),
             done: Expiry::new(),
-            requests: HashMap::with_hasher(hash),
-            request_ends: Expiry::new(),
+            replays: Replays::new(capacity.saturating_mul(2), hash),
             evicted: 0,
         }
     }
@@ -89,24 +82,23 @@ impl Shard {
         let latest = latest_end(now, until);
         let key = keys.key();
         let held = self.held(key, now, latest);
-        let owner = keys
-            .replay_key()
-            .and_then(|request| self.owner(request, now));
+        let replay_key = keys.replay_key();
+        let owner = replay_key.and_then(|replay_key| self.replays.owner(replay_key, now));
         if let Some(owner) = owner.filter(|owner| *owner != key) {
             // The same bytes arrived under another id: whatever became of that message, this one is
             // not new.
             let all = [held, self.held(owner, now, latest)];
             let in_flight = all.into_iter().flatten().next();
             let is_done = all.contains(&Some(Claimed::Done));
-            return Ok(Some(
-                in_flight.filter(|_| !is_done).unwrap_or(Claimed::Done),
-            ));
+            let held = in_flight.filter(|_| !is_done).unwrap_or(Claimed::Done);
+            return Ok(Some(held));
         }
         if held.is_none() {
             self.make_room(key, now)?;
         }
-        if let Some(request) = keys.replay_key().filter(|_| owner.is_none()) {
-            self.leave(request, keys, now)?;
+        if let Some(replay_key) = replay_key.filter(|_| owner.is_none()) {
+            let left = self.replays.leave(replay_key, keys, now);
+            left.map_err(StoreError::unavailable)?;
         }
         if held.is_none() {
             self.insert(keys, until);
@@ -126,12 +118,6 @@ impl Shard {
         }
     }
 
-    /// Returns the key with which the request was left first, while it is kept.
-    fn owner(&self, request: DedupeKey, now: UnixMillis) -> Option<DedupeKey> {
-        let request = self.requests.get(&request)?;
-        (now < request.until).then_some(request.owner)
-    }
-
     fn insert(&mut self, keys: &DedupeKeys, until: UnixMillis) {
         let record = Record {
             token: keys.token(),
@@ -140,38 +126,6 @@ impl Shard {
         };
         self.messages.insert(keys.key(), record);
         self.claims.insert(CLAIM, until, keys.key());
-    }
-
-    /// Leaves the replay key of a request.
-    fn leave(
-        &mut self,
-        request: DedupeKey,
-        keys: &DedupeKeys,
-        now: UnixMillis,
-    ) -> Result<(), StoreError> {
-        let mut removed = 0;
-        while removed < REMOVALS_PER_CLAIM || self.requests.contains_key(&request) {
-            let Some(ended) = self.request_ends.pop_ended(now) else {
-                break;
-            };
-            self.requests.remove(&ended);
-            removed += 1;
-        }
-        if self.requests.len() >= self.capacity.saturating_mul(2) {
-            self.request_ends.redate(now);
-            return Err(StoreError::unavailable(DedupeFull));
-        }
-        let life = Life {
-            retention: keys.replay_window(),
-            spare_after: keys.replay_window(),
-        };
-        self.request_ends.insert(life, now, request);
-        let request_of = Request {
-            owner: keys.key(),
-            until: now.saturating_add(life.retention),
-        };
-        self.requests.insert(request, request_of);
-        Ok(())
     }
 
     /// Removes the lapsed `key`, and makes room for one message.

@@ -142,3 +142,23 @@ async fn requests_take_room_until_they_are_handled() {
     handle_one(&store).await;
     assert_eq!(receive(&store, 2, 60, NOW).await, NEW);
 }
+
+#[tokio::test]
+async fn a_message_requeued_after_the_end_of_its_key_takes_the_key_again() {
+    let store = MemoryInbox::new();
+    let failed = message(0, 1);
+    let id = failed.id.clone();
+    store.receive(failed, NOW).await.unwrap();
+    let failure = Failure::Error;
+    end_one(&store, InboxOutcome::Failed { failure }).await;
+    let later = NOW.saturating_add(WEEK);
+    // Each claim forgets keys that have ended.
+    for number in 1..100 {
+        receive(&store, number, 1, later).await;
+    }
+    let requeued = store.requeue("crm", &id, &Actor::system(), later).await;
+    assert!(requeued.unwrap());
+    assert_eq!(receive(&store, 0, 1, later).await, Claimed::Done);
+    let much_later = later.saturating_add(2 * WEEK);
+    assert_eq!(receive(&store, 0, 1, much_later).await, Claimed::Done);
+}
