@@ -23,6 +23,14 @@ mod entropy;
     reason = "a test that cannot go on fails"
 )]
 pub mod inbox_suite;
+#[cfg(any(feature = "verify", feature = "emit"))]
+#[doc(hidden)]
+#[allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+pub mod lease_suite;
 #[cfg(feature = "mirror")]
 #[doc(hidden)]
 #[allow(
