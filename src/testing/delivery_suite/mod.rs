@@ -4,23 +4,23 @@
 pub mod endpoints;
 pub mod enqueueing;
 pub mod leasing;
+mod ports;
 pub mod pruning;
 mod queue;
 pub mod settling;
 
 use std::num::NonZeroU16;
-use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::base::clock::UnixMillis;
-use crate::base::id::{EndpointId, MessageId};
+pub use self::ports::OutboxPorts;
+use crate::base::id::MessageId;
 use crate::send::outbox::{
-    AttemptReport, Deliveries, Delivery, DeliveryLease, DeliveryState, Endpoint, Endpoints,
-    FailureReason, IdempotencyKey, Inserted, NewEndpoint, NewEvent, Outbox, OutboxStore as _,
-    Outcome, Settled, Settlement,
+    AttemptReport, Delivery, DeliveryLease, DeliveryState, Endpoint, Endpoints, FailureReason,
+    IdempotencyKey, Inserted, NewEndpoint, NewEvent, OutboxStore as _, Outcome, Settled,
+    Settlement,
 };
 use crate::testing::clock::ManualClock;
 use crate::testing::lease_suite::{DAY, LEASE};
@@ -125,79 +125,6 @@ macro_rules! __endpoint_store_tests {
             enabling_an_enabled_endpoint_keeps_its_health
         }
     };
-}
-
-/// The handles of one store; an [`Outbox`] by itself.
-#[derive(Clone, Debug)]
-pub struct OutboxPorts {
-    outbox: Outbox,
-    endpoints: Endpoints,
-    deliveries: Deliveries,
-}
-
-impl OutboxPorts {
-    /// Takes the handles of one store.
-    #[must_use]
-    pub const fn new(outbox: Outbox, endpoints: Endpoints, deliveries: Deliveries) -> Self {
-        Self {
-            outbox,
-            endpoints,
-            deliveries,
-        }
-    }
-
-    /// Makes the handles of a store.
-    pub fn of<S>(store: &S) -> Self
-    where
-        for<'s> &'s S: Into<Outbox> + Into<Endpoints> + Into<Deliveries>,
-    {
-        Self::new(store.into(), store.into(), store.into())
-    }
-}
-
-impl From<&OutboxPorts> for Outbox {
-    fn from(ports: &OutboxPorts) -> Self {
-        ports.outbox.clone()
-    }
-}
-
-impl From<&OutboxPorts> for Endpoints {
-    fn from(ports: &OutboxPorts) -> Self {
-        ports.endpoints.clone()
-    }
-}
-
-impl From<&OutboxPorts> for Deliveries {
-    fn from(ports: &OutboxPorts) -> Self {
-        ports.deliveries.clone()
-    }
-}
-
-impl Deref for OutboxPorts {
-    type Target = Outbox;
-
-    fn deref(&self) -> &Outbox {
-        &self.outbox
-    }
-}
-
-impl OutboxPorts {
-    fn endpoints_at(&self, now: UnixMillis) -> Endpoints {
-        self.endpoints.clone().with_clock(ManualClock::at(now))
-    }
-
-    async fn create(&self, new: NewEndpoint, now: UnixMillis) -> Endpoint {
-        let created = self.endpoints_at(now).create(new).await;
-        created.unwrap().into_endpoint()
-    }
-
-    async fn disable(&self, id: &EndpointId, now: UnixMillis) -> Option<Endpoint> {
-        self.endpoints_at(now).disable(id).await.unwrap()
-    }
-
-    async fn of_event(&self, event: &str) -> Vec<Delivery> {
-        self.deliveries.of_event(&message(event)).await.unwrap()
-    }
 }
 
 fn event(id: &str) -> NewEvent {

@@ -74,7 +74,7 @@ pub async fn a_session_revoked_before_it_was_seen_stays_dead_as_long_as_one_can_
 ) {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let clock = ManualClock::at(UnixMillis::from_millis(START * 1000));
-    let mirror = Mirror::new(store)
+    let mirror = mirror
         .with_clock(clock.clone())
         .with_longest_session(10 * DAY);
     apply(&mirror, &opened("seen", "u", 1)).await;
