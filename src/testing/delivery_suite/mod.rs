@@ -229,16 +229,6 @@ async fn state(store: &OutboxPorts, event: &str) -> DeliveryState {
     delivery(store, event).await.state
 }
 
-async fn assert_lost(store: &OutboxPorts, lease: &DeliveryLease, secs: u64) {
-    let settlement = Settlement::new(report(secs, 200), Outcome::Delivered);
-    let settled = store.settle(lease, settlement, at(secs)).await;
-    assert!(settled.unwrap_err().is_lease_lost());
-    let extended = store.extend(lease, at(secs + 999)).await;
-    assert!(extended.unwrap_err().is_lease_lost());
-    let released = store.release(lease, at(secs)).await;
-    assert!(released.unwrap_err().is_lease_lost());
-}
-
 /// Fails a delivery for good at `secs`.
 async fn exhaust(store: &OutboxPorts, id: &str, secs: u64) -> Settled {
     enqueue(store, vec![event(id)], secs).await;
