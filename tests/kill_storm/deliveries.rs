@@ -179,6 +179,7 @@ impl Storm {
             let data = Map::from_iter([("id".into(), Value::from(format!("id_{number}")))]);
             let id = emitter.emit(AuthEvent::new(event_type, data)).await;
             self.emitted.push((id.unwrap(), number));
+            sleep(self.receiver.dice.millis(20)).await;
         }
     }
 
@@ -192,7 +193,7 @@ impl Storm {
             assert_eq!(*body, &arrival.body, "the bytes of {} differ", arrival.id);
             let told: Value = serde_json::from_slice(&arrival.body).unwrap();
             assert_eq!(told["id"], arrival.id.as_str());
-            if let Some(number) = numbers.get(&MessageId::new(&arrival.id).unwrap()) {
+            if let Some(number) = numbers.get(&MessageId::new(arrival.id.as_str()).unwrap()) {
                 assert_eq!(told["data"]["id"], format!("id_{number}"));
             }
         }
@@ -248,7 +249,7 @@ async fn is_final(deliveries: &Deliveries, event: &MessageId) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes a while; see the head of the file"]
 async fn deliveries_survive_the_kills_of_their_workers() {
-    let [kills, messages, workers] = [("KILLS", 8), ("MESSAGES", 160), ("WORKERS", 3)]
+    let [kills, messages, workers] = [("KILLS", 12), ("MESSAGES", 300), ("WORKERS", 3)]
         .map(|(name, default)| size(name, default));
     let seed = u64::try_from(size("SEED", 1)).unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -264,7 +265,7 @@ async fn deliveries_survive_the_kills_of_their_workers() {
         let events = messages * (kill + 1) / kills - storm.emitted.len();
         let victim = &mut processes[dice.below(workers)];
         tokio::join!(storm.emit(events), async {
-            sleep(dice.millis(400)).await;
+            sleep(dice.millis(200)).await;
             victim.kill_and_restart().await;
         });
     }

@@ -60,7 +60,7 @@ pub(crate) async fn receive(url: &str, clock: FastClock) {
     axum::serve(listener, app).await.unwrap();
 }
 
-/// The worker that gets killed. Its handler appends the message's id to a file.
+/// The worker that gets killed.
 pub(crate) async fn handle(url: &str, handled: &str, clock: FastClock) {
     let worker = worker(open(url).await, handled).clock(clock);
     let worker = worker.build().unwrap();
@@ -68,16 +68,19 @@ pub(crate) async fn handle(url: &str, handled: &str, clock: FastClock) {
     worker.run(CancellationToken::new()).await;
 }
 
+/// A worker whose handler appends the message's id to a file, and takes a while before and after.
 fn worker(inbox: Inbox, handled: &str) -> InboxWorkerBuilder {
     let file = OpenOptions::new().create(true).append(true).open(handled);
     let file = Arc::new(file.unwrap());
     let dice = Arc::new(Dice::new(u64::from(std::process::id())));
     let handler = async move |Webhook(event): Webhook<AuthEvent>| {
+        sleep(dice.millis(30)).await;
         if dice.below(20) == 0 {
             return StatusCode::INTERNAL_SERVER_ERROR;
         }
         let line = format!("{}\n", event.id().unwrap());
         (&*file).write_all(line.as_bytes()).unwrap();
+        sleep(dice.millis(30)).await;
         StatusCode::NO_CONTENT
     };
     let builder = InboxWorker::builder(inbox, post(handler));
@@ -107,6 +110,7 @@ impl Sender {
                         return;
                     }
                     sender.send(&format!("msg_{number}")).await;
+                    sleep(sender.dice.millis(30)).await;
                 }
             });
         }
@@ -196,7 +200,7 @@ async fn settle_the_rest(url: &str, file: &str, now: UnixMillis) {
 }
 
 async fn storm(what: &str, url: &str) {
-    let [kills, messages, workers] = [("KILLS", 8), ("MESSAGES", 160), ("WORKERS", 3)]
+    let [kills, messages, workers] = [("KILLS", 12), ("MESSAGES", 300), ("WORKERS", 3)]
         .map(|(name, default)| size(name, default));
     let seed = u64::try_from(size("SEED", 1)).unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -226,7 +230,7 @@ async fn storm(what: &str, url: &str) {
     });
     for kill in 1..=kills {
         tokio::join!(sender.send_until(messages * kill / kills), async {
-            sleep(dice.millis(400)).await;
+            sleep(dice.millis(200)).await;
             let victim = dice.below(processes.len());
             processes[victim].kill_and_restart().await;
             *sender.receivers.lock().unwrap() = addresses(&processes);

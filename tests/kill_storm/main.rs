@@ -15,8 +15,8 @@
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `KILLS` | processes that are killed in a storm, and started again | 8 |
-//! | `MESSAGES` | events that are emitted, or webhooks that are sent, in a storm | 160 |
+//! | `KILLS` | processes that are killed in a storm, and started again | 12 |
+//! | `MESSAGES` | events that are emitted, or webhooks that are sent, in a storm | 300 |
 //! | `WORKERS` | worker processes at a time | 3 |
 //! | `SEED` | what the random choices of the parent begin with | 1 |
 //!
