@@ -20,14 +20,14 @@ use tokio_util::sync::CancellationToken;
 use tower_auth_sync::egress::{EgressPolicy, Network};
 use tower_auth_sync::event::{AuthEvent, EventFilter, EventType};
 use tower_auth_sync::id::{EndpointId, MessageId};
-use tower_auth_sync::outbox::{Deliveries, DeliveryState, NewEndpoint};
+use tower_auth_sync::outbox::{DeliveryState, NewEndpoint};
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::Verifier;
 use tower_auth_sync::store::AnyStore;
 use tower_auth_sync::worker::Worker;
 
 use super::{
-    Dice, FastClock, LEASE, POLL, Process, TIMEOUT, drain, report, retry, say_ready, size,
+    Dice, FastClock, LEASE, POLL, Process, Sizes, TIMEOUT, drain, report, retry, say_ready,
 };
 
 /// The endpoints: a path and the filter of each.
@@ -132,7 +132,7 @@ struct Storm {
 }
 
 impl Storm {
-    async fn gather(url: String, seed: u64) -> Self {
+    async fn gather(url: String, seed: usize) -> Self {
         let clock = FastClock::start();
         let store = AnyStore::connect(&url).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -181,6 +181,23 @@ impl Storm {
             self.emitted.push((id.unwrap(), number));
             sleep(self.receiver.dice.millis(20)).await;
         }
+    }
+
+    /// Waits until every delivery is final. Returns whether that came in time.
+    async fn drain(&self) -> bool {
+        let deliveries = self.store.deliveries();
+        let mut left = self.emitted.clone();
+        drain(async || {
+            while let Some((id, _)) = left.last() {
+                let found = deliveries.of_event(id).await.unwrap();
+                if !found.iter().all(|delivery| delivery.state.is_final()) {
+                    return false;
+                }
+                left.pop();
+            }
+            true
+        })
+        .await
     }
 
     /// Asserts on what arrived: each attempt was genuine and had the bytes of its event.
@@ -241,51 +258,35 @@ impl Storm {
     }
 }
 
-async fn is_final(deliveries: &Deliveries, event: &MessageId) -> bool {
-    let found = deliveries.of_event(event).await.unwrap();
-    found.iter().all(|delivery| delivery.state.is_final())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes a while; see the head of the file"]
 async fn deliveries_survive_the_kills_of_their_workers() {
-    let [kills, messages, workers] = [("KILLS", 12), ("MESSAGES", 300), ("WORKERS", 3)]
-        .map(|(name, default)| size(name, default));
-    let seed = u64::try_from(size("SEED", 1)).unwrap();
+    let sizes = Sizes::read();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("storm.db");
-    let mut storm = Storm::gather(format!("sqlite://{}", file.display()), seed + 1).await;
-    let dice = Dice::new(seed);
+    let url = format!("sqlite://{}", file.display());
+    let mut storm = Storm::gather(url, sizes.seed + 1).await;
     let mut processes = Vec::new();
-    for _ in 0..workers {
+    for _ in 0..sizes.workers {
         let task = format!("deliver {} {}", storm.clock.origin, storm.url);
         processes.push(Process::start(task).await);
     }
-    for kill in 0..kills {
-        let events = messages * (kill + 1) / kills - storm.emitted.len();
-        let victim = &mut processes[dice.below(workers)];
+    let dice = Dice::new(sizes.seed);
+    for kill in 1..=sizes.kills {
+        let events = sizes.messages * kill / sizes.kills - storm.emitted.len();
+        let victim = &mut processes[dice.below(sizes.workers)];
         tokio::join!(storm.emit(events), async {
             sleep(dice.millis(200)).await;
             victim.kill_and_restart().await;
         });
     }
-    let deliveries = storm.store.deliveries();
-    let mut left: Vec<_> = storm.emitted.iter().map(|(id, _)| id.clone()).collect();
-    drain("deliveries", async || {
-        while let Some(id) = left.last() {
-            if !is_final(&deliveries, id).await {
-                return false;
-            }
-            left.pop();
-        }
-        true
-    })
-    .await;
+    let is_drained = storm.drain().await;
     for process in &mut processes {
         process.kill().await;
     }
-    println!("\n{kills} kills of {workers} workers, seed {seed}");
+    println!("\n{sizes:?}");
+    storm.report();
+    assert!(is_drained, "a delivery is not final");
     storm.assert_genuine();
     storm.assert_delivered().await;
-    storm.report();
 }

@@ -29,7 +29,7 @@ use tower_auth_sync::testing::ManualClock;
 use tower_auth_sync::verify::{VerifyWebhookLayer, Webhook};
 
 use super::{
-    Dice, FastClock, LEASE, POLL, Process, drain, report, retry, say_ready, servers, size,
+    Dice, FastClock, LEASE, POLL, Process, Sizes, drain, report, retry, say_ready, servers,
 };
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
@@ -72,7 +72,8 @@ pub(crate) async fn handle(url: &str, handled: &str, clock: FastClock) {
 fn worker(inbox: Inbox, handled: &str) -> InboxWorkerBuilder {
     let file = OpenOptions::new().create(true).append(true).open(handled);
     let file = Arc::new(file.unwrap());
-    let dice = Arc::new(Dice::new(u64::from(std::process::id())));
+    let id = usize::try_from(std::process::id()).unwrap();
+    let dice = Arc::new(Dice::new(id));
     let handler = async move |Webhook(event): Webhook<AuthEvent>| {
         sleep(dice.millis(30)).await;
         if dice.below(20) == 0 {
@@ -190,72 +191,75 @@ async fn settle_the_rest(url: &str, file: &str, now: UnixMillis) {
     let clock = ManualClock::at(now);
     let worker = worker(inbox.clone(), file).clock(clock.clone());
     let worker = worker.build().unwrap();
-    drain("settling", async || {
+    let is_settled = drain(async || {
         clock.advance(2 * LEASE);
         let ran = worker.run_due().await.unwrap();
         ran.done + ran.failed + ran.unrecorded == 0
-    })
-    .await;
+    });
+    assert!(is_settled.await);
     assert_eq!(inbox.failed(None, NonZeroU16::MAX).await.unwrap(), []);
 }
 
-async fn storm(what: &str, url: &str) {
-    let [kills, messages, workers] = [("KILLS", 12), ("MESSAGES", 300), ("WORKERS", 3)]
-        .map(|(name, default)| size(name, default));
-    let seed = u64::try_from(size("SEED", 1)).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("handled").display().to_string();
-    let (clock, dice) = (FastClock::start(), Dice::new(seed));
+/// Starts the receivers, and behind them the workers.
+async fn start(url: &str, file: &str, clock: FastClock, workers: usize) -> Vec<Process> {
+    // One process creates the tables.
     open(url).await;
+    let receive = format!("receive {} {url}", clock.origin);
+    let handle = format!("handle {} {url} {file}", clock.origin);
+    let tasks = [vec![receive; RECEIVERS], vec![handle; workers]].concat();
     let mut processes = Vec::new();
-    for number in 0..RECEIVERS + workers {
-        let task = if number < RECEIVERS {
-            format!("receive {} {url}", clock.origin)
-        } else {
-            format!("handle {} {url} {file}", clock.origin)
-        };
+    for task in tasks {
         processes.push(Process::start(task).await);
     }
-    let addresses = |processes: &[Process]| {
-        let receivers = processes[..RECEIVERS].iter();
-        receivers.map(|one| one.said.parse().unwrap()).collect()
-    };
+    processes
+}
+
+fn addresses(processes: &[Process]) -> Vec<SocketAddr> {
+    let receivers = processes[..RECEIVERS].iter();
+    receivers.map(|one| one.said.parse().unwrap()).collect()
+}
+
+async fn storm(what: &str, url: &str) {
+    let sizes = Sizes::read();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("handled").display().to_string();
+    let clock = FastClock::start();
+    let mut processes = start(url, &file, clock, sizes.workers).await;
     let sender = Arc::new(Sender {
         clock,
         signer: Signer::new(Scheme::banata(), [SECRET]).unwrap(),
-        dice: Dice::new(seed + 1),
+        dice: Dice::new(sizes.seed + 1),
         receivers: Mutex::new(addresses(&processes)),
         next: AtomicUsize::new(0),
         acknowledged: Mutex::default(),
     });
-    for kill in 1..=kills {
-        tokio::join!(sender.send_until(messages * kill / kills), async {
-            sleep(dice.millis(200)).await;
-            let victim = dice.below(processes.len());
-            processes[victim].kill_and_restart().await;
-            *sender.receivers.lock().unwrap() = addresses(&processes);
-        });
+    let dice = Dice::new(sizes.seed);
+    for kill in 1..=sizes.kills {
+        tokio::join!(
+            sender.send_until(sizes.messages * kill / sizes.kills),
+            async {
+                sleep(dice.millis(200)).await;
+                let victim = dice.below(processes.len());
+                processes[victim].kill_and_restart().await;
+                *sender.receivers.lock().unwrap() = addresses(&processes);
+            }
+        );
     }
     let acknowledged = sender.acknowledged.lock().unwrap().clone();
-    assert_eq!(acknowledged.len(), messages);
-    drain(what, async || {
-        let handled: HashSet<_> = handled(&file).into_iter().collect();
-        handled.is_superset(&acknowledged)
-    })
-    .await;
+    assert_eq!(acknowledged.len(), sizes.messages);
+    let distinct = || handled(&file).into_iter().collect::<HashSet<_>>();
+    drain(async || distinct().is_superset(&acknowledged)).await;
     for process in &mut processes {
         process.kill().await;
     }
     settle_the_rest(url, &file, clock.now()).await;
 
-    let all = handled(&file);
-    let distinct: HashSet<_> = all.iter().cloned().collect();
-    println!(
-        "\n{kills} kills of {RECEIVERS} receivers and {workers} workers, {messages} messages, seed {seed}"
-    );
+    println!("\n{sizes:?}, {RECEIVERS} receivers");
+    let distinct = distinct();
     let lost: Vec<_> = acknowledged.difference(&distinct).collect();
     let unexpected: Vec<_> = distinct.difference(&acknowledged).collect();
-    report(what, &lost, &unexpected, all.len() - distinct.len());
+    let duplicates = handled(&file).len() - distinct.len();
+    report(what, &lost, &unexpected, duplicates);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,6 +76,7 @@ macro_rules! __mirror_store_tests {
 }
 
 /// The handle of one store.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct MirrorPort(pub Mirror);
 
