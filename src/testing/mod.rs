@@ -31,6 +31,14 @@ pub mod inbox_suite;
     reason = "a test that cannot go on fails"
 )]
 pub mod key_suite;
+#[cfg(any(feature = "verify", feature = "emit"))]
+#[doc(hidden)]
+#[allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+pub mod lease_suite;
 #[cfg(feature = "mirror")]
 #[doc(hidden)]
 #[allow(

@@ -131,7 +131,16 @@ impl Inbox {
     ) -> Result<Claimed, StoreError> {
         let id = InboxId::generate(now, &SystemEntropy);
         let keys = self.inner.source.keys(message);
-        let message = NewMessage::new(id, self.source().into(), keys, request);
+        let source = self.source().into();
+        self.store(NewMessage::new(id, source, keys, request), now)
+            .await
+    }
+
+    pub(crate) async fn store(
+        &self,
+        message: NewMessage,
+        now: UnixMillis,
+    ) -> Result<Claimed, StoreError> {
         let id = message.id.clone();
         let claimed = with_timeout(self.inner.store.receive(message, now)).await?;
         if matches!(claimed, Claimed::Fresh { .. }) {
