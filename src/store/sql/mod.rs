@@ -4,6 +4,16 @@
 //! statements and what truly differs, such as locks.
 
 pub(crate) mod columns;
+#[cfg(feature = "sqlite")]
+pub(crate) mod connection;
+#[cfg(feature = "sqlite")]
+pub(crate) mod delivery_log;
+#[cfg(feature = "sqlite")]
+pub(crate) mod endpoints;
 pub(crate) mod inbox;
 pub(crate) mod migrate;
+#[cfg(feature = "sqlite")]
+pub(crate) mod mirror;
+#[cfg(feature = "sqlite")]
+pub(crate) mod outbox;
 pub(crate) mod statement;
