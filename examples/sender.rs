@@ -18,7 +18,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_auth_sync::egress::{EgressPolicy, Network};
 use tower_auth_sync::event::User;
-use tower_auth_sync::outbox::{DeliveryLog, EndpointStore};
 use tower_auth_sync::prelude::*;
 
 #[tokio::main]
@@ -34,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Loopback over http is for development. Without a policy only public https URLs pass.
     let policy = EgressPolicy::allow(Network::LOOPBACK);
     let endpoint = NewEndpoint::generate_with(&url, Scheme::banata(), &policy)?;
-    let issued = store.issue(endpoint).await?;
+    let issued = store.endpoints().create(endpoint).await?;
     // The only time that the secret can be shown: the receiver needs it.
     let secret = issued.secret().reveal();
     println!("the secret has {} characters", secret.len());
@@ -48,18 +47,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let server = tokio::spawn(server.into_future());
 
     // Once `emit` returns, the event survives a crash.
-    let emitter = Emitter::new(store.clone());
-    let id = emitter
+    let id = store
+        .emitter()
         .emit(AuthEvent::user_created(&User::new("usr_1")))
         .await?;
     println!("stored {id}");
 
     // A service spawns `worker.run(stop)` instead.
-    let worker = Worker::builder(store.clone()).egress(policy).build()?;
+    let worker = Worker::builder(&store).egress(policy).build()?;
     worker.deliver_due().await?;
 
-    for delivery in store.deliveries(&id).await? {
-        for attempt in store.attempts(&delivery.id).await? {
+    let deliveries = store.deliveries();
+    for delivery in deliveries.of_event(&id).await? {
+        for attempt in deliveries.attempts(&delivery.id).await? {
             let status = attempt.report.status;
             let status = status.map_or("no response".to_owned(), |status| status.to_string());
             println!("attempt {} to {url}: {status}", attempt.number);

@@ -11,11 +11,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower_auth_sync::better_auth::BetterAuthRoutes;
-use tower_auth_sync::clock::{Clock, SystemClock};
 use tower_auth_sync::egress::{EgressPolicy, Network};
 use tower_auth_sync::emit::SyncEmitterLayer;
 use tower_auth_sync::mirror::TablePrefix;
-use tower_auth_sync::outbox::{Emitter, EndpointStore, NewEndpoint};
+use tower_auth_sync::outbox::{Emitter, NewEndpoint};
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
 use tower_auth_sync::session::GetSession;
@@ -70,7 +69,7 @@ impl Stage {
         let loopback = EgressPolicy::allow(Network::LOOPBACK);
         let hook = format!("{receiver_url}/webhooks/auth");
         let endpoint = NewEndpoint::new_with(&hook, Scheme::banata(), secret.clone(), &loopback)?;
-        store.create(endpoint, SystemClock.now()).await?;
+        store.endpoints().create(endpoint).await?;
 
         // The auth service behind the layer, and beside it the issuer's keys.
         let day = recorded::day()?;
@@ -79,7 +78,7 @@ impl Stage {
         let issuer = JwtIssuer::builder(&auth_url, AUDIENCE)
             .key(signing_key)
             .build()?;
-        let auth_app = auth_side(&day, Emitter::new(store.clone())).merge(jwks_routes(&issuer));
+        let auth_app = auth_side(&day, store.emitter()).merge(jwks_routes(&issuer));
         let auth_server = tokio::spawn(serve(auth, auth_app, stop.clone()));
 
         let (receiver, app) = receiving_side(&folder, &http, &auth_url, secret.clone()).await?;
@@ -104,10 +103,10 @@ impl Stage {
 
 impl Stage {
     /// A worker that may call this machine. It opens the file anew, like a process of its own.
-    pub(crate) async fn worker(&self) -> Result<Worker<AnyStore>, Box<dyn Error>> {
+    pub(crate) async fn worker(&self) -> Result<Worker, Box<dyn Error>> {
         let store = AnyStore::connect(&url(&self.folder, "auth-sync")).await?;
         let egress = EgressPolicy::allow(Network::LOOPBACK);
-        Ok(Worker::builder(store).egress(egress).build()?)
+        Ok(Worker::builder(&store).egress(egress).build()?)
     }
 
     /// The tables as any program would read them.

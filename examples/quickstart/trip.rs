@@ -8,7 +8,6 @@ use http::header::{CONTENT_TYPE, COOKIE};
 use tokio_util::sync::CancellationToken;
 use tower_auth_sync::id::MessageId;
 use tower_auth_sync::mirror::Applied;
-use tower_auth_sync::outbox::DeliveryLog;
 
 use crate::receiver::Arrival;
 use crate::recorded::Exchange;
@@ -91,8 +90,9 @@ async fn follow(stage: &Stage, exchange: &Exchange, before: usize) -> Result<boo
 async fn trace(stage: &Stage, arrival: &Arrival) -> Result<bool, Box<dyn Error>> {
     let mut held = false;
     let id: MessageId = arrival.delivered.id().unwrap_or_default().parse()?;
-    for delivery in stage.store.deliveries(&id).await? {
-        let attempts = stage.store.attempts(&delivery.id).await?;
+    let deliveries = stage.store.deliveries();
+    for delivery in deliveries.of_event(&id).await? {
+        let attempts = deliveries.attempts(&delivery.id).await?;
         let status = attempts.last().and_then(|attempt| attempt.report.status);
         held = status.is_some_and(|status| status.is_success());
         let status = status.map_or("no response".to_owned(), |status| {

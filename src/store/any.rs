@@ -175,23 +175,30 @@ impl fmt::Debug for AnyStore {
     }
 }
 
-impl From<&AnyStore> for Outbox {
-    fn from(store: &AnyStore) -> Self {
-        store.outbox()
-    }
+/// Lets the store become its handles, by value or by reference.
+macro_rules! become_its_handles {
+    ($($handle:ident = $get:ident),*) => {
+        $(
+            impl From<AnyStore> for $handle {
+                fn from(store: AnyStore) -> Self {
+                    store.$get()
+                }
+            }
+
+            impl From<&AnyStore> for $handle {
+                fn from(store: &AnyStore) -> Self {
+                    store.$get()
+                }
+            }
+        )*
+    };
 }
 
-impl From<&AnyStore> for Endpoints {
-    fn from(store: &AnyStore) -> Self {
-        store.endpoints()
-    }
-}
-
-impl From<&AnyStore> for Deliveries {
-    fn from(store: &AnyStore) -> Self {
-        store.deliveries()
-    }
-}
+become_its_handles!(
+    Outbox = outbox,
+    Endpoints = endpoints,
+    Deliveries = deliveries
+);
 
 #[derive(Default)]
 struct MemoryReceiver {

@@ -39,9 +39,7 @@ use tower_auth_sync::egress::{EgressPolicy, Network};
 use tower_auth_sync::emit::SyncEmitterLayer;
 use tower_auth_sync::event::{AuthEvent, SessionHandle};
 use tower_auth_sync::mirror::{MemoryMirror, Mirror};
-use tower_auth_sync::outbox::{
-    Emitter, EndpointStore as _, MemoryOutbox, NewEndpoint, OutboxStore as _,
-};
+use tower_auth_sync::outbox::{Emitter, Endpoints, MemoryOutbox, NewEndpoint, OutboxStore as _};
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::secret::Secret;
 use tower_auth_sync::session::GetSession;
@@ -77,7 +75,7 @@ async fn main() -> Result<(), BoxError> {
     let egress = EgressPolicy::allow(Network::LOOPBACK);
     let hook = format!("{address}/__hook");
     let endpoint = NewEndpoint::new_with(&hook, Scheme::banata(), secret.clone(), &egress)?;
-    store.create(endpoint, SystemClock.now()).await?;
+    Endpoints::from(&store).create(endpoint).await?;
     let worker = Worker::builder(store.clone()).egress(egress).build()?;
     tokio::spawn(worker.run(CancellationToken::new()));
 

@@ -14,10 +14,9 @@ use tower_auth_sync::clock::{Clock as _, SystemClock, UnixMillis};
 use tower_auth_sync::event::{AuthEvent, EventType};
 use tower_auth_sync::id::{DeliveryId, EndpointId, MessageId};
 use tower_auth_sync::outbox::{
-    Attempt, AttemptReport, Delivery, DeliveryLease, DeliveryLog as _, DeliveryState, Emitter,
-    Endpoint, EndpointSecrets, EndpointStatus, EndpointStore as _, FailureReason, Health,
-    IdempotencyKey, LeaseRequest, LeaseToken, NewEndpoint, NewEvent, OutboxStore as _, Outcome,
-    PreviousSecret, Settlement,
+    Attempt, AttemptReport, Delivery, DeliveryLease, DeliveryState, DeliveryWork, Emitter,
+    Endpoint, EndpointSecrets, EndpointStatus, FailureReason, Health, IdempotencyKey, LeaseRequest,
+    LeaseToken, NewEndpoint, NewEvent, OutboxStore as _, Outcome, PreviousSecret, Settlement,
 };
 use tower_auth_sync::queue::AttemptNumber;
 use tower_auth_sync::scheme::Scheme;
@@ -35,8 +34,7 @@ async fn open(dir: &Path) -> AnyStore {
 async fn add_endpoint(store: &AnyStore, host: &str) {
     let url = format!("https://{host}.example.com/hook");
     let endpoint = NewEndpoint::new(&url, Scheme::banata(), SECRET);
-    let now = SystemClock.now();
-    store.create(endpoint.unwrap(), now).await.unwrap();
+    store.endpoints().create(endpoint.unwrap()).await.unwrap();
 }
 
 fn created(user: u64) -> AuthEvent {
@@ -48,13 +46,7 @@ fn created(user: u64) -> AuthEvent {
 fn everything() -> LeaseRequest {
     let now = SystemClock.now();
     let until = now.saturating_add(Duration::from_secs(3600));
-    LeaseRequest::new(
-        NonZeroU16::MAX,
-        NonZeroU16::MAX,
-        AttemptNumber::FIRST.next(),
-        now,
-        until,
-    )
+    LeaseRequest::new(NonZeroU16::MAX, AttemptNumber::FIRST.next(), now, until)
 }
 
 /// Names the directory for [`emit_until_killed`], and tells it that it is the child.
@@ -106,10 +98,14 @@ async fn a_killed_process_loses_nothing_it_was_told_is_stored_and_leaves_nothing
     assert_eq!(acknowledged.len(), 3 * 20 * 2);
     for id in &acknowledged {
         let id = MessageId::new(id.as_str()).unwrap();
-        let deliveries = store.deliveries(&id).await.unwrap();
+        let deliveries = store.deliveries().of_event(&id).await.unwrap();
         assert_eq!(deliveries.len(), 2, "{id} goes to both endpoints");
     }
-    let leases = store.lease(everything()).await.unwrap();
+    let leases = store
+        .outbox()
+        .lease(NonZeroU16::MAX, everything())
+        .await
+        .unwrap();
     let events: HashSet<_> = leases.iter().map(|lease| &lease.work.event).collect();
     assert_eq!(leases.len(), events.len() * 2);
     assert_eq!(events.len() % 2, 0, "each call stored both of its events");
@@ -121,10 +117,15 @@ async fn what_is_leased_is_signed_so_that_the_receiver_accepts_it() {
     let dir = tempfile::TempDir::new().unwrap();
     let store = open(dir.path()).await;
     add_endpoint(&store, "one").await;
-    let emitter = Emitter::new(store.clone());
+    let emitter = store.emitter();
     let id = emitter.emit(created(1)).await.unwrap();
 
-    let lease = store.lease(everything()).await.unwrap().remove(0);
+    let lease = store
+        .outbox()
+        .lease(NonZeroU16::MAX, everything())
+        .await
+        .unwrap()
+        .remove(0);
     let now = SystemClock.now();
     let signer = lease.work.endpoint.signer(now).unwrap();
     let mut headers = http::HeaderMap::new();
@@ -145,14 +146,14 @@ async fn an_application_stores_its_change_and_its_event_together() {
     add_endpoint(&store, "one").await;
     let url = format!("sqlite://{}", dir.path().join("auth-sync.db").display());
     let app = sqlx::SqlitePool::connect(&url).await.unwrap();
-    let emitter = Emitter::new(store.clone());
+    let emitter = store.emitter();
 
     let mut tx = app.begin_with("BEGIN IMMEDIATE").await.unwrap();
     let id = emitter.emit_in(&mut *tx, created(1)).await.unwrap();
-    assert_eq!(store.deliveries(&id).await.unwrap(), []);
+    assert_eq!(store.deliveries().of_event(&id).await.unwrap(), []);
     tx.commit().await.unwrap();
 
-    let deliveries = store.deliveries(&id).await.unwrap();
+    let deliveries = store.deliveries().of_event(&id).await.unwrap();
     assert_eq!(deliveries[0].state, DeliveryState::Pending);
 }
 
@@ -187,7 +188,12 @@ fn a_store_outside_this_crate_can_make_all_that_it_returns() {
     let delivery = DeliveryId::new("whd_1").unwrap();
     let (token, first) = (LeaseToken::new(1), AttemptNumber::FIRST);
     let endpoint = Arc::new(endpoint);
-    let lease = DeliveryLease::new(delivery.clone(), token, first, event, Arc::clone(&endpoint));
+    let lease = DeliveryLease::new(
+        delivery.clone(),
+        token,
+        first,
+        DeliveryWork::new(event, Arc::clone(&endpoint)),
+    );
     assert_eq!(
         (lease.work.event, &*lease.work.payload),
         (id.clone(), &b"{}"[..])

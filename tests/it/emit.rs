@@ -20,7 +20,7 @@ use tower_auth_sync::clock::UnixMillis;
 use tower_auth_sync::emit::{Emit, SyncEmitterLayer};
 use tower_auth_sync::event::{AuthEvent, Resource, SessionHandle, User};
 use tower_auth_sync::outbox::{
-    Emitter, EndpointStore as _, LeaseRequest, MemoryOutbox, NewEndpoint, OutboxStore as _,
+    Emitter, Endpoints, LeaseRequest, MemoryOutbox, NewEndpoint, OutboxStore as _,
 };
 use tower_auth_sync::queue::AttemptNumber;
 use tower_auth_sync::scheme::Scheme;
@@ -305,7 +305,7 @@ impl Stage {
         let url = "https://crm.example.com/hook";
         let secret = "whsec_QGrbDWFgJ0yBwDPtzqG7tPtxKXyLk1Na";
         let endpoint = NewEndpoint::new(url, Scheme::banata(), secret).unwrap();
-        store.create(endpoint, NOW).await.unwrap();
+        Endpoints::from(&store).create(endpoint).await.unwrap();
         let layer = SyncEmitterLayer::new(emitter(&store), BetterAuthRoutes::new(lookup));
         Self {
             store,
@@ -350,8 +350,8 @@ impl Stage {
     async fn payloads(&self) -> Vec<Bytes> {
         let many = NonZeroU16::new(100).unwrap();
         let until = NOW.saturating_add(Duration::from_secs(60));
-        let request = LeaseRequest::new(many, many, AttemptNumber::FIRST, NOW, until);
-        let leases = self.store.lease(request).await.unwrap();
+        let request = LeaseRequest::new(many, AttemptNumber::FIRST, NOW, until);
+        let leases = self.store.lease(many, request).await.unwrap();
         leases.into_iter().map(|lease| lease.work.payload).collect()
     }
 }

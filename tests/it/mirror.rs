@@ -27,7 +27,7 @@ impl Receiver {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path().join("crm.db")).await.unwrap();
-        let mirror = Mirror::new(store.mirror(TablePrefix::default()).await.unwrap());
+        let mirror = store.mirror(TablePrefix::default()).await.unwrap();
         let secret = Secret::generate();
         let verifier = Verifier::new(Scheme::banata(), [secret.clone()]).unwrap();
         let layer = VerifyWebhookLayer::new(verifier);

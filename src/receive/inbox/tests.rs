@@ -11,10 +11,12 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::*;
+use crate::base::actor::Actor;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
 use crate::queue::{AttemptNumber, LeaseRequest};
+use crate::receive::dedupe::Claimed;
 use crate::receive::dedupe::InvalidSource;
 use crate::testing::SeededEntropy;
 use crate::wire::event::{VerifiedWebhook, WebhookHead};
@@ -223,13 +225,7 @@ impl InboxStore for Silent {
         pending().await
     }
 
-    async fn prune(
-        &self,
-        _: &str,
-        _: UnixMillis,
-        _: UnixMillis,
-        _: NonZeroU16,
-    ) -> Result<usize, StoreError> {
+    async fn prune(&self, _: &str, _: UnixMillis, _: NonZeroU16) -> Result<usize, StoreError> {
         pending().await
     }
 
@@ -252,7 +248,13 @@ impl InboxLog for Silent {
         pending().await
     }
 
-    async fn requeue(&self, _: &str, _: &InboxId, _: UnixMillis) -> Result<bool, StoreError> {
+    async fn requeue(
+        &self,
+        _: &str,
+        _: &InboxId,
+        _: &Actor,
+        _: UnixMillis,
+    ) -> Result<bool, StoreError> {
         pending().await
     }
 }
@@ -266,7 +268,7 @@ async fn a_store_that_says_nothing_has_failed_after_five_seconds() {
         id: InboxId::generate(now, &SeededEntropy::new(1)),
         token: LeaseToken::new(1),
         attempt: AttemptNumber::FIRST,
-        request: StoredRequest::from_stored(Bytes::new(), Bytes::new()),
+        work: StoredRequest::from_stored(Bytes::new(), Bytes::new()),
     };
     let request = LeaseRequest {
         max,
@@ -282,7 +284,7 @@ async fn a_store_that_says_nothing_has_failed_after_five_seconds() {
             inbox.extend(&lease, now).await.err(),
             inbox.release(&lease, now).await.err(),
             inbox.next_due(now).await.err(),
-            inbox.prune(now, now, max).await.err(),
+            inbox.prune(now, max).await.err(),
         ]
     };
     let failures = tokio::time::timeout(Duration::from_secs(60), asked).await;

@@ -67,7 +67,7 @@ fn the_previous_secret_signs_until_its_end() {
 /// The receiver verifies with the text that the sender shows once, whatever the scheme.
 #[tokio::test]
 async fn a_generated_secret_is_shown_once_and_verifies_what_its_endpoint_signs() {
-    let store = MemoryOutbox::new();
+    let endpoints = Endpoints::new(MemoryOutbox::new());
     let now = UnixMillis::from_millis(1_750_000_000_000);
     for (scheme, prefix) in [
         (Scheme::banata(), "whsec_"),
@@ -76,7 +76,7 @@ async fn a_generated_secret_is_shown_once_and_verifies_what_its_endpoint_signs()
         (Scheme::standard_webhooks_v1a(), "whpk_"),
     ] {
         let new = NewEndpoint::generate(URL, scheme.clone()).unwrap();
-        let issued = store.issue(new).await.unwrap();
+        let issued = endpoints.create(new).await.unwrap();
         let text = issued.secret().reveal();
         assert!(text.starts_with(prefix), "{}", scheme.name());
         assert!(!format!("{issued:?}").contains(&text[prefix.len()..]));

@@ -17,12 +17,13 @@ use crate::base::id::{DeliveryId, EndpointId, MessageId};
 use crate::base::secret::Secret;
 use crate::http::egress::{EgressPolicy, Network};
 use crate::queue::{
-    AttemptNumber, LeaseToken, QueueListener, QueueNotify, RetryPolicy, WorkerConfigError,
+    AttemptNumber, LeaseRequest, LeaseToken, QueueListener, QueueNotify, RetryPolicy,
+    WorkerConfigError,
 };
 use crate::send::outbox::{
-    DeliveryLease, DeliveryLog as _, Emitter, Endpoint, EndpointSecrets, EndpointStore as _,
-    FailureReason, Inserted, LeaseRequest, MemoryOutbox, NewEndpoint, NewEvent, OutboxStore,
-    Outcome, PreviousSecret, Settled, Settlement,
+    DeliveryLease, DeliveryLog as _, DeliveryWork, Emitter, Endpoint, EndpointSecrets, Endpoints,
+    FailureReason, Inserted, MemoryOutbox, NewEndpoint, NewEvent, Outbox, OutboxStore, Outcome,
+    PreviousSecret, Settled, Settlement,
 };
 use crate::testing::{ManualClock, SeededEntropy};
 use crate::wire::event::{AuthEvent, EventType, User};
@@ -69,6 +70,7 @@ struct State {
     on_settle: VecDeque<Mode>,
     stop_while_leasing: Option<CancellationToken>,
     asked: Vec<(Instant, LeaseRequest)>,
+    per_endpoint: Option<NonZeroU16>,
     settled: Vec<Settlement>,
     settle_calls: usize,
     released: Vec<DeliveryId>,
@@ -88,8 +90,12 @@ impl Told {
         with(&mut self.state.lock().unwrap())
     }
 
-    fn worker(&self) -> Worker<Self> {
-        Worker::builder(self.clone())
+    fn outbox(&self) -> Outbox {
+        Outbox::new(self.clone())
+    }
+
+    fn worker(&self) -> Worker {
+        Worker::builder(self.outbox())
             .clock(ManualClock::at(NOW))
             .entropy(SeededEntropy::new(1))
             .build()
@@ -110,8 +116,13 @@ impl OutboxStore for Told {
         Ok(Vec::new())
     }
 
-    async fn lease(&self, request: LeaseRequest) -> Result<Vec<DeliveryLease>, StoreError> {
+    async fn lease(
+        &self,
+        per_endpoint: NonZeroU16,
+        request: LeaseRequest,
+    ) -> Result<Vec<DeliveryLease>, StoreError> {
         let mode = self.get(|state| {
+            state.per_endpoint = Some(per_endpoint);
             state.asked.push((Instant::now(), request));
             state.on_lease
         });
@@ -180,8 +191,10 @@ fn lease(number: u64) -> DeliveryLease {
         DeliveryId::new(format!("whd_{number}")).unwrap(),
         LeaseToken::new(1),
         AttemptNumber::FIRST,
-        NewEvent::new(id, EventType::UserCreated, Bytes::from_static(b"{}")),
-        Arc::new(endpoint()),
+        DeliveryWork::new(
+            NewEvent::new(id, EventType::UserCreated, Bytes::from_static(b"{}")),
+            Arc::new(endpoint()),
+        ),
     )
 }
 
@@ -197,7 +210,7 @@ fn endpoint() -> Endpoint {
 }
 
 /// Runs a worker for this long, then stops it and waits for its end.
-async fn run_for(worker: Worker<Told>, time: Duration) {
+async fn run_for(worker: Worker, time: Duration) {
     let stop = CancellationToken::new();
     let run = tokio::spawn(worker.run(stop.clone()));
     tokio::time::sleep(time).await;
@@ -209,7 +222,7 @@ async fn run_for(worker: Worker<Told>, time: Duration) {
 fn settings_that_contradict_each_other_are_refused() {
     let secs = Duration::from_secs;
     let built = |timeout, lease| {
-        let builder = Worker::builder(Told::default());
+        let builder = Worker::builder(Told::default().outbox());
         builder.timeout(timeout).lease(lease).build().map(drop)
     };
     assert!(built(secs(15), secs(25)).is_ok());
@@ -226,7 +239,7 @@ fn settings_that_contradict_each_other_are_refused() {
         built(Duration::ZERO, secs(60)),
         Err(WorkerConfigError::ZeroTimeout)
     ));
-    let builder = || Worker::builder(Told::default());
+    let builder = || Worker::builder(Told::default().outbox());
     assert!(matches!(
         builder().poll(Duration::ZERO).build(),
         Err(WorkerConfigError::ZeroPoll)
@@ -255,7 +268,7 @@ async fn a_blocked_attempt_is_recorded_without_telling_why() {
 #[tokio::test]
 async fn the_last_attempt_of_the_policy_exhausts_the_delivery() {
     let store = Told::with(1);
-    let worker = Worker::builder(store.clone())
+    let worker = Worker::builder(store.outbox())
         .retry(RetryPolicy::schedule([]).unwrap())
         .build()
         .unwrap();
@@ -270,7 +283,7 @@ async fn a_secret_that_cannot_sign_fails_the_attempt_and_not_the_worker() {
     store.get(|state| {
         let mut endpoint = endpoint();
         endpoint.secrets = EndpointSecrets::new(Secret::new("whsec_xy").unwrap());
-        state.due[0].endpoint = Arc::new(endpoint);
+        state.due[0].work.endpoint = Arc::new(endpoint);
     });
     let summary = store.worker().deliver_due().await.unwrap();
     assert_eq!(summary.failed, 2);
@@ -296,9 +309,9 @@ async fn during_a_rotation_an_attempt_is_signed_with_both_secrets_until_the_old_
             endpoint.url = Url::parse(&format!("http://{address}/")).unwrap();
             let secret = Secret::new("whsec_fedcba9876543210fedcba9876543210").unwrap();
             endpoint.secrets.previous = Some(PreviousSecret::new(secret, not_after));
-            state.due[0].endpoint = Arc::new(endpoint);
+            state.due[0].work.endpoint = Arc::new(endpoint);
         });
-        let worker = Worker::builder(store)
+        let worker = Worker::builder(store.outbox())
             .clock(ManualClock::at(NOW))
             .egress(EgressPolicy::allow(Network::LOOPBACK))
             .build()
@@ -332,7 +345,7 @@ async fn a_lease_ends_after_the_timeout_and_knows_the_last_attempt() {
     let (_, asked) = store.get(|state| state.asked[0]);
     assert_eq!(asked.now, NOW);
     assert_eq!(asked.until, NOW.saturating_add(Duration::from_secs(60)));
-    assert_eq!(asked.per_endpoint.get(), 4);
+    assert_eq!(store.get(|state| state.per_endpoint), NonZeroU16::new(4));
     assert_eq!(asked.max_attempts.get(), 5);
 }
 
@@ -436,7 +449,7 @@ async fn a_store_that_is_back_is_used_again() {
 #[tokio::test(start_paused = true)]
 async fn an_idle_worker_asks_once_per_pause_and_at_once_when_the_store_rings() {
     let store = Told::default();
-    let worker = Worker::builder(store.clone()).poll(Duration::from_secs(10));
+    let worker = Worker::builder(store.outbox()).poll(Duration::from_secs(10));
     let stop = CancellationToken::new();
     let run = tokio::spawn(worker.build().unwrap().run(stop.clone()));
     tokio::time::sleep(Duration::from_secs(95)).await;
@@ -515,7 +528,7 @@ async fn what_has_been_over_for_30_days_is_deleted_batch_by_batch() {
 #[tokio::test(start_paused = true)]
 async fn a_retention_without_end_deletes_nothing() {
     let store = Told::default();
-    let worker = Worker::builder(store.clone()).retention(Duration::MAX);
+    let worker = Worker::builder(store.outbox()).retention(Duration::MAX);
     run_for(worker.build().unwrap(), Duration::from_hours(1)).await;
     assert!(store.get(|state| state.pruned.is_empty()));
 }
@@ -552,7 +565,8 @@ async fn a_clock_that_jumps_does_not_put_a_running_worker_to_sleep() {
     let blocked =
         NewEndpoint::new_with("https://10.0.0.1/hook", Scheme::banata(), secret, &private);
     let store = MemoryOutbox::new();
-    store.create(blocked.unwrap(), NOW).await.unwrap();
+    let endpoints = Endpoints::from(&store);
+    endpoints.create(blocked.unwrap()).await.unwrap();
     let clock = ManualClock::at(NOW);
     let worker = Worker::builder(store.clone()).clock(clock.clone());
     let stop = CancellationToken::new();
@@ -563,7 +577,7 @@ async fn a_clock_that_jumps_does_not_put_a_running_worker_to_sleep() {
     let day = Duration::from_hours(24);
     let attempts = async || {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        store.deliveries(&event).await.unwrap()[0].attempts
+        store.of_event(&event).await.unwrap()[0].attempts
     };
     assert_eq!(attempts().await, 1);
     clock.advance(day);

@@ -1,13 +1,10 @@
 //! Registering, disabling and enabling.
 
 use super::{
-    OutboxPorts, START, at, endpoint, enqueue, event, events_of, exhaust, lease, message,
-    new_endpoint,
+    OutboxPorts, START, at, endpoint, enqueue, event, events_of, exhaust, lease, new_endpoint,
 };
 use crate::base::id::EndpointId;
-use crate::send::outbox::{
-    Delivery, DeliveryState, DisabledBecause, EndpointStatus, Health, OutboxStore as _,
-};
+use crate::send::outbox::{Delivery, DeliveryState, DisabledBecause, EndpointStatus, Health};
 use crate::wire::event::EventFilter;
 use crate::wire::scheme::Scheme;
 

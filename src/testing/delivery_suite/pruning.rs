@@ -3,8 +3,7 @@
 use std::num::NonZeroU16;
 
 use super::{
-    OutboxPorts, at, endpoint, enqueue, event, keyed, lease, lease_one, message, new_endpoint,
-    settle, state,
+    OutboxPorts, at, endpoint, enqueue, event, keyed, lease, lease_one, new_endpoint, settle, state,
 };
 use crate::send::outbox::{DeliveryState, Inserted, OutboxStore as _, Outcome};
 

@@ -1,6 +1,5 @@
 //! Storing: new and known messages.
 
-use std::num::NonZeroU16;
 use std::time::Duration;
 
 use tokio::task::JoinSet;

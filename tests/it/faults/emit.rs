@@ -18,7 +18,7 @@ use tower_auth_sync::emit::SyncEmitterLayer;
 use tower_auth_sync::event::AuthEvent;
 use tower_auth_sync::mirror::{MemoryMirror, Mirror};
 use tower_auth_sync::outbox::{
-    Emitter, EndpointStore as _, LeaseRequest, MemoryOutbox, NewEndpoint, OutboxStore as _,
+    Emitter, Endpoints, LeaseRequest, MemoryOutbox, NewEndpoint, OutboxStore as _,
 };
 use tower_auth_sync::queue::AttemptNumber;
 use tower_auth_sync::scheme::Scheme;
@@ -73,10 +73,8 @@ async fn run(fault: &Value) -> (u16, Vec<AuthEvent>) {
     let secret = "whsec_QGrbDWFgJ0yBwDPtzqG7tPtxKXyLk1Na";
     let url = "https://crm.example.com/hook";
     let endpoint = NewEndpoint::new(url, Scheme::banata(), secret);
-    store
-        .create(endpoint.unwrap(), SystemClock.now())
-        .await
-        .unwrap();
+    let endpoints = Endpoints::from(&store);
+    endpoints.create(endpoint.unwrap()).await.unwrap();
     let layer = SyncEmitterLayer::new(Emitter::new(store.clone()), BetterAuthRoutes::new(lookup));
 
     let service = ServiceBuilder::new().layer(layer).service(inner);
@@ -106,10 +104,10 @@ async fn delivered(store: &MemoryOutbox) -> Vec<AuthEvent> {
     let many = NonZeroU16::new(100).unwrap();
     let now = SystemClock.now();
     let until = now.saturating_add(Duration::from_secs(60));
-    let due = LeaseRequest::new(many, many, AttemptNumber::FIRST, now, until);
+    let due = LeaseRequest::new(many, AttemptNumber::FIRST, now, until);
     let mirror = Mirror::new(MemoryMirror::new());
     let mut events = Vec::new();
-    for lease in store.lease(due).await.unwrap() {
+    for lease in store.lease(many, due).await.unwrap() {
         let event = AuthEvent::from_slice(&lease.work.payload).unwrap();
         mirror.apply(&event).await.unwrap();
         events.push(event);

@@ -45,7 +45,7 @@ async fn two_workers_of_one_file_deliver_each_event_once() {
     let one = World::around(SqliteStore::open(&path).await.unwrap());
     let other = World::around(SqliteStore::open(&path).await.unwrap());
     let mut receiver = Receiver::start([]).await;
-    one.work.endpoint(receiver.url()).await;
+    one.endpoint(receiver.url()).await;
     let mut expected = Vec::new();
     for _ in 0..50 {
         expected.push(one.emit().await.as_str().to_owned());

@@ -7,7 +7,7 @@ use tower_auth_sync::egress::{EgressPolicy, Network};
 use tower_auth_sync::event::{AuthEvent, EventType};
 use tower_auth_sync::id::{EndpointId, MessageId};
 use tower_auth_sync::outbox::{
-    Attempt, Delivery, DeliveryLog, Emitter, EndpointStore, MemoryOutbox, NewEndpoint, OutboxStore,
+    Attempt, Deliveries, Delivery, Emitter, Endpoints, MemoryOutbox, NewEndpoint, Outbox,
 };
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::Verifier;
@@ -30,10 +30,13 @@ impl World<MemoryOutbox> {
     }
 }
 
-impl<S: OutboxStore + EndpointStore + DeliveryLog> World<S> {
+impl<S> World<S>
+where
+    for<'s> &'s S: Into<Outbox> + Into<Endpoints> + Into<Deliveries>,
+{
     pub(crate) fn around(store: S) -> Self {
         let clock = ManualClock::at(UnixTime::from_secs(1_700_000_000));
-        let emitter = Emitter::new(store.clone()).with_clock(clock.clone());
+        let emitter = Emitter::new(&store).with_clock(clock.clone());
         Self {
             clock,
             store,
@@ -43,8 +46,9 @@ impl<S: OutboxStore + EndpointStore + DeliveryLog> World<S> {
 
     pub(crate) async fn endpoint(&self, url: &str) -> EndpointId {
         let endpoint = NewEndpoint::new_with(url, Scheme::banata(), SECRET, &local()).unwrap();
-        let created = self.store.create(endpoint, self.clock.now()).await;
-        created.unwrap().id
+        let endpoints: Endpoints = (&self.store).into();
+        let created = endpoints.create(endpoint).await;
+        created.unwrap().endpoint().id.clone()
     }
 
     pub(crate) async fn emit(&self) -> MessageId {
@@ -60,8 +64,8 @@ impl<S: OutboxStore + EndpointStore + DeliveryLog> World<S> {
     }
 
     /// A worker that may call loopback addresses.
-    pub(crate) fn worker(&self) -> WorkerBuilder<S> {
-        Worker::builder(self.store.clone())
+    pub(crate) fn worker(&self) -> WorkerBuilder {
+        Worker::builder(&self.store)
             .egress(local())
             .clock(self.clock.clone())
             .entropy(SeededEntropy::new(7))
@@ -73,14 +77,18 @@ impl<S: OutboxStore + EndpointStore + DeliveryLog> World<S> {
 
     /// The only delivery of the event.
     pub(crate) async fn delivery(&self, event: &MessageId) -> Delivery {
-        let mut deliveries = self.store.deliveries(event).await.unwrap();
+        let mut deliveries = self.log().of_event(event).await.unwrap();
         assert_eq!(deliveries.len(), 1);
         deliveries.remove(0)
     }
 
     pub(crate) async fn attempts(&self, event: &MessageId) -> Vec<Attempt> {
         let delivery = self.delivery(event).await;
-        self.store.attempts(&delivery.id).await.unwrap()
+        self.log().attempts(&delivery.id).await.unwrap()
+    }
+
+    fn log(&self) -> Deliveries {
+        (&self.store).into()
     }
 
     /// How long the event's delivery still has to wait.

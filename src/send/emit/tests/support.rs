@@ -22,7 +22,8 @@ use crate::send::better_auth::BetterAuthRoutes;
 use crate::send::emit::exchange::Exchange;
 use crate::send::emit::layer::SyncEmitterLayer;
 use crate::send::outbox::{
-    DeliveryLease, Emitter, Inserted, LeaseRequest, NewEvent, OutboxStore, Settled, Settlement,
+    DeliveryLease, Emitter, Inserted, LeaseRequest, NewEvent, Outbox, OutboxStore, Settled,
+    Settlement,
 };
 use crate::session::{ActiveSession, SessionLookup};
 use crate::wire::event::AuthEvent;
@@ -86,7 +87,7 @@ impl TestStore {
     }
 
     pub(super) fn emitter(&self) -> Emitter {
-        Emitter::new(self.clone())
+        Emitter::new(Outbox::new(self.clone()))
     }
 
     pub(super) fn layer(&self) -> SyncEmitterLayer {
@@ -150,7 +151,11 @@ impl OutboxStore for TestStore {
         Ok(inserted)
     }
 
-    async fn lease(&self, _request: LeaseRequest) -> Result<Vec<DeliveryLease>, StoreError> {
+    async fn lease(
+        &self,
+        _per_endpoint: std::num::NonZeroU16,
+        _request: LeaseRequest,
+    ) -> Result<Vec<DeliveryLease>, StoreError> {
         Ok(Vec::new())
     }
 

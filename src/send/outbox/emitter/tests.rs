@@ -5,12 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 
-use crate::queue::AttemptNumber;
-use crate::send::outbox::endpoint_store::EndpointStore;
-use crate::send::outbox::lease::DeliveryLeaseRequest;
+use crate::queue::{AttemptNumber, LeaseRequest};
+use crate::send::outbox::deliveries::DeliveryLog;
+use crate::send::outbox::endpoints::Endpoints;
 use crate::send::outbox::memory::MemoryOutbox;
 use crate::send::outbox::new_endpoint::NewEndpoint;
-use crate::send::outbox::port::DeliveryLog;
 use crate::testing::{ManualClock, SeededEntropy};
 use crate::wire::event::EventType;
 use crate::wire::scheme::Scheme;
@@ -42,7 +41,10 @@ async fn emitter() -> (MemoryOutbox, Emitter) {
         Scheme::banata(),
         "whsec_0123456789abcdef0123456789abcdef",
     );
-    store.create(endpoint.unwrap(), NOW).await.unwrap();
+    Endpoints::from(&store)
+        .create(endpoint.unwrap())
+        .await
+        .unwrap();
     let emitter = Emitter::new(store.clone())
         .with_clock(ManualClock::at(NOW))
         .with_entropy(SeededEntropy::new(1));
@@ -52,8 +54,8 @@ async fn emitter() -> (MemoryOutbox, Emitter) {
 /// The bodies of the requests that a worker would make, in their order.
 async fn sent(store: &MemoryOutbox) -> Vec<Value> {
     let many = NonZeroU16::MAX;
-    let request = LeaseRequest::new(many, many, AttemptNumber::FIRST, NOW, NOW);
-    let leases = store.lease(request).await.unwrap();
+    let request = LeaseRequest::new(many, AttemptNumber::FIRST, NOW, NOW);
+    let leases = store.lease(many, request).await.unwrap();
     let body = |lease: &crate::send::outbox::lease::DeliveryLease| {
         serde_json::from_slice(&lease.work.payload).unwrap()
     };
@@ -174,7 +176,7 @@ async fn names_and_ids_that_could_break_a_header_are_refused() {
 async fn an_emitted_event_is_in_the_log() {
     let (store, emitter) = emitter().await;
     let id = emitter.emit(created("usr_1")).await.unwrap();
-    assert_eq!(store.deliveries(&id).await.unwrap().len(), 1);
+    assert_eq!(store.of_event(&id).await.unwrap().len(), 1);
     emitter.ping().await.unwrap();
     assert!(format!("{emitter:?}").starts_with("Emitter"));
 }

@@ -35,13 +35,15 @@ async fn with_endpoint(events: usize) -> MemoryOutbox {
         Scheme::banata(),
         "whsec_0123456789abcdef0123456789abcdef",
     );
-    store.create(endpoint.unwrap(), at(0)).await.unwrap();
+    let actor = Actor::system();
+    let created = store.create(endpoint.unwrap(), &actor, at(0)).await;
+    created.unwrap();
     store
 }
 
 fn all_at(secs: u64) -> LeaseRequest {
     let (many, until) = (NonZeroU16::MAX, at(secs + 60));
-    LeaseRequest::new(many, many, AttemptNumber::FIRST, at(secs), until)
+    LeaseRequest::new(many, AttemptNumber::FIRST, at(secs), until)
 }
 
 #[tokio::test]
@@ -52,14 +54,18 @@ async fn a_full_store_refuses_events_until_its_oldest_has_ended() {
     let refused = store.enqueue(vec![event("msg_3")], at(1)).await;
     assert!(refused.unwrap_err().is_unavailable());
 
-    let oldest = store.lease(all_at(1)).await.unwrap().remove(0);
+    let oldest = store
+        .lease(NonZeroU16::MAX, all_at(1))
+        .await
+        .unwrap()
+        .remove(0);
     let settlement = Settlement::new(report(1, 200), Outcome::Delivered);
     store.settle(&oldest, settlement, at(1)).await.unwrap();
     store.enqueue(vec![event("msg_3")], at(1)).await.unwrap();
 
-    assert_eq!(store.deliveries(&oldest.event).await.unwrap(), []);
+    assert_eq!(store.of_event(&oldest.work.event).await.unwrap(), []);
     let third = MessageId::new("msg_3").unwrap();
-    let found = store.deliveries(&third).await.unwrap();
+    let found = store.of_event(&third).await.unwrap();
     assert_eq!(found[0].state, DeliveryState::Pending);
 }
 
@@ -75,5 +81,8 @@ async fn a_batch_that_can_never_fit_removes_nothing() {
             .unwrap_err()
             .is_unavailable()
     );
-    assert_eq!(store.lease(all_at(1)).await.unwrap().len(), 1);
+    assert_eq!(
+        store.lease(NonZeroU16::MAX, all_at(1)).await.unwrap().len(),
+        1
+    );
 }

@@ -14,7 +14,7 @@ mod conformance {
     crate::__mirror_store_tests!(async || {
         let dir = TempDir::new().unwrap();
         let store = SqliteStore::open(dir.path().join("mirror.db")).await;
-        let mirror = store.unwrap().mirror(TablePrefix::default()).await;
+        let mirror = store.unwrap().mirror_tables(TablePrefix::default()).await;
         (mirror.unwrap(), dir)
     });
 }
@@ -37,7 +37,7 @@ fn created(id: &str) -> AuthEvent {
 async fn users_are_an_ordinary_table_that_other_tables_may_refer_to() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir).await;
-    let mirror = Mirror::new(store.mirror(TablePrefix::default()).await.unwrap());
+    let mirror = store.mirror(TablePrefix::default()).await.unwrap();
     mirror.apply(&created("u")).await.unwrap();
     for sql in [
         "CREATE TABLE notes (user TEXT REFERENCES auth_users (id) ON DELETE CASCADE, text TEXT)",
@@ -71,7 +71,7 @@ async fn users_are_an_ordinary_table_that_other_tables_may_refer_to() {
 async fn users_and_tombstones_survive_a_restart() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir).await;
-    let mirror = Mirror::new(store.mirror(TablePrefix::default()).await.unwrap());
+    let mirror = store.mirror(TablePrefix::default()).await.unwrap();
     mirror.apply(&created("u")).await.unwrap();
     let deleted = br#"{"event":"user.deleted","timestamp":1700000001,"data":{"id":"v"}}"#;
     mirror
@@ -80,13 +80,8 @@ async fn users_and_tombstones_survive_a_restart() {
         .unwrap();
     store.close().await;
 
-    let mirror = Mirror::new(
-        open(&dir)
-            .await
-            .mirror(TablePrefix::default())
-            .await
-            .unwrap(),
-    );
+    let store = open(&dir).await;
+    let mirror = store.mirror(TablePrefix::default()).await.unwrap();
     assert!(mirror.user("u").await.unwrap().is_some());
     assert_eq!(
         mirror.apply(&created("v")).await.unwrap(),
@@ -99,8 +94,8 @@ async fn two_prefixes_in_one_file_are_two_mirrors() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir).await;
     let crm = TablePrefix::new("crm_").unwrap();
-    let one = Mirror::new(store.mirror(TablePrefix::default()).await.unwrap());
-    let other = Mirror::new(store.mirror(crm.clone()).await.unwrap());
+    let one = store.mirror(TablePrefix::default()).await.unwrap();
+    let other = store.mirror(crm.clone()).await.unwrap();
     other.apply(&created("u")).await.unwrap();
     assert!(one.user("u").await.unwrap().is_none());
     assert!(other.user("u").await.unwrap().is_some());
@@ -131,7 +126,7 @@ async fn a_table_of_the_application_is_not_changed() {
 async fn a_damaged_row_is_reported_and_not_overwritten() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir).await;
-    let mirror = store.mirror(TablePrefix::default()).await.unwrap();
+    let mirror = store.mirror_tables(TablePrefix::default()).await.unwrap();
     Mirror::new(mirror.clone())
         .apply(&created("u"))
         .await

@@ -52,6 +52,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::base::actor::Actor;
     use crate::base::entropy::SystemEntropy;
     use crate::base::id::MessageId;
     use crate::send::outbox::{
@@ -60,7 +61,7 @@ mod tests {
     };
     use crate::store::sqlite::SqliteStore;
     use crate::store::sqlite::outbox::enqueue;
-    use crate::testing::delivery_suite::{at, endpoint, report, request};
+    use crate::testing::delivery_suite::{at, endpoint, limit, report, request};
 
     async fn open(dir: &TempDir) -> SqliteStore {
         SqliteStore::open(dir.path().join("a.db")).await.unwrap()
@@ -81,7 +82,7 @@ mod tests {
     }
 
     async fn states(store: &SqliteStore, number: u32) -> (usize, usize) {
-        let deliveries = store.deliveries(&event(number).id).await.unwrap();
+        let deliveries = store.of_event(&event(number).id).await.unwrap();
         let count = |state| deliveries.iter().filter(|one| one.state == state).count();
         (count(DeliveryState::Pending), count(DeliveryState::Skipped))
     }
@@ -101,9 +102,15 @@ mod tests {
         assert_eq!(emit(&emitter, 2).await, (1, 0));
         endpoint(&admin, "two").await;
         assert_eq!(emit(&emitter, 3).await, (2, 0));
-        admin.disable(&one.id, at(1)).await.unwrap();
+        admin
+            .disable(&one.id, &Actor::system(), at(1))
+            .await
+            .unwrap();
         assert_eq!(emit(&emitter, 4).await, (1, 1));
-        admin.enable(&one.id).await.unwrap();
+        admin
+            .enable(&one.id, &Actor::system(), at(0))
+            .await
+            .unwrap();
         assert_eq!(emit(&emitter, 5).await, (2, 0));
         run(
             &admin,

@@ -8,11 +8,12 @@ use sqlx::{Row as _, SqlSafeStr};
 use tempfile::TempDir;
 
 use super::*;
+use crate::base::actor::Actor;
 use crate::send::outbox::{
     DeliveryState, DisabledBecause, Emitter, EndpointStatus, EndpointStore, IdempotencyKey, Outcome,
 };
 use crate::store::sql::outbox::lease::END_PAUSES;
-use crate::testing::delivery_suite::{at, endpoint, report, request};
+use crate::testing::delivery_suite::{at, endpoint, limit, report, request};
 use crate::wire::event::{AuthEvent, EventType};
 
 async fn new_store() -> (SqliteStore, TempDir) {
@@ -136,7 +137,7 @@ async fn acknowledged_events_are_there_when_the_file_is_opened_again() {
         1
     );
     assert_eq!(store.attempts(&lease.id).await.unwrap().len(), 1);
-    let waiting = &store.deliveries(&lease.work.event).await.unwrap()[0];
+    let waiting = &store.of_event(&lease.work.event).await.unwrap()[0];
     assert_eq!(waiting.due_at, Some(at(300)));
     assert_eq!(store.lease(limit(9), request(9, 2)).await.unwrap().len(), 1);
 }
@@ -166,7 +167,7 @@ async fn a_lease_outlives_its_process_and_lapses_by_time() {
         .await
         .unwrap()
         .remove(0);
-    assert_eq!(taken_over.delivery, lease.id);
+    assert_eq!(taken_over.id, lease.id);
     assert_eq!(taken_over.attempt, lease.attempt.next());
     let late = store.extend(&lease, at(999)).await;
     assert!(late.unwrap_err().is_lease_lost());
@@ -405,7 +406,7 @@ async fn an_unreadable_filter_does_not_prevent_events_from_being_stored() {
     for id in ["msg_1", "msg_2"] {
         let stored = store.enqueue(vec![event(id)], at(0)).await.unwrap();
         assert!(matches!(stored[0], Inserted::New { deliveries: 1, .. }));
-        let kept = store.deliveries(&MessageId::new(id).unwrap()).await;
+        let kept = store.of_event(&MessageId::new(id).unwrap()).await;
         let mut states: Vec<_> = kept.unwrap().iter().map(|one| one.state).collect();
         states.sort_by_key(|state| state.as_str());
         assert_eq!(states, [DeliveryState::Pending, DeliveryState::Skipped]);
@@ -433,7 +434,10 @@ async fn an_endpoint_that_was_repaired_and_enabled_gets_events_again() {
         repaired.status,
         EndpointStatus::Disabled { at: at(0), because }
     );
-    store.enable(&one.id).await.unwrap();
+    store
+        .enable(&one.id, &Actor::system(), at(0))
+        .await
+        .unwrap();
     store.enqueue(vec![event("msg_2")], at(1)).await.unwrap();
     let lease = store
         .lease(limit(9), request(9, 1))

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::*;
 use crate::base::id::MessageId;
 use crate::send::outbox::{NewEvent, OutboxStore as _, Outcome, Settlement};
-use crate::testing::delivery_suite::{at, endpoint, report, request};
+use crate::testing::delivery_suite::{at, endpoint, limit, report, request};
 use crate::wire::event::EventType;
 
 const PAGE: usize = 4096;

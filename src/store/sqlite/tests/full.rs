@@ -12,7 +12,7 @@ use crate::receive::dedupe::{Claimed, Identity, Message};
 use crate::receive::inbox::{InboxOutcome as RunOutcome, InboxStore};
 use crate::receive::mirror::{Mirror, TablePrefix};
 use crate::send::outbox::{NewEvent, OutboxStore, Outcome, Settlement};
-use crate::testing::delivery_suite::{at, endpoint, report, request};
+use crate::testing::delivery_suite::{at, endpoint, limit, report, request};
 use crate::testing::inbox_suite::store_new;
 use crate::wire::event::{AuthEvent, EventType};
 
@@ -28,7 +28,7 @@ fn big(number: usize) -> Vec<NewEvent> {
 async fn use_every_port(store: &SqliteStore, mirror: &Mirror, round: usize) {
     endpoint(store, "one").await;
     store.enqueue(big(1_000_000 + round), at(0)).await.unwrap();
-    let leases = OutboxStore::lease(store, request(1, 9, 0));
+    let leases = OutboxStore::lease(store, limit(9), request(1, 0));
     let leases = leases.await.unwrap();
     let settlement = Settlement::new(report(0, 200), Outcome::Delivered);
     let settled = OutboxStore::settle(store, &leases[0], settlement, at(0));
@@ -36,7 +36,7 @@ async fn use_every_port(store: &SqliteStore, mirror: &Mirror, round: usize) {
     store.ping().await.unwrap();
 
     store_new(store, &format!("in_{round}"), 0).await;
-    let lease = crate::receive::inbox::LeaseRequest {
+    let lease = LeaseRequest {
         max: 1.try_into().unwrap(),
         max_attempts: AttemptNumber::FIRST,
         now: at(0),
@@ -75,7 +75,7 @@ async fn fill(store: &SqliteStore, round: usize) -> StoreError {
 }
 
 async fn mirror(store: &SqliteStore) -> Mirror {
-    Mirror::new(store.mirror(TablePrefix::default()).await.unwrap())
+    store.mirror(TablePrefix::default()).await.unwrap()
 }
 
 async fn limit_pages(store: &SqliteStore, pages: u32) {
