@@ -6,6 +6,7 @@
 pub(crate) mod columns;
 #[cfg(feature = "sqlite")]
 pub(crate) mod connection;
+pub(crate) mod dedupe;
 #[cfg(feature = "sqlite")]
 pub(crate) mod delivery_log;
 #[cfg(feature = "sqlite")]

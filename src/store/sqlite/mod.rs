@@ -65,6 +65,7 @@ use self::write::Write;
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::error::StoreError;
 use crate::queue::QueueNotify;
+use crate::store::sql::statement::Statement;
 
 /// The ports on one SQLite database. Copies are cheap and share the connections.
 ///
@@ -210,6 +211,13 @@ impl SqliteStore {
     /// Begins a write transaction, after the other writers of this store.
     pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
         with_busy_timeout(self.begin()).await
+    }
+
+    /// Changes what a lease holds, in a transaction of its own.
+    pub(crate) async fn change_leased(&self, change: Statement) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        change.execute_under_lease(write.conn()).await?;
+        write.commit().await
     }
 
     async fn begin(&self) -> Result<Write<'_>, StoreError> {
