@@ -1,7 +1,5 @@
 //! Conversions between columns and types, for any SQL store.
 
-use std::time::Duration;
-
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 
@@ -20,11 +18,6 @@ pub(crate) fn unreadable(column: &'static str) -> StoreError {
 /// Integers in SQL are signed: the last 292 million years of a `u64` become one time.
 pub(crate) fn to_column(time: UnixMillis) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Returns the latest date that a correct clock can give to something that lasts `longest`.
-pub(crate) fn latest(now: UnixMillis, longest: Duration) -> i64 {
-    to_column(now.saturating_add(longest))
 }
 
 pub(crate) fn time(column: &'static str, value: i64) -> Result<UnixMillis, StoreError> {

@@ -19,21 +19,30 @@ pub(crate) trait SqlConnection: Connection<Database: Dialect> {
     where
         Self::Database: Reads<T>;
 
-    /// Returns the first row, if there is one.
+    /// Returns the row of a statement that has at most one.
     fn fetch_optional<T: Send + Unpin>(
         &mut self,
         sql: Statement,
     ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send
     where
-        Self::Database: Reads<T>;
+        Self::Database: Reads<T>,
+    {
+        async { Ok(self.fetch_all(sql).await?.pop()) }
+    }
 
-    /// Returns the first row of a statement that always has one.
+    /// Returns the row of a statement that always has one.
     fn fetch_one<T: Send + Unpin>(
         &mut self,
         sql: Statement,
     ) -> impl Future<Output = Result<T, StoreError>> + Send
     where
-        Self::Database: Reads<T>;
+        Self::Database: Reads<T>,
+    {
+        async {
+            let row = self.fetch_optional(sql).await?;
+            row.ok_or_else(|| Self::Database::store_error(sqlx::Error::RowNotFound))
+        }
+    }
 }
 
 impl<C> SqlConnection for C
@@ -52,29 +61,10 @@ where
         let rows: Vec<Read<T>> = sql.fetch_all(self).await?;
         Ok(rows.into_iter().map(|row| row.0).collect())
     }
-
-    async fn fetch_optional<T: Send + Unpin>(
-        &mut self,
-        sql: Statement,
-    ) -> Result<Option<T>, StoreError>
-    where
-        C::Database: Reads<T>,
-    {
-        let row: Option<Read<T>> = sql.fetch_optional(self).await?;
-        Ok(row.map(|row| row.0))
-    }
-
-    async fn fetch_one<T: Send + Unpin>(&mut self, sql: Statement) -> Result<T, StoreError>
-    where
-        C::Database: Reads<T>,
-    {
-        let row: Read<T> = sql.fetch_one(self).await?;
-        Ok(row.0)
-    }
 }
 
-/// A database whose rows can be a `T`. The ports' traits name their rows as bounds on the database,
-/// which then hold in every function: `where` clauses would be repeated.
+/// A database whose rows can be a `T`. A port names its rows as bounds on the database of its
+/// connection, once: `where` clauses would stand on every function.
 pub(crate) trait Reads<T>: Database {
     fn read(row: &Self::Row) -> Result<T, sqlx::Error>;
 }

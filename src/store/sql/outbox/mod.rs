@@ -14,7 +14,17 @@ use super::connection::{Reads, SqlConnection};
 use super::endpoints::NumberedRow;
 
 /// A connection to a database with an outbox. The statements are those that differ between databases.
-pub(crate) trait OutboxSql: SqlConnection<Database: OutboxRows> {
+pub(crate) trait OutboxSql:
+    SqlConnection<
+    Database: Reads<DueRow>
+                  + Reads<FilterRow>
+                  + Reads<NumberedRow>
+                  + Reads<(i64,)>
+                  + Reads<(i64, i64)>
+                  + Reads<(String, i64)>
+                  + Reads<(String, Option<String>)>,
+>
+{
     /// Corrects dates from a clock that was ahead. The parameters are those of
     /// [`NEXT_DUE`](Self::NEXT_DUE) without the last, and the end of a new lease.
     const REDATE: &'static str;
@@ -56,27 +66,4 @@ pub(crate) trait OutboxSql: SqlConnection<Database: OutboxRows> {
 
     /// Delete events, rows that refer to others first. Parameter: the events' numbers.
     const DELETE_FINISHED: [&'static str; 3];
-}
-
-/// The rows of the outbox's statements.
-pub(crate) trait OutboxRows:
-    Reads<DueRow>
-    + Reads<FilterRow>
-    + Reads<NumberedRow>
-    + Reads<(i64,)>
-    + Reads<(i64, i64)>
-    + Reads<(String, i64)>
-    + Reads<(String, Option<String>)>
-{
-}
-
-impl<D> OutboxRows for D where
-    D: Reads<DueRow>
-        + Reads<FilterRow>
-        + Reads<NumberedRow>
-        + Reads<(i64,)>
-        + Reads<(i64, i64)>
-        + Reads<(String, i64)>
-        + Reads<(String, Option<String>)>
-{
 }

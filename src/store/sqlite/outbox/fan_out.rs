@@ -51,7 +51,6 @@ mod tests {
     use bytes::Bytes;
     use tempfile::TempDir;
 
-    use super::*;
     use crate::base::actor::Actor;
     use crate::base::entropy::SystemEntropy;
     use crate::base::id::MessageId;
@@ -62,6 +61,7 @@ mod tests {
     use crate::store::sqlite::SqliteStore;
     use crate::store::sqlite::outbox::enqueue;
     use crate::testing::delivery_suite::{at, endpoint, limit, report, request};
+    use crate::wire::event::EventType;
 
     async fn open(dir: &TempDir) -> SqliteStore {
         SqliteStore::open(dir.path().join("a.db")).await.unwrap()
