@@ -11,6 +11,7 @@ mod retention;
 mod retry;
 mod retry_after;
 mod schedule;
+mod settings;
 mod shutdown;
 mod text_enum;
 mod token;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 pub use self::attempt_number::AttemptNumber;
 pub use self::config_error::WorkerConfigError;
-pub(crate) use self::engine::{AttemptCounts, Engine, Job, Limits};
+pub(crate) use self::engine::{AttemptCounts, Engine, Job};
 #[cfg(feature = "emit")]
 pub(crate) use self::http_date::parse as parse_http_date;
 pub use self::lease::{Lease, LeaseRequest};
@@ -32,7 +33,7 @@ pub(crate) use self::record::{MARGIN, record};
 pub(crate) use self::retry::lengthen;
 pub use self::retry::{RetryPolicy, ScheduleError};
 pub use self::retry_after::parse_retry_after;
-pub(crate) use self::schedule::Schedule;
+pub(crate) use self::settings::{WorkerSettings, worker_setters};
 pub(crate) use self::shutdown::AttemptResult;
 pub(crate) use self::text_enum::text_enum;
 pub use self::token::LeaseToken;

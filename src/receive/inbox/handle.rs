@@ -111,7 +111,7 @@ impl Inbox {
 
     /// Requeues a failed message: it is due at once, and its attempts count from 1 again. Returns
     /// whether a failed message has this id. A message that arrived again after its seven days and
-    /// was stored anew is not handled twice.
+    /// was stored anew is not handled twice: the older one cannot be requeued.
     ///
     /// # Errors
     ///
