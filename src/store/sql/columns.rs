@@ -35,8 +35,3 @@ pub(crate) fn optional_time(
 pub(crate) fn count(column: &'static str, value: i64) -> Result<u32, StoreError> {
     u32::try_from(value).map_err(|_negative| unreadable(column))
 }
-
-/// Writes a list as one parameter. Texts, numbers and lists of them cannot fail to serialize.
-pub(crate) fn json<T: serde::Serialize + ?Sized>(rows: &T) -> String {
-    serde_json::to_string(rows).unwrap_or_default()
-}

@@ -1,12 +1,11 @@
 //! The endpoints in SQL: rows, parameters, and what disables an endpoint.
 
-use std::collections::BTreeSet;
 use std::error::Error;
 
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use url::Url;
 
-use super::columns::{count, json, optional_time, time, unreadable};
+use super::columns::{count, optional_time, time, unreadable};
 use super::connection::{Reads, SqlConnection};
 use super::statement::{Dialect, Statement};
 use crate::base::clock::UnixMillis;
@@ -119,18 +118,15 @@ where
     }
 }
 
-/// Reads the endpoints with these numbers. An unreadable endpoint is an error in its own place.
+/// Reads endpoints with their numbers. An unreadable endpoint is an error in its own place.
 pub(crate) async fn select_numbered<C>(
     conn: &mut C,
-    sql: &'static str,
-    numbers: &BTreeSet<i64>,
+    select: Statement,
 ) -> Result<Vec<(i64, Result<Endpoint, StoreError>)>, StoreError>
 where
     C: SqlConnection<Database: Reads<NumberedRow>>,
 {
-    let rows: Vec<NumberedRow> = conn
-        .fetch_all(Statement::new(sql).text(&*json(numbers)))
-        .await?;
+    let rows: Vec<NumberedRow> = conn.fetch_all(select).await?;
     let read = |row: NumberedRow| {
         let endpoint = row.endpoint.map_err(C::Database::store_error);
         (row.seq, endpoint.and_then(Endpoint::try_from))

@@ -7,9 +7,10 @@ mod tables;
 use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
-use sqlx::AssertSqlSafe;
 
-use self::sql::{SELECT_SESSION_FIELDS, SELECT_SESSIONS_OF, SELECT_USER_FIELDS};
+use self::sql::{
+    SELECT_SESSION_FIELDS, SELECT_SESSIONS_OF, SELECT_USER_FIELDS, statement, with_prefix,
+};
 pub(crate) use self::tables::MirrorTables;
 use super::migrate::Port;
 use super::statement::Statement;
@@ -60,22 +61,5 @@ impl FieldsRow {
         let fields = FieldSet::from_json(&self.data, &self.versions);
         let decoded = fields.and_then(|fields| fields.decode());
         decoded.map_err(StoreError::corrupt)
-    }
-}
-
-fn statement(sql: &'static str, prefix: &TablePrefix) -> Statement {
-    match with_prefix(sql, prefix) {
-        Cow::Borrowed(sql) => Statement::new(sql),
-        Cow::Owned(sql) => Statement::new(AssertSqlSafe(sql)),
-    }
-}
-
-/// Returns the statements with `prefix` instead of the default prefix.
-fn with_prefix(sql: &'static str, prefix: &TablePrefix) -> Cow<'static, str> {
-    let default = TablePrefix::default();
-    if *prefix == default {
-        Cow::Borrowed(sql)
-    } else {
-        Cow::Owned(sql.replace(default.as_str(), prefix.as_str()))
     }
 }

@@ -1,7 +1,6 @@
 //! Users and sessions as rows.
 
-use super::sql::{UPSERT_SESSION, UPSERT_USER};
-use super::statement;
+use super::sql::{UPSERT_SESSION, UPSERT_USER, statement};
 use crate::base::error::StoreError;
 use crate::receive::mirror::{FieldSet, SessionRow, TablePrefix, UserRow, Version};
 use crate::store::sql::columns::{optional_time, time};

@@ -1,5 +1,30 @@
 //! The mirror's statements, with the default prefix. SQLite reads `$1` as PostgreSQL does.
 
+use std::borrow::Cow;
+
+use sqlx::AssertSqlSafe;
+
+use crate::receive::mirror::TablePrefix;
+use crate::store::sql::statement::Statement;
+
+/// Begins a statement on the tables with `prefix`.
+pub(super) fn statement(sql: &'static str, prefix: &TablePrefix) -> Statement {
+    match with_prefix(sql, prefix) {
+        Cow::Borrowed(sql) => Statement::new(sql),
+        Cow::Owned(sql) => Statement::new(AssertSqlSafe(sql)),
+    }
+}
+
+/// Returns the statements with `prefix` instead of the default prefix.
+pub(super) fn with_prefix(sql: &'static str, prefix: &TablePrefix) -> Cow<'static, str> {
+    let default = TablePrefix::default();
+    if *prefix == default {
+        Cow::Borrowed(sql)
+    } else {
+        Cow::Owned(sql.replace(default.as_str(), prefix.as_str()))
+    }
+}
+
 pub(super) const SELECT_USER_FIELDS: &str = "SELECT data, versions FROM auth_users WHERE id = $1";
 
 pub(super) const SELECT_SESSION_FIELDS: &str =

@@ -7,8 +7,8 @@ use super::sql::{
     DELETE_ENDED_REVOCATIONS, DELETE_SESSION, DELETE_SESSIONS_OF, DELETE_SESSIONS_OPENED,
     DELETE_USER, INSERT_REVOCATION, INSERT_TOMBSTONE, INSERT_TOMBSTONES_OF,
     INSERT_TOMBSTONES_OPENED, SELECT_REVOCATION, SELECT_SESSION, SELECT_TOMBSTONE, SELECT_USER,
+    statement,
 };
-use super::statement;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::receive::mirror::{

@@ -2,13 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{OutboxSql, Subscribers};
+use super::dialect::{OutboxSql, json};
+use super::subscribers::Subscribers;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::Entropy;
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, MessageId};
 use crate::send::outbox::{Inserted, NewEvent};
-use crate::store::sql::columns::{json, unreadable};
+use crate::store::sql::columns::unreadable;
 use crate::store::sql::statement::Statement;
 
 /// Inserts the new events and returns their numbers by id.

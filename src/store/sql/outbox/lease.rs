@@ -5,12 +5,12 @@ use std::error::Error;
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use super::{DueRow, OutboxSql};
+use super::dialect::{OutboxSql, json};
+use super::rows::DueRow;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::queue::{LONGEST_LEASE, LeaseRequest, RetryPolicy};
 use crate::send::outbox::{DeliveryLease, Endpoint};
-use crate::store::sql::columns::json;
 use crate::store::sql::endpoints::{disable_unreadable, select_numbered};
 use crate::store::sql::statement::Statement;
 
@@ -28,7 +28,8 @@ pub(crate) async fn lease<C: OutboxSql>(
         let last_attempt = i64::from(request.max_attempts.get());
         let end_lapsed = Statement::new(C::END_LAPSED).time(now).int(last_attempt);
         conn.execute(end_lapsed).await?;
-        let due = select_due(conn, per_endpoint, request).await?;
+        let select = select_due(C::SELECT_DUE, per_endpoint, request);
+        let due: Vec<DueRow> = conn.fetch_all(select).await?;
         if due.is_empty() {
             return Ok(Vec::new());
         }
@@ -58,15 +59,12 @@ fn dated_ahead(sql: &'static str, now: UnixMillis) -> Statement {
         .time(now.saturating_add(RetryPolicy::LONGEST_WAIT))
 }
 
-async fn select_due<C: OutboxSql>(
-    conn: &mut C,
-    per_endpoint: NonZeroU16,
-    request: &LeaseRequest,
-) -> Result<Vec<DueRow>, StoreError> {
-    let select = Statement::new(C::SELECT_DUE).time(request.now);
-    let select = select.int(i64::from(per_endpoint.get()));
-    conn.fetch_all(select.int(i64::from(request.max.get())))
-        .await
+/// Binds the time, the most leases of an endpoint, and the most rows.
+fn select_due(sql: &'static str, per_endpoint: NonZeroU16, request: &LeaseRequest) -> Statement {
+    let statement = Statement::new(sql).time(request.now);
+    statement
+        .int(i64::from(per_endpoint.get()))
+        .int(i64::from(request.max.get()))
 }
 
 /// Reads each endpoint once, however many deliveries it has. Disables unreadable ones; if there are any,
@@ -79,7 +77,8 @@ async fn select_endpoints<C: OutboxSql>(
     let numbers: BTreeSet<i64> = due.iter().map(|row| row.endpoint).collect();
     let mut endpoints = HashMap::new();
     let mut are_readable = true;
-    for (number, endpoint) in select_numbered(conn, C::SELECT_ENDPOINTS, &numbers).await? {
+    let select = Statement::new(C::SELECT_ENDPOINTS).text(&*json(&numbers));
+    for (number, endpoint) in select_numbered(conn, select).await? {
         match endpoint {
             Ok(endpoint) => {
                 endpoints.insert(number, Arc::new(endpoint));

@@ -2,10 +2,9 @@
 
 use std::num::NonZeroU16;
 
-use super::OutboxSql;
+use super::dialect::{OutboxSql, json};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::store::sql::columns::json;
 use crate::store::sql::statement::Statement;
 
 /// Selects the numbers of finished events.

@@ -1,6 +1,6 @@
 //! Settling, releasing and extending a lease.
 
-use super::OutboxSql;
+use super::dialect::OutboxSql;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::send::outbox::{

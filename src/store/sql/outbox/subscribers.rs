@@ -1,21 +1,13 @@
 //! The endpoints that get an event.
 
-use super::OutboxSql;
+use super::dialect::OutboxSql;
+use super::rows::FilterRow;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::store::sql::columns::unreadable;
 use crate::store::sql::endpoints::disable_unreadable;
 use crate::store::sql::statement::Statement;
 use crate::wire::event::{EventFilter, EventType};
-
-/// The enabled or the disabled endpoints with one filter.
-#[derive(sqlx::FromRow)]
-pub(crate) struct FilterRow {
-    filter_utf8: Vec<u8>,
-    enabled: bool,
-    /// A JSON array of numbers.
-    endpoints: String,
-}
 
 /// All endpoints, with the columns that the fan-out needs.
 pub(crate) struct Subscribers {
@@ -24,6 +16,7 @@ pub(crate) struct Subscribers {
     pub(crate) changed: bool,
 }
 
+/// The endpoints of a [`FilterRow`].
 struct Group {
     /// `None` if the filter cannot be read.
     filter: Option<EventFilter>,

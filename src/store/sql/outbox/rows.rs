@@ -1,4 +1,4 @@
-//! The row of a due delivery.
+//! The rows of the outbox.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -61,4 +61,13 @@ impl DueRow {
 fn event_type(name: &str) -> Result<EventType, StoreError> {
     EventType::deserialize(name.into_deserializer())
         .map_err(|_: PlainError| unreadable("tas_events.type"))
+}
+
+/// The enabled or the disabled endpoints with one filter.
+#[derive(sqlx::FromRow)]
+pub(crate) struct FilterRow {
+    pub(super) filter_utf8: Vec<u8>,
+    pub(super) enabled: bool,
+    /// A JSON array of numbers.
+    pub(super) endpoints: String,
 }
