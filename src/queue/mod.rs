@@ -2,7 +2,9 @@
 
 mod attempt_number;
 mod config_error;
+mod due_queue;
 mod engine;
+mod expiry;
 mod http_date;
 mod lease;
 mod notify;
@@ -11,9 +13,11 @@ mod retention;
 mod retry;
 mod retry_after;
 mod schedule;
+mod settings;
 mod shutdown;
 mod text_enum;
 mod token;
+mod work_state;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +26,9 @@ use std::time::Duration;
 
 pub use self::attempt_number::AttemptNumber;
 pub use self::config_error::WorkerConfigError;
-pub(crate) use self::engine::{AttemptCounts, Engine, Job, Limits};
+pub(crate) use self::due_queue::DueQueue;
+pub(crate) use self::engine::{AttemptCounts, Engine, Job};
+pub(crate) use self::expiry::{Expiry, Life};
 #[cfg(feature = "emit")]
 pub(crate) use self::http_date::parse as parse_http_date;
 pub use self::lease::{Lease, LeaseRequest};
@@ -32,10 +38,11 @@ pub(crate) use self::record::{MARGIN, record};
 pub(crate) use self::retry::lengthen;
 pub use self::retry::{RetryPolicy, ScheduleError};
 pub use self::retry_after::parse_retry_after;
-pub(crate) use self::schedule::Schedule;
+pub(crate) use self::settings::{WorkerSettings, worker_setters};
 pub(crate) use self::shutdown::AttemptResult;
 pub(crate) use self::text_enum::text_enum;
 pub use self::token::LeaseToken;
+pub(crate) use self::work_state::{Stage, WorkState};
 
 /// Longest lease of a worker: 1 h. Leases of deliveries exceed one request, and workers renew
 /// leases of messages: both need minutes.

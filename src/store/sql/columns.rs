@@ -1,7 +1,5 @@
 //! Conversions between columns and types, for any SQL store.
 
-use std::time::Duration;
-
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 
@@ -22,11 +20,6 @@ pub(crate) fn to_column(time: UnixMillis) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Returns the latest date that a correct clock can give to something that lasts `longest`.
-pub(crate) fn latest(now: UnixMillis, longest: Duration) -> i64 {
-    to_column(now.saturating_add(longest))
-}
-
 pub(crate) fn time(column: &'static str, value: i64) -> Result<UnixMillis, StoreError> {
     let millis = u64::try_from(value).map_err(|_negative| unreadable(column))?;
     Ok(UnixMillis::from_millis(millis))
@@ -37,4 +30,8 @@ pub(crate) fn optional_time(
     value: Option<i64>,
 ) -> Result<Option<UnixMillis>, StoreError> {
     value.map(|value| time(column, value)).transpose()
+}
+
+pub(crate) fn count(column: &'static str, value: i64) -> Result<u32, StoreError> {
+    u32::try_from(value).map_err(|_negative| unreadable(column))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::columns::{optional_time, time, unreadable};
+use super::columns::{count, optional_time, time, unreadable};
 use super::statement::Statement;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
@@ -114,7 +114,7 @@ fn id(text: String) -> Result<InboxId, StoreError> {
 }
 
 fn attempts(column: i64) -> Result<u32, StoreError> {
-    u32::try_from(column).map_err(|_| unreadable("tas_inbox.attempt"))
+    count("tas_inbox.attempt", column)
 }
 
 /// Binds what a message has beside its id and the time: four parameters.

@@ -4,7 +4,18 @@
 //! statements and what truly differs, such as locks.
 
 pub(crate) mod columns;
+#[cfg(feature = "sqlite")]
+pub(crate) mod connection;
 pub(crate) mod dedupe;
+#[cfg(feature = "sqlite")]
+pub(crate) mod delivery_log;
+#[cfg(feature = "sqlite")]
+pub(crate) mod endpoints;
 pub(crate) mod inbox;
+pub(crate) mod keys;
 pub(crate) mod migrate;
+#[cfg(feature = "sqlite")]
+pub(crate) mod mirror;
+#[cfg(feature = "sqlite")]
+pub(crate) mod outbox;
 pub(crate) mod statement;

@@ -31,8 +31,8 @@
 //!
 //! # Security
 //!
-//! Endpoints' secrets are stored in plain text: anyone who can read the file can sign. The columns
-//! beside them name the key of an encrypted secret. This version cannot decrypt, and refuses such a
+//! Endpoints' secrets and private signing keys are stored in plain text: anyone who can read the file
+//! can sign. The columns beside the secrets name the key of an encrypted secret. This version cannot decrypt, and refuses such a
 //! secret as corrupt.
 //!
 //! On Unix only the owner can read and write a file that the store creates (mode 0600), and the `-wal`
@@ -46,6 +46,7 @@ mod endpoints;
 mod error;
 mod inbox;
 mod integrity;
+mod keys;
 mod migrate;
 mod mirror;
 mod outbox;
@@ -188,6 +189,7 @@ impl SqliteStore {
         self.migrate_port(&outbox::DELIVERY).await?;
         self.migrate_port(&dedupe::DEDUPE).await?;
         self.migrate_port(&inbox::INBOX).await?;
+        self.migrate_port(&keys::KEYS).await?;
         // Migrations only read existing tables.
         self.check_writable().await
     }

@@ -1,9 +1,7 @@
 //! Dedupe store in memory.
 
 mod body_conflicts;
-mod expiry_queue;
 mod multilinear;
-mod record;
 mod replays;
 mod shard;
 
@@ -11,13 +9,11 @@ mod shard;
 mod tests;
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::body_conflicts::BodyConflicts;
 use self::multilinear::Multilinear;
-use self::replays::DedupeFull;
-use self::shard::{Shard, ShardClaim};
+use self::shard::Shard;
 use super::keys::DedupeKeys;
 use super::port::{Claimed, DedupeStore};
 use super::reply::Reply;
@@ -61,7 +57,6 @@ pub struct MemoryDedupe(Arc<Inner>);
 struct Inner {
     shards: Box<[Mutex<Shard>]>,
     conflicts: BodyConflicts,
-    evicted: AtomicU64,
 }
 
 impl MemoryDedupe {
@@ -86,34 +81,60 @@ impl MemoryDedupe {
         Self(Arc::new(Inner {
             shards: shards.collect(),
             conflicts: BodyConflicts::new(),
-            evicted: AtomicU64::new(0),
         }))
     }
 
     /// Returns how many messages a full store forgot early.
     #[must_use]
     pub fn evicted(&self) -> u64 {
-        self.0.evicted.load(Ordering::Relaxed)
+        self.0
+            .shards
+            .iter()
+            .map(|shard| lock(shard).evicted())
+            .sum()
     }
 
-    fn claim_now(
+    pub(crate) fn claim_now(
         &self,
         keys: &DedupeKeys,
         now: UnixMillis,
         until: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        let claim = self.shard(keys).claim(keys, now, until);
-        match claim {
-            Ok(ShardClaim::Fresh) => {}
-            Ok(ShardClaim::FreshAfterEviction) => self.count_eviction(),
-            Ok(ShardClaim::Refused(held)) => return Ok(held),
-            Err(DedupeFull) => return Err(StoreError::unavailable(FULL)),
+        if let Some(held) = self.shard(keys).claim(keys, now, until)? {
+            return Ok(held);
         }
         let other_body = match keys.id_key() {
             Some(id) => self.0.conflicts.record(id, keys.body()),
             None => false,
         };
         Ok(Claimed::Fresh { other_body })
+    }
+
+    /// Gives up a claim.
+    pub(crate) fn release_now(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.shard(keys).release(keys)
+    }
+
+    /// Commits a claim without an end, for the message that an inbox stores under `number`.
+    pub(crate) fn store(&self, keys: &DedupeKeys, number: u64) -> Result<(), StoreError> {
+        self.shard(keys).store(keys, number)
+    }
+
+    /// Lets the key of message `number` end after its retention, unless it is another's.
+    pub(crate) fn set_end(&self, keys: &DedupeKeys, number: u64, now: UnixMillis) {
+        self.shard(keys).set_end(keys, number, now);
+    }
+
+    /// Takes the end of the key of message `number` away again. Returns whether no other request
+    /// has claimed the key.
+    pub(crate) fn clear_end(
+        &self,
+        keys: &DedupeKeys,
+        number: u64,
+        ended_at: UnixMillis,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        self.shard(keys).clear_end(keys, number, ended_at, now)
     }
 
     fn shard(&self, keys: &DedupeKeys) -> MutexGuard<'_, Shard> {
@@ -124,25 +145,14 @@ impl MemoryDedupe {
             reason = "the mask leaves fewer than 8"
         )]
         let at = (keys.affinity() & mask) as usize;
-        // No code under the lock panics half-way, so a poisoned shard is whole.
-        self.0.shards[at]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn count_eviction(&self) {
-        let evicted = self.0.evicted.fetch_add(1, Ordering::Relaxed) + 1;
-        // A full store evicts at every message: the log gets the 1st, 2nd, 4th, 8th, …
-        if evicted.is_power_of_two() {
-            tracing::warn!(
-                evicted,
-                "the dedupe store in memory is full and forgets messages early"
-            );
-        }
+        lock(&self.0.shards[at])
     }
 }
 
-const FULL: &str = "the dedupe store in memory is full of messages that may not be forgotten yet";
+/// No code under the lock panics half-way, so a poisoned shard is whole.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Default for MemoryDedupe {
     fn default() -> Self {
@@ -154,7 +164,6 @@ impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Inner")
             .field("shards", &self.shards.len())
-            .field("evicted", &self.evicted)
             .finish_non_exhaustive()
     }
 }
@@ -173,6 +182,6 @@ impl DedupeStore for MemoryDedupe {
     }
 
     fn release(&self, keys: &DedupeKeys) -> Reply<()> {
-        Reply::Now(self.shard(keys).release(keys))
+        Reply::Now(self.release_now(keys))
     }
 }

@@ -1,115 +1,75 @@
 //! Recent requests, each with the message that it first carried.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
+use std::collections::HashMap;
 
 use super::multilinear::Multilinear;
+use super::shard::{DedupeFull, REMOVALS_PER_CLAIM};
 use crate::base::clock::UnixMillis;
-use crate::receive::dedupe::keys::DedupeKey;
+use crate::queue::{Expiry, Life};
+use crate::receive::dedupe::keys::{DedupeKey, DedupeKeys};
 
-/// Oldest entries that an insertion checks: more than it adds.
-const REMOVALS_PER_INSERT: usize = 2;
-
-/// Replay keys, and their order of arrival.
+/// Replay keys, and the order in which they end.
 pub(super) struct Replays {
     capacity: usize,
-    entries: HashMap<DedupeKey, ReplayEntry, Multilinear>,
-    /// One queue per replay window; receivers that share the store may have different windows.
-    queues: Vec<ReplayQueue>,
+    entries: HashMap<DedupeKey, Replay, Multilinear>,
+    ends: Expiry<DedupeKey>,
 }
 
-struct ReplayEntry {
+struct Replay {
     owner: DedupeKey,
     until: UnixMillis,
 }
-
-/// Requests with an equal window: the first one that arrived is the first to expire.
-struct ReplayQueue {
-    window: Duration,
-    order: VecDeque<DedupeKey>,
-}
-
-/// The store is full and may forget nothing.
-pub(super) struct DedupeFull;
 
 impl Replays {
     pub(super) fn new(capacity: usize, hash: Multilinear) -> Self {
         Self {
             capacity,
             entries: HashMap::with_hasher(hash),
-            queues: Vec::new(),
+            ends: Expiry::new(),
         }
     }
 
     /// Returns the message with which `key` was left first, while it is kept.
     pub(super) fn owner(&self, key: DedupeKey, now: UnixMillis) -> Option<DedupeKey> {
-        let entry = self.entries.get(&key).filter(|entry| entry.until > now);
+        let entry = self.entries.get(&key).filter(|entry| now < entry.until);
         entry.map(|entry| entry.owner)
     }
 
-    /// Leaves `key` for `owner`. No other message may own it.
-    pub(super) fn insert(
+    /// Leaves the replay key `key` of `keys`. No message may own it.
+    pub(super) fn leave(
         &mut self,
         key: DedupeKey,
-        owner: DedupeKey,
+        keys: &DedupeKeys,
         now: UnixMillis,
-        window: Duration,
     ) -> Result<(), DedupeFull> {
-        let until = now.saturating_add(window);
-        if let Some(ended) = self.entries.get_mut(&key) {
-            // The key is still queued and keeps its place.
-            *ended = ReplayEntry { owner, until };
-            return Ok(());
-        }
-        self.remove_expired(now);
+        self.remove_ended(key, now);
         if self.entries.len() >= self.capacity {
+            self.ends.redate(now);
             return Err(DedupeFull);
         }
-        self.entries.insert(key, ReplayEntry { owner, until });
-        let found = self.queues.iter_mut().find(|queue| queue.window == window);
-        match found {
-            Some(queue) => queue.order.push_back(key),
-            None => self.queues.push(ReplayQueue {
-                window,
-                order: VecDeque::from([key]),
-            }),
-        }
+        let window = keys.replay_window();
+        let life = Life {
+            retention: window,
+            spare_after: window,
+        };
+        self.ends.insert(life, now, key);
+        let entry = Replay {
+            owner: keys.key(),
+            until: now.saturating_add(window),
+        };
+        self.entries.insert(key, entry);
         Ok(())
     }
 
-    fn remove_expired(&mut self, now: UnixMillis) {
-        let Self {
-            entries, queues, ..
-        } = self;
-        queues.retain_mut(|queue| {
-            for _ in 0..REMOVALS_PER_INSERT {
-                queue.remove_first_expired(entries, now);
-            }
-            !queue.order.is_empty()
-        });
-    }
-}
-
-impl ReplayQueue {
-    fn remove_first_expired(
-        &mut self,
-        entries: &mut HashMap<DedupeKey, ReplayEntry, Multilinear>,
-        now: UnixMillis,
-    ) {
-        let latest = now.saturating_add(self.window);
-        let Some(key) = self.order.pop_front() else {
-            return;
-        };
-        match entries.get_mut(&key) {
-            Some(first) if first.until <= now => {
-                entries.remove(&key);
-            }
-            // A clock that was ahead left it: counted from now, it goes last.
-            Some(first) if first.until > latest => {
-                first.until = latest;
-                self.order.push_back(key);
-            }
-            _ => self.order.push_front(key),
+    /// Removes `key` and a few others that have ended.
+    fn remove_ended(&mut self, key: DedupeKey, now: UnixMillis) {
+        let mut removed = 0;
+        while removed < REMOVALS_PER_CLAIM || self.entries.contains_key(&key) {
+            let Some(ended) = self.ends.pop_ended(now) else {
+                break;
+            };
+            self.entries.remove(&ended);
+            removed += 1;
         }
     }
 }

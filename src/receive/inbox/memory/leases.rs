@@ -1,35 +1,21 @@
 //! Leases of the memory store: who works on a message, and until when.
 
-use super::state::{InboxState, size};
+use super::state::InboxState;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{AttemptNumber, LeaseRequest, LeaseToken};
-use crate::receive::inbox::entry::{Failure, MessageState};
+use crate::queue::{AttemptNumber, LeaseRequest};
+use crate::receive::inbox::entry::Failure;
 use crate::receive::inbox::message::{InboxLease, InboxOutcome};
 
 impl InboxState {
     pub(super) fn lease(&mut self, source: &str, request: LeaseRequest) -> Vec<InboxLease> {
         self.redate(source, request.now, request.until);
-        let most = usize::from(request.max.get());
-        let mut leases = Vec::new();
-        // Each failed message makes room for another pass, up to `max`.
-        loop {
-            let due = self.due.get(source);
-            let due = due.map(|due| due.until(request.now, most - leases.len()));
-            let due = due.unwrap_or_default();
-            let mut failed = false;
-            for number in due {
-                if self.is_exhausted(number, request.max_attempts) {
-                    self.fail(number, Failure::Lapsed, request.now);
-                    failed = true;
-                } else {
-                    leases.extend(self.lease_one(number, request.until));
-                }
-            }
-            if !failed || request.until <= request.now {
-                return leases;
-            }
-        }
+        self.fail_lapsed(source, request.max_attempts, request.now);
+        let due = self.due.get(source);
+        let due = due.map(|due| due.due(request.now, request.max.get().into()));
+        let due = due.into_iter().flatten();
+        due.filter_map(|(_, number)| self.lease_one(number, request.until))
+            .collect()
     }
 
     /// Changes the dates of messages that a clock that was ahead has dated.
@@ -37,33 +23,36 @@ impl InboxState {
         let Some(due) = self.due.get(source) else {
             return;
         };
-        let (pending, leased) = (due.pending_ahead(now), due.leased_ahead(now));
+        let pending: Vec<u64> = due.pending_ahead(now).copied().collect();
+        let leased: Vec<u64> = due.leased_ahead(now).copied().collect();
         for number in pending {
-            self.place(number, MessageState::Pending, now);
+            self.change(number, |row| row.work.redate(now));
         }
         for number in leased {
-            self.place(number, MessageState::Leased, until);
+            self.change(number, |row| row.work.redate(until));
         }
     }
 
-    /// Returns whether the last lease of a due message has lapsed.
-    fn is_exhausted(&self, number: u64, max_attempts: AttemptNumber) -> bool {
-        self.messages.get(&number).is_some_and(|row| {
-            row.state == MessageState::Leased && row.attempts >= max_attempts.get()
-        })
+    /// Fails the messages whose last lease has lapsed.
+    fn fail_lapsed(&mut self, source: &str, last: AttemptNumber, now: UnixMillis) {
+        let lapsed = self.due.get(source).into_iter();
+        let lapsed = lapsed.flat_map(|due| due.lapsed(now)).copied();
+        let is_exhausted = |number: &u64| {
+            let row = self.messages.get(number);
+            row.is_some_and(|row| row.work.is_exhausted(last, now))
+        };
+        let exhausted: Vec<u64> = lapsed.filter(is_exhausted).collect();
+        for number in exhausted {
+            self.finish(number, Some(Failure::Lapsed), now);
+        }
     }
 
     fn lease_one(&mut self, number: u64, until: UnixMillis) -> Option<InboxLease> {
-        self.place(number, MessageState::Leased, until);
-        let row = self.messages.get_mut(&number)?;
-        row.attempts = row.attempts.saturating_add(1);
-        row.token += 1;
-        Some(InboxLease {
-            id: row.id.clone(),
-            token: LeaseToken::new(row.token),
-            attempt: AttemptNumber::new(row.attempts)?,
-            work: row.request.clone()?,
-        })
+        self.change(number, |row| row.work.lease(until));
+        let row = self.messages.get(&number)?;
+        let (token, attempt) = row.work.newest_lease()?;
+        let request = row.request.clone()?;
+        Some(InboxLease::new(row.id.clone(), token, attempt, request))
     }
 
     pub(super) fn settle(
@@ -74,23 +63,28 @@ impl InboxState {
     ) -> Result<(), StoreError> {
         let number = self.leased(lease)?;
         match outcome {
-            InboxOutcome::Done => {
-                self.end(number, MessageState::Done, now);
-                if let Some(row) = self.messages.get_mut(&number) {
-                    let erased = row.request.take();
-                    row.failure = None;
-                    self.bytes -= erased.as_ref().map_or(0, size);
-                }
-            }
-            InboxOutcome::Retry { at, failure } => {
-                self.place(number, MessageState::Pending, at);
-                if let Some(row) = self.messages.get_mut(&number) {
-                    row.failure = Some(failure);
-                }
-            }
-            InboxOutcome::Failed { failure } => self.fail(number, failure, now),
+            InboxOutcome::Done => self.finish(number, None, now),
+            InboxOutcome::Failed { failure } => self.finish(number, Some(failure), now),
+            InboxOutcome::Retry { at, failure } => self.change(number, |row| {
+                row.failure = Some(failure);
+                row.work.wait(at);
+            }),
         }
         Ok(())
+    }
+
+    /// Finishes a message: as failed, or else as done.
+    fn finish(&mut self, number: u64, failure: Option<Failure>, now: UnixMillis) {
+        if let Some(row) = self.messages.get(&number) {
+            self.keys.set_end(&row.keys, number, now);
+        }
+        self.change(number, |row| {
+            row.failure = failure;
+            row.work.finish(now);
+            if failure.is_none() {
+                row.request = None;
+            }
+        });
     }
 
     pub(super) fn extend(
@@ -99,7 +93,7 @@ impl InboxState {
         until: UnixMillis,
     ) -> Result<(), StoreError> {
         let number = self.leased(lease)?;
-        self.place(number, MessageState::Leased, until);
+        self.change(number, |row| row.work.redate(until));
         Ok(())
     }
 
@@ -109,35 +103,26 @@ impl InboxState {
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         let number = self.leased(lease)?;
-        if let Some(row) = self.messages.get_mut(&number) {
-            row.attempts = row.attempts.saturating_sub(1);
-        }
-        self.place(number, MessageState::Pending, now);
+        self.change(number, |row| row.work.release(now));
         Ok(())
     }
 
     /// Returns the number of the message if `lease` is its newest lease and still holds.
     fn leased(&self, lease: &InboxLease) -> Result<u64, StoreError> {
         let number = self.ids.get(&lease.id).copied();
-        let held = |number: &u64| {
-            let row = self.messages.get(number);
-            row.is_some_and(|row| {
-                row.state == MessageState::Leased && row.token == lease.token.get()
-            })
-        };
-        number.filter(held).ok_or_else(StoreError::lease_lost)
-    }
-
-    fn fail(&mut self, number: u64, failure: Failure, now: UnixMillis) {
-        self.end(number, MessageState::Failed, now);
-        if let Some(row) = self.messages.get_mut(&number) {
-            row.failure = Some(failure);
-        }
+        let number = number.ok_or_else(StoreError::lease_lost)?;
+        let row = self.messages.get(&number);
+        let row = row.ok_or_else(StoreError::lease_lost)?;
+        row.work.check(lease.token)?;
+        Ok(number)
     }
 
     pub(super) fn next_due(&self, source: &str, now: UnixMillis) -> Option<UnixMillis> {
         let due = self.due.get(source)?;
-        let is_ahead = !due.pending_ahead(now).is_empty() || !due.leased_ahead(now).is_empty();
-        if is_ahead { Some(now) } else { due.first() }
+        if due.is_ahead(now) {
+            Some(now)
+        } else {
+            due.first()
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! Inbox in memory, for tests, demonstrations and messages that may be lost with the process.
 
-mod due;
-mod finished;
 mod leases;
 mod row;
 mod state;
@@ -31,11 +29,13 @@ use crate::receive::dedupe::{Claimed, InvalidSource};
 /// Inbox in this process's memory: nothing survives the process, not even messages with a 202.
 /// Copies share the messages.
 ///
-/// It keeps 100 000 messages, with requests of 256 MiB together. Beyond that it first removes
-/// finished messages whose keys are free again, the oldest first. If there are none, it keeps the
-/// number of messages by removing handled messages that can no longer be replayed
-/// ([`DedupeKeys::replay_window`]), before their seven days end. Otherwise it refuses new messages
-/// as [`unavailable`](StoreError::is_unavailable): a failing handler does not exhaust the memory.
+/// It keeps 100 000 messages, with requests of 256 MiB together. Beyond that it deletes finished
+/// messages, the oldest first: done ones, then failed ones whose key has ended. If there are none,
+/// it refuses new messages as [`unavailable`](StoreError::is_unavailable): a failing handler does
+/// not exhaust the memory. A done message has no request, so its deletion makes no room for bytes.
+///
+/// A deleted message is known until its key ends. The keys are kept as [`MemoryDedupe`] keeps them,
+/// for 500 000 messages.
 ///
 /// ```
 /// use tower_auth_sync::inbox::MemoryInbox;
@@ -44,7 +44,7 @@ use crate::receive::dedupe::{Claimed, InvalidSource};
 /// # Ok::<(), tower_auth_sync::dedupe::InvalidSource>(())
 /// ```
 ///
-/// [`DedupeKeys::replay_window`]: crate::receive::dedupe::DedupeKeys::replay_window
+/// [`MemoryDedupe`]: crate::receive::dedupe::MemoryDedupe
 #[derive(Clone)]
 pub struct MemoryInbox {
     state: Arc<Mutex<InboxState>>,
@@ -186,7 +186,7 @@ impl InboxLog for MemoryInbox {
         _actor: &Actor,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
-        let requeued = self.state().requeue(source, id, now);
+        let requeued = self.state().requeue(source, id, now)?;
         self.signal.notify();
         Ok(requeued)
     }

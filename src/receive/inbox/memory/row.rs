@@ -2,7 +2,8 @@
 
 use crate::base::clock::UnixMillis;
 use crate::base::id::InboxId;
-use crate::receive::dedupe::{DedupeKey, DedupeKeys};
+use crate::queue::{Stage, WorkState};
+use crate::receive::dedupe::DedupeKeys;
 use crate::receive::inbox::entry::{Failure, InboxEntry, MessageState};
 use crate::receive::inbox::request::StoredRequest;
 
@@ -10,25 +11,27 @@ pub(super) struct InboxRow {
     pub(super) id: InboxId,
     pub(super) source: Box<str>,
     pub(super) keys: DedupeKeys,
-    /// Replay keys of later requests with the same key.
-    pub(super) replay_keys: Vec<DedupeKey>,
     /// `None` once the message is done.
     pub(super) request: Option<StoredRequest>,
-    pub(super) state: MessageState,
-    pub(super) due_at: Option<UnixMillis>,
-    pub(super) attempts: u32,
-    pub(super) token: u64,
+    pub(super) work: WorkState,
     pub(super) received_at: UnixMillis,
-    pub(super) ended_at: Option<UnixMillis>,
+    /// `None` if the message is done.
     pub(super) failure: Option<Failure>,
 }
 
 impl InboxRow {
-    /// Returns whether the message finished so long ago that its keys are free.
-    pub(super) fn is_expired(&self, now: UnixMillis) -> bool {
-        let retention = self.keys.retention();
-        self.ended_at
-            .is_some_and(|at| at.saturating_add(retention) <= now)
+    pub(super) const fn state(&self) -> MessageState {
+        match (self.work.stage(), self.failure) {
+            (Stage::Pending { .. }, _) => MessageState::Pending,
+            (Stage::Leased { .. }, _) => MessageState::Leased,
+            (Stage::Finished { .. }, None) => MessageState::Done,
+            (Stage::Finished { .. }, Some(_)) => MessageState::Failed,
+        }
+    }
+
+    /// Returns the bytes of the request.
+    pub(super) fn size(&self) -> usize {
+        self.request.as_ref().map_or(0, size)
     }
 
     pub(super) fn entry(&self) -> InboxEntry {
@@ -36,12 +39,16 @@ impl InboxRow {
         InboxEntry {
             id: self.id.clone(),
             message_id: request.and_then(StoredRequest::message_id),
-            state: self.state,
-            attempts: self.attempts,
-            due_at: self.due_at,
+            state: self.state(),
+            attempts: self.work.attempts(),
+            due_at: self.work.due_at(),
             received_at: self.received_at,
-            ended_at: self.ended_at,
+            ended_at: self.work.ended_at(),
             failure: self.failure,
         }
     }
+}
+
+pub(super) fn size(request: &StoredRequest) -> usize {
+    request.head().len() + request.body().len()
 }

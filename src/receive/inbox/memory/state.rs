@@ -1,52 +1,51 @@
-//! State of the store, and its indexes.
+//! Messages of the store, and their queues.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
-use super::due::DueIndex;
-use super::finished::FinishedIndex;
-use super::row::InboxRow;
+use super::row::{InboxRow, size};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::receive::dedupe::{Claimed, DedupeKey, DedupeKeys};
+use crate::queue::{DueQueue, Expiry, Life, Stage, WorkState};
+use crate::receive::dedupe::{Claimed, DedupeKeys, MemoryDedupe};
 use crate::receive::inbox::entry::{InboxEntry, MessageState};
 use crate::receive::inbox::message::NewMessage;
-use crate::receive::inbox::request::StoredRequest;
 
 /// Bounds of the store.
 #[derive(Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) messages: usize,
-    /// Bytes of requests, and of replay keys of known requests.
+    /// Bytes of requests.
     pub(super) bytes: usize,
 }
 
 pub(super) struct InboxState {
     bounds: Bounds,
-    /// By a rising number, so that the oldest is the first.
+    /// Keys of stored messages, and of messages that are deleted but still known.
+    pub(super) keys: MemoryDedupe,
+    /// By a rising number.
     pub(super) messages: BTreeMap<u64, InboxRow>,
     next: u64,
     pub(super) ids: BTreeMap<InboxId, u64>,
-    claimed: HashMap<DedupeKey, u64>,
-    /// By ids that are not authentic.
-    by_id: HashMap<DedupeKey, u64>,
-    /// Unfinished messages of each source, by due time.
-    pub(super) due: HashMap<Box<str>, DueIndex>,
-    finished: FinishedIndex,
-    pub(super) bytes: usize,
+    /// Unfinished messages of each source.
+    pub(super) due: HashMap<Box<str>, DueQueue<u64>>,
+    done: Expiry<u64>,
+    failed: Expiry<u64>,
+    bytes: usize,
 }
 
 impl InboxState {
     pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
+            keys: MemoryDedupe::new(),
             messages: BTreeMap::new(),
             next: 0,
             ids: BTreeMap::new(),
-            claimed: HashMap::new(),
-            by_id: HashMap::new(),
             due: HashMap::new(),
-            finished: FinishedIndex::default(),
+            done: Expiry::new(),
+            failed: Expiry::new(),
             bytes: 0,
         }
     }
@@ -56,156 +55,112 @@ impl InboxState {
         message: NewMessage,
         now: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        let NewMessage {
-            id,
-            source,
-            keys,
-            request,
-        } = message;
-        if let Some(known) = self.holder(claim_keys(&keys), now) {
-            self.leave_replay_key(known, &keys, now)?;
-            return Ok(Claimed::Done);
+        // Nobody else sees the claim, which therefore needs no time.
+        let claimed = self.keys.claim_now(&message.keys, now, now)?;
+        if !matches!(claimed, Claimed::Fresh { .. }) {
+            return Ok(claimed);
         }
-        self.make_room(size(&request), now)?;
+        if let Err(full) = self.make_room(size(&message.request), now) {
+            self.keys.release_now(&message.keys)?;
+            return Err(full);
+        }
+        self.keys.store(&message.keys, self.next)?;
+        self.insert(message, now);
+        Ok(claimed)
+    }
+
+    fn insert(&mut self, message: NewMessage, now: UnixMillis) {
         let number = self.next;
         self.next += 1;
-        for key in claim_keys(&keys) {
-            self.claimed.insert(key, number);
-        }
-        let before = keys
-            .id_key()
-            .and_then(|key| self.by_id.insert(key, number))
-            .and_then(|number| self.messages.get(&number));
-        let other_body = before.is_some_and(|row| row.keys.body() != keys.body());
-        self.bytes += size(&request);
-        self.ids.insert(id.clone(), number);
         let row = InboxRow {
-            id,
-            source,
-            keys,
-            replay_keys: Vec::new(),
-            request: Some(request),
-            state: MessageState::Pending,
-            due_at: None,
-            attempts: 0,
-            token: 0,
+            id: message.id,
+            source: message.source,
+            keys: message.keys,
+            request: Some(message.request),
+            work: WorkState::new(Stage::Pending { due_at: now }),
             received_at: now,
-            ended_at: None,
             failure: None,
         };
+        self.ids.insert(row.id.clone(), number);
+        self.bytes += row.size();
+        self.queue(number, &row);
         self.messages.insert(number, row);
-        self.place(number, MessageState::Pending, now);
-        Ok(Claimed::Fresh { other_body })
     }
 
-    /// Returns the number of the message that holds the first claimed key of `keys`.
-    fn holder(&self, keys: impl IntoIterator<Item = DedupeKey>, now: UnixMillis) -> Option<u64> {
-        keys.into_iter().find_map(|key| {
-            let number = *self.claimed.get(&key)?;
-            let row = self.messages.get(&number)?;
-            (!row.is_expired(now)).then_some(number)
-        })
-    }
-
-    /// Lets the stored message claim the replay key.
-    fn leave_replay_key(
-        &mut self,
-        number: u64,
-        keys: &DedupeKeys,
-        now: UnixMillis,
-    ) -> Result<(), StoreError> {
-        let replay_key = keys.replay_key();
-        let Some(key) = replay_key.filter(|key| self.holder([*key], now).is_none()) else {
-            return Ok(());
-        };
-        if self.bytes + size_of::<DedupeKey>() > self.bounds.bytes {
-            return Err(StoreError::unavailable(InboxFull));
-        }
-        if let Some(row) = self.messages.get_mut(&number) {
-            row.replay_keys.push(key);
-            self.claimed.insert(key, number);
-            self.bytes += size_of::<DedupeKey>();
-        }
-        Ok(())
-    }
-
-    /// Removes finished messages whose keys are free, the oldest first; then handled messages that
-    /// need not be known. The latter have no request, so that frees no bytes.
+    /// Deletes finished messages: done ones, then failed ones whose key has ended, the oldest
+    /// first. Done ones have no request, so that frees no bytes.
     fn make_room(&mut self, bytes: usize, now: UnixMillis) -> Result<(), StoreError> {
-        let Bounds {
-            messages: most,
-            bytes: most_bytes,
-        } = self.bounds;
-        while self.messages.len() >= most || self.bytes + bytes > most_bytes {
-            let is_crowded = self.messages.len() >= most;
-            let spare = || self.finished.first_spare(now).filter(|_| is_crowded);
-            let Some(oldest) = self.finished.first_expired(now).or_else(spare) else {
+        loop {
+            let is_crowded = self.messages.len() >= self.bounds.messages;
+            if !is_crowded && self.bytes + bytes <= self.bounds.bytes {
+                return Ok(());
+            }
+            let done = is_crowded.then(|| self.done.pop_first()).flatten();
+            let Some(oldest) = done.or_else(|| self.failed.pop_ended(now)) else {
                 return Err(StoreError::unavailable(InboxFull));
             };
-            self.remove(oldest);
+            self.delete(oldest);
         }
-        Ok(())
     }
 
-    fn remove(&mut self, number: u64) {
-        let Some(row) = self.messages.remove(&number) else {
-            return;
-        };
-        self.finished.remove(number, &row);
-        self.ids.remove(&row.id);
-        self.bytes -= row.request.as_ref().map_or(0, size);
-        self.bytes -= row.replay_keys.len() * size_of::<DedupeKey>();
-        for key in claim_keys(&row.keys).chain(row.replay_keys) {
-            // A later message may own the key by now.
-            if self.claimed.get(&key) == Some(&number) {
-                self.claimed.remove(&key);
+    /// Changes a message and its place in the queues: the only way to change one.
+    pub(super) fn change(&mut self, number: u64, change: impl FnOnce(&mut InboxRow)) {
+        if let Some(mut row) = self.messages.remove(&number) {
+            self.unqueue(number, &row);
+            self.bytes -= row.size();
+            change(&mut row);
+            self.bytes += row.size();
+            self.queue(number, &row);
+            self.messages.insert(number, row);
+        }
+    }
+
+    fn queue(&mut self, number: u64, row: &InboxRow) {
+        match row.work.stage() {
+            Stage::Finished { at } => self.finished(row).insert(life_of(row), at, number),
+            Stage::Pending { .. } | Stage::Leased { .. } => {
+                let due = self.due.entry(row.source.clone());
+                due.or_insert_with(DueQueue::new).insert(&row.work, number);
             }
         }
-        let by_id = row.keys.id_key();
-        if let Some(key) = by_id.filter(|key| self.by_id.get(key) == Some(&number)) {
-            self.by_id.remove(&key);
+    }
+
+    fn unqueue(&mut self, number: u64, row: &InboxRow) {
+        match row.work.stage() {
+            Stage::Finished { at } => self.finished(row).remove(life_of(row), at, number),
+            Stage::Pending { .. } | Stage::Leased { .. } => {
+                if let Some(due) = self.due.get_mut(&row.source) {
+                    due.remove(&row.work, number);
+                }
+            }
         }
     }
 
-    /// Moves an unfinished message to its place in the queue.
-    pub(super) fn place(&mut self, number: u64, state: MessageState, due_at: UnixMillis) {
-        self.unplace(number);
-        if let Some(row) = self.messages.get_mut(&number) {
-            (row.state, row.due_at, row.ended_at) = (state, Some(due_at), None);
-            let due = self.due.entry(row.source.clone()).or_default();
-            due.insert((due_at, number), state, row.attempts);
+    fn finished(&mut self, row: &InboxRow) -> &mut Expiry<u64> {
+        match row.failure {
+            None => &mut self.done,
+            Some(_) => &mut self.failed,
         }
     }
 
-    pub(super) fn end(&mut self, number: u64, state: MessageState, now: UnixMillis) {
-        self.unplace(number);
-        if let Some(row) = self.messages.get_mut(&number) {
-            (row.state, row.due_at, row.ended_at) = (state, None, Some(now));
-            self.finished.insert(number, row);
-        }
-    }
-
-    fn unplace(&mut self, number: u64) {
-        let Some(row) = self.messages.get(&number) else {
-            return;
-        };
-        self.finished.remove(number, row);
-        if let Some(due_at) = row.due_at
-            && let Some(due) = self.due.get_mut(&row.source)
-        {
-            due.remove((due_at, number));
+    /// Deletes a message. Its key lives on until it ends.
+    fn delete(&mut self, number: u64) {
+        if let Some(row) = self.messages.remove(&number) {
+            self.unqueue(number, &row);
+            self.bytes -= row.size();
+            self.ids.remove(&row.id);
         }
     }
 
     pub(super) fn prune(&mut self, source: &str, before: UnixMillis, max: usize) -> usize {
-        let is_finished = |row: &InboxRow| {
-            let ended = row.ended_at.is_some_and(|at| at < before);
-            ended && *row.source == *source
-        };
-        let finished = self.messages.iter().filter(|(_, row)| is_finished(row));
-        let numbers: Vec<u64> = finished.map(|(number, _)| *number).take(max).collect();
+        let finished = self.done.before(before).chain(self.failed.before(before));
+        let of_source = finished.filter(|number| {
+            let row = self.messages.get(number);
+            row.is_some_and(|row| *row.source == *source)
+        });
+        let numbers: Vec<u64> = of_source.take(max).collect();
         for number in &numbers {
-            self.remove(*number);
+            self.delete(*number);
         }
         numbers.len()
     }
@@ -221,44 +176,50 @@ impl InboxState {
         after: Option<&InboxId>,
         max: usize,
     ) -> Vec<InboxEntry> {
-        let is_after = |id: &InboxId| after.is_none_or(|after| id > after);
-        let rows = self.ids.iter().filter(|(id, _)| is_after(id));
-        rows.filter_map(|(_, number)| self.messages.get(number))
-            .filter(|row| row.state == MessageState::Failed && *row.source == *source)
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let numbers = self.ids.range((after, Bound::Unbounded));
+        numbers
+            .filter_map(|(_, number)| self.messages.get(number))
+            .filter(|row| row.state() == MessageState::Failed && *row.source == *source)
             .take(max)
             .map(InboxRow::entry)
             .collect()
     }
 
-    pub(super) fn requeue(&mut self, source: &str, id: &InboxId, now: UnixMillis) -> bool {
-        let Some(&number) = self.ids.get(id) else {
-            return false;
+    pub(super) fn requeue(
+        &mut self,
+        source: &str,
+        id: &InboxId,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        let Some((number, keys, ended_at)) = self.find_failed(source, id) else {
+            return Ok(false);
         };
-        let failed =
-            |row: &&mut InboxRow| row.state == MessageState::Failed && *row.source == *source;
-        let Some(row) = self.messages.get_mut(&number).filter(failed) else {
-            return false;
-        };
-        if !claim_keys(&row.keys).any(|key| self.claimed.get(&key) == Some(&number)) {
-            return false;
+        let is_free = self.keys.clear_end(keys, number, ended_at, now)?;
+        if is_free {
+            self.change(number, |row| row.work.requeue(now));
         }
-        row.attempts = 0;
-        self.place(number, MessageState::Pending, now);
-        true
+        Ok(is_free)
+    }
+
+    fn find_failed(&self, source: &str, id: &InboxId) -> Option<(u64, &DedupeKeys, UnixMillis)> {
+        let number = *self.ids.get(id)?;
+        let row = self.messages.get(&number)?;
+        let is_found = row.state() == MessageState::Failed && *row.source == *source;
+        let ended_at = row.work.ended_at().filter(|_| is_found)?;
+        Some((number, &row.keys, ended_at))
     }
 }
 
-fn claim_keys(keys: &DedupeKeys) -> impl Iterator<Item = DedupeKey> {
-    [Some(keys.key()), keys.replay_key()].into_iter().flatten()
+/// A failed message may be requeued as long as its key has not ended.
+const fn life_of(row: &InboxRow) -> Life {
+    Life {
+        retention: row.keys.retention(),
+        spare_after: row.keys.retention(),
+    }
 }
 
-pub(super) fn size(request: &StoredRequest) -> usize {
-    request.head().len() + request.body().len()
-}
-
-/// The store is at its bounds, and no finished message may be forgotten.
+/// The store is at its bounds, and no finished message may be deleted.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the memory inbox is full of messages that are not finished or still have to be remembered"
-)]
+#[error("the memory inbox is full of messages that are not finished or may still be requeued")]
 struct InboxFull;

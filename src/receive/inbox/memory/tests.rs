@@ -13,6 +13,7 @@ mod conformance {
 const NOW: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
 const WEEK: Duration = Duration::from_hours(7 * 24);
 const HOLD: Duration = Duration::from_mins(15);
+const NEW: Claimed = Claimed::Fresh { other_body: false };
 
 fn message(number: usize, bytes: usize) -> NewMessage {
     let id = number.to_string();
@@ -49,69 +50,115 @@ async fn end_one(store: &MemoryInbox, outcome: InboxOutcome) {
     store.settle(&leases[0], outcome, NOW).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_full_store_refuses_until_something_that_was_handled_can_no_longer_be_replayed() {
-    let store = MemoryInbox::within(Bounds {
-        messages: 2,
-        bytes: usize::MAX,
-    });
-    for number in 0..2 {
-        store.receive(message(number, 1), NOW).await.unwrap();
-    }
-    let later = NOW.saturating_add(HOLD);
-    let refused = store.receive(message(2, 1), later).await;
+fn bounded(messages: usize, bytes: usize) -> MemoryInbox {
+    MemoryInbox::within(Bounds { messages, bytes })
+}
+
+async fn receive(store: &MemoryInbox, number: usize, bytes: usize, at: UnixMillis) -> Claimed {
+    store.receive(message(number, bytes), at).await.unwrap()
+}
+
+async fn assert_full(store: &MemoryInbox, number: usize, bytes: usize, at: UnixMillis) {
+    let refused = store.receive(message(number, bytes), at).await;
     assert!(refused.unwrap_err().is_unavailable());
-    handle_one(&store).await;
-    let sooner = later.saturating_sub(Duration::from_millis(1));
-    let refused = store.receive(message(2, 1), sooner).await;
-    assert!(refused.unwrap_err().is_unavailable());
-    store.receive(message(2, 1), later).await.unwrap();
-    // The one that waits is still known.
-    let known = store.receive(message(1, 1), later).await.unwrap();
-    assert_eq!(known, Claimed::Done);
 }
 
 #[tokio::test]
-async fn a_message_that_failed_makes_room_only_once_it_is_forgotten() {
-    let store = MemoryInbox::within(Bounds {
-        messages: 1,
-        bytes: usize::MAX,
-    });
-    store.receive(message(0, 1), NOW).await.unwrap();
+async fn a_full_store_refuses_until_something_is_done_and_still_knows_it() {
+    let store = bounded(2, usize::MAX);
+    for number in 0..2 {
+        receive(&store, number, 1, NOW).await;
+    }
+    assert_full(&store, 2, 1, NOW).await;
+    handle_one(&store).await;
+    assert_eq!(receive(&store, 2, 1, NOW).await, NEW);
+    // One was deleted, one waits, one is new.
+    for number in 0..3 {
+        assert_eq!(receive(&store, number, 1, NOW).await, Claimed::Done);
+    }
+    assert_full(&store, 3, 1, NOW).await;
+}
+
+#[tokio::test]
+async fn a_message_for_which_there_was_no_room_is_new_when_there_is() {
+    let store = bounded(1, usize::MAX);
+    receive(&store, 0, 1, NOW).await;
+    assert_full(&store, 1, 1, NOW).await;
+    handle_one(&store).await;
+    assert_eq!(receive(&store, 1, 1, NOW).await, NEW);
+}
+
+#[tokio::test]
+async fn the_message_done_first_makes_room_first_and_a_failed_one_later() {
+    let store = bounded(3, usize::MAX);
+    let stored = [0, 1, 2].map(|number| message(number, 1));
+    let ids = stored.clone().map(|message| message.id);
+    for message in stored {
+        store.receive(message, NOW).await.unwrap();
+    }
+    let failure = Failure::Error;
+    end_one(&store, InboxOutcome::Failed { failure }).await;
+    handle_one(&store).await;
+    handle_one(&store).await;
+    for (number, left) in [(3, [true, false, true]), (4, [true, false, false])] {
+        assert_eq!(receive(&store, number, 1, NOW).await, NEW);
+        for (id, left) in ids.iter().zip(left) {
+            let found = store.find("crm", id).await.unwrap();
+            assert_eq!(found.is_some(), left, "{number}");
+        }
+    }
+    assert_full(&store, 5, 1, NOW).await;
+}
+
+#[tokio::test]
+async fn a_message_that_failed_makes_room_only_once_its_key_has_ended() {
+    let store = bounded(1, usize::MAX);
+    receive(&store, 0, 1, NOW).await;
     let failure = Failure::Error;
     end_one(&store, InboxOutcome::Failed { failure }).await;
     let last = NOW.saturating_add(WEEK - Duration::from_millis(1));
-    let refused = store.receive(message(1, 1), last).await;
-    assert!(refused.unwrap_err().is_unavailable());
+    assert_full(&store, 1, 1, last).await;
     let later = NOW.saturating_add(WEEK);
-    store.receive(message(1, 1), later).await.unwrap();
+    assert_eq!(receive(&store, 1, 1, later).await, NEW);
 }
 
 #[tokio::test]
-async fn for_the_bytes_of_another_nothing_is_forgotten_too_soon() {
-    let store = MemoryInbox::within(Bounds {
-        messages: usize::MAX,
-        bytes: 10,
-    });
-    store.receive(message(0, 10), NOW).await.unwrap();
+async fn for_the_bytes_of_another_nothing_is_deleted_in_vain() {
+    let store = bounded(usize::MAX, 10);
+    let first = message(0, 10);
+    let id = first.id.clone();
+    store.receive(first, NOW).await.unwrap();
     handle_one(&store).await;
-    let later = NOW.saturating_add(HOLD);
-    let refused = store.receive(message(1, 11), later).await;
-    assert!(refused.unwrap_err().is_unavailable());
-    let known = store.receive(message(0, 10), later).await.unwrap();
-    assert_eq!(known, Claimed::Done);
+    assert_full(&store, 1, 11, NOW).await;
+    assert!(store.find("crm", &id).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn requests_take_room_until_they_are_handled() {
-    let store = MemoryInbox::within(Bounds {
-        messages: usize::MAX,
-        bytes: 100,
-    });
-    store.receive(message(0, 60), NOW).await.unwrap();
-    let refused = store.receive(message(1, 41), NOW).await;
-    assert!(refused.unwrap_err().is_unavailable());
-    store.receive(message(1, 40), NOW).await.unwrap();
+    let store = bounded(usize::MAX, 100);
+    receive(&store, 0, 60, NOW).await;
+    assert_full(&store, 1, 41, NOW).await;
+    receive(&store, 1, 40, NOW).await;
     handle_one(&store).await;
-    store.receive(message(2, 60), NOW).await.unwrap();
+    assert_eq!(receive(&store, 2, 60, NOW).await, NEW);
+}
+
+#[tokio::test]
+async fn a_message_requeued_after_the_end_of_its_key_takes_the_key_again() {
+    let store = MemoryInbox::new();
+    let failed = message(0, 1);
+    let id = failed.id.clone();
+    store.receive(failed, NOW).await.unwrap();
+    let failure = Failure::Error;
+    end_one(&store, InboxOutcome::Failed { failure }).await;
+    let later = NOW.saturating_add(WEEK);
+    // Each claim forgets keys that have ended.
+    for number in 1..100 {
+        receive(&store, number, 1, later).await;
+    }
+    let requeued = store.requeue("crm", &id, &Actor::system(), later).await;
+    assert!(requeued.unwrap());
+    assert_eq!(receive(&store, 0, 1, later).await, Claimed::Done);
+    let much_later = later.saturating_add(2 * WEEK);
+    assert_eq!(receive(&store, 0, 1, much_later).await, Claimed::Done);
 }

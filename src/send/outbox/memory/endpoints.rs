@@ -1,22 +1,21 @@
 //! Endpoints: create, find, disable, enable.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::entries::EndpointQueues;
+use super::entries::EndpointQueue;
 use super::state::OutboxState;
 use crate::base::clock::UnixMillis;
 use crate::base::id::EndpointId;
+use crate::queue::DueQueue;
 use crate::send::outbox::endpoint::{DisabledBecause, Endpoint, EndpointStatus};
 use crate::send::outbox::health::Health;
 use crate::send::outbox::record::DeliveryState;
 
 impl OutboxState {
     pub(super) fn create(&mut self, endpoint: Endpoint) -> Endpoint {
-        self.endpoints.push(EndpointQueues {
+        self.endpoints.push(EndpointQueue {
             endpoint: Arc::new(endpoint.clone()),
-            pending: BTreeSet::new(),
-            leased: BTreeSet::new(),
+            due: DueQueue::new(),
         });
         endpoint
     }
@@ -31,7 +30,7 @@ impl OutboxState {
     }
 
     pub(super) fn endpoints(&self) -> Vec<Endpoint> {
-        let copy = |row: &EndpointQueues| Endpoint::clone(&row.endpoint);
+        let copy = |row: &EndpointQueue| Endpoint::clone(&row.endpoint);
         self.endpoints.iter().map(copy).collect()
     }
 
@@ -42,8 +41,8 @@ impl OutboxState {
             return;
         }
         Arc::make_mut(&mut row.endpoint).status = EndpointStatus::Disabled { at: now, because };
-        let pending: Vec<_> = row.pending.iter().map(|(.., id)| id.clone()).collect();
-        for id in pending {
+        let pending: Vec<_> = row.due.pending().cloned().collect();
+        for (_, id) in pending {
             self.end(&id, DeliveryState::Cancelled, now);
         }
     }

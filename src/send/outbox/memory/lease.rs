@@ -1,16 +1,14 @@
 //! Leasing and settling.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::entries::{DeliveryEntry, EndpointQueues, QueueSlot};
+use super::entries::{DeliveryEntry, DeliveryKey, EndpointQueue};
 use super::state::OutboxState;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::DeliveryId;
-use crate::queue::{AttemptNumber, LONGEST_LEASE, LeaseRequest, LeaseToken, RetryPolicy};
+use crate::queue::{AttemptNumber, LeaseRequest, RetryPolicy};
 use crate::send::outbox::endpoint::DisabledBecause;
 use crate::send::outbox::health::Health;
 use crate::send::outbox::lease::{DeliveryLease, DeliveryWork, Outcome, Settled, Settlement};
@@ -18,7 +16,7 @@ use crate::send::outbox::record::{Attempt, DeliveryState};
 
 /// A delivery that may be leased, after the number of its endpoint's deliveries that are leased or
 /// come before it: the order of leasing.
-type RankedSlot = (usize, QueueSlot);
+type Ranked = (usize, (UnixMillis, DeliveryKey));
 
 impl OutboxState {
     pub(super) fn lease(
@@ -28,7 +26,7 @@ impl OutboxState {
     ) -> Vec<DeliveryLease> {
         self.redate(request.now, request.until);
         self.end_lapsed(request.max_attempts, request.now);
-        let mut candidates: Vec<RankedSlot> = self
+        let mut candidates: Vec<Ranked> = self
             .endpoints
             .iter()
             .filter(|row| row.endpoint.status.is_enabled() && row.paused_until() <= request.now)
@@ -38,21 +36,19 @@ impl OutboxState {
         candidates.truncate(request.max.get().into());
         candidates
             .into_iter()
-            .filter_map(|(_, (.., id))| self.lease_one(id, request.until))
+            .filter_map(|(_, (_, (_, id)))| self.lease_one(id, request.until))
             .collect()
     }
 
     fn lease_one(&mut self, id: DeliveryId, until: UnixMillis) -> Option<DeliveryLease> {
-        self.place(&id, DeliveryState::Leased, Some(until), None);
-        let row = self.deliveries.get_mut(&id)?;
-        row.attempts = row.attempts.saturating_add(1);
-        row.token += 1;
+        self.change(&id, |row| row.work.lease(until));
         let row = self.deliveries.get(&id)?;
+        let (token, attempt) = row.work.newest_lease()?;
         let event = self.event_of(row)?;
         Some(DeliveryLease::new(
             id,
-            LeaseToken::new(row.token),
-            AttemptNumber::new(row.attempts)?,
+            token,
+            attempt,
             DeliveryWork::new(
                 event.clone(),
                 Arc::clone(&self.endpoints[row.endpoint].endpoint),
@@ -62,13 +58,21 @@ impl OutboxState {
 
     /// Corrects the dates that a clock that was ahead has set.
     fn redate(&mut self, now: UnixMillis, until: UnixMillis) {
-        let pending: Vec<_> = self.pending_ahead(now).cloned().collect();
-        for (.., id) in pending {
-            self.wait(&id, now);
+        let dues = self.endpoints.iter().map(|row| &row.due);
+        let pending: Vec<_> = dues
+            .clone()
+            .flat_map(|due| due.pending_ahead(now))
+            .cloned()
+            .collect();
+        let leased: Vec<_> = dues
+            .flat_map(|due| due.leased_ahead(now))
+            .cloned()
+            .collect();
+        for (_, id) in pending {
+            self.change(&id, |row| row.work.redate(now));
         }
-        let leased: Vec<_> = self.leased_ahead(now).cloned().collect();
-        for (.., id) in leased {
-            self.place(&id, DeliveryState::Leased, Some(until), None);
+        for (_, id) in leased {
+            self.change(&id, |row| row.work.redate(until));
         }
         for row in &mut self.endpoints {
             if row.is_paused_ahead(now) {
@@ -78,26 +82,15 @@ impl OutboxState {
         }
     }
 
-    fn pending_ahead(&self, now: UnixMillis) -> impl Iterator<Item = &QueueSlot> {
-        let tried = self.endpoints.iter().map(|row| &row.pending);
-        ahead(&self.untried, now, Duration::ZERO)
-            .chain(tried.flat_map(move |queue| ahead(queue, now, RetryPolicy::LONGEST_WAIT)))
-    }
-
-    fn leased_ahead(&self, now: UnixMillis) -> impl Iterator<Item = &QueueSlot> {
-        let leased = self.endpoints.iter().map(|row| &row.leased);
-        leased.flat_map(move |queue| ahead(queue, now, LONGEST_LEASE))
-    }
-
     /// Finishes the deliveries whose lease lapsed and that no worker may lease again.
     fn end_lapsed(&mut self, max_attempts: AttemptNumber, now: UnixMillis) {
         let ended: Vec<_> = self
             .endpoints
             .iter()
-            .flat_map(|row| row.lapsed(now).map(move |(.., id)| (row, id)))
+            .flat_map(|row| row.due.lapsed(now).map(move |(_, id)| (row, id)))
             .filter_map(|(row, id)| {
-                let attempts = self.deliveries.get(id)?.attempts;
-                if attempts >= max_attempts.get() {
+                let work = self.deliveries.get(id)?.work;
+                if work.is_exhausted(max_attempts, now) {
                     Some((id.clone(), DeliveryState::Failed))
                 } else if row.endpoint.status.is_enabled() {
                     None
@@ -134,7 +127,8 @@ impl OutboxState {
                 None
             }
             Outcome::Retry { at } => {
-                self.wait_or_cancel(&lease.id, endpoint, at, now);
+                self.change(&lease.id, |row| row.work.wait(at));
+                self.cancel_if_disabled(&lease.id, endpoint, now);
                 None
             }
             Outcome::Exhausted => {
@@ -180,7 +174,7 @@ impl OutboxState {
         until: UnixMillis,
     ) -> Result<(), StoreError> {
         self.find_leased(lease)?;
-        self.place(&lease.id, DeliveryState::Leased, Some(until), None);
+        self.change(&lease.id, |row| row.work.redate(until));
         Ok(())
     }
 
@@ -189,71 +183,42 @@ impl OutboxState {
         lease: &DeliveryLease,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let row = self.find_leased(lease)?;
-        row.attempts = row.attempts.saturating_sub(1);
-        let endpoint = row.endpoint;
-        self.wait_or_cancel(&lease.id, endpoint, now, now);
+        let endpoint = self.find_leased(lease)?.endpoint;
+        self.change(&lease.id, |row| row.work.release(now));
+        self.cancel_if_disabled(&lease.id, endpoint, now);
         Ok(())
     }
 
-    fn wait_or_cancel(
-        &mut self,
-        id: &DeliveryId,
-        endpoint: usize,
-        due_at: UnixMillis,
-        now: UnixMillis,
-    ) {
-        if self.endpoints[endpoint].endpoint.status.is_enabled() {
-            self.wait(id, due_at);
-        } else {
+    fn cancel_if_disabled(&mut self, id: &DeliveryId, endpoint: usize, now: UnixMillis) {
+        if !self.endpoints[endpoint].endpoint.status.is_enabled() {
             self.end(id, DeliveryState::Cancelled, now);
         }
     }
 
     /// Returns the delivery, if it is still leased and `lease` is its newest.
     fn find_leased(&mut self, lease: &DeliveryLease) -> Result<&mut DeliveryEntry, StoreError> {
-        let is_newest = |row: &&mut DeliveryEntry| {
-            row.state == DeliveryState::Leased && row.token == lease.token.get()
-        };
         let row = self.deliveries.get_mut(&lease.id);
-        row.filter(is_newest).ok_or_else(StoreError::lease_lost)
+        let row = row.ok_or_else(StoreError::lease_lost)?;
+        row.work.check(lease.token)?;
+        Ok(row)
     }
 
     pub(super) fn next_due(&self, per_endpoint: NonZeroU16, now: UnixMillis) -> Option<UnixMillis> {
-        let mut slots = self.pending_ahead(now).chain(self.leased_ahead(now));
-        if slots.next().is_some() || self.endpoints.iter().any(|row| row.is_paused_ahead(now)) {
+        let is_ahead = |row: &EndpointQueue| row.due.is_ahead(now) || row.is_paused_ahead(now);
+        if self.endpoints.iter().any(is_ahead) {
             return Some(now);
         }
-        let enabled = |row: &&EndpointQueues| row.endpoint.status.is_enabled();
+        let enabled = |row: &&EndpointQueue| row.endpoint.status.is_enabled();
         let rows = self.endpoints.iter().filter(enabled);
         rows.filter_map(|row| row.next_due(per_endpoint, now)).min()
     }
 }
 
-impl EndpointQueues {
-    fn lapsed(&self, now: UnixMillis) -> impl Iterator<Item = &QueueSlot> {
-        self.leased.iter().take_while(move |slot| slot.0 <= now)
-    }
-
-    /// Returns the number of live leases.
-    fn live(&self, now: UnixMillis) -> usize {
-        self.leased.len() - self.lapsed(now).count()
-    }
-
-    fn candidates(&self, limit: NonZeroU16, now: UnixMillis) -> Vec<RankedSlot> {
-        let live = self.live(now);
+impl EndpointQueue {
+    fn candidates(&self, limit: NonZeroU16, now: UnixMillis) -> Vec<Ranked> {
+        let live = self.due.live(now);
         let room = usize::from(limit.get()).saturating_sub(live);
-        let pending = self.pending.iter().take_while(|slot| slot.0 <= now);
-        // Both are sorted: no more than `room` of each can be among the first `room` of both.
-        let mut due: Vec<_> = pending
-            .take(room)
-            .chain(self.lapsed(now).take(room))
-            .collect();
-        due.sort_unstable();
-        let turns = due.into_iter().take(room).enumerate();
-        turns
-            .map(|(turn, slot)| (live + turn, slot.clone()))
-            .collect()
+        (live..).zip(self.due.due(now, room)).collect()
     }
 
     /// Returns the time before which the endpoint wants no request; the epoch without one.
@@ -266,25 +231,11 @@ impl EndpointQueues {
     }
 
     fn next_due(&self, limit: NonZeroU16, now: UnixMillis) -> Option<UnixMillis> {
-        let time = |slot: &QueueSlot| slot.0;
-        let due = if self.live(now) < limit.get().into() {
-            let pending = self.pending.first().map(time);
-            let leased = self.leased.first().map(time);
-            pending.into_iter().chain(leased).min()
+        let due = if self.due.live(now) < limit.get().into() {
+            self.due.first()
         } else {
-            let mut ends = self.leased.iter().map(time);
-            ends.find(|end| *end > now)
+            self.due.first_end(now)
         };
         due.map(|at| at.max(self.paused_until()))
     }
-}
-
-/// Returns the slots that are dated more than `longest` after `now`.
-fn ahead(
-    queue: &BTreeSet<QueueSlot>,
-    now: UnixMillis,
-    longest: Duration,
-) -> impl Iterator<Item = &QueueSlot> {
-    let latest = now.saturating_add(longest);
-    queue.iter().rev().take_while(move |slot| slot.0 > latest)
 }

@@ -31,8 +31,8 @@ use crate::queue::{LeaseRequest, QueueListener, QueueNotify};
 
 /// Keeps everything in memory: nothing survives the process. Clones share the store.
 ///
-/// The limit is 100 000 events. Then the oldest makes room if all its deliveries are finished, with
-/// its idempotency key and its log. If not, the store refuses new events as
+/// The limit is 100 000 events. Then the event whose deliveries finished first makes room, with its
+/// idempotency key and its log. If none has finished, the store refuses new events as
 /// [`unavailable`](StoreError::is_unavailable): a dead endpoint does not exhaust the memory.
 ///
 /// ```

@@ -1,27 +1,28 @@
 //! The events and deliveries of the store, and their indexes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use super::entries::{DeliveryEntry, EndpointQueues, EventEntry, QueueSlot};
+use super::entries::{DeliveryEntry, EndpointQueue, EventEntry};
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::Entropy;
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, MessageId};
+use crate::queue::{Expiry, Life, Stage, WorkState};
 use crate::send::outbox::message::{IdempotencyKey, Inserted, NewEvent};
 use crate::send::outbox::record::{Attempt, Delivery, DeliveryState};
 
 pub(super) struct OutboxState {
     capacity: usize,
     /// In the order of their creation; the store removes none.
-    pub(super) endpoints: Vec<EndpointQueues>,
-    /// By a growing number, so that the oldest is the first.
+    pub(super) endpoints: Vec<EndpointQueue>,
+    /// By a growing number.
     events: BTreeMap<u64, EventEntry>,
     next_event: u64,
     ids: HashMap<MessageId, u64>,
     keys: HashMap<IdempotencyKey, u64>,
     pub(super) deliveries: HashMap<DeliveryId, DeliveryEntry>,
-    /// Pending deliveries without an attempt.
-    pub(super) untried: BTreeSet<QueueSlot>,
+    /// Events whose deliveries have all finished, by the time of the last one.
+    finished: Expiry<u64>,
 }
 
 impl OutboxState {
@@ -34,7 +35,7 @@ impl OutboxState {
             ids: HashMap::new(),
             keys: HashMap::new(),
             deliveries: HashMap::new(),
-            untried: BTreeSet::new(),
+            finished: Expiry::new(),
         }
     }
 
@@ -80,6 +81,7 @@ impl OutboxState {
             deliveries: rows,
         };
         self.events.insert(number, row);
+        self.note_finished(number);
         Inserted::New { id, deliveries }
     }
 
@@ -100,57 +102,63 @@ impl OutboxState {
         entropy: &dyn Entropy,
     ) -> DeliveryId {
         let id = DeliveryId::generate(now, entropy);
+        let is_enabled = self.endpoints[endpoint].endpoint.status.is_enabled();
+        let stage = if is_enabled {
+            Stage::Pending { due_at: now }
+        } else {
+            Stage::Finished { at: now }
+        };
         let row = DeliveryEntry {
             event,
             endpoint,
-            state: DeliveryState::Skipped,
-            due_at: None,
-            attempts: 0,
-            token: 0,
+            work: WorkState::new(stage),
+            end: DeliveryState::Skipped,
             created_at: now,
-            ended_at: Some(now),
             log: Vec::new(),
         };
+        let due = &mut self.endpoints[endpoint].due;
+        due.insert(&row.work, (event, id.clone()));
         self.deliveries.insert(id.clone(), row);
-        if self.endpoints[endpoint].endpoint.status.is_enabled() {
-            self.wait(&id, now);
-        }
         id
     }
 
-    /// Removes the oldest events, while they are finished.
+    /// Removes events that have finished, the first one first.
     fn make_room(&mut self, wanted: usize) -> Result<(), StoreError> {
         if wanted > self.capacity {
             return Err(StoreError::unavailable(OutboxFull));
         }
         while self.events.len() + wanted > self.capacity {
-            let oldest = self.events.first_key_value();
-            match oldest {
-                Some((&number, row)) if self.has_finished(row, |_at| true) => self.remove(number),
-                _ => return Err(StoreError::unavailable(OutboxFull)),
-            }
+            let first = self.finished.pop_first();
+            self.remove(first.ok_or_else(|| StoreError::unavailable(OutboxFull))?);
         }
         Ok(())
     }
 
     /// Deletes up to `max` events that were stored, and whose deliveries finished, before a time.
     pub(super) fn prune(&mut self, before: UnixMillis, max: usize) -> usize {
-        let is_finished = |row: &EventEntry| {
-            row.created_at < before && self.has_finished(row, |ended_at| ended_at < before)
-        };
-        let finished = self.events.iter().filter(|(_, row)| is_finished(row));
-        let numbers: Vec<u64> = finished.map(|(number, _)| *number).take(max).collect();
+        let numbers: Vec<u64> = self.finished.before(before).take(max).collect();
         for number in &numbers {
+            self.finished.pop_first();
             self.remove(*number);
         }
         numbers.len()
     }
 
-    /// Returns whether each delivery has finished, at a time that satisfies `passes`.
-    fn has_finished(&self, row: &EventEntry, passes: impl Fn(UnixMillis) -> bool) -> bool {
-        row.deliveries.iter().all(|id| {
-            let row = self.deliveries.get(id);
-            row.is_none_or(|row| row.ended_at.is_some_and(&passes))
+    /// Queues an event for its deletion, if all its deliveries have finished.
+    fn note_finished(&mut self, number: u64) {
+        if let Some(at) = self.finished_at(number) {
+            self.finished.insert(Life::default(), at, number);
+        }
+    }
+
+    /// Returns the time at which the event was stored or its last delivery finished, whichever is
+    /// later.
+    fn finished_at(&self, number: u64) -> Option<UnixMillis> {
+        let event = self.events.get(&number)?;
+        let rows = event.deliveries.iter();
+        let mut rows = rows.filter_map(|id| self.deliveries.get(id));
+        rows.try_fold(event.created_at, |last, row| {
+            Some(last.max(row.work.ended_at()?))
         })
     }
 
@@ -170,40 +178,26 @@ impl OutboxState {
         }
     }
 
-    /// Makes a delivery pending.
-    pub(super) fn wait(&mut self, id: &DeliveryId, due_at: UnixMillis) {
-        self.place(id, DeliveryState::Pending, Some(due_at), None);
-    }
-
     /// Finishes a delivery.
     pub(super) fn end(&mut self, id: &DeliveryId, state: DeliveryState, now: UnixMillis) {
-        self.place(id, state, None, Some(now));
+        self.change(id, |row| {
+            row.work.finish(now);
+            row.end = state;
+        });
+        if let Some(row) = self.deliveries.get(id) {
+            self.note_finished(row.event);
+        }
     }
 
-    /// Changes a delivery's state and its queues: the only place that does.
-    pub(super) fn place(
-        &mut self,
-        id: &DeliveryId,
-        state: DeliveryState,
-        due_at: Option<UnixMillis>,
-        ended_at: Option<UnixMillis>,
-    ) {
-        let Some(row) = self.deliveries.get_mut(id) else {
-            return;
-        };
-        let endpoint = &mut self.endpoints[row.endpoint];
-        let slot = |due_at| (due_at, row.event, id.clone());
-        if let (Some(queue), Some(due_at)) = (endpoint.queue(row.state), row.due_at) {
-            queue.remove(&slot(due_at));
-            self.untried.remove(&slot(due_at));
+    /// Changes a delivery and its place in the queue: the only place that does. A finished one
+    /// stays so.
+    pub(super) fn change(&mut self, id: &DeliveryId, change: impl FnOnce(&mut DeliveryEntry)) {
+        if let Some(row) = self.deliveries.get_mut(id) {
+            let due = &mut self.endpoints[row.endpoint].due;
+            due.remove(&row.work, (row.event, id.clone()));
+            change(row);
+            due.insert(&row.work, (row.event, id.clone()));
         }
-        if let (Some(queue), Some(due_at)) = (endpoint.queue(state), due_at) {
-            queue.insert(slot(due_at));
-            if state == DeliveryState::Pending && row.attempts == 0 {
-                self.untried.insert(slot(due_at));
-            }
-        }
-        (row.state, row.due_at, row.ended_at) = (state, due_at, ended_at);
     }
 
     pub(super) fn event_of(&self, row: &DeliveryEntry) -> Option<&NewEvent> {
@@ -230,12 +224,12 @@ impl OutboxState {
             id.clone(),
             event.clone(),
             endpoint,
-            row.state,
+            row.state(),
             row.created_at,
         )
-        .with_attempts(row.attempts)
-        .with_due_at(row.due_at)
-        .with_ended_at(row.ended_at);
+        .with_attempts(row.work.attempts())
+        .with_due_at(row.work.due_at())
+        .with_ended_at(row.work.ended_at());
         Some(delivery)
     }
 
@@ -245,7 +239,7 @@ impl OutboxState {
     }
 }
 
-/// The store has its maximum of events, and the oldest is not finished.
+/// The store has its maximum of events, and too few are finished.
 #[derive(Debug, thiserror::Error)]
-#[error("the memory store is full and its oldest event is still being delivered")]
+#[error("the memory store is full of events that are still being delivered")]
 struct OutboxFull;

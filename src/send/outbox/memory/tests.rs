@@ -47,7 +47,7 @@ fn all_at(secs: u64) -> LeaseRequest {
 }
 
 #[tokio::test]
-async fn a_full_store_refuses_events_until_its_oldest_has_ended() {
+async fn a_full_store_refuses_events_until_one_has_finished() {
     let store = with_endpoint(2).await;
     let two = vec![event("msg_1"), event("msg_2")];
     store.enqueue(two, at(0)).await.unwrap();
@@ -85,4 +85,22 @@ async fn a_batch_that_can_never_fit_removes_nothing() {
         store.lease(NonZeroU16::MAX, all_at(1)).await.unwrap().len(),
         1
     );
+}
+
+#[tokio::test]
+async fn the_event_that_finished_first_makes_room_behind_an_older_one_that_waits() {
+    let store = with_endpoint(3).await;
+    for id in ["msg_1", "msg_2", "msg_3"] {
+        store.enqueue(vec![event(id)], at(0)).await.unwrap();
+    }
+    let leases = store.lease(NonZeroU16::MAX, all_at(1)).await.unwrap();
+    for (lease, secs) in [(&leases[2], 2), (&leases[1], 3)] {
+        let settlement = Settlement::new(report(1, 200), Outcome::Delivered);
+        store.settle(lease, settlement, at(secs)).await.unwrap();
+    }
+    store.enqueue(vec![event("msg_4")], at(4)).await.unwrap();
+    for (id, is_left) in [("msg_1", true), ("msg_2", true), ("msg_3", false)] {
+        let found = store.of_event(&MessageId::new(id).unwrap()).await.unwrap();
+        assert_eq!(!found.is_empty(), is_left, "{id}");
+    }
 }

@@ -1,24 +1,18 @@
 //! The mirror in ordinary tables.
 
-mod rows;
-mod sql;
-mod tables;
-
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use sqlx::AssertSqlSafe;
 
-use self::sql::{SELECT_SESSION_FIELDS, SELECT_SESSIONS_OF, SELECT_USER_FIELDS, with_prefix};
-use self::tables::MirrorTables;
 use super::SqliteStore;
-use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::mirror::{Applied, FieldSet, Mirror, MirrorChange, MirrorStore, TablePrefix};
-use crate::store::sql::migrate::Port;
+use crate::receive::mirror::{Applied, Mirror, MirrorChange, MirrorStore, TablePrefix};
+use crate::store::sql::mirror::{
+    FieldsRow, MirrorTables, port, select_session, select_sessions_of, select_user,
+};
+use crate::store::sql::statement::Statement;
 use crate::wire::event::{Session, SessionHandle, User};
 
 /// The mirror in a SQLite database.
@@ -66,32 +60,22 @@ impl SqliteStore {
     }
 
     async fn mirror_tables(&self, prefix: TablePrefix) -> Result<SqliteMirror, StoreError> {
-        self.migrate_port(&port(&prefix)).await?;
+        self.migrate_port(&port(&prefix, SCRIPTS)).await?;
         let store = self.clone();
         Ok(SqliteMirror { store, prefix })
     }
 }
 
-/// Returns the tables of a mirror. Mirrors with different prefixes may share a database, so each has a
-/// version table of its own.
-fn port(prefix: &TablePrefix) -> Port {
-    let tables = include_str!("../migrations/mirror/0001_tables.sql");
-    let revocations = include_str!("../migrations/mirror/0002_revocations.sql");
-    let version_table = if *prefix == TablePrefix::default() {
-        Cow::Borrowed("tas_migrations_mirror")
-    } else {
-        Cow::Owned(format!("tas_migrations_mirror_{prefix}"))
-    };
-    Port {
-        name: "mirror",
-        version_table,
-        scripts: vec![
-            ("users, sessions, tombstones", with_prefix(tables, prefix)),
-            ("revocations", with_prefix(revocations, prefix)),
-        ]
-        .into(),
-    }
-}
+const SCRIPTS: [(&str, &str); 2] = [
+    (
+        "users, sessions, tombstones",
+        include_str!("../migrations/mirror/0001_tables.sql"),
+    ),
+    (
+        "revocations",
+        include_str!("../migrations/mirror/0002_revocations.sql"),
+    ),
+];
 
 impl fmt::Debug for SqliteMirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,36 +105,22 @@ impl MirrorStore for SqliteMirror {
     }
 
     async fn user(&self, id: &str) -> Result<Option<User>, StoreError> {
-        let mut rows = self.read(SELECT_USER_FIELDS, id).await?;
-        Ok(rows.pop())
+        Ok(self.read(select_user(&self.prefix, id)).await?.pop())
     }
 
     async fn session(&self, handle: &SessionHandle) -> Result<Option<Session>, StoreError> {
-        let mut rows = self.read(SELECT_SESSION_FIELDS, handle.as_str()).await?;
-        Ok(rows.pop())
+        Ok(self.read(select_session(&self.prefix, handle)).await?.pop())
     }
 
     async fn sessions_of(&self, user_id: &str) -> Result<Vec<Session>, StoreError> {
-        self.read(SELECT_SESSIONS_OF, user_id).await
+        self.read(select_sessions_of(&self.prefix, user_id)).await
     }
 }
 
 impl SqliteMirror {
-    async fn read<T: DeserializeOwned>(
-        &self,
-        sql: &'static str,
-        key: &str,
-    ) -> Result<Vec<T>, StoreError> {
-        let sql = AssertSqlSafe(with_prefix(sql, &self.prefix).into_owned());
-        let rows: Vec<(String, String)> = sqlx::query_as(sql)
-            .bind(key)
-            .fetch_all(self.store.reader())
-            .await
-            .map_err(store_error)?;
-        let decode =
-            |(data, versions): (String, String)| FieldSet::from_json(&data, &versions)?.decode();
-        let rows = rows.into_iter().map(decode);
-        rows.collect::<Result<_, _>>().map_err(StoreError::corrupt)
+    async fn read<T: DeserializeOwned>(&self, select: Statement) -> Result<Vec<T>, StoreError> {
+        let rows: Vec<FieldsRow> = select.fetch_all(self.store.reader()).await?;
+        rows.into_iter().map(FieldsRow::decode).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The endpoints that get an event.
+//! The subscribers, read once for each change of the endpoints.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,10 +6,8 @@ use sqlx::SqliteConnection;
 
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::store::sql::columns::unreadable;
-use crate::store::sqlite::endpoints::disable_unreadable;
-use crate::store::sqlite::error::store_error;
-use crate::wire::event::{EventFilter, EventType};
+use crate::store::sql::outbox::Subscribers;
+use crate::store::sql::statement::Statement;
 
 /// The subscribers of the last read, and the generation of that read.
 ///
@@ -26,10 +24,8 @@ impl FanOut {
         conn: &mut SqliteConnection,
         now: UnixMillis,
     ) -> Result<Arc<Subscribers>, StoreError> {
-        let generation: i64 = sqlx::query_scalar(SELECT_GENERATION)
-            .fetch_one(&mut *conn)
-            .await
-            .map_err(store_error)?;
+        let select = Statement::new(SELECT_GENERATION);
+        let (generation,): (i64,) = select.fetch_one(&mut *conn).await?;
         if let Some((read, subscribers)) = &*self.last()
             && *read == generation
         {
@@ -48,82 +44,13 @@ impl FanOut {
     }
 }
 
-/// All endpoints, with the columns that the fan-out needs.
-pub(super) struct Subscribers {
-    groups: Vec<Group>,
-    /// Whether this read disabled an endpoint.
-    changed: bool,
-}
-
-/// The enabled or the disabled endpoints with one filter.
-struct Group {
-    /// `None` if the filter cannot be read.
-    filter: Option<EventFilter>,
-    enabled: bool,
-    endpoints: Vec<i64>,
-}
-
-impl Subscribers {
-    /// Reads the endpoints and disables those with an unreadable filter.
-    pub(super) async fn select(
-        conn: &mut SqliteConnection,
-        now: UnixMillis,
-    ) -> Result<Self, StoreError> {
-        let rows: Vec<(Vec<u8>, bool, String)> = sqlx::query_as(SELECT_GROUPS)
-            .fetch_all(&mut *conn)
-            .await
-            .map_err(store_error)?;
-        let mut groups = Vec::with_capacity(rows.len());
-        let mut changed = false;
-        for (filter, mut enabled, endpoints) in rows {
-            let endpoints: Vec<i64> = serde_json::from_str(&endpoints)
-                .map_err(|_invalid| unreadable("tas_endpoints.seq"))?;
-            let filter = str::from_utf8(&filter).ok();
-            let filter = filter.and_then(|text| text.parse().ok());
-            if filter.is_none() && enabled {
-                enabled = false;
-                changed = true;
-                let error = unreadable("tas_endpoints.filter");
-                for endpoint in &endpoints {
-                    disable_unreadable(conn, *endpoint, &error, now).await?;
-                }
-            }
-            groups.push(Group {
-                filter,
-                enabled,
-                endpoints,
-            });
-        }
-        Ok(Self { groups, changed })
-    }
-
-    /// Returns the endpoints whose filter matches an event of this type, and whether each is enabled.
-    ///
-    /// An unreadable filter matches every event: its endpoint is disabled, so that its deliveries are
-    /// stored as skipped.
-    pub(super) fn of(&self, event_type: &EventType) -> impl Iterator<Item = (i64, bool)> {
-        self.groups
-            .iter()
-            .filter(|group| {
-                let filter = group.filter.as_ref();
-                filter.is_none_or(|filter| filter.matches(event_type))
-            })
-            .flat_map(|group| group.endpoints.iter().map(|seq| (*seq, group.enabled)))
-    }
-}
-
 const SELECT_GENERATION: &str = "SELECT generation FROM tas_fan_out";
-
-const SELECT_GROUPS: &str = "
-SELECT CAST(filter AS BLOB), disabled_at IS NULL, json_group_array(seq)
-FROM tas_endpoints GROUP BY filter, disabled_at IS NULL";
 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use tempfile::TempDir;
 
-    use super::*;
     use crate::base::actor::Actor;
     use crate::base::entropy::SystemEntropy;
     use crate::base::id::MessageId;
@@ -134,6 +61,7 @@ mod tests {
     use crate::store::sqlite::SqliteStore;
     use crate::store::sqlite::outbox::enqueue;
     use crate::testing::delivery_suite::{at, endpoint, limit, report, request};
+    use crate::wire::event::EventType;
 
     async fn open(dir: &TempDir) -> SqliteStore {
         SqliteStore::open(dir.path().join("a.db")).await.unwrap()
@@ -234,7 +162,7 @@ mod tests {
             let inserted = inserted.await.unwrap();
             assert!(matches!(inserted[0], Inserted::New { deliveries: 0, .. }));
             let events = [event(number + 20)];
-            let shared = enqueue::enqueue(
+            let shared = enqueue(
                 &mut undone,
                 Some(&store.inner.fan_out),
                 &events,

@@ -1,17 +1,13 @@
 //! The outbox and the delivery log.
 
-mod due_row;
-mod enqueue;
 mod fan_out;
-mod lease;
-mod log;
-mod prune;
-mod settle;
+mod sql;
 
 pub(super) use self::fan_out::FanOut;
 
 use std::borrow::Cow;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use sqlx::{Connection as _, SqliteConnection};
 
@@ -26,7 +22,17 @@ use crate::send::outbox::{
     Attempt, Delivery, DeliveryLease, DeliveryLog, Inserted, NewEvent, OutboxConnection,
     OutboxStore, Settled, Settlement, become_handles,
 };
+use crate::store::sql::columns::optional_time;
+use crate::store::sql::delivery_log::{
+    AttemptRow, DeliveryRow, select_attempts, select_deliveries,
+};
 use crate::store::sql::migrate::Port;
+use crate::store::sql::outbox::enqueue::{insert_deliveries, insert_events};
+use crate::store::sql::outbox::lease::{lease, next_due};
+use crate::store::sql::outbox::prune::{prune, select_finished};
+use crate::store::sql::outbox::settle::{extend, release, settle};
+use crate::store::sql::outbox::{OutboxSql as _, Subscribers};
+use crate::store::sql::statement::Statement;
 
 pub(super) const DELIVERY: Port = Port {
     name: "delivery",
@@ -60,7 +66,7 @@ impl OutboxStore for SqliteStore {
         self.inner.integrity.check(self.reader()).await?;
         let mut write = self.write().await?;
         let fan_out = Some(&self.inner.fan_out);
-        let inserted = enqueue::enqueue(write.conn(), fan_out, &events, now, &*self.entropy).await;
+        let inserted = enqueue(write.conn(), fan_out, &events, now, &*self.entropy).await;
         let inserted = self.note_damage(inserted)?;
         write.commit().await?;
         self.inner.signal.notify();
@@ -74,7 +80,7 @@ impl OutboxStore for SqliteStore {
     ) -> Result<Vec<DeliveryLease>, StoreError> {
         self.inner.integrity.begin(self.reader());
         let mut write = self.write().await?;
-        let leases = self.note_damage(lease::lease(write.conn(), per_endpoint, &request).await)?;
+        let leases = self.note_damage(lease(write.conn(), per_endpoint, &request).await)?;
         write.commit().await?;
         Ok(leases)
     }
@@ -86,7 +92,7 @@ impl OutboxStore for SqliteStore {
         now: UnixMillis,
     ) -> Result<Settled, StoreError> {
         let mut write = self.write().await?;
-        let settled = settle::settle(write.conn(), lease, &settlement, now).await;
+        let settled = settle(write.conn(), lease, &settlement, now).await;
         let settled = self.note_damage(settled)?;
         write.commit().await?;
         Ok(settled)
@@ -94,13 +100,15 @@ impl OutboxStore for SqliteStore {
 
     async fn extend(&self, lease: &DeliveryLease, until: UnixMillis) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        settle::extend(write.conn(), lease, until).await?;
+        extend(lease, until)
+            .execute_under_lease(write.conn())
+            .await?;
         write.commit().await
     }
 
     async fn release(&self, lease: &DeliveryLease, now: UnixMillis) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        settle::release(write.conn(), lease, now).await?;
+        release(write.conn(), lease, now).await?;
         write.commit().await?;
         self.inner.signal.notify();
         Ok(())
@@ -111,20 +119,26 @@ impl OutboxStore for SqliteStore {
         per_endpoint: NonZeroU16,
         now: UnixMillis,
     ) -> Result<Option<UnixMillis>, StoreError> {
-        self.note_damage(lease::next_due(self.reader(), per_endpoint, now).await)
+        let select = next_due(SqliteConnection::NEXT_DUE, per_endpoint, now);
+        let (due,): (Option<i64>,) = self.note_damage(select.fetch_one(self.reader()).await)?;
+        optional_time("tas_deliveries.due_at", due)
     }
 
     async fn prune(&self, before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError> {
         // The first query uses a connection for reading: most of the time there is nothing to delete.
-        let one = prune::select(self.reader(), before, NonZeroU16::MIN).await?;
-        if one.is_empty() {
+        let sql = SqliteConnection::SELECT_FINISHED;
+        let one = select_finished(sql, before, NonZeroU16::MIN);
+        if one
+            .fetch_optional::<_, (i64,)>(self.reader())
+            .await?
+            .is_none()
+        {
             return Ok(0);
         }
         let mut write = self.write().await?;
-        let finished = prune::select(write.conn(), before, max).await?;
-        prune::delete(write.conn(), &finished).await?;
+        let pruned = prune(write.conn(), before, max).await?;
         write.commit().await?;
-        Ok(finished.len())
+        Ok(pruned)
     }
 
     fn listen(&self) -> QueueListener {
@@ -136,21 +150,22 @@ impl SqliteStore {
     /// Fails if the database is read-only.
     pub(super) async fn check_writable(&self) -> Result<(), StoreError> {
         let mut write = self.write().await?;
-        sqlx::query(DELETE_NOTHING)
-            .execute(write.conn())
-            .await
-            .map_err(store_error)?;
+        Statement::new(DELETE_NOTHING).execute(write.conn()).await?;
         write.commit().await
     }
 }
 
 impl DeliveryLog for SqliteStore {
     async fn of_event(&self, event: &MessageId) -> Result<Vec<Delivery>, StoreError> {
-        log::deliveries(self.reader(), event).await
+        let select = select_deliveries(event);
+        let rows: Vec<DeliveryRow> = select.fetch_all(self.reader()).await?;
+        rows.into_iter().map(Delivery::try_from).collect()
     }
 
     async fn attempts(&self, delivery: &DeliveryId) -> Result<Vec<Attempt>, StoreError> {
-        log::attempts(self.reader(), delivery).await
+        let select = select_attempts(delivery);
+        let rows: Vec<AttemptRow> = select.fetch_all(self.reader()).await?;
+        rows.into_iter().map(Attempt::try_from).collect()
     }
 }
 
@@ -163,13 +178,32 @@ impl OutboxConnection for SqliteConnection {
     ) -> Result<Vec<Inserted>, StoreError> {
         // Inside a transaction this is a savepoint.
         let mut tx = self.begin().await.map_err(store_error)?;
-        let inserted = enqueue::enqueue(&mut tx, None, &events, now, entropy).await?;
+        let inserted = enqueue(&mut tx, None, &events, now, entropy).await?;
         tx.commit().await.map_err(store_error)?;
         Ok(inserted)
     }
 }
 
 become_handles!(SqliteStore);
+
+/// Stores events and their deliveries in the open transaction of `conn`. Without `fan_out` the endpoints
+/// are read again.
+async fn enqueue(
+    conn: &mut SqliteConnection,
+    fan_out: Option<&FanOut>,
+    events: &[NewEvent],
+    now: UnixMillis,
+    entropy: &dyn Entropy,
+) -> Result<Vec<Inserted>, StoreError> {
+    let numbers = insert_events(conn, events, now).await?;
+    let subscribers = match fan_out {
+        _ if numbers.is_empty() => None,
+        Some(fan_out) => Some(fan_out.subscribers(conn, now).await?),
+        None => Some(Arc::new(Subscribers::select(conn, now).await?)),
+    };
+    let subscribers = subscribers.as_deref();
+    insert_deliveries(conn, events, numbers, subscribers, now, entropy).await
+}
 
 /// Changes nothing, but fails on a read-only file.
 const DELETE_NOTHING: &str = "DELETE FROM tas_events WHERE seq IS NULL";

@@ -12,6 +12,7 @@ use crate::base::actor::Actor;
 use crate::send::outbox::{
     DeliveryState, DisabledBecause, Emitter, EndpointStatus, EndpointStore, IdempotencyKey, Outcome,
 };
+use crate::store::sql::outbox::lease::END_PAUSES;
 use crate::testing::delivery_suite::{at, endpoint, limit, report, request};
 use crate::wire::event::{AuthEvent, EventType};
 
@@ -492,12 +493,12 @@ async fn the_previous_secret_is_read_with_its_end() {
 async fn a_lease_scans_neither_the_backlog_nor_finished_deliveries() {
     let (store, _dir) = new_store().await;
     for sql in [
-        lease::REDATE,
-        lease::END_PAUSES,
-        lease::SELECT_DUE,
-        lease::END_LAPSED,
-        lease::NEXT_DUE,
-        prune::SELECT_FINISHED,
+        SqliteConnection::REDATE,
+        END_PAUSES,
+        SqliteConnection::SELECT_DUE,
+        SqliteConnection::END_LAPSED,
+        SqliteConnection::NEXT_DUE,
+        SqliteConnection::SELECT_FINISHED,
     ] {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
         let plan = sqlx::query(explain)

@@ -1,4 +1,4 @@
-//! The row of a due delivery.
+//! The rows of the outbox.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::wire::event::EventType;
 
 /// A due delivery before its lease, with its event.
 #[derive(sqlx::FromRow)]
-pub(super) struct DueRow {
+pub(crate) struct DueRow {
     pub(super) id: String,
     pub(super) endpoint: i64,
     attempt: i64,
@@ -37,9 +37,8 @@ impl DueRow {
         let attempt = u32::try_from(self.attempt).ok();
         let attempt = attempt.and_then(|n| n.checked_add(1));
         let attempt = attempt.and_then(AttemptNumber::new);
-        let token = u64::try_from(self.fence)
-            .ok()
-            .and_then(|n| n.checked_add(1));
+        let token = u64::try_from(self.fence).ok();
+        let token = token.and_then(|n| n.checked_add(1));
         let endpoint = endpoints.get(&self.endpoint).map(Arc::clone);
         let event = NewEvent::new(
             MessageId::new(self.event).map_err(|_invalid| unreadable("tas_events.id"))?,
@@ -62,4 +61,13 @@ impl DueRow {
 fn event_type(name: &str) -> Result<EventType, StoreError> {
     EventType::deserialize(name.into_deserializer())
         .map_err(|_: PlainError| unreadable("tas_events.type"))
+}
+
+/// The enabled or the disabled endpoints with one filter.
+#[derive(sqlx::FromRow)]
+pub(crate) struct FilterRow {
+    pub(super) filter_utf8: Vec<u8>,
+    pub(super) enabled: bool,
+    /// A JSON array of numbers.
+    pub(super) endpoints: String,
 }
