@@ -52,7 +52,7 @@ async fn tables_of_a_newer_version_do_not_change() {
     let pool = PgPool::connect(&url).await.unwrap();
     let store = PostgresStore::from_pool(pool.clone());
     store.migrate().await.unwrap();
-    sqlx::query("UPDATE tas_migrations_dedupe SET version = 99")
+    sqlx::query("UPDATE tas_migrations_dedupe SET version = 99 WHERE version = 1")
         .execute(&pool)
         .await
         .unwrap();
