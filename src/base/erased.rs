@@ -20,7 +20,7 @@ macro_rules! erased {
                 fn $name<'a>(
                     &'a self,
                     $($arg: $type),*
-                ) -> $crate::base::erased::BoxFuture<'a, $output>;
+                ) -> crate::base::erased::BoxFuture<'a, $output>;
             )*
             $(fn $sync_name(&self) -> $sync_output;)*
         }
@@ -30,7 +30,7 @@ macro_rules! erased {
                 fn $name<'a>(
                     &'a self,
                     $($arg: $type),*
-                ) -> $crate::base::erased::BoxFuture<'a, $output> {
+                ) -> crate::base::erased::BoxFuture<'a, $output> {
                     Box::pin($port::$name(self, $($arg),*))
                 }
             )*

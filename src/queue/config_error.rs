@@ -8,25 +8,12 @@ use crate::base::error::BoxError;
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerConfigError {
-    /// The lease could end while its attempt runs.
-    #[error(
-        "the lease of {lease:?} is too short: it must exceed the timeout by 10 s, so be {least:?} or \
-         more"
-    )]
+    /// The lease could end while its attempt runs, or before it is renewed.
+    #[error("the lease of {lease:?} is too short: it must be {least:?} or more")]
     LeaseTooShort {
         /// The lease.
         lease: Duration,
-        /// The shortest lease for the timeout.
-        least: Duration,
-    },
-    /// The lease could end before it is renewed.
-    #[error(
-        "the lease of {lease:?} is too short to be renewed in time: it must be {least:?} or more"
-    )]
-    LeaseTooShortToRenew {
-        /// The lease.
-        lease: Duration,
-        /// The shortest lease.
+        /// The shortest lease: of deliveries the timeout and 10 s, of stored messages 10 s.
         least: Duration,
     },
     /// The lease exceeds the longest lease.

@@ -10,11 +10,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::LONGEST_LEASE;
-use super::config_error::WorkerConfigError;
 use super::lease::LeaseRequest;
 use super::notify::QueueListener;
-use super::schedule::Schedule;
+use super::settings::WorkerSettings;
 use super::shutdown::{AttemptResult, drain, finished, overdue};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
@@ -24,7 +22,7 @@ pub(crate) trait Job: Send + Sync + 'static {
     /// Lease of one unit of work.
     type Lease: Send + 'static;
 
-    fn schedule(&self) -> &Schedule;
+    fn settings(&self) -> &WorkerSettings;
 
     fn listen(&self) -> QueueListener;
 
@@ -54,48 +52,23 @@ pub(crate) trait Job: Send + Sync + 'static {
     ) -> impl Future<Output = Result<usize, StoreError>> + Send;
 }
 
-/// Limits of a worker.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) concurrency: NonZeroU16,
-    pub(crate) lease: Duration,
-    pub(crate) poll: Duration,
-    pub(crate) drain: Duration,
-    pub(crate) retention: Duration,
-}
-
-impl Limits {
-    /// Refuses limits under which no worker could run, or would poll without a pause.
-    pub(crate) fn check(&self, timeout: Duration) -> Result<(), WorkerConfigError> {
-        if timeout.is_zero() {
-            return Err(WorkerConfigError::ZeroTimeout);
-        }
-        if self.poll.is_zero() {
-            return Err(WorkerConfigError::ZeroPoll);
-        }
-        if self.lease > LONGEST_LEASE {
-            return Err(WorkerConfigError::LeaseTooLong {
-                lease: self.lease,
-                most: LONGEST_LEASE,
-            });
-        }
-        Ok(())
-    }
-}
-
 /// Runs a job.
 #[derive(Debug)]
 pub(crate) struct Engine<J> {
     pub(crate) job: Arc<J>,
-    pub(crate) limits: Limits,
 }
 
 impl<J: Job> Engine<J> {
-    pub(crate) fn new(job: J, limits: Limits) -> Self {
-        Self {
-            job: Arc::new(job),
-            limits,
-        }
+    pub(crate) fn new(job: J) -> Self {
+        Self { job: Arc::new(job) }
+    }
+
+    pub(super) fn settings(&self) -> &WorkerSettings {
+        self.job.settings()
+    }
+
+    pub(super) fn now(&self) -> UnixMillis {
+        self.settings().schedule.now()
     }
 
     /// Works until `stop` is cancelled, then drains.
@@ -111,7 +84,7 @@ impl<J: Job> Engine<J> {
         let mut listener = self.job.listen();
         let mut running = JoinSet::new();
         let mut failures = 0;
-        let mut overdue = pin!(overdue(stop, self.limits.drain));
+        let mut overdue = pin!(overdue(stop, self.settings().drain));
         while !stop.is_cancelled() {
             let filled = tokio::select! {
                 biased;
@@ -137,7 +110,7 @@ impl<J: Job> Engine<J> {
 
     /// Starts one attempt at each unit that is due now, and waits until all end.
     pub(crate) async fn run_due(&self) -> Result<AttemptCounts, StoreError> {
-        let due = self.job.schedule().now();
+        let due = self.now();
         let mut running = JoinSet::new();
         let mut counts = AttemptCounts::default();
         let mut leased = Ok(());
@@ -160,11 +133,11 @@ impl<J: Job> Engine<J> {
         running: &mut JoinSet<AttemptResult>,
         stop: &CancellationToken,
     ) -> Result<Duration, StoreError> {
-        let poll = self.limits.poll;
+        let poll = self.settings().poll;
         let Some(room) = self.room(running) else {
             return Ok(poll);
         };
-        let now = self.job.schedule().now();
+        let now = self.now();
         let leases = self.lease(room, now).await?;
         if stop.is_cancelled() {
             for lease in leases {
@@ -184,13 +157,12 @@ impl<J: Job> Engine<J> {
 
     fn room(&self, running: &JoinSet<AttemptResult>) -> Option<NonZeroU16> {
         let running = u16::try_from(running.len()).unwrap_or(u16::MAX);
-        NonZeroU16::new(self.limits.concurrency.get().saturating_sub(running))
+        NonZeroU16::new(self.settings().concurrency.get().saturating_sub(running))
     }
 
     async fn lease(&self, max: NonZeroU16, due: UnixMillis) -> Result<Vec<J::Lease>, StoreError> {
-        let schedule = self.job.schedule();
-        let until = schedule.now().saturating_add(self.limits.lease);
-        let last = schedule.retry.max_attempts();
+        let until = self.now().saturating_add(self.settings().lease);
+        let last = self.settings().schedule.retry.max_attempts();
         self.job
             .lease(LeaseRequest::new(max, last, due, until))
             .await
@@ -205,7 +177,7 @@ impl<J: Job> Engine<J> {
 
     fn back_off(&self, failures: u32) -> Duration {
         let doubled = FIRST_BACK_OFF.saturating_mul(1 << failures.saturating_sub(1).min(16));
-        let jitter = 1.0 + MAX_JITTER * self.job.schedule().jitter();
+        let jitter = 1.0 + MAX_JITTER * self.settings().schedule.jitter();
         doubled.min(LONGEST_BACK_OFF).mul_f64(jitter)
     }
 }

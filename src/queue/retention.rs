@@ -24,7 +24,7 @@ impl<J: Job> Engine<J> {
 
     /// Deletes in a loop, with pauses.
     pub(crate) async fn keep_pruning(&self) {
-        if self.limits.retention == Duration::MAX {
+        if self.settings().retention == Duration::MAX {
             return std::future::pending().await;
         }
         let mut pause = BETWEEN_BATCHES;
@@ -44,8 +44,7 @@ impl<J: Job> Engine<J> {
     }
 
     fn finished_before(&self) -> UnixMillis {
-        let now = self.job.schedule().now();
-        now.saturating_sub(self.limits.retention)
+        self.now().saturating_sub(self.settings().retention)
     }
 }
 

@@ -111,7 +111,7 @@ impl Inbox {
 
     /// Requeues a failed message: it is due at once, and its attempts count from 1 again. Returns
     /// whether a failed message has this id. A message that arrived again after its seven days and
-    /// was stored anew is not handled twice.
+    /// was stored anew is not handled twice: the older one cannot be requeued.
     ///
     /// # Errors
     ///
@@ -131,7 +131,16 @@ impl Inbox {
     ) -> Result<Claimed, StoreError> {
         let id = InboxId::generate(now, &SystemEntropy);
         let keys = self.inner.source.keys(message);
-        let message = NewMessage::new(id, self.source().into(), keys, request);
+        let source = self.source().into();
+        self.store(NewMessage::new(id, source, keys, request), now)
+            .await
+    }
+
+    pub(crate) async fn store(
+        &self,
+        message: NewMessage,
+        now: UnixMillis,
+    ) -> Result<Claimed, StoreError> {
         let id = message.id.clone();
         let claimed = with_timeout(self.inner.store.receive(message, now)).await?;
         if matches!(claimed, Claimed::Fresh { .. }) {

@@ -49,10 +49,10 @@
 //!
 //! # Promises
 //!
-//! * **Stored once.** One transaction stores a message and its [`dedupe`](super::dedupe) keys.
-//!   While the message waits, while it is handled, and for seven days after it has finished, the
-//!   same message gets 200 and is not stored again. This includes a failed message: a sender's
-//!   retry cannot help there, [`requeue`](Inbox::requeue) can.
+//! * **Stored once.** One transaction stores a message and claims its [`dedupe`](super::dedupe)
+//!   key. While the message waits, while it is handled, and for seven days after it has finished,
+//!   the same message gets 200 and is not stored again, whether the inbox still has it or not. This
+//!   includes a failed message: a sender's retry cannot help there, [`requeue`](Inbox::requeue) can.
 //! * **Handled at least once.** If a worker dies after the handler has acted and before that is
 //!   recorded, the handler runs a second time with the same request. The same happens if a worker
 //!   cannot reach the store until its lease has ended.

@@ -31,7 +31,8 @@
 //!     (the client disconnected) releases the claim: the sender's retry is then handled.
 //!
 //! With an [inbox](VerifyWebhookLayer::with_inbox), points 10 and 11 differ: the layer stores the
-//! message and responds 202, or 200 if the message is known. It does not call the inner service.
+//! message and responds 202, or 200 if the message is known, or 409 while a request without the
+//! inbox handles it. It does not call the inner service.
 //!
 //! No request touches the store before point 10: forged requests cannot fill it.
 //! [`dedupe`](super::dedupe) describes the keys of a message and their retention.

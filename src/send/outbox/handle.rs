@@ -152,17 +152,17 @@ erased! {
 /// Lets a store of all three ports become their handles.
 macro_rules! become_handles {
     ($store:ty) => {
-        $crate::send::outbox::become_handles!(@ $store, Outbox, Endpoints, Deliveries);
+        crate::send::outbox::become_handles!(@ $store, Outbox, Endpoints, Deliveries);
     };
     (@ $store:ty, $($handle:ident),*) => {
         $(
-            impl From<$store> for $crate::send::outbox::$handle {
+            impl From<$store> for crate::send::outbox::$handle {
                 fn from(store: $store) -> Self {
                     Self::new(store)
                 }
             }
 
-            impl From<&$store> for $crate::send::outbox::$handle {
+            impl From<&$store> for crate::send::outbox::$handle {
                 fn from(store: &$store) -> Self {
                     Self::new(store.clone())
                 }

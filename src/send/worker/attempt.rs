@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::classify::{Classification, RetryAfter, classify};
 use crate::base::clock::UnixMillis;
 use crate::http::client::{CallError, ClientResponse, HttpClient};
-use crate::queue::{AttemptNumber, AttemptResult, Schedule, lengthen, record};
+use crate::queue::{AttemptNumber, AttemptResult, WorkerSettings, lengthen, record};
 use crate::send::outbox::{
     AttemptReport, DeliveryLease, FailureReason, Outbox, OutboxStore as _, Outcome, Settlement,
 };
@@ -25,7 +25,7 @@ use crate::wire::signature::WebhookConfigError;
 pub(super) struct DeliveryJob {
     pub(super) outbox: Outbox,
     pub(super) client: HttpClient,
-    pub(super) schedule: Schedule,
+    pub(super) settings: WorkerSettings,
     pub(super) per_endpoint: NonZeroU16,
 }
 
@@ -48,7 +48,7 @@ impl DeliveryJob {
     }
 
     async fn attempt(&self, lease: &DeliveryLease) -> Settlement {
-        let started_at = self.schedule.now();
+        let started_at = self.settings.schedule.now();
         let begun = Instant::now();
         let response = self.call(lease, started_at).await;
         let duration = begun.elapsed();
@@ -79,7 +79,7 @@ impl DeliveryJob {
         response: &Result<ClientResponse, AttemptError>,
         attempt: AttemptNumber,
     ) -> (Outcome, Option<UnixMillis>) {
-        let now = self.schedule.now();
+        let now = self.settings.schedule.now();
         let classification = match response {
             Ok(response) => classify(response.status, &response.headers, now.to_secs()),
             Err(_) => Classification::Failed(RetryAfter::default()),
@@ -89,11 +89,11 @@ impl DeliveryJob {
             Classification::Gone => return (Outcome::Gone, None),
             Classification::Failed(retry_after) => retry_after,
         };
-        let due_at = self.schedule.after(attempt, retry_after.delivery);
+        let due_at = self.settings.schedule.after(attempt, retry_after.delivery);
         let outcome = due_at.map_or(Outcome::Exhausted, |at| Outcome::Retry { at });
         let end_of_rest = |rest| {
-            let rest = lengthen(rest, self.schedule.jitter());
-            self.schedule.now().saturating_add(rest)
+            let rest = lengthen(rest, self.settings.schedule.jitter());
+            self.settings.schedule.now().saturating_add(rest)
         };
         let not_before = retry_after.endpoint.map(end_of_rest);
         (outcome, not_before)
@@ -105,7 +105,7 @@ impl DeliveryJob {
             Outcome::Retry { .. } | Outcome::Exhausted | Outcome::Gone => AttemptResult::Failed,
         };
         let settle = || {
-            let now = self.schedule.now();
+            let now = self.settings.schedule.now();
             self.outbox.settle(lease, settlement.clone(), now)
         };
         let Some(settled) = record(RECORD_TIMEOUT, settle).await else {

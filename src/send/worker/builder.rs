@@ -8,11 +8,11 @@ use http::HeaderValue;
 
 use super::Worker;
 use super::attempt::DeliveryJob;
-use crate::base::clock::Clock;
-use crate::base::entropy::Entropy;
 use crate::http::client::{ClientSettings, HttpClient, SystemResolver};
 use crate::http::egress::EgressPolicy;
-use crate::queue::{Engine, Limits, MARGIN, RetryPolicy, Schedule, WorkerConfigError};
+use crate::queue::{
+    Engine, MARGIN, RetryPolicy, WorkerConfigError, WorkerSettings, worker_setters,
+};
 use crate::send::outbox::{MAX_RESPONSE, Outbox};
 
 /// Settings of a [`Worker`]; made by [`Worker::builder`].
@@ -32,11 +32,9 @@ use crate::send::outbox::{MAX_RESPONSE, Outbox};
 #[derive(Clone, Debug)]
 pub struct WorkerBuilder {
     outbox: Outbox,
-    schedule: Schedule,
+    settings: WorkerSettings,
     egress: EgressPolicy,
-    limits: Limits,
     per_endpoint: NonZeroU16,
-    timeout: Duration,
     extra_roots: Vec<Vec<u8>>,
     user_agent: HeaderValue,
 }
@@ -45,17 +43,9 @@ impl WorkerBuilder {
     pub(super) fn new(outbox: Outbox) -> Self {
         Self {
             outbox,
-            schedule: Schedule::new(RetryPolicy::banata()),
+            settings: WorkerSettings::new(RetryPolicy::banata(), DEFAULT_TIMEOUT),
             egress: EgressPolicy::default(),
-            limits: Limits {
-                concurrency: DEFAULT_CONCURRENCY,
-                lease: DEFAULT_LEASE,
-                poll: DEFAULT_POLL,
-                drain: DEFAULT_DRAIN,
-                retention: DEFAULT_RETENTION,
-            },
             per_endpoint: DEFAULT_PER_ENDPOINT,
-            timeout: DEFAULT_TIMEOUT,
             extra_roots: Vec::new(),
             user_agent: HeaderValue::from_static(DEFAULT_USER_AGENT),
         }
@@ -63,7 +53,7 @@ impl WorkerBuilder {
 
     /// Sets the number and times of attempts. Default: [`RetryPolicy::banata`].
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.schedule.retry = policy;
+        self.settings.schedule.retry = policy;
         self
     }
 
@@ -73,26 +63,6 @@ impl WorkerBuilder {
     /// created under a wider one.
     pub fn egress(mut self, policy: EgressPolicy) -> Self {
         self.egress = policy;
-        self
-    }
-
-    /// Sets the clock, which dates signatures and decides what is due. Default: the system's.
-    ///
-    /// Timeouts, pauses and the drain limit run on tokio's timer.
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.schedule.clock = Arc::new(clock);
-        self
-    }
-
-    /// Sets the randomness of the jitter of retries. Default: the system's generator.
-    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
-        self.schedule.entropy = Arc::new(entropy);
-        self
-    }
-
-    /// Sets the number of concurrent attempts. Default: 16.
-    pub fn concurrency(mut self, attempts: NonZeroU16) -> Self {
-        self.limits.concurrency = attempts;
         self
     }
 
@@ -109,33 +79,14 @@ impl WorkerBuilder {
     /// It must exceed the [timeout](Self::timeout) by 10 s or more, the time to record the outcome;
     /// otherwise a slow endpoint gets the same message from two workers at once.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.limits.lease = lease;
+        self.settings.lease = lease;
         self
     }
 
     /// Sets the timeout of one attempt, from name look-up to the end of the response body. Default:
     /// 15 s. Must not be zero.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Sets the longest pause before the worker asks the store again. Default: 1 s. Must not be zero.
-    ///
-    /// Only events that another process or [`emit_in`](crate::send::outbox::Emitter::emit_in) stores
-    /// wait so long: the store notifies the worker of all others, and the worker knows when a retry
-    /// is due.
-    pub fn poll(mut self, pause: Duration) -> Self {
-        self.limits.poll = pause;
-        self
-    }
-
-    /// Sets how long running attempts may go on after a stop. Default: 20 s.
-    ///
-    /// Below the [timeout](Self::timeout), a stop may cut attempts off; another worker repeats
-    /// them after their lease lapses.
-    pub fn drain(mut self, limit: Duration) -> Self {
-        self.limits.drain = limit;
+        self.settings.timeout = timeout;
         self
     }
 
@@ -148,7 +99,7 @@ impl WorkerBuilder {
     ///
     /// [`run`](Worker::run) deletes beside its deliveries, 100 events at a time, once a minute; [`deliver_due`](Worker::deliver_due) deletes nothing, see [`prune`](Worker::prune).
     pub fn retention(mut self, kept: Duration) -> Self {
-        self.limits.retention = kept;
+        self.settings.retention = kept;
         self
     }
 
@@ -175,10 +126,11 @@ impl WorkerBuilder {
     /// [`WorkerConfigError`] if the lease does not exceed the timeout by 10 s or is longer than 1 h, if the
     /// timeout or the poll pause is zero, or if the extra roots hold no usable certificate.
     pub fn build(self) -> Result<Worker, WorkerConfigError> {
-        check(&self.limits, self.timeout)?;
+        let timeout = self.settings.timeout;
+        self.settings.check(timeout.saturating_add(MARGIN))?;
         let client = HttpClient::new(ClientSettings {
             policy: self.egress,
-            timeout: self.timeout,
+            timeout,
             max_body: MAX_RESPONSE,
             extra_roots: self.extra_roots,
             user_agent: self.user_agent,
@@ -188,32 +140,17 @@ impl WorkerBuilder {
         let job = DeliveryJob {
             outbox: self.outbox,
             client,
-            schedule: self.schedule,
+            settings: self.settings,
             per_endpoint: self.per_endpoint,
         };
         Ok(Worker {
-            engine: Engine::new(job, self.limits),
+            engine: Engine::new(job),
         })
     }
 }
 
-fn check(limits: &Limits, timeout: Duration) -> Result<(), WorkerConfigError> {
-    limits.check(timeout)?;
-    let least = timeout.saturating_add(MARGIN);
-    if limits.lease < least {
-        return Err(WorkerConfigError::LeaseTooShort {
-            lease: limits.lease,
-            least,
-        });
-    }
-    Ok(())
-}
+worker_setters!(WorkerBuilder);
 
-const DEFAULT_CONCURRENCY: NonZeroU16 = NonZeroU16::new(16).unwrap();
 const DEFAULT_PER_ENDPOINT: NonZeroU16 = NonZeroU16::new(4).unwrap();
-const DEFAULT_LEASE: Duration = Duration::from_secs(60);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(15);
-const DEFAULT_POLL: Duration = Duration::from_secs(1);
-const DEFAULT_DRAIN: Duration = Duration::from_secs(20);
-const DEFAULT_RETENTION: Duration = Duration::from_hours(30 * 24);
 const DEFAULT_USER_AGENT: &str = concat!("tower-auth-sync/", env!("CARGO_PKG_VERSION"));

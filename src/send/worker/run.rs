@@ -10,7 +10,9 @@ use super::Worker;
 use super::attempt::DeliveryJob;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{AttemptCounts, AttemptResult, Job, LeaseRequest, QueueListener, Schedule};
+use crate::queue::{
+    AttemptCounts, AttemptResult, Job, LeaseRequest, QueueListener, WorkerSettings,
+};
 use crate::send::outbox::{DeliveryLease, OutboxStore as _};
 
 impl Worker {
@@ -53,8 +55,8 @@ impl Worker {
 impl Job for DeliveryJob {
     type Lease = DeliveryLease;
 
-    fn schedule(&self) -> &Schedule {
-        &self.schedule
+    fn settings(&self) -> &WorkerSettings {
+        &self.settings
     }
 
     fn listen(&self) -> QueueListener {
@@ -70,7 +72,11 @@ impl Job for DeliveryJob {
     }
 
     async fn release(&self, lease: DeliveryLease) {
-        if let Err(error) = self.outbox.release(&lease, self.schedule.now()).await {
+        if let Err(error) = self
+            .outbox
+            .release(&lease, self.settings.schedule.now())
+            .await
+        {
             let cause = &error as &(dyn Error + 'static);
             let delivery = &lease.id;
             tracing::warn!(error = cause, %delivery, "a lease was not released; it will lapse");

@@ -27,9 +27,72 @@ async fn a_url_of_an_unknown_store_is_refused_without_being_quoted() {
     }
 }
 
+/// Runs the suite of every port over the store of a URL.
+macro_rules! contracts {
+    ($url:literal) => {
+        mod deliveries {
+            use crate::store::AnyStore;
+
+            crate::__delivery_store_tests!(async || (AnyStore::connect($url).await.unwrap(), ()));
+        }
+
+        mod endpoints {
+            use crate::store::AnyStore;
+
+            crate::__endpoint_store_tests!(async || (AnyStore::connect($url).await.unwrap(), ()));
+        }
+
+        mod dedupe {
+            use crate::store::AnyStore;
+            use crate::testing::dedupe_suite::Receiver;
+
+            crate::__dedupe_store_tests!(async || {
+                let store = AnyStore::connect($url).await.unwrap();
+                Receiver::bound(|source| store.dedupe(source).unwrap())
+            });
+        }
+
+        mod inbox {
+            use crate::store::AnyStore;
+            use crate::testing::inbox_suite::InboxPorts;
+
+            crate::__inbox_store_tests!(async || {
+                let store = AnyStore::connect($url).await.unwrap();
+                let ports = InboxPorts::bound(|source| store.inbox(source).unwrap());
+                (ports, ())
+            });
+        }
+
+        mod keys {
+            use crate::store::AnyStore;
+
+            crate::__key_store_tests!(async || {
+                let store = AnyStore::connect($url).await.unwrap();
+                (store.keys(), store)
+            });
+        }
+
+        mod mirror {
+            use crate::receive::mirror::TablePrefix;
+            use crate::store::AnyStore;
+
+            crate::__mirror_store_tests!(async || {
+                let store = AnyStore::connect($url).await.unwrap();
+                (store.mirror(TablePrefix::default()).await.unwrap(), ())
+            });
+        }
+    };
+}
+
+mod memory {
+    contracts!("memory:");
+}
+
 #[cfg(feature = "sqlite")]
 mod sqlite {
     use super::*;
+
+    contracts!("sqlite::memory:");
 
     #[tokio::test]
     async fn one_prefix_is_one_mirror_in_every_store() {
@@ -45,22 +108,6 @@ mod sqlite {
             let other = store.mirror(crm).await.unwrap();
             assert!(other.user("u").await.unwrap().is_none(), "{url}");
         }
-    }
-
-    mod delivery_contract {
-        use super::AnyStore;
-
-        crate::__delivery_store_tests!(async || {
-            (AnyStore::connect("sqlite::memory:").await.unwrap(), ())
-        });
-    }
-
-    mod endpoint_contract {
-        use super::AnyStore;
-
-        crate::__endpoint_store_tests!(async || {
-            (AnyStore::connect("sqlite::memory:").await.unwrap(), ())
-        });
     }
 
     #[tokio::test]

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use super::{DAY, DONE, FRESH, LEASE, NOW, Receiver, after};
-use crate::receive::dedupe::{Claimed, DedupeStore};
+use crate::receive::dedupe::Claimed;
 
-pub async fn a_claim_of_a_clock_that_was_ahead_has_lapsed(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn a_claim_of_a_clock_that_was_ahead_has_lapsed(receiver: Receiver) {
     for (name, ahead) in [("minutes", 2 * LEASE), ("a day", DAY), ("years", 500 * DAY)] {
         let stuck = receiver.unsigned(name, NOW, name);
         assert_eq!(receiver.claim_at(&stuck, after(ahead)).await, FRESH);
@@ -24,7 +23,11 @@ pub async fn a_claim_of_a_clock_that_was_ahead_has_lapsed(store: impl DedupeStor
         let renewed = receiver.unsigned(name, NOW, name);
         assert_eq!(receiver.claim(&renewed).await, FRESH);
         let until = after(ahead + LEASE);
-        receiver.0.renew(&renewed, until).await.expect("it is held");
+        receiver
+            .dedupe
+            .renew(&renewed, until)
+            .await
+            .expect("it is held");
         let replay = receiver.unsigned("c", NOW, name);
         assert_eq!(receiver.claim(&replay).await, DONE, "{name}");
         let again = receiver.unsigned(name, NOW, name);
@@ -32,8 +35,7 @@ pub async fn a_claim_of_a_clock_that_was_ahead_has_lapsed(store: impl DedupeStor
     }
 }
 
-pub async fn a_claim_of_a_clock_that_differs_a_little_is_not_taken_over(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn a_claim_of_a_clock_that_differs_a_little_is_not_taken_over(receiver: Receiver) {
     for secs in [0, 25, 60] {
         let body = secs.to_string();
         let ahead = after(Duration::from_secs(secs));
@@ -46,12 +48,11 @@ pub async fn a_claim_of_a_clock_that_differs_a_little_is_not_taken_over(store: i
     }
 }
 
-pub async fn what_a_clock_that_was_ahead_handled_stays_handled(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn what_a_clock_that_was_ahead_handled_stays_handled(receiver: Receiver) {
     for (name, ahead) in [("minutes", 2 * LEASE), ("a day", DAY), ("years", 500 * DAY)] {
         let first = receiver.unsigned(name, NOW, name);
         assert_eq!(receiver.claim_at(&first, after(ahead)).await, FRESH);
-        let committed = receiver.0.commit(&first, after(ahead)).await;
+        let committed = receiver.dedupe.commit(&first, after(ahead)).await;
         committed.expect("the claim is held");
         for (id, sent_at) in [(name, NOW), (name, after(LEASE)), ("b", NOW)] {
             let again = receiver.unsigned(id, sent_at, name);

@@ -5,6 +5,7 @@ mod claims;
 mod clocks;
 mod replays;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -74,7 +75,7 @@ macro_rules! __dedupe_store_tests {
             #[tokio::test]
             async fn $case() {
                 if let Some(store) = ($make)().await {
-                    $crate::testing::dedupe_suite::$case(store).await;
+                    $crate::testing::dedupe_suite::$case(store.into()).await;
                 }
             }
         )*
@@ -89,15 +90,29 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const FRESH: Claimed = Claimed::Fresh { other_body: false };
 const DONE: Claimed = Claimed::Done;
 
-struct Receiver(Dedupe);
+/// The handles of one store, for two receivers.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    dedupe: Dedupe,
+    other: Dedupe,
+}
+
+impl<S: DedupeStore> From<S> for Receiver {
+    fn from(store: S) -> Self {
+        let store = Arc::new(store);
+        Self::bound(|source| Dedupe::new(Arc::clone(&store), source).expect("it is valid"))
+    }
+}
 
 impl Receiver {
-    fn new(store: impl DedupeStore) -> Self {
-        Self(Dedupe::new(store, "suite").expect("the name is valid"))
+    /// Makes the handles of a store with `bind`, which binds one to a source.
+    pub(crate) fn bound(bind: impl Fn(&str) -> Dedupe) -> Self {
+        let [dedupe, other] = ["suite", "other"].map(bind);
+        Self { dedupe, other }
     }
 
     fn keys(&self, identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> DedupeKeys {
-        self.0.keys(&Message {
+        self.dedupe.keys(&Message {
             tenant: None,
             identity,
             sent_at,
@@ -111,7 +126,10 @@ impl Receiver {
     }
 
     async fn claim_at(&self, keys: &DedupeKeys, now: UnixMillis) -> Claimed {
-        let claimed = self.0.claim(keys, now, now.saturating_add(LEASE)).await;
+        let claimed = self
+            .dedupe
+            .claim(keys, now, now.saturating_add(LEASE))
+            .await;
         claimed.expect("the store works")
     }
 
@@ -125,19 +143,22 @@ impl Receiver {
     }
 
     async fn commit(&self, keys: &DedupeKeys) {
-        self.0.commit(keys, NOW).await.expect("the claim is held");
+        self.dedupe
+            .commit(keys, NOW)
+            .await
+            .expect("the claim is held");
     }
 
     async fn release(&self, keys: &DedupeKeys) {
-        self.0.release(keys).await.expect("the claim is held");
+        self.dedupe.release(keys).await.expect("the claim is held");
     }
 
     async fn assert_lost(&self, keys: &DedupeKeys, now: UnixMillis) {
         let until = now.saturating_add(LEASE);
         for result in [
-            self.0.renew(keys, until).await,
-            self.0.commit(keys, now).await,
-            self.0.release(keys).await,
+            self.dedupe.renew(keys, until).await,
+            self.dedupe.commit(keys, now).await,
+            self.dedupe.release(keys).await,
         ] {
             let err = result.expect_err("the claim is lost");
             assert!(err.is_lease_lost(), "{err}");
@@ -149,12 +170,11 @@ fn after(duration: Duration) -> UnixMillis {
     NOW.saturating_add(duration)
 }
 
-pub async fn one_of_many_concurrent_claims_is_fresh(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn one_of_many_concurrent_claims_is_fresh(receiver: Receiver) {
     let mut claims = JoinSet::new();
     for _ in 0..64 {
         let keys = receiver.unsigned("a", NOW, "body");
-        claims.spawn(receiver.0.claim(&keys, NOW, after(LEASE)));
+        claims.spawn(receiver.dedupe.claim(&keys, NOW, after(LEASE)));
     }
     let claims = claims.join_all().await;
     let fresh = claims.iter().filter(|claim| matches!(claim, Ok(FRESH)));
@@ -166,15 +186,13 @@ pub async fn one_of_many_concurrent_claims_is_fresh(store: impl DedupeStore) {
     assert_eq!(waiting.count(), 63);
 }
 
-pub async fn a_retry_with_a_new_time_is_a_duplicate(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn a_retry_with_a_new_time_is_a_duplicate(receiver: Receiver) {
     receiver.handle(&receiver.unsigned("a", NOW, "body")).await;
     let retry = receiver.unsigned("a", after(WINDOW), "body");
     assert_eq!(receiver.claim_at(&retry, after(WINDOW)).await, DONE);
 }
 
-pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(receiver: Receiver) {
     receiver
         .handle(&receiver.unsigned("b", NOW, "forged under b's id"))
         .await;
@@ -183,8 +201,7 @@ pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: im
     assert_eq!(claimed, Claimed::Fresh { other_body: true });
 }
 
-pub async fn another_body_under_a_signed_id_is_a_duplicate(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn another_body_under_a_signed_id_is_a_duplicate(receiver: Receiver) {
     let id = Identity::Signed("a");
     receiver.handle(&receiver.keys(id, Some(NOW), "body")).await;
     for (sent_at, body) in [(after(LEASE), "body"), (NOW, "other")] {
@@ -193,8 +210,7 @@ pub async fn another_body_under_a_signed_id_is_a_duplicate(store: impl DedupeSto
     }
 }
 
-pub async fn a_message_without_id_is_known_by_its_time_and_body(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn a_message_without_id_is_known_by_its_time_and_body(receiver: Receiver) {
     let anonymous = Identity::Unsigned(None);
     receiver
         .handle(&receiver.keys(anonymous, Some(NOW), "body"))
@@ -207,8 +223,7 @@ pub async fn a_message_without_id_is_known_by_its_time_and_body(store: impl Dedu
     assert_eq!(receiver.claim(&later).await, FRESH);
 }
 
-pub async fn a_message_without_time_is_known_by_its_body(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn a_message_without_time_is_known_by_its_body(receiver: Receiver) {
     let identity = |id| Identity::Unsigned(Some(id));
     receiver
         .handle(&receiver.keys(identity("a"), None, "body"))
@@ -220,11 +235,12 @@ pub async fn a_message_without_time_is_known_by_its_body(store: impl DedupeStore
     assert_eq!(claimed, Claimed::Fresh { other_body: true });
 }
 
-pub async fn two_sources_do_not_share_messages(store: impl DedupeStore) {
-    let store = std::sync::Arc::new(store);
-    let one = Dedupe::new(store.clone(), "one").expect("the name is valid");
-    let two = Dedupe::new(store, "two").expect("the name is valid");
-    let (one, two) = (Receiver(one), Receiver(two));
-    one.handle(&one.unsigned("a", NOW, "body")).await;
-    two.handle(&two.unsigned("a", NOW, "body")).await;
+pub async fn two_sources_do_not_share_messages(receiver: Receiver) {
+    let other = Receiver {
+        dedupe: receiver.other.clone(),
+        ..receiver.clone()
+    };
+    for receiver in [receiver, other] {
+        receiver.handle(&receiver.unsigned("a", NOW, "body")).await;
+    }
 }

@@ -6,17 +6,16 @@ use tokio::task::JoinSet;
 
 use super::{DONE, FRESH, LEASE, NOW, Receiver, WEEK, WINDOW, after};
 use crate::base::clock::UnixMillis;
-use crate::receive::dedupe::{Claimed, DedupeStore, Identity};
+use crate::receive::dedupe::{Claimed, Identity};
 
-pub async fn one_of_many_concurrent_claims_of_one_request_is_fresh(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn one_of_many_concurrent_claims_of_one_request_is_fresh(receiver: Receiver) {
     for round in 0..8 {
         let (at, body) = (after(LEASE * round), format!("body {round}"));
         let mut claims = JoinSet::new();
         for id in 0..32 {
             // All are the same request; each id has four.
             let keys = receiver.unsigned(&format!("{}", id % 8), at, &body);
-            claims.spawn(receiver.0.claim(&keys, at, at.saturating_add(LEASE)));
+            claims.spawn(receiver.dedupe.claim(&keys, at, at.saturating_add(LEASE)));
         }
         let claims = claims.join_all().await;
         let fresh = |claim: &&Result<_, _>| matches!(claim, Ok(Claimed::Fresh { .. }));
@@ -35,10 +34,7 @@ pub async fn one_of_many_concurrent_claims_of_one_request_is_fresh(store: impl D
     }
 }
 
-pub async fn a_request_under_another_id_is_no_new_message_and_claims_nothing(
-    store: impl DedupeStore,
-) {
-    let receiver = Receiver::new(store);
+pub async fn a_request_under_another_id_is_no_new_message_and_claims_nothing(receiver: Receiver) {
     let first = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&first).await, FRESH);
     let replay = receiver.unsigned("b", NOW, "body");
@@ -49,8 +45,7 @@ pub async fn a_request_under_another_id_is_no_new_message_and_claims_nothing(
     assert_eq!(receiver.claim(&other_time).await, FRESH);
 }
 
-pub async fn the_same_request_under_another_id_is_a_duplicate(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn the_same_request_under_another_id_is_a_duplicate(receiver: Receiver) {
     receiver.handle(&receiver.unsigned("a", NOW, "body")).await;
     for id in ["b", "c", ""] {
         let replay = receiver.unsigned(id, NOW, "body");
@@ -58,8 +53,7 @@ pub async fn the_same_request_under_another_id_is_a_duplicate(store: impl Dedupe
     }
 }
 
-pub async fn a_replay_of_a_request_that_was_a_duplicate_is_a_duplicate(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn a_replay_of_a_request_that_was_a_duplicate_is_a_duplicate(receiver: Receiver) {
     receiver.handle(&receiver.unsigned("a", NOW, "body")).await;
     for retry in 1..4 {
         let at = after(2 * WINDOW * retry);
@@ -76,8 +70,7 @@ pub async fn a_replay_of_a_request_that_was_a_duplicate_is_a_duplicate(store: im
     }
 }
 
-pub async fn a_replay_of_a_request_that_came_too_early_is_not_fresh(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn a_replay_of_a_request_that_came_too_early_is_not_fresh(receiver: Receiver) {
     let later = after(Duration::from_secs(1));
     let first = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&first).await, FRESH);
@@ -95,9 +88,8 @@ pub async fn a_replay_of_a_request_that_came_too_early_is_not_fresh(store: impl 
 }
 
 pub async fn a_replay_of_a_request_that_failed_is_a_duplicate_and_its_retry_is_not(
-    store: impl DedupeStore,
+    receiver: Receiver,
 ) {
-    let receiver = Receiver::new(store);
     let failed = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&failed).await, FRESH);
     receiver.release(&failed).await;
@@ -117,8 +109,7 @@ pub async fn a_replay_of_a_request_that_failed_is_a_duplicate_and_its_retry_is_n
     }
 }
 
-pub async fn a_request_that_failed_may_come_again_unchanged(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn a_request_that_failed_may_come_again_unchanged(receiver: Receiver) {
     for id in [Some("a"), None] {
         let body = format!("{id:?}");
         let keys = || receiver.keys(Identity::Unsigned(id), Some(NOW), &body);
@@ -130,8 +121,7 @@ pub async fn a_request_that_failed_may_come_again_unchanged(store: impl DedupeSt
     }
 }
 
-pub async fn a_replay_of_a_request_whose_claim_lapsed_is_a_duplicate(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn a_replay_of_a_request_whose_claim_lapsed_is_a_duplicate(receiver: Receiver) {
     let lapsed = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&lapsed).await, FRESH);
     let replay = receiver.unsigned("b", NOW, "body");
@@ -140,8 +130,7 @@ pub async fn a_replay_of_a_request_whose_claim_lapsed_is_a_duplicate(store: impl
     assert_eq!(receiver.claim_at(&retry, after(LEASE)).await, FRESH);
 }
 
-pub async fn a_request_is_known_for_its_whole_time(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn a_request_is_known_for_its_whole_time(receiver: Receiver) {
     let failed = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&failed).await, FRESH);
     receiver.release(&failed).await;
@@ -154,8 +143,7 @@ pub async fn a_request_is_known_for_its_whole_time(store: impl DedupeStore) {
     assert!(matches!(first, Claimed::InFlight { .. }));
 }
 
-pub async fn done_goes_before_in_flight(store: impl DedupeStore) {
-    let receiver = Receiver::new(store);
+pub async fn done_goes_before_in_flight(receiver: Receiver) {
     let later = after(Duration::from_secs(1));
     let in_flight = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&in_flight).await, FRESH);

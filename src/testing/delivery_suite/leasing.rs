@@ -1,16 +1,15 @@
-//! Leases: their choice, their order and their end.
+//! Leases of deliveries: their work and their choice.
 
-use std::collections::HashSet;
 use std::num::NonZeroU16;
 
 use bytes::Bytes;
 
 use super::{
-    LEASE, OutboxPorts, START, assert_lost, at, delivery, endpoint, enqueue, event, events_of,
-    lease, lease_one, limit, message, new_endpoint, request, settle, state, typed,
+    LEASE, OutboxPorts, START, at, delivery, endpoint, enqueue, event, events_of, lease, lease_one,
+    limit, new_endpoint, report, request, settle, typed,
 };
 use crate::queue::AttemptNumber;
-use crate::send::outbox::{DeliveryState, OutboxStore as _, Outcome};
+use crate::send::outbox::{DeliveryState, OutboxStore as _, Outcome, Settlement};
 use crate::wire::event::{EventFilter, EventType};
 use crate::wire::scheme::Scheme;
 
@@ -34,55 +33,6 @@ pub async fn a_lease_carries_event_and_endpoint_as_they_were_stored(store: Outbo
     assert_eq!(lease.work.endpoint.scheme, Scheme::standard_webhooks());
     assert_eq!(lease.work.endpoint.filter, filter);
     lease.work.endpoint.signer(START).unwrap();
-}
-
-/// Contract 3.
-pub async fn a_delivery_is_not_leased_twice_while_the_lease_lives(store: OutboxPorts) {
-    endpoint(&store, "one").await;
-    enqueue(&store, vec![event("msg_1")], 0).await;
-    let held = lease_one(&store, 0).await;
-    assert!(lease(&store, 0).await.is_empty());
-    assert!(lease(&store, LEASE - 1).await.is_empty());
-    assert_eq!(state(&store, "msg_1").await, DeliveryState::Leased);
-    settle(&store, &held, Outcome::Delivered, LEASE - 1).await;
-    assert!(lease(&store, 9 * LEASE).await.is_empty());
-}
-
-/// Contract 3 and 5.
-pub async fn a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token(store: OutboxPorts) {
-    endpoint(&store, "one").await;
-    enqueue(&store, vec![event("msg_1")], 0).await;
-    let first = lease_one(&store, 0).await;
-    let second = lease_one(&store, LEASE).await;
-    assert_eq!(second.id, first.id);
-    assert_eq!(second.attempt, first.attempt.next());
-    assert!(second.token > first.token);
-    assert_lost(&store, &first, LEASE).await;
-    settle(&store, &second, Outcome::Delivered, LEASE).await;
-}
-
-/// Contract 3 and 4.
-pub async fn due_deliveries_are_leased_earliest_first(store: OutboxPorts) {
-    endpoint(&store, "one").await;
-    for (id, secs) in [("msg_3", 30), ("msg_1", 10), ("msg_2", 20)] {
-        enqueue(&store, vec![event(id)], secs).await;
-    }
-    let first = store.lease(limit(100), request(1, 30)).await.unwrap();
-    assert_eq!(events_of(&first), ["msg_1"]);
-    assert_eq!(events_of(&lease(&store, 30).await), ["msg_2", "msg_3"]);
-}
-
-/// Contract 4.
-pub async fn deliveries_due_together_go_out_in_the_order_they_were_stored(store: OutboxPorts) {
-    endpoint(&store, "one").await;
-    let ids = ["msg_5", "msg_1", "msg_4", "msg_2", "msg_3"];
-    enqueue(&store, ids.map(event).to_vec(), 0).await;
-    let mut order = Vec::new();
-    for _ in ids {
-        let leases = store.lease(limit(100), request(1, 0)).await.unwrap();
-        order.extend(leases.into_iter().map(|lease| lease.work.event));
-    }
-    assert_eq!(order, ids.map(message));
 }
 
 /// Contract 4.
@@ -124,71 +74,8 @@ pub async fn an_endpoint_with_a_backlog_does_not_hold_up_another(store: OutboxPo
     );
 }
 
-/// Contract 5.
-pub async fn a_delivery_that_kills_its_workers_fails_in_the_end(store: OutboxPorts) {
-    endpoint(&store, "one").await;
-    enqueue(&store, vec![event("msg_1")], 0).await;
-    for number in 1..=5 {
-        let lease = lease_one(&store, u64::from(number) * LEASE).await;
-        assert_eq!(lease.attempt.get(), number);
-    }
-    assert!(lease(&store, 6 * LEASE).await.is_empty());
-    let failed = delivery(&store, "msg_1").await;
-    assert_eq!((failed.state, failed.attempts), (DeliveryState::Failed, 5));
-    assert_eq!(failed.ended_at, Some(at(6 * LEASE)));
-    assert_eq!(store.deliveries.attempts(&failed.id).await.unwrap(), []);
-}
-
-/// Contract 6.
-pub async fn a_lapsed_lease_may_be_settled_until_it_is_taken_over(store: OutboxPorts) {
-    endpoint(&store, "one").await;
-    enqueue(&store, vec![event("msg_1")], 0).await;
-    let late = lease_one(&store, 0).await;
-    settle(&store, &late, Outcome::Delivered, 5 * LEASE).await;
-    assert_eq!(state(&store, "msg_1").await, DeliveryState::Delivered);
-}
-
-/// Contract 6.
-pub async fn a_lease_that_was_given_up_is_lost(store: OutboxPorts) {
-    endpoint(&store, "one").await;
-    enqueue(&store, vec![event("msg_1"), event("msg_2")], 0).await;
-    let leases = lease(&store, 0).await;
-    settle(&store, &leases[0], Outcome::Delivered, 1).await;
-    assert_lost(&store, &leases[0], 1).await;
-    store.release(&leases[1], at(1)).await.unwrap();
-    assert_lost(&store, &leases[1], 1).await;
-    let settled = delivery(&store, leases[0].work.event.as_str()).await;
-    assert_eq!(settled.state, DeliveryState::Delivered);
-    assert_eq!(
-        store.deliveries.attempts(&settled.id).await.unwrap().len(),
-        1
-    );
-}
-
-/// Contract 6.
-pub async fn an_extended_lease_lives_longer(store: OutboxPorts) {
-    endpoint(&store, "one").await;
-    enqueue(&store, vec![event("msg_1")], 0).await;
-    let held = lease_one(&store, 0).await;
-    store.extend(&held, at(3 * LEASE)).await.unwrap();
-    assert!(lease(&store, 2 * LEASE).await.is_empty());
-    settle(&store, &held, Outcome::Delivered, 2 * LEASE).await;
-}
-
-/// Contract 9.
-pub async fn a_released_delivery_is_due_at_once_and_the_attempt_is_not_counted(store: OutboxPorts) {
-    endpoint(&store, "one").await;
-    enqueue(&store, vec![event("msg_1")], 0).await;
-    let first = lease_one(&store, 0).await;
-    store.release(&first, at(1)).await.unwrap();
-    let second = lease_one(&store, 1).await;
-    assert_eq!(second.attempt, first.attempt);
-    assert!(second.token > first.token);
-    assert_lost(&store, &first, 1).await;
-}
-
 /// Contract 10.
-pub async fn the_next_due_time_is_returned(store: OutboxPorts) {
+pub async fn the_next_due_time_counts_the_limit(store: OutboxPorts) {
     endpoint(&store, "one").await;
     let next = |limit: u16, secs| store.next_due(NonZeroU16::new(limit).unwrap(), at(secs));
     assert_eq!(next(1, 0).await.unwrap(), None);
@@ -217,31 +104,38 @@ pub async fn the_next_due_time_is_returned(store: OutboxPorts) {
     assert_eq!(next(1, 8).await.unwrap(), Some(at(300)));
 }
 
-/// Contract 3, all at once.
-pub async fn workers_that_lease_at_once_share_nothing(store: OutboxPorts) {
+/// Contract 5.
+pub async fn attempts_of_workers_that_died_are_not_logged(store: OutboxPorts) {
     endpoint(&store, "one").await;
-    endpoint(&store, "two").await;
-    let events = (0..40).map(|n| event(&format!("msg_{n}"))).collect();
-    enqueue(&store, events, 0).await;
-    let workers: Vec<_> = (0..8)
-        .map(|_| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                let mut mine = Vec::new();
-                loop {
-                    let leases = store.lease(limit(100), request(3, 0)).await.unwrap();
-                    if leases.is_empty() {
-                        return mine;
-                    }
-                    mine.extend(leases.into_iter().map(|lease| lease.id));
-                }
-            })
-        })
-        .collect();
-    let mut all = Vec::new();
-    for worker in workers {
-        all.extend(worker.await.unwrap());
+    enqueue(&store, vec![event("msg_1")], 0).await;
+    for number in 0..5 {
+        lease_one(&store, number * LEASE).await;
     }
-    assert_eq!(all.len(), 80);
-    assert_eq!(all.into_iter().collect::<HashSet<_>>().len(), 80);
+    assert!(lease(&store, 5 * LEASE).await.is_empty());
+    let failed = delivery(&store, "msg_1").await;
+    assert_eq!((failed.state, failed.attempts), (DeliveryState::Failed, 5));
+    assert_eq!(store.deliveries.attempts(&failed.id).await.unwrap(), []);
+}
+
+/// Contract 6 and 7: neither in the log nor in the endpoint's health.
+pub async fn what_a_lost_lease_reports_is_not_recorded(store: OutboxPorts) {
+    let endpoint = endpoint(&store, "one").await;
+    enqueue(&store, vec![event("msg_1")], 0).await;
+    let lost = lease_one(&store, 0).await;
+    let held = lease_one(&store, LEASE).await;
+    for outcome in [
+        Outcome::Gone,
+        Outcome::Exhausted,
+        Outcome::Retry { at: at(99) },
+    ] {
+        let settlement = Settlement::new(report(0, 500), outcome).with_not_before(Some(at(999)));
+        let settled = store.settle(&lost, settlement, at(LEASE)).await;
+        assert!(settled.unwrap_err().is_lease_lost());
+    }
+    assert_eq!(store.deliveries.attempts(&held.id).await.unwrap(), []);
+    let found = store.endpoints.get(&endpoint.id).await.unwrap().unwrap();
+    assert_eq!(
+        (found.health, found.status),
+        (endpoint.health, endpoint.status)
+    );
 }

@@ -1,29 +1,30 @@
 //! The conformance suites of [`OutboxStore`](crate::send::outbox::OutboxStore) and
 //! [`EndpointStore`](crate::send::outbox::EndpointStore).
 
-pub mod clocks;
 pub mod endpoints;
 pub mod enqueueing;
 pub mod leasing;
+mod ports;
 pub mod pruning;
+mod queue;
 pub mod settling;
 
 use std::num::NonZeroU16;
-use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::base::clock::UnixMillis;
-use crate::base::id::{EndpointId, MessageId};
-use crate::queue::{AttemptNumber, LeaseRequest};
+pub use self::ports::OutboxPorts;
+use crate::base::id::MessageId;
 use crate::send::outbox::{
-    AttemptReport, Deliveries, Delivery, DeliveryLease, DeliveryState, Endpoint, Endpoints,
-    FailureReason, IdempotencyKey, Inserted, NewEndpoint, NewEvent, Outbox, OutboxStore as _,
-    Outcome, Settled, Settlement,
+    AttemptReport, Delivery, DeliveryLease, DeliveryState, Endpoint, Endpoints, FailureReason,
+    IdempotencyKey, Inserted, NewEndpoint, NewEvent, OutboxStore as _, Outcome, Settled,
+    Settlement,
 };
 use crate::testing::clock::ManualClock;
+use crate::testing::lease_suite::{DAY, LEASE};
+pub use crate::testing::lease_suite::{START, at, request};
 use crate::wire::event::EventType;
 use crate::wire::scheme::Scheme;
 
@@ -60,26 +61,16 @@ macro_rules! __delivery_store_tests {
         }
         $crate::__delivery_store_tests! { @cases $make, leasing;
             a_lease_carries_event_and_endpoint_as_they_were_stored
-            a_delivery_is_not_leased_twice_while_the_lease_lives
-            a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token
-            due_deliveries_are_leased_earliest_first
-            deliveries_due_together_go_out_in_the_order_they_were_stored
             no_endpoint_gets_more_live_leases_than_the_limit
+            the_next_due_time_counts_the_limit
             an_endpoint_with_a_backlog_does_not_hold_up_another
-            a_delivery_that_kills_its_workers_fails_in_the_end
-            a_lapsed_lease_may_be_settled_until_it_is_taken_over
-            a_lease_that_was_given_up_is_lost
-            an_extended_lease_lives_longer
-            a_released_delivery_is_due_at_once_and_the_attempt_is_not_counted
-            the_next_due_time_is_returned
-            workers_that_lease_at_once_share_nothing
+            attempts_of_workers_that_died_are_not_logged
+            what_a_lost_lease_reports_is_not_recorded
         }
-        $crate::__delivery_store_tests! { @cases $make, clocks;
-            deliveries_of_a_clock_that_was_ahead_are_due_at_once
-            a_retry_is_due_at_once_only_beyond_the_longest_wait
-            a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time
-            a_clock_that_is_set_back_runs_nothing_twice
-        }
+        $crate::__lease_tests! { async || {
+            let (store, guard) = ($make)().await;
+            Some(($crate::testing::delivery_suite::OutboxPorts::of(&store), guard))
+        } }
         $crate::__delivery_store_tests! { @cases $make, settling;
             attempts_are_logged_and_a_retry_is_due_at_its_time
             an_attempt_without_a_response_keeps_its_reason
@@ -136,92 +127,6 @@ macro_rules! __endpoint_store_tests {
     };
 }
 
-/// The handles of one store; an [`Outbox`] by itself.
-#[derive(Clone, Debug)]
-pub struct OutboxPorts {
-    outbox: Outbox,
-    endpoints: Endpoints,
-    deliveries: Deliveries,
-}
-
-impl OutboxPorts {
-    /// Takes the handles of one store.
-    #[must_use]
-    pub const fn new(outbox: Outbox, endpoints: Endpoints, deliveries: Deliveries) -> Self {
-        Self {
-            outbox,
-            endpoints,
-            deliveries,
-        }
-    }
-
-    /// Makes the handles of a store.
-    pub fn of<S>(store: &S) -> Self
-    where
-        for<'s> &'s S: Into<Outbox> + Into<Endpoints> + Into<Deliveries>,
-    {
-        Self::new(store.into(), store.into(), store.into())
-    }
-}
-
-impl From<&OutboxPorts> for Outbox {
-    fn from(ports: &OutboxPorts) -> Self {
-        ports.outbox.clone()
-    }
-}
-
-impl From<&OutboxPorts> for Endpoints {
-    fn from(ports: &OutboxPorts) -> Self {
-        ports.endpoints.clone()
-    }
-}
-
-impl From<&OutboxPorts> for Deliveries {
-    fn from(ports: &OutboxPorts) -> Self {
-        ports.deliveries.clone()
-    }
-}
-
-impl Deref for OutboxPorts {
-    type Target = Outbox;
-
-    fn deref(&self) -> &Outbox {
-        &self.outbox
-    }
-}
-
-impl OutboxPorts {
-    fn endpoints_at(&self, now: UnixMillis) -> Endpoints {
-        self.endpoints.clone().with_clock(ManualClock::at(now))
-    }
-
-    async fn create(&self, new: NewEndpoint, now: UnixMillis) -> Endpoint {
-        let created = self.endpoints_at(now).create(new).await;
-        created.unwrap().into_endpoint()
-    }
-
-    async fn disable(&self, id: &EndpointId, now: UnixMillis) -> Option<Endpoint> {
-        self.endpoints_at(now).disable(id).await.unwrap()
-    }
-
-    async fn of_event(&self, event: &str) -> Vec<Delivery> {
-        self.deliveries.of_event(&message(event)).await.unwrap()
-    }
-}
-
-pub const START: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
-
-/// Returns a time so many seconds after [`START`].
-#[must_use]
-pub const fn at(secs: u64) -> UnixMillis {
-    UnixMillis::from_millis(START.as_millis() + secs * 1000)
-}
-
-const DAY: u64 = 24 * 3600;
-
-/// The time of a lease in these tests, in seconds.
-const LEASE: u64 = 60;
-
 fn event(id: &str) -> NewEvent {
     typed(id, EventType::UserCreated)
 }
@@ -264,17 +169,6 @@ where
 
 async fn enqueue(store: &OutboxPorts, events: Vec<NewEvent>, secs: u64) -> Vec<Inserted> {
     store.enqueue(events, at(secs)).await.unwrap()
-}
-
-/// Makes a request for leases at `secs` that lapse after a minute, in five attempts at most.
-#[must_use]
-pub fn request(max: u16, secs: u64) -> LeaseRequest {
-    LeaseRequest::new(
-        NonZeroU16::new(max).unwrap(),
-        AttemptNumber::new(5).unwrap(),
-        at(secs),
-        at(secs + LEASE),
-    )
 }
 
 /// Returns a limit of leases per endpoint.
@@ -333,16 +227,6 @@ async fn delivery(store: &OutboxPorts, event: &str) -> Delivery {
 
 async fn state(store: &OutboxPorts, event: &str) -> DeliveryState {
     delivery(store, event).await.state
-}
-
-async fn assert_lost(store: &OutboxPorts, lease: &DeliveryLease, secs: u64) {
-    let settlement = Settlement::new(report(secs, 200), Outcome::Delivered);
-    let settled = store.settle(lease, settlement, at(secs)).await;
-    assert!(settled.unwrap_err().is_lease_lost());
-    let extended = store.extend(lease, at(secs + 999)).await;
-    assert!(extended.unwrap_err().is_lease_lost());
-    let released = store.release(lease, at(secs)).await;
-    assert!(released.unwrap_err().is_lease_lost());
 }
 
 /// Fails a delivery for good at `secs`.

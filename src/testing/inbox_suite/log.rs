@@ -3,10 +3,9 @@
 use std::num::NonZeroU16;
 
 use super::{
-    InboxPorts, KEEP, KNOWN, LEASE, SOURCE, at, end, lease_one, receive, record, settle, signed,
+    InboxPorts, KEEP, KNOWN, LEASE, at, end, lease_one, receive, record, requeue, settle, signed,
     store_new,
 };
-use crate::base::actor::Actor;
 use crate::base::entropy::SystemEntropy;
 use crate::base::id::InboxId;
 use crate::queue::AttemptNumber;
@@ -17,7 +16,7 @@ const FAILED: InboxOutcome = InboxOutcome::Failed {
 };
 
 /// Contract 1.
-pub async fn failed_messages_are_listed_page_by_page_in_order_of_arrival(store: impl InboxPorts) {
+pub async fn failed_messages_are_listed_page_by_page_in_order_of_arrival(store: InboxPorts) {
     let mut failed = Vec::new();
     for number in 0..5 {
         failed.push(end(&store, &format!("bad_{number}"), FAILED, 0).await);
@@ -29,7 +28,7 @@ pub async fn failed_messages_are_listed_page_by_page_in_order_of_arrival(store: 
     let mut listed = Vec::new();
     loop {
         let max = NonZeroU16::new(2).unwrap();
-        let page = store.failed(SOURCE, listed.last(), max).await.unwrap();
+        let page = store.failed(listed.last(), max).await.unwrap();
         if page.is_empty() {
             break;
         }
@@ -37,23 +36,18 @@ pub async fn failed_messages_are_listed_page_by_page_in_order_of_arrival(store: 
         listed.extend(page.into_iter().map(|record| record.id));
     }
     assert_eq!(listed, failed);
-    let others = store.failed("other", None, NonZeroU16::MAX).await;
+    let others = store.other.failed(None, NonZeroU16::MAX).await;
     assert_eq!(others.unwrap(), []);
 }
 
 /// Contract 2.
-pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl InboxPorts) {
+pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     let first = lease_one(&store, 0).await;
     let second = lease_one(&store, LEASE).await;
     settle(&store, &second, FAILED, LEASE).await;
 
-    assert!(
-        store
-            .requeue(SOURCE, &id, &Actor::system(), at(100))
-            .await
-            .unwrap()
-    );
+    assert!(requeue(&store, &id, 100).await);
     let found = record(&store, &id).await;
     assert_eq!((found.state, found.attempts), (MessageState::Pending, 0));
     assert_eq!((found.due_at, found.ended_at), (Some(at(100)), None));
@@ -66,39 +60,24 @@ pub async fn a_requeued_message_is_handled_as_if_it_were_new(store: impl InboxPo
 }
 
 /// Contract 2: two messages never have the same keys.
-pub async fn a_failed_message_whose_keys_another_has_is_not_requeued(store: impl InboxPorts) {
+pub async fn a_failed_message_whose_keys_another_has_is_not_requeued(store: InboxPorts) {
     let failed = end(&store, "a", FAILED, 0).await;
     let later = store_new(&store, "a", KEEP).await;
-    assert!(
-        !store
-            .requeue(SOURCE, &failed, &Actor::system(), at(KEEP))
-            .await
-            .unwrap()
-    );
+    assert!(!requeue(&store, &failed, KEEP).await);
     assert_eq!(record(&store, &failed).await.state, MessageState::Failed);
     assert_eq!(lease_one(&store, KEEP).await.id, later);
 }
 
 /// Contract 2.
-pub async fn only_failed_messages_of_the_source_are_requeued(store: impl InboxPorts) {
+pub async fn only_failed_messages_of_the_source_are_requeued(store: InboxPorts) {
     let done = end(&store, "done", InboxOutcome::Done, 0).await;
     let failed = end(&store, "failed", FAILED, 0).await;
     let pending = store_new(&store, "pending", 9).await;
     let unknown = InboxId::generate(at(0), &SystemEntropy);
     for id in [&done, &pending, &unknown] {
-        assert!(
-            !store
-                .requeue(SOURCE, id, &Actor::system(), at(1))
-                .await
-                .unwrap()
-        );
+        assert!(!requeue(&store, id, 1).await);
     }
-    assert!(
-        !store
-            .requeue("other", &failed, &Actor::system(), at(1))
-            .await
-            .unwrap()
-    );
+    assert!(!requeue(&store.other, &failed, 1).await);
     assert_eq!(record(&store, &done).await.state, MessageState::Done);
     assert_eq!(record(&store, &failed).await.state, MessageState::Failed);
     assert_eq!(record(&store, &pending).await.due_at, Some(at(9)));

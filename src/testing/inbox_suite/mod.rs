@@ -1,12 +1,12 @@
 //! The conformance suite of [`InboxStore`] and [`InboxLog`].
 
-pub mod leasing;
 pub mod log;
 pub mod pruning;
+mod queue;
 pub mod receiving;
 pub mod settling;
 
-use std::num::NonZeroU16;
+use std::ops::Deref;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,12 +14,14 @@ use bytes::Bytes;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::SystemEntropy;
 use crate::base::id::InboxId;
-use crate::queue::{AttemptNumber, LeaseRequest};
 use crate::receive::dedupe::{Claimed, DedupeKeys, Identity, KeyDeriver, Message};
 use crate::receive::inbox::{
-    InboxEntry, InboxLease, InboxLog, InboxOutcome, InboxStore, MessageState, NewMessage,
+    Inbox, InboxEntry, InboxLease, InboxLog, InboxOutcome, InboxStore, MessageState, NewMessage,
     StoredRequest,
 };
+use crate::testing::clock::ManualClock;
+pub use crate::testing::lease_suite::at;
+use crate::testing::lease_suite::{DAY, LEASE, START, request};
 
 /// Makes one test for each point of the contracts of [`InboxStore`](crate::receive::inbox::InboxStore) and
 /// [`InboxLog`](crate::receive::inbox::InboxLog).
@@ -63,29 +65,16 @@ macro_rules! __inbox_store_tests {
             a_message_that_waits_is_known_whatever_the_clock_says
             receiving_releasing_and_requeueing_notify_listeners
         }
-        $crate::__inbox_store_tests! { @cases $make, leasing;
-            a_lease_carries_the_request_as_it_was_stored
-            a_message_is_not_leased_twice_while_the_lease_lives
-            a_lapsed_lease_is_taken_over_with_a_higher_attempt_and_token
-            due_messages_are_leased_earliest_first_and_then_in_order_of_arrival
-            no_more_is_leased_than_asked_for
-            a_message_that_kills_its_workers_fails_in_the_end
-            a_message_that_kills_its_workers_does_not_hold_up_others
-            a_lapsed_lease_may_be_settled_until_it_is_taken_over
-            an_extended_lease_lives_longer
-            a_released_message_is_due_at_once_and_the_attempt_is_not_counted
-            the_next_due_time_is_returned
-            workers_that_lease_at_once_share_nothing
-            what_a_clock_that_was_ahead_stored_is_due_at_once
-            a_retry_is_due_at_once_only_beyond_the_longest_wait
-            a_lease_of_a_clock_that_was_ahead_ends_after_a_leases_time
-            a_clock_that_is_set_back_runs_nothing_twice
-        }
+        $crate::__lease_tests! { async || {
+            let (store, guard) = ($make)().await?;
+            Some(($crate::testing::inbox_suite::InboxPorts::from(store), guard))
+        } }
         $crate::__inbox_store_tests! { @cases $make, settling;
+            a_lease_carries_the_request_as_it_was_stored
+            a_message_that_kills_its_workers_has_lapsed
             a_message_that_was_handled_is_finished_and_its_request_erased
             a_retry_is_due_at_its_time_and_its_failure_is_recorded
             a_message_that_failed_is_finished_and_its_request_kept
-            a_lease_that_was_given_up_is_lost
             a_lease_of_a_message_that_is_not_there_is_lost
         }
         $crate::__inbox_store_tests! { @cases $make, log;
@@ -108,31 +97,41 @@ macro_rules! __inbox_store_tests {
             #[tokio::test]
             async fn $case() {
                 if let Some((store, _guard)) = ($make)().await {
-                    $crate::testing::inbox_suite::$part::$case(store).await;
+                    $crate::testing::inbox_suite::$part::$case(store.into()).await;
                 }
             }
         )*
     };
 }
 
-/// Both ports of one store.
-pub trait InboxPorts: InboxStore + InboxLog + Clone {}
-
-impl<S: InboxStore + InboxLog + Clone> InboxPorts for S {}
-
-/// Start of the tests.
-pub const START: UnixMillis = UnixMillis::from_millis(1_700_000_000_000);
-
-/// Returns the time `secs` seconds after [`START`].
-#[must_use]
-pub const fn at(secs: u64) -> UnixMillis {
-    UnixMillis::from_millis(START.as_millis() + secs * 1000)
+/// The handles of one store, for two sources; an [`Inbox`] of the first by itself.
+#[derive(Clone, Debug)]
+pub struct InboxPorts {
+    inbox: Inbox,
+    other: Inbox,
 }
 
-const DAY: u64 = 24 * 3600;
+impl<S: InboxStore + InboxLog + Clone> From<S> for InboxPorts {
+    fn from(store: S) -> Self {
+        Self::bound(|source| Inbox::new(store.clone(), source).unwrap())
+    }
+}
 
-/// Duration of a lease, in seconds.
-const LEASE: u64 = 60;
+impl InboxPorts {
+    /// Makes the handles of a store with `bind`, which binds one to a source.
+    pub(crate) fn bound(bind: impl Fn(&str) -> Inbox) -> Self {
+        let [inbox, other] = [SOURCE, OTHER].map(bind);
+        Self { inbox, other }
+    }
+}
+
+impl Deref for InboxPorts {
+    type Target = Inbox;
+
+    fn deref(&self) -> &Inbox {
+        &self.inbox
+    }
+}
 
 /// Time for which keys are claimed after the end, in seconds.
 const KEEP: u64 = 7 * DAY;
@@ -141,6 +140,7 @@ const KEEP: u64 = 7 * DAY;
 const WINDOW: u64 = 900;
 
 const SOURCE: &str = "suite";
+const OTHER: &str = "other";
 
 fn keys(identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> DedupeKeys {
     keys_of(SOURCE, identity, sent_at, body)
@@ -186,33 +186,31 @@ fn message(keys: DedupeKeys, body: &str) -> NewMessage {
 const NEW: Claimed = Claimed::Fresh { other_body: false };
 const KNOWN: Claimed = Claimed::Done;
 
-async fn receive(store: &impl InboxPorts, message: NewMessage, secs: u64) -> Claimed {
-    store.receive(message, at(secs)).await.unwrap()
+async fn receive(inbox: &Inbox, message: NewMessage, secs: u64) -> Claimed {
+    inbox.store(message, at(secs)).await.unwrap()
 }
 
 /// Stores a new message and returns its id in the inbox.
-pub(crate) async fn store_new(store: &impl InboxPorts, id: &str, secs: u64) -> InboxId {
+pub(crate) async fn store_new<S>(store: &S, id: &str, secs: u64) -> InboxId
+where
+    S: Clone + Into<InboxPorts>,
+{
+    store_new_at(&store.clone().into(), id, at(secs)).await
+}
+
+async fn store_new_at(inbox: &Inbox, id: &str, now: UnixMillis) -> InboxId {
     let message = signed(id);
     let stored = message.id.clone();
-    assert_eq!(receive(store, message, secs).await, NEW);
+    assert_eq!(inbox.store(message, now).await.unwrap(), NEW);
     stored
 }
 
-fn request(max: u16, secs: u64) -> LeaseRequest {
-    LeaseRequest {
-        max: NonZeroU16::new(max).unwrap(),
-        max_attempts: AttemptNumber::new(5).unwrap(),
-        now: at(secs),
-        until: at(secs + LEASE),
-    }
+async fn lease(inbox: &Inbox, secs: u64) -> Vec<InboxLease> {
+    inbox.lease(request(100, secs)).await.unwrap()
 }
 
-async fn lease(store: &impl InboxPorts, secs: u64) -> Vec<InboxLease> {
-    store.lease(SOURCE, request(100, secs)).await.unwrap()
-}
-
-async fn lease_one(store: &impl InboxPorts, secs: u64) -> InboxLease {
-    let mut leases = lease(store, secs).await;
+async fn lease_one(inbox: &Inbox, secs: u64) -> InboxLease {
+    let mut leases = lease(inbox, secs).await;
     assert_eq!(leases.len(), 1, "one message is due at {secs} s");
     leases.remove(0)
 }
@@ -224,32 +222,38 @@ fn bodies(leases: &[InboxLease]) -> Vec<&str> {
         .collect()
 }
 
-async fn settle(store: &impl InboxPorts, lease: &InboxLease, outcome: InboxOutcome, secs: u64) {
-    store.settle(lease, outcome, at(secs)).await.unwrap();
+async fn settle(inbox: &Inbox, lease: &InboxLease, outcome: InboxOutcome, secs: u64) {
+    inbox.settle(lease, outcome, at(secs)).await.unwrap();
 }
 
-async fn record(store: &impl InboxPorts, id: &InboxId) -> InboxEntry {
-    let found = store.find(SOURCE, id).await.unwrap();
+async fn record(inbox: &Inbox, id: &InboxId) -> InboxEntry {
+    let found = inbox.find(id).await.unwrap();
     found.expect("the message is there")
 }
 
-async fn state(store: &impl InboxPorts, id: &InboxId) -> MessageState {
-    record(store, id).await.state
+/// Requeues a message at `secs`, and returns whether it was a failed one with its key.
+async fn requeue(inbox: &Inbox, id: &InboxId, secs: u64) -> bool {
+    let inbox = inbox.clone().with_clock(ManualClock::at(at(secs)));
+    inbox.requeue(id).await.unwrap()
+}
+
+async fn state(inbox: &Inbox, id: &InboxId) -> MessageState {
+    record(inbox, id).await.state
 }
 
 /// Stores a message and settles it with `outcome`, all at `secs`.
-async fn end(store: &impl InboxPorts, id: &str, outcome: InboxOutcome, secs: u64) -> InboxId {
-    let stored = store_new(store, id, secs).await;
-    let lease = lease_one(store, secs).await;
-    settle(store, &lease, outcome, secs).await;
+async fn end(inbox: &Inbox, id: &str, outcome: InboxOutcome, secs: u64) -> InboxId {
+    let stored = store_new_at(inbox, id, at(secs)).await;
+    let lease = lease_one(inbox, secs).await;
+    settle(inbox, &lease, outcome, secs).await;
     stored
 }
 
-async fn assert_lost(store: &impl InboxPorts, lease: &InboxLease, secs: u64) {
-    let settled = store.settle(lease, InboxOutcome::Done, at(secs)).await;
+async fn assert_lost(inbox: &Inbox, lease: &InboxLease, secs: u64) {
+    let settled = inbox.settle(lease, InboxOutcome::Done, at(secs)).await;
     assert!(settled.unwrap_err().is_lease_lost());
-    let extended = store.extend(lease, at(secs + 999)).await;
+    let extended = inbox.extend(lease, at(secs + 999)).await;
     assert!(extended.unwrap_err().is_lease_lost());
-    let released = store.release(lease, at(secs)).await;
+    let released = inbox.release(lease, at(secs)).await;
     assert!(released.unwrap_err().is_lease_lost());
 }

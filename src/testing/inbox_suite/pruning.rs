@@ -3,10 +3,9 @@
 use std::num::NonZeroU16;
 
 use super::{
-    DAY, InboxPorts, KEEP, KNOWN, NEW, SOURCE, START, WINDOW, at, end, keys, lease_one, message,
-    receive, record, settle, signed, store_new,
+    DAY, InboxPorts, KEEP, KNOWN, NEW, START, WINDOW, at, end, keys, lease_one, message, receive,
+    record, requeue, settle, signed, store_new,
 };
-use crate::base::actor::Actor;
 use crate::receive::dedupe::Identity;
 use crate::receive::inbox::{Failure, InboxOutcome};
 
@@ -14,26 +13,25 @@ const FAILED: InboxOutcome = InboxOutcome::Failed {
     failure: Failure::Error,
 };
 
-async fn prune(store: &impl InboxPorts, before: u64) -> usize {
+async fn prune(store: &InboxPorts, before: u64) -> usize {
     let max = NonZeroU16::new(100).unwrap();
-    store.prune(SOURCE, at(before), max).await.unwrap()
+    store.prune(at(before), max).await.unwrap()
 }
 
 /// Contract 11.
-pub async fn what_finished_long_ago_is_deleted(store: impl InboxPorts) {
+pub async fn what_finished_long_ago_is_deleted(store: InboxPorts) {
     let done = end(&store, "done", InboxOutcome::Done, 10).await;
     let failed = end(&store, "failed", FAILED, 10).await;
     assert_eq!(prune(&store, 10).await, 0);
     assert_eq!(prune(&store, 11).await, 2);
     for id in [done, failed] {
-        assert_eq!(store.find(SOURCE, &id).await.unwrap(), None);
-        let requeued = store.requeue(SOURCE, &id, &Actor::system(), at(11)).await;
-        assert!(!requeued.unwrap());
+        assert_eq!(store.find(&id).await.unwrap(), None);
+        assert!(!requeue(&store, &id, 11).await);
     }
 }
 
 /// Contract 2 and 11.
-pub async fn a_deleted_message_is_known_until_its_key_ends(store: impl InboxPorts) {
+pub async fn a_deleted_message_is_known_until_its_key_ends(store: InboxPorts) {
     end(&store, "a", InboxOutcome::Done, 0).await;
     // Its only key is its time, for as long as a replay is possible.
     let short = || message(keys(Identity::Unsigned(None), Some(START), "b"), "b");
@@ -48,7 +46,7 @@ pub async fn a_deleted_message_is_known_until_its_key_ends(store: impl InboxPort
 }
 
 /// Contract 2 and 11: the key belongs to the later message.
-pub async fn deleting_a_message_frees_no_key_of_another(store: impl InboxPorts) {
+pub async fn deleting_a_message_frees_no_key_of_another(store: InboxPorts) {
     end(&store, "a", InboxOutcome::Done, 0).await;
     let later = store_new(&store, "a", KEEP).await;
     assert_eq!(prune(&store, 1).await, 1);
@@ -57,7 +55,7 @@ pub async fn deleting_a_message_frees_no_key_of_another(store: impl InboxPorts) 
 }
 
 /// Contract 11.
-pub async fn what_waits_or_ended_lately_is_kept_however_old(store: impl InboxPorts) {
+pub async fn what_waits_or_ended_lately_is_kept_however_old(store: InboxPorts) {
     let id = store_new(&store, "a", 0).await;
     assert_eq!(prune(&store, 90 * DAY).await, 0);
     let lease = lease_one(&store, 90 * DAY).await;
@@ -68,22 +66,22 @@ pub async fn what_waits_or_ended_lately_is_kept_however_old(store: impl InboxPor
 }
 
 /// Contract 11.
-pub async fn of_another_source_nothing_is_deleted(store: impl InboxPorts) {
+pub async fn of_another_source_nothing_is_deleted(store: InboxPorts) {
     end(&store, "a", InboxOutcome::Done, 0).await;
-    let pruned = store.prune("other", at(DAY), NonZeroU16::MAX).await;
+    let pruned = store.other.prune(at(DAY), NonZeroU16::MAX).await;
     assert_eq!(pruned.unwrap(), 0);
     assert_eq!(prune(&store, DAY).await, 1);
 }
 
 /// Contract 11.
-pub async fn no_more_is_deleted_at_once_than_asked_for(store: impl InboxPorts) {
+pub async fn no_more_is_deleted_at_once_than_asked_for(store: InboxPorts) {
     for number in 0..5 {
         end(&store, &number.to_string(), InboxOutcome::Done, 0).await;
     }
     let two = NonZeroU16::new(2).unwrap();
     let mut batches = Vec::new();
     for _ in 0..4 {
-        batches.push(store.prune(SOURCE, at(DAY), two).await.unwrap());
+        batches.push(store.prune(at(DAY), two).await.unwrap());
     }
     assert_eq!(batches, [2, 2, 1, 0]);
 }

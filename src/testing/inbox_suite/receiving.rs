@@ -4,17 +4,16 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::receive;
 use super::{
-    DAY, InboxPorts, KEEP, KNOWN, LEASE, NEW, SOURCE, START, at, bodies, end, keys, keys_of, lease,
-    lease_one, message, record, request, settle, signed, state, store_new, unsigned,
+    DAY, InboxPorts, KEEP, KNOWN, LEASE, NEW, OTHER, START, at, bodies, end, keys, keys_of, lease,
+    lease_one, message, receive, record, request, requeue, settle, signed, state, store_new,
+    unsigned,
 };
-use crate::base::actor::Actor;
 use crate::receive::dedupe::{Claimed, Identity};
 use crate::receive::inbox::{Failure, InboxEntry, InboxOutcome, MessageState};
 
 /// Contract 1 and 3.
-pub async fn a_message_is_stored_with_its_keys_and_due_at_once(store: impl InboxPorts) {
+pub async fn a_message_is_stored_with_its_keys_and_due_at_once(store: InboxPorts) {
     let id = store_new(&store, "a", 7).await;
     let expected = InboxEntry {
         id: id.clone(),
@@ -27,18 +26,18 @@ pub async fn a_message_is_stored_with_its_keys_and_due_at_once(store: impl Inbox
         failure: None,
     };
     assert_eq!(record(&store, &id).await, expected);
-    assert_eq!(store.find("other", &id).await.unwrap(), None);
+    assert_eq!(store.other.find(&id).await.unwrap(), None);
     assert_eq!(bodies(&lease(&store, 7).await), ["a"]);
 }
 
 /// Contract 2: all share the key of the time and body, some also the key of the id.
-pub async fn one_of_many_concurrent_messages_with_a_common_key_is_new(store: impl InboxPorts) {
+pub async fn one_of_many_concurrent_messages_with_a_common_key_is_new(store: InboxPorts) {
     let mut storing = JoinSet::new();
     for number in 0..32 {
         let store = store.clone();
         let id = format!("id_{}", number % 4);
         let keys = keys(unsigned(&id), Some(START), "body");
-        storing.spawn(async move { store.receive(message(keys, "body"), START).await });
+        storing.spawn(async move { store.store(message(keys, "body"), START).await });
     }
     let received = storing.join_all().await;
     let received: Vec<_> = received.into_iter().map(Result::unwrap).collect();
@@ -49,7 +48,7 @@ pub async fn one_of_many_concurrent_messages_with_a_common_key_is_new(store: imp
 }
 
 /// Contract 2.
-pub async fn a_message_is_known_while_it_waits_is_handled_and_is_finished(store: impl InboxPorts) {
+pub async fn a_message_is_known_while_it_waits_is_handled_and_is_finished(store: InboxPorts) {
     let failure = Failure::Error;
     for (id, outcome) in [
         ("a", InboxOutcome::Done),
@@ -66,7 +65,7 @@ pub async fn a_message_is_known_while_it_waits_is_handled_and_is_finished(store:
 }
 
 /// Contract 2.
-pub async fn the_same_request_under_another_id_is_known(store: impl InboxPorts) {
+pub async fn the_same_request_under_another_id_is_known(store: InboxPorts) {
     let sent = |id| message(keys(unsigned(id), Some(START), "body"), "body");
     assert_eq!(receive(&store, sent("a"), 0).await, NEW);
     assert_eq!(receive(&store, sent("b"), 0).await, KNOWN);
@@ -75,7 +74,7 @@ pub async fn the_same_request_under_another_id_is_known(store: impl InboxPorts) 
 }
 
 /// Contract 2.
-pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl InboxPorts) {
+pub async fn a_replay_of_a_request_that_was_known_is_known(store: InboxPorts) {
     for (id, outcome) in [
         ("a", None),
         ("b", Some(InboxOutcome::Done)),
@@ -107,7 +106,7 @@ pub async fn a_replay_of_a_request_that_was_known_is_known(store: impl InboxPort
 }
 
 /// Contract 1 and 2.
-pub async fn the_keys_of_known_requests_end_with_their_time(store: impl InboxPorts) {
+pub async fn the_keys_of_known_requests_end_with_their_time(store: InboxPorts) {
     let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("a", 300), 300).await, KNOWN);
@@ -120,7 +119,7 @@ pub async fn the_keys_of_known_requests_end_with_their_time(store: impl InboxPor
 }
 
 /// Contract 1 and 2: a message refused by its second key has not claimed its first.
-pub async fn a_known_message_does_not_claim_the_key_that_it_alone_has(store: impl InboxPorts) {
+pub async fn a_known_message_does_not_claim_the_key_that_it_alone_has(store: InboxPorts) {
     let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("b", 0), 0).await, KNOWN);
@@ -128,7 +127,7 @@ pub async fn a_known_message_does_not_claim_the_key_that_it_alone_has(store: imp
 }
 
 /// Contract 2.
-pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: impl InboxPorts) {
+pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: InboxPorts) {
     let sent = |body| message(keys(unsigned("a"), Some(START), body), body);
     assert_eq!(receive(&store, sent("one"), 0).await, NEW);
     let other = receive(&store, sent("other"), 0).await;
@@ -137,7 +136,7 @@ pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: im
 }
 
 /// Contract 2.
-pub async fn another_body_under_a_signed_id_is_known(store: impl InboxPorts) {
+pub async fn another_body_under_a_signed_id_is_known(store: InboxPorts) {
     let sent = |body| message(keys(Identity::Signed("a"), Some(START), body), body);
     assert_eq!(receive(&store, sent("one"), 0).await, NEW);
     assert_eq!(receive(&store, sent("other"), 0).await, KNOWN);
@@ -146,24 +145,24 @@ pub async fn another_body_under_a_signed_id_is_known(store: impl InboxPorts) {
 }
 
 /// Contract 2 and 4.
-pub async fn two_sources_share_neither_keys_nor_work(store: impl InboxPorts) {
+pub async fn two_sources_share_neither_keys_nor_work(store: InboxPorts) {
     assert_eq!(receive(&store, signed("a"), 0).await, NEW);
-    let keys = keys_of("other", Identity::Signed("a"), Some(START), "a");
+    let keys = keys_of(OTHER, Identity::Signed("a"), Some(START), "a");
     let mut other = message(keys, "of the other");
-    other.source = "other".into();
+    other.source = OTHER.into();
     assert_eq!(receive(&store, other, 0).await, NEW);
 
     assert_eq!(bodies(&lease(&store, 0).await), ["a"]);
-    assert_eq!(store.next_due("other", START).await.unwrap(), Some(START));
-    let leases = store.lease("other", request(100, 0)).await.unwrap();
+    assert_eq!(store.other.next_due(START).await.unwrap(), Some(START));
+    let leases = store.other.lease(request(100, 0)).await.unwrap();
     assert_eq!(bodies(&leases), ["of the other"]);
 }
 
 /// Contract 2.
-pub async fn keys_are_free_when_their_time_ends_and_not_before(store: impl InboxPorts) {
+pub async fn keys_are_free_when_their_time_ends_and_not_before(store: InboxPorts) {
     let first = end(&store, "a", InboxOutcome::Done, 100).await;
     let just_before = signed("a");
-    let received = store.receive(
+    let received = store.store(
         just_before,
         at(100 + KEEP).saturating_sub(Duration::from_millis(1)),
     );
@@ -175,7 +174,7 @@ pub async fn keys_are_free_when_their_time_ends_and_not_before(store: impl Inbox
 }
 
 /// Contract 2: a key without an end is no claim of a clock that was ahead.
-pub async fn a_message_that_waits_is_known_whatever_the_clock_says(store: impl InboxPorts) {
+pub async fn a_message_that_waits_is_known_whatever_the_clock_says(store: InboxPorts) {
     store_new(&store, "a", 90 * DAY).await;
     for secs in [0, 90 * DAY, 900 * DAY] {
         assert_eq!(receive(&store, signed("a"), secs).await, KNOWN);
@@ -183,7 +182,7 @@ pub async fn a_message_that_waits_is_known_whatever_the_clock_says(store: impl I
 }
 
 /// Notifications save a worker of the same process a poll.
-pub async fn receiving_releasing_and_requeueing_notify_listeners(store: impl InboxPorts) {
+pub async fn receiving_releasing_and_requeueing_notify_listeners(store: InboxPorts) {
     let mut listener = store.listen();
     let id = store_new(&store, "a", 0).await;
     listener.notified().await;
@@ -193,11 +192,6 @@ pub async fn receiving_releasing_and_requeueing_notify_listeners(store: impl Inb
     let lease = lease_one(&store, 0).await;
     let failure = Failure::Error;
     settle(&store, &lease, InboxOutcome::Failed { failure }, 0).await;
-    assert!(
-        store
-            .requeue(SOURCE, &id, &Actor::system(), START)
-            .await
-            .unwrap()
-    );
+    assert!(requeue(&store, &id, 0).await);
     listener.notified().await;
 }

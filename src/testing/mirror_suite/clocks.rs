@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{alive, apply, apply_all, event};
-use crate::receive::mirror::{Mirror, MirrorStore};
+use crate::receive::mirror::Mirror;
 use crate::wire::event::{AuthEvent, SessionHandle, User};
 
 /// Returns the user that each order of events leaves; its id begins with `who`.
@@ -41,8 +41,7 @@ fn opened(token: &str, created_at: Option<u64>, at: u64) -> AuthEvent {
     event("session.created", at, data)
 }
 
-pub async fn a_statement_with_an_old_snapshot_undoes_no_later_change(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_statement_with_an_old_snapshot_undoes_no_later_change(mirror: Mirror) {
     let story = [
         ("user.created", 0, json!({ "email": "old", "updatedAt": 0 })),
         ("user.updated", 1, json!({ "email": "new", "updatedAt": 1 })),
@@ -59,10 +58,7 @@ pub async fn a_statement_with_an_old_snapshot_undoes_no_later_change(store: impl
     }
 }
 
-pub async fn a_snapshot_from_before_a_statement_does_not_beat_it_however_late(
-    store: impl MirrorStore,
-) {
-    let mirror = Mirror::new(store);
+pub async fn a_snapshot_from_before_a_statement_does_not_beat_it_however_late(mirror: Mirror) {
     let cached = json!({
         "banned": false, "emailVerified": false, "twoFactorEnabled": false, "updatedAt": 1,
     });
@@ -80,8 +76,7 @@ pub async fn a_snapshot_from_before_a_statement_does_not_beat_it_however_late(
     }
 }
 
-pub async fn a_ban_holds_when_the_sender_s_clock_is_behind(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_ban_holds_when_the_sender_s_clock_is_behind(mirror: Mirror) {
     let dated = json!({ "banned": true, "updatedAt": 6 });
     for (who, ban) in [("bare", json!({})), ("dated", dated)] {
         let story = [
@@ -106,8 +101,7 @@ pub async fn a_ban_holds_when_the_sender_s_clock_is_behind(store: impl MirrorSto
     }
 }
 
-pub async fn a_later_snapshot_beats_a_statement(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_later_snapshot_beats_a_statement(mirror: Mirror) {
     let story = [
         ("user.banned", 3, json!({ "banned": true, "updatedAt": 3 })),
         ("email.verified", 3, json!({})),
@@ -123,8 +117,7 @@ pub async fn a_later_snapshot_beats_a_statement(store: impl MirrorStore) {
     }
 }
 
-pub async fn of_a_ban_and_an_unban_at_one_time_the_ban_counts(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn of_a_ban_and_an_unban_at_one_time_the_ban_counts(mirror: Mirror) {
     let story = [
         ("user.unbanned", 3, json!({})),
         ("user.banned", 3, json!({})),
@@ -134,10 +127,7 @@ pub async fn of_a_ban_and_an_unban_at_one_time_the_ban_counts(store: impl Mirror
     }
 }
 
-pub async fn a_session_opened_after_an_unban_lives_though_the_clocks_differ(
-    store: impl MirrorStore,
-) {
-    let mirror = Mirror::new(store);
+pub async fn a_session_opened_after_an_unban_lives_though_the_clocks_differ(mirror: Mirror) {
     let ban = |at: u64, updated_at: Option<u64>| match updated_at {
         Some(time) => event("user.banned", at, json!({ "id": "u", "updatedAt": time })),
         None => event("user.banned", at, json!({ "id": "u" })),
@@ -151,8 +141,7 @@ pub async fn a_session_opened_after_an_unban_lives_though_the_clocks_differ(
     assert_eq!(alive(&mirror, ["a", "b"]).await, [true, true]);
 }
 
-pub async fn a_session_opened_before_a_ban_has_ended_by_either_clock(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_session_opened_before_a_ban_has_ended_by_either_clock(mirror: Mirror) {
     let ban = event("user.banned", 15, json!({ "id": "u", "updatedAt": 5 }));
     // After the ban; without `createdAt`; with both times.
     let sessions = || {
@@ -170,8 +159,7 @@ pub async fn a_session_opened_before_a_ban_has_ended_by_either_clock(store: impl
     assert_eq!(alive(&mirror, tokens).await, [false; 3]);
 }
 
-pub async fn a_session_that_a_ban_ended_stays_dead_after_any_event(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_session_that_a_ban_ended_stays_dead_after_any_event(mirror: Mirror) {
     apply(&mirror, &opened("a", Some(1), 1)).await;
     apply(&mirror, &event("user.banned", 5, json!({ "id": "u" }))).await;
     apply_all(&mirror, &[opened("b", Some(1), 1), opened("c", None, 9)]).await;

@@ -7,7 +7,7 @@ pub mod rules;
 
 use serde_json::{Value, json};
 
-use crate::receive::mirror::{Applied, Mirror};
+use crate::receive::mirror::{Applied, Mirror, MirrorStore};
 use crate::wire::event::{AuthEvent, SessionHandle};
 
 /// Makes one test for each point of the contract of [`MirrorStore`](crate::receive::mirror::MirrorStore).
@@ -68,10 +68,28 @@ macro_rules! __mirror_store_tests {
             #[tokio::test]
             async fn $case() {
                 let (store, _guard) = ($make)().await;
-                $crate::testing::mirror_suite::$part::$case(store).await;
+                $crate::testing::mirror_suite::$part::$case($crate::testing::mirror_suite::MirrorPort::from(store).0)
+                    .await;
             }
         )*
     };
+}
+
+/// The handle of one store.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct MirrorPort(pub Mirror);
+
+impl<S: MirrorStore> From<S> for MirrorPort {
+    fn from(store: S) -> Self {
+        Self(Mirror::new(store))
+    }
+}
+
+impl From<Mirror> for MirrorPort {
+    fn from(mirror: Mirror) -> Self {
+        Self(mirror)
+    }
 }
 
 /// Start of the tests, in seconds since 1970.

@@ -5,11 +5,10 @@ use tokio::task::JoinSet;
 
 use super::rules::{opened, revoked};
 use super::{apply, event, snapshot};
-use crate::receive::mirror::{Applied, Mirror, MirrorStore};
+use crate::receive::mirror::{Applied, Mirror};
 use crate::wire::event::{AuthEvent, SessionHandle};
 
-pub async fn applying_an_event_twice_changes_nothing(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn applying_an_event_twice_changes_nothing(mirror: Mirror) {
     for event in story("u") {
         apply(&mirror, &event).await;
         let before = snapshot(&mirror, "u").await;
@@ -22,8 +21,7 @@ pub async fn applying_an_event_twice_changes_nothing(store: impl MirrorStore) {
     }
 }
 
-pub async fn every_order_of_events_ends_the_same(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn every_order_of_events_ends_the_same(mirror: Mirror) {
     let count = story("").len();
     let mut ends = Vec::new();
     for (index, order) in orders(count).into_iter().enumerate() {
@@ -47,8 +45,7 @@ pub async fn every_order_of_events_ends_the_same(store: impl MirrorStore) {
     assert!(ends[0].contains("newer"), "{}", ends[0]);
 }
 
-pub async fn events_at_once_end_as_one_after_the_other(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn events_at_once_end_as_one_after_the_other(mirror: Mirror) {
     let mut tasks = JoinSet::new();
     for at in 1..=32 {
         let mirror = mirror.clone();

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::rules::{opened, revoked};
 use super::{START, alive, apply, apply_all, event};
 use crate::base::clock::UnixMillis;
-use crate::receive::mirror::{Applied, Mirror, MirrorStore};
+use crate::receive::mirror::{Applied, Mirror};
 use crate::testing::clock::ManualClock;
 use crate::wire::event::{AuthEvent, SessionHandle};
 
@@ -16,8 +16,7 @@ fn revoked_of(token: &str, user: &str, at: u64) -> AuthEvent {
     event("session.revoked", at, data)
 }
 
-pub async fn a_revocation_that_names_another_user_ends_no_session(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_revocation_that_names_another_user_ends_no_session(mirror: Mirror) {
     let ownerless = |token: &str| {
         event(
             "session.created",
@@ -60,10 +59,7 @@ pub async fn a_revocation_that_names_another_user_ends_no_session(store: impl Mi
     assert_eq!(alive(&mirror, tokens).await, [false; 5]);
 }
 
-pub async fn a_session_that_two_users_are_said_to_own_stays_the_first_one_s(
-    store: impl MirrorStore,
-) {
-    let mirror = Mirror::new(store);
+pub async fn a_session_that_two_users_are_said_to_own_stays_the_first_one_s(mirror: Mirror) {
     apply(&mirror, &opened("a", "u", 1)).await;
     apply(&mirror, &event("user.deleted", 2, json!({ "id": "v" }))).await;
     let foreign = opened("a", "v", 3);
@@ -74,11 +70,11 @@ pub async fn a_session_that_two_users_are_said_to_own_stays_the_first_one_s(
 }
 
 pub async fn a_session_revoked_before_it_was_seen_stays_dead_as_long_as_one_can_live(
-    store: impl MirrorStore,
+    mirror: Mirror,
 ) {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let clock = ManualClock::at(UnixMillis::from_millis(START * 1000));
-    let mirror = Mirror::new(store)
+    let mirror = mirror
         .with_clock(clock.clone())
         .with_longest_session(10 * DAY);
     apply(&mirror, &opened("seen", "u", 1)).await;

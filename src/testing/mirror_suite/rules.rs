@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{START, alive, apply, apply_all, event, snapshot};
 use crate::base::clock::UnixMillis;
-use crate::receive::mirror::{Applied, Mirror, MirrorStore};
+use crate::receive::mirror::{Applied, Mirror};
 use crate::wire::event::{AuthEvent, SessionHandle};
 
 pub(super) fn opened(token: &str, user: &str, at: u64) -> AuthEvent {
@@ -18,8 +18,7 @@ pub(super) fn revoked(token: &str, at: u64) -> AuthEvent {
     event("session.revoked", at, data)
 }
 
-pub async fn a_user_is_kept_with_all_its_fields(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_user_is_kept_with_all_its_fields(mirror: Mirror) {
     let data = json!({
         "id": "u", "email": "ada@example.com", "emailVerified": false, "name": "Ada 🦀",
         "createdAt": 1, "updatedAt": 2, "role": "user", "plan": { "seats": 3 },
@@ -36,10 +35,7 @@ pub async fn a_user_is_kept_with_all_its_fields(store: impl MirrorStore) {
     assert!(mirror.user("U").await.unwrap().is_none());
 }
 
-pub async fn an_update_before_its_create_makes_a_row_which_the_create_completes(
-    store: impl MirrorStore,
-) {
-    let mirror = Mirror::new(store);
+pub async fn an_update_before_its_create_makes_a_row_which_the_create_completes(mirror: Mirror) {
     let update = event("user.updated", 9, json!({ "id": "u", "name": "new" }));
     assert_eq!(apply(&mirror, &update).await, Applied::Changed);
     let data = json!({ "id": "u", "name": "old", "email": "a@example.com", "createdAt": 1 });
@@ -52,8 +48,7 @@ pub async fn an_update_before_its_create_makes_a_row_which_the_create_completes(
     assert_eq!(user.email.as_deref(), Some("a@example.com"));
 }
 
-pub async fn a_late_update_overwrites_nothing(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_late_update_overwrites_nothing(mirror: Mirror) {
     let name = |name: &str, updated_at: u64, at: u64| {
         let data = json!({ "id": "u", "name": name, "updatedAt": updated_at });
         event("user.updated", at, data)
@@ -68,8 +63,7 @@ pub async fn a_late_update_overwrites_nothing(store: impl MirrorStore) {
     assert_eq!(user.name.as_deref(), Some("newest"));
 }
 
-pub async fn a_null_clears_a_field_and_an_absent_one_is_kept(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_null_clears_a_field_and_an_absent_one_is_kept(mirror: Mirror) {
     let data = json!({ "id": "u", "name": "n", "image": "https://example.com/i", "team": "t" });
     apply(&mirror, &event("user.created", 1, data)).await;
     let data = json!({ "id": "u", "image": null, "team": null });
@@ -80,8 +74,7 @@ pub async fn a_null_clears_a_field_and_an_absent_one_is_kept(store: impl MirrorS
     assert_eq!(user.extra["team"], Value::Null);
 }
 
-pub async fn an_event_without_a_time_fills_in_and_overwrites_nothing(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn an_event_without_a_time_fills_in_and_overwrites_nothing(mirror: Mirror) {
     apply(
         &mirror,
         &event("user.created", 1, json!({ "id": "u", "name": "n" })),
@@ -94,8 +87,7 @@ pub async fn an_event_without_a_time_fills_in_and_overwrites_nothing(store: impl
     assert_eq!(user.role.as_deref(), Some("admin"));
 }
 
-pub async fn events_of_one_updated_at_go_by_their_times(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn events_of_one_updated_at_go_by_their_times(mirror: Mirror) {
     let role = |role: &str, at: u64| {
         let data = json!({ "id": "u", "role": role, "updatedAt": 1 });
         event("user.updated", at, data)
@@ -105,8 +97,7 @@ pub async fn events_of_one_updated_at_go_by_their_times(store: impl MirrorStore)
     assert_eq!(user.role.as_deref(), Some("second"));
 }
 
-pub async fn the_event_s_name_outranks_a_snapshot(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn the_event_s_name_outranks_a_snapshot(mirror: Mirror) {
     let before = json!({
         "id": "u", "banned": false, "emailVerified": false, "twoFactorEnabled": false,
         "updatedAt": 1,
@@ -130,8 +121,7 @@ pub async fn the_event_s_name_outranks_a_snapshot(store: impl MirrorStore) {
     assert_eq!(user.banned, Some(false));
 }
 
-pub async fn a_deleted_user_stays_dead(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_deleted_user_stays_dead(mirror: Mirror) {
     let told = json!({ "id": "u", "name": "n" });
     apply(&mirror, &event("user.created", 1, told.clone())).await;
     let deleted = event("user.deleted", 2, json!({ "id": "u" }));
@@ -146,8 +136,7 @@ pub async fn a_deleted_user_stays_dead(store: impl MirrorStore) {
     assert!(mirror.user("v").await.unwrap().is_none());
 }
 
-pub async fn sessions_of_a_deleted_user_are_gone_and_stay_dead(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn sessions_of_a_deleted_user_are_gone_and_stay_dead(mirror: Mirror) {
     apply_all(&mirror, &[opened("a", "u", 1), opened("b", "v", 1)]).await;
     apply(&mirror, &event("user.deleted", 2, json!({ "id": "u" }))).await;
     let late = opened("c", "u", 1);
@@ -159,8 +148,7 @@ pub async fn sessions_of_a_deleted_user_are_gone_and_stay_dead(store: impl Mirro
     assert!(mirror.sessions_of("u").await.unwrap().is_empty());
 }
 
-pub async fn a_revoked_session_stays_dead(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_revoked_session_stays_dead(mirror: Mirror) {
     apply(&mirror, &opened("a", "u", 1)).await;
     assert_eq!(apply(&mirror, &revoked("a", 2)).await, Applied::Changed);
     assert_eq!(apply(&mirror, &revoked("b", 2)).await, Applied::Changed);
@@ -171,8 +159,7 @@ pub async fn a_revoked_session_stays_dead(store: impl MirrorStore) {
     assert_eq!(alive(&mirror, ["a", "b"]).await, [false, false]);
 }
 
-pub async fn a_ban_ends_the_sessions_opened_before_it(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_ban_ends_the_sessions_opened_before_it(mirror: Mirror) {
     apply_all(&mirror, &[opened("a", "u", 1), opened("other", "v", 1)]).await;
     apply(&mirror, &event("user.banned", 5, json!({ "id": "u" }))).await;
     apply(&mirror, &event("user.unbanned", 7, json!({ "id": "u" }))).await;
@@ -186,8 +173,7 @@ pub async fn a_ban_ends_the_sessions_opened_before_it(store: impl MirrorStore) {
     assert_eq!(user.banned, Some(false));
 }
 
-pub async fn a_session_keeps_its_user_after_a_second_event(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn a_session_keeps_its_user_after_a_second_event(mirror: Mirror) {
     apply(&mirror, &opened("a", "u", 1)).await;
     let data = json!({
         "handle": SessionHandle::of_token("a"), "ipAddress": "192.0.2.1", "expiresAt": 99,
@@ -204,8 +190,7 @@ pub async fn a_session_keeps_its_user_after_a_second_event(store: impl MirrorSto
     assert_eq!(sessions[0].expires_at, Some(expires_at));
 }
 
-pub async fn passwords_and_tokens_are_not_kept(store: impl MirrorStore) {
-    let mirror = Mirror::new(store);
+pub async fn passwords_and_tokens_are_not_kept(mirror: Mirror) {
     let data = json!({ "id": "u", "password": "hunter2" });
     apply(&mirror, &event("user.created", 1, data)).await;
     let data = json!({ "token": "the-token", "userId": "u" });

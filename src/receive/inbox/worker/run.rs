@@ -14,7 +14,7 @@ use super::handler::{Handler, HandlerResult};
 use super::meters::InboxMeters;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{AttemptResult, Job, LeaseRequest, QueueListener, Schedule, record};
+use crate::queue::{AttemptResult, Job, LeaseRequest, QueueListener, WorkerSettings, record};
 use crate::receive::inbox::entry::Failure;
 use crate::receive::inbox::handle::Inbox;
 use crate::receive::inbox::message::{InboxLease, InboxOutcome};
@@ -23,9 +23,7 @@ use crate::receive::inbox::message::{InboxLease, InboxOutcome};
 pub(super) struct Runner {
     pub(super) inbox: Inbox,
     pub(super) handler: Arc<dyn Handler>,
-    pub(super) schedule: Schedule,
-    pub(super) timeout: Duration,
-    pub(super) lease: Duration,
+    pub(super) settings: WorkerSettings,
     pub(super) meters: InboxMeters,
 }
 
@@ -55,19 +53,23 @@ impl Runner {
         tokio::select! {
             biased;
             Some(ended) = running.join_next() => outcome_of(ended),
-            () = sleep(self.timeout) => Run::Failed(Failure::Timeout),
+            () = sleep(self.settings.timeout) => Run::Failed(Failure::Timeout),
             () = self.renew(lease) => Run::Lost,
         }
     }
 
     /// Renews the lease at half time. Returns when it is lost.
     async fn renew(&self, lease: &InboxLease) {
-        let mut pause = self.lease / 2;
+        let mut pause = self.settings.lease / 2;
         loop {
             sleep(pause).await;
-            let until = self.schedule.now().saturating_add(self.lease);
+            let until = self
+                .settings
+                .schedule
+                .now()
+                .saturating_add(self.settings.lease);
             pause = match self.inbox.extend(lease, until).await {
-                Ok(()) => self.lease / 2,
+                Ok(()) => self.settings.lease / 2,
                 Err(error) if error.is_lease_lost() => {
                     tracing::warn!("another worker has taken over; the handler is stopped");
                     return;
@@ -75,7 +77,7 @@ impl Runner {
                 Err(error) => {
                     let cause = &error as &(dyn Error + 'static);
                     tracing::warn!(error = cause, "a lease could not be renewed; trying again");
-                    self.lease / 12
+                    self.settings.lease / 12
                 }
             };
         }
@@ -93,18 +95,18 @@ impl Runner {
         self.meters.record(Some(outcome), duration);
         log(outcome);
         let settle = || {
-            let now = self.schedule.now();
+            let now = self.settings.schedule.now();
             self.inbox.settle(lease, outcome, now)
         };
         // The lease ends within this time; then another worker may take the message.
-        let recorded = record(self.lease, settle).await;
+        let recorded = record(self.settings.lease, settle).await;
         recorded.map_or(AttemptResult::Unrecorded, |()| ended)
     }
 
     fn after(&self, lease: &InboxLease, failure: Failure) -> InboxOutcome {
         let next = match failure {
             Failure::Unreadable => None,
-            _ => self.schedule.after(lease.attempt, None),
+            _ => self.settings.schedule.after(lease.attempt, None),
         };
         next.map_or(InboxOutcome::Failed { failure }, |at| InboxOutcome::Retry {
             at,
@@ -116,8 +118,8 @@ impl Runner {
 impl Job for Runner {
     type Lease = InboxLease;
 
-    fn schedule(&self) -> &Schedule {
-        &self.schedule
+    fn settings(&self) -> &WorkerSettings {
+        &self.settings
     }
 
     fn listen(&self) -> QueueListener {
@@ -145,7 +147,11 @@ impl Job for Runner {
     }
 
     async fn release(&self, lease: InboxLease) {
-        if let Err(error) = self.inbox.release(&lease, self.schedule.now()).await {
+        if let Err(error) = self
+            .inbox
+            .release(&lease, self.settings.schedule.now())
+            .await
+        {
             let cause = &error as &(dyn Error + 'static);
             let message = &lease.id;
             tracing::warn!(error = cause, %message, "a lease was not released; it will lapse");
@@ -193,8 +199,7 @@ impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Runner")
             .field("inbox", &self.inbox)
-            .field("schedule", &self.schedule)
-            .field("timeout", &self.timeout)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }

@@ -107,7 +107,7 @@ fn settings_that_contradict_each_other_are_refused() {
     );
     assert!(matches!(
         builder().lease(secs(9)).build(),
-        Err(WorkerConfigError::LeaseTooShortToRenew { lease, least })
+        Err(WorkerConfigError::LeaseTooShort { lease, least })
             if lease == secs(9) && least == secs(10)
     ));
     assert!(matches!(
