@@ -47,6 +47,31 @@ impl<K: Copy + Eq> Expiry<K> {
         lanes[at].insert(start, key);
     }
 
+    /// Removes and returns the key that started first.
+    pub(crate) fn pop_first(&mut self) -> Option<K> {
+        self.pop(|_, _| true)
+    }
+
+    /// Returns the keys that started before a time; of each life the first ones first.
+    pub(crate) fn before(&self, time: UnixMillis) -> impl Iterator<Item = K> {
+        let keys = self.lanes.iter().flat_map(move |lane| {
+            let end = lane.keys.partition_point(|(start, _)| *start < time);
+            lane.keys.range(..end)
+        });
+        keys.map(|(_, key)| *key)
+    }
+
+    fn pop(&mut self, may_leave: impl Fn(Life, UnixMillis) -> bool) -> Option<K> {
+        let first = |lane: &&mut Lane<K>| lane.keys.front().map(|(start, _)| *start);
+        let lanes = self.lanes.iter_mut();
+        let ready = lanes.filter(|lane| first(lane).is_some_and(|at| may_leave(lane.life, at)));
+        ready.min_by_key(first)?.pop()
+    }
+}
+
+/// What the senders' events do not need: they have no keys that end.
+#[cfg(feature = "verify")]
+impl<K: Copy + Eq> Expiry<K> {
     /// Removes a key. This is fast for its own start, and slow after [`redate`](Self::redate).
     pub(crate) fn remove(&mut self, life: Life, start: UnixMillis, key: K) {
         let lane = self.lanes.iter_mut().find(|lane| lane.life == life);
@@ -65,20 +90,6 @@ impl<K: Copy + Eq> Expiry<K> {
         self.pop(|life, start| start.saturating_add(life.spare_after) <= now)
     }
 
-    /// Removes and returns the key that started first.
-    pub(crate) fn pop_first(&mut self) -> Option<K> {
-        self.pop(|_, _| true)
-    }
-
-    /// Returns the keys that started before a time; of each life the first ones first.
-    pub(crate) fn before(&self, time: UnixMillis) -> impl Iterator<Item = K> {
-        let keys = self.lanes.iter().flat_map(move |lane| {
-            let end = lane.keys.partition_point(|(start, _)| *start < time);
-            lane.keys.range(..end)
-        });
-        keys.map(|(_, key)| *key)
-    }
-
     /// Dates keys that a clock that was ahead has dated: they count as started now.
     pub(crate) fn redate(&mut self, now: UnixMillis) {
         for lane in &mut self.lanes {
@@ -88,13 +99,6 @@ impl<K: Copy + Eq> Expiry<K> {
                 .take_while(|(start, _)| *start > now)
                 .for_each(|(start, _)| *start = now);
         }
-    }
-
-    fn pop(&mut self, may_leave: impl Fn(Life, UnixMillis) -> bool) -> Option<K> {
-        let first = |lane: &&mut Lane<K>| lane.keys.front().map(|(start, _)| *start);
-        let lanes = self.lanes.iter_mut();
-        let ready = lanes.filter(|lane| first(lane).is_some_and(|at| may_leave(lane.life, at)));
-        ready.min_by_key(first)?.pop()
     }
 }
 
@@ -115,6 +119,7 @@ impl<K: Copy + Eq> Lane<K> {
         }
     }
 
+    #[cfg(feature = "verify")]
     fn remove(&mut self, start: UnixMillis, key: K) {
         let from = self.keys.partition_point(|(other, _)| *other < start);
         let is_key = |(_, other): &(UnixMillis, K)| *other == key;
@@ -137,7 +142,7 @@ impl<K: Copy + Eq> Lane<K> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "verify"))]
 mod tests {
     use std::collections::BTreeSet;
 

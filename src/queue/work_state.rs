@@ -107,13 +107,14 @@ impl WorkState {
     }
 
     /// Begins again. Tokens keep rising.
+    #[cfg(feature = "verify")]
     pub(crate) const fn requeue(&mut self, now: UnixMillis) {
         self.attempts = 0;
         self.wait(now);
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "verify"))]
 mod tests {
     use proptest::prelude::*;
 

@@ -110,11 +110,6 @@ impl MemoryDedupe {
         Ok(Claimed::Fresh { other_body })
     }
 
-    /// Gives up a claim.
-    pub(crate) fn release_now(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
-        self.shard(keys).release(keys)
-    }
-
     /// Commits a claim without an end, for the message that an inbox stores under `number`.
     pub(crate) fn store(&self, keys: &DedupeKeys, number: u64) -> Result<(), StoreError> {
         self.shard(keys).store(keys, number)
@@ -182,6 +177,6 @@ impl DedupeStore for MemoryDedupe {
     }
 
     fn release(&self, keys: &DedupeKeys) -> Reply<()> {
-        Reply::Now(self.release_now(keys))
+        Reply::Now(self.shard(keys).release(keys))
     }
 }

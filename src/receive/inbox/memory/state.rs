@@ -55,15 +55,12 @@ impl InboxState {
         message: NewMessage,
         now: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        // Nobody else sees the claim, which therefore needs no time.
+        // Without room the claim lapses at once, and the key is free.
         let claimed = self.keys.claim_now(&message.keys, now, now)?;
         if !matches!(claimed, Claimed::Fresh { .. }) {
             return Ok(claimed);
         }
-        if let Err(full) = self.make_room(size(&message.request), now) {
-            self.keys.release_now(&message.keys)?;
-            return Err(full);
-        }
+        self.make_room(size(&message.request), now)?;
         self.keys.store(&message.keys, self.next)?;
         self.insert(message, now);
         Ok(claimed)
