@@ -31,8 +31,8 @@
 //! tokens, every response, architecture, contributing, security.
 //!
 //! Time and randomness come through ports ([`clock`], [`entropy`]); everything that is stored goes
-//! through small traits ([`dedupe`], [`inbox`], [`outbox`], [`mirror`]) with stores in memory, SQLite,
-//! PostgreSQL and Redis ([`store`]), and a store of yours may implement them. Refusals are RFC 9457
+//! through small traits ([`dedupe`], [`inbox`], [`outbox`], [`mirror`], [`token`]) with stores in memory,
+//! SQLite, PostgreSQL and Redis ([`store`]), and a store of yours may implement them. Refusals are RFC 9457
 //! problems ([`problem`]).
 //!
 //! # Features
@@ -70,6 +70,15 @@ pub mod session;
 pub mod store;
 #[cfg(feature = "jwt")]
 pub mod token;
+/// The port of stored signing keys. The feature `jwt` adds the keys, the issuer and the verifier.
+#[cfg(all(feature = "_ports", not(feature = "jwt")))]
+pub mod token {
+    mod key_id;
+    mod keys;
+
+    pub use self::key_id::{InvalidKeyId, KeyId};
+    pub use self::keys::{KeyStore, Keys, MemoryKeys, StoredKey};
+}
 mod wire;
 
 pub mod doctor;

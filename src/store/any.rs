@@ -12,6 +12,7 @@ use crate::receive::dedupe::{Dedupe, InvalidSource, MemoryDedupe};
 use crate::receive::inbox::{Inbox, MemoryInbox};
 use crate::receive::mirror::{MemoryMirror, Mirror, TablePrefix};
 use crate::send::outbox::{Deliveries, Emitter, Endpoints, MemoryOutbox, Outbox};
+use crate::token::{Keys, MemoryKeys};
 
 /// A store chosen by its URL: a handle for each port. Copies are cheap and share the data.
 ///
@@ -19,7 +20,7 @@ use crate::send::outbox::{Deliveries, Emitter, Endpoints, MemoryOutbox, Outbox};
 /// |---|---|---|
 /// | `sqlite://auth-sync.db`, `sqlite:///var/lib/app/auth-sync.db` | `SqliteStore` on a file, which is created if it is missing | `sqlite` |
 /// | `sqlite::memory:` | `SqliteStore` in memory, until the last copy is dropped | `sqlite` |
-/// | `memory:` | [`MemoryOutbox`], [`MemoryDedupe`], [`MemoryInbox`], [`MemoryMirror`] | |
+/// | `memory:` | [`MemoryOutbox`], [`MemoryDedupe`], [`MemoryInbox`], [`MemoryMirror`], [`MemoryKeys`] | |
 ///
 /// ```
 /// # #[cfg(feature = "sqlite")]
@@ -36,6 +37,7 @@ pub struct AnyStore {
     outbox: Outbox,
     endpoints: Endpoints,
     deliveries: Deliveries,
+    keys: Keys,
     receiver: Arc<dyn ReceiverStore>,
 }
 
@@ -67,6 +69,7 @@ impl AnyStore {
             outbox: Outbox::new(store.clone()),
             endpoints: Endpoints::new(store.clone()),
             deliveries: Deliveries::new(store),
+            keys: MemoryKeys::new().into(),
             receiver: Arc::new(MemoryReceiver::default()),
         }
     }
@@ -87,6 +90,12 @@ impl AnyStore {
     #[must_use]
     pub fn deliveries(&self) -> Deliveries {
         self.deliveries.clone()
+    }
+
+    /// Returns the handle for issuers of tokens, which also take `&store` itself.
+    #[must_use]
+    pub fn keys(&self) -> Keys {
+        self.keys.clone()
     }
 
     /// Creates an emitter that writes to this store.
@@ -200,6 +209,12 @@ become_its_handles!(
     Deliveries = deliveries
 );
 
+impl From<&AnyStore> for Keys {
+    fn from(store: &AnyStore) -> Self {
+        store.keys()
+    }
+}
+
 #[derive(Default)]
 struct MemoryReceiver {
     dedupe: MemoryDedupe,
@@ -240,6 +255,7 @@ impl From<SqliteStore> for AnyStore {
             outbox: Outbox::new(store.clone()),
             endpoints: Endpoints::new(store.clone()),
             deliveries: Deliveries::new(store.clone()),
+            keys: Keys::new(store.clone()),
             receiver: Arc::new(store),
         }
     }

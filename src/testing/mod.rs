@@ -23,6 +23,14 @@ mod entropy;
     reason = "a test that cannot go on fails"
 )]
 pub mod inbox_suite;
+#[cfg(any(feature = "jwt", feature = "_ports"))]
+#[doc(hidden)]
+#[allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+pub mod key_suite;
 #[cfg(any(feature = "verify", feature = "emit"))]
 #[doc(hidden)]
 #[allow(
@@ -50,6 +58,8 @@ pub use self::sender::{Corruption, Expected, FakeSender, FakeSenderBuilder, Same
 pub use crate::__dedupe_store_tests as dedupe_store_tests;
 #[cfg(feature = "verify")]
 pub use crate::__inbox_store_tests as inbox_store_tests;
+#[cfg(any(feature = "jwt", feature = "_ports"))]
+pub use crate::__key_store_tests as key_store_tests;
 #[cfg(feature = "mirror")]
 pub use crate::__mirror_store_tests as mirror_store_tests;
 #[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]

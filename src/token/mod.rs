@@ -19,6 +19,7 @@ mod key_id;
 mod key_rejected;
 mod key_set;
 mod key_source;
+mod keys;
 mod layer;
 mod private_jwk;
 mod public_key;
@@ -34,11 +35,12 @@ pub use self::algorithm::{Algorithm, UnknownAlgorithm};
 pub(crate) use self::compact::{JoseHeader, NumericDate, RawClaims};
 pub use self::error::{TokenConfigError, TokenError};
 pub use self::ignored_key::IgnoredKey;
-pub use self::issuer::{IssueError, JwtIssuer, JwtIssuerBuilder};
+pub use self::issuer::{IssueError, JwtIssuer, JwtIssuerBuilder, StoredKeysError};
 pub use self::key_id::{InvalidKeyId, KeyId};
 pub use self::key_rejected::KeyRejected;
 pub use self::key_set::{KeySet, KeySetError, MAX_KEYS, MAX_SET_LEN};
 pub use self::key_source::{KeyFuture, KeyQuery, KeySource, Lookup, LookupError};
+pub use self::keys::{KeyStore, Keys, MemoryKeys, StoredKey};
 #[cfg(feature = "axum")]
 pub use self::layer::{Claims, ClaimsRejection};
 pub use self::layer::{

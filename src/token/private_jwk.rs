@@ -1,7 +1,11 @@
 //! A private key as JSON (RFC 7517, RFC 7518 §6, RFC 8037).
 
+use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, PublicKeyComponents};
-use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+};
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
@@ -12,6 +16,7 @@ use super::jwk::{algorithm_of, decode};
 use super::key_id::KeyId;
 use super::key_rejected::KeyRejected;
 use super::signing_pair::{SigningKeyError, SigningPair};
+use crate::base::secret::Secret;
 
 /// The members of a private key that matter.
 #[derive(Deserialize)]
@@ -72,6 +77,30 @@ pub(super) fn parse(
     };
     let pair = pair.map_err(|_rejected| SigningKeyError::Unsupported(Some(algorithm)))?;
     Ok((pair, algorithm, id))
+}
+
+/// Makes a new ES256 key, as a text that [`parse`] reads.
+pub(super) fn generate_es256() -> Result<Secret, SigningKeyError> {
+    let failed = |_unspecified| SigningKeyError::Library;
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+    let d = pair.private_key().as_be_bytes().map_err(failed)?;
+    let d = Zeroizing::new(Base64UrlUnpadded::encode_string(d.as_ref()));
+    // SEC 1 §2.3.3: a byte for the form, then both coordinates.
+    let point = pair.public_key().as_ref().get(1..).unwrap_or_default();
+    let (x, y) = point.split_at(point.len() / 2);
+    let (x, y) = (base64url::encode(x), base64url::encode(y));
+    // `concat` reserves the whole length at once: a string that grows would leave copies behind.
+    let json = [
+        r#"{"kty":"EC","crv":"P-256","alg":"ES256","x":""#,
+        &x,
+        r#"","y":""#,
+        &y,
+        r#"","d":""#,
+        &d,
+        r#""}"#,
+    ]
+    .concat();
+    Secret::verbatim(json).map_err(|_empty| SigningKeyError::Library)
 }
 
 /// A text that is zeroed when it is dropped.

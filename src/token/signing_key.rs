@@ -22,9 +22,12 @@ use crate::base::pem::{self, PemError, PemKind};
 
 /// A private key with its one algorithm and its id.
 ///
-/// The crate stores no key: make one with [`generate`](Self::generate), put the text of
-/// [`to_pem`](Self::to_pem) into your secret store, and load it with [`from_pem`](Self::from_pem).
+/// [`JwtIssuer::stored`] takes its keys from a store. To keep one yourself, make it with
+/// [`generate`](Self::generate), put the text of [`to_pem`](Self::to_pem) into your secret store, and
+/// load it with [`from_pem`](Self::from_pem).
 /// `Debug` prints no key material. Copies share one key; the last one that is dropped zeroes it.
+///
+/// [`JwtIssuer::stored`]: crate::token::JwtIssuer::stored
 ///
 /// ```
 /// use tower_auth_sync::token::{Algorithm, SigningKey};

@@ -31,6 +31,14 @@ mod inbox;
 mod jwt;
 #[cfg(all(feature = "jwt", feature = "axum"))]
 mod jwt_routes;
+#[cfg(all(
+    feature = "jwt",
+    feature = "sqlite",
+    feature = "postgres",
+    feature = "redis",
+    feature = "test-util"
+))]
+mod keys;
 #[cfg(all(feature = "verify", feature = "axum", feature = "sqlite"))]
 mod mirror;
 #[cfg(all(feature = "verify", feature = "test-util"))]

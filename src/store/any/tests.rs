@@ -63,6 +63,15 @@ macro_rules! contracts {
             });
         }
 
+        mod keys {
+            use crate::store::AnyStore;
+
+            crate::__key_store_tests!(async || {
+                let store = AnyStore::connect($url).await.unwrap();
+                (store.keys(), store)
+            });
+        }
+
         mod mirror {
             use crate::receive::mirror::TablePrefix;
             use crate::store::AnyStore;

@@ -2,27 +2,27 @@
 
 use std::borrow::Cow;
 
-use sqlx::Postgres;
-use sqlx::postgres::PgArguments;
-use sqlx::query::Query;
-
 use super::PostgresStore;
-use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::receive::dedupe::{
-    Claimed, Dedupe, DedupeKeys, DedupeStore, InvalidSource, Reply, latest_end,
-};
-use crate::store::sql::columns::{time, to_column};
+use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, DedupeStore, InvalidSource, Reply};
+use crate::store::sql::dedupe::{self as sql, Claim};
 use crate::store::sql::migrate::Port;
+use crate::store::sql::statement::Statement;
 
 pub(super) const DEDUPE: Port = Port {
     name: "dedupe",
     version_table: Cow::Borrowed("tas_migrations_dedupe"),
-    scripts: Cow::Borrowed(&[(
-        "claims",
-        Cow::Borrowed(include_str!("migrations/dedupe/0001_tables.sql")),
-    )]),
+    scripts: Cow::Borrowed(&[
+        (
+            "claims",
+            Cow::Borrowed(include_str!("migrations/dedupe/0001_tables.sql")),
+        ),
+        (
+            "messages",
+            Cow::Borrowed(include_str!("migrations/dedupe/0002_messages.sql")),
+        ),
+    ]),
 };
 
 impl PostgresStore {
@@ -55,57 +55,44 @@ impl PostgresStore {
 
 impl DedupeStore for PostgresStore {
     fn claim(&self, keys: &DedupeKeys, now: UnixMillis, until: UnixMillis) -> Reply<Claimed> {
-        let (store, keys) = (self.clone(), keys.clone());
-        Reply::later(async move { store.claim_message(&keys, now, until).await })
+        let (store, claim) = (self.clone(), Claim::of_request(keys, now, until));
+        Reply::later(async move { store.claim_keys(&claim, || claim.claim(CLAIM)).await })
     }
 
     fn renew(&self, keys: &DedupeKeys, until: UnixMillis) -> Reply<()> {
-        let (store, keys) = (self.clone(), keys.clone());
-        Reply::later(async move { store.renew_claim(&keys, until).await })
+        self.change_claim(sql::renew(RENEW, keys, until))
     }
 
     fn commit(&self, keys: &DedupeKeys, now: UnixMillis) -> Reply<()> {
-        let (store, keys) = (self.clone(), keys.clone());
-        Reply::later(async move { store.commit_claim(&keys, now).await })
+        self.change_claim(sql::commit(COMMIT, keys, now))
     }
 
     fn release(&self, keys: &DedupeKeys) -> Reply<()> {
-        let (store, keys) = (self.clone(), keys.clone());
-        Reply::later(async move { store.release_claim(&keys).await })
+        self.change_claim(sql::release(RELEASE, keys))
     }
 }
 
 impl PostgresStore {
-    async fn claim_message(
+    fn change_claim(&self, change: Statement) -> Reply<()> {
+        let store = self.clone();
+        Reply::later(async move { change.execute_under_lease(&store.pool).await })
+    }
+
+    /// Claims the message with `statement`, if it is free, and leaves the request's key.
+    pub(super) async fn claim_keys(
         &self,
-        keys: &DedupeKeys,
-        now: UnixMillis,
-        until: UnixMillis,
+        claim: &Claim,
+        statement: impl Fn() -> Statement,
     ) -> Result<Claimed, StoreError> {
-        if keys.token().is_multiple_of(SWEEP_EVERY) {
-            self.sweep(now).await?;
+        if let Some(sweep) = claim.sweep(SWEEP) {
+            sweep.execute(&self.pool).await?;
         }
         for _ in 0..TRIES {
-            if let Some(claimed) = self.try_claim(keys, now, until).await? {
+            if let Some(claimed) = read(statement().fetch_one(&self.pool).await?)? {
                 return Ok(claimed);
             }
         }
         Err(StoreError::unavailable(ClaimContention))
-    }
-
-    async fn renew_claim(&self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        let renew = of_claim(RENEW, keys).bind(to_column(until));
-        self.change_claim(renew).await
-    }
-
-    async fn commit_claim(&self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        let until = now.saturating_add(keys.retention());
-        let commit = of_claim(COMMIT, keys).bind(to_column(until));
-        self.change_claim(commit).await
-    }
-
-    async fn release_claim(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
-        self.change_claim(of_claim(RELEASE, keys)).await
     }
 }
 
@@ -114,83 +101,29 @@ impl PostgresStore {
 /// on the message.
 type ClaimRow = (bool, Option<bool>, bool, Option<bool>, Option<i64>);
 
-impl PostgresStore {
-    /// Claims a message. `None` means that another claim began after this statement's snapshot.
-    async fn try_claim(
-        &self,
-        keys: &DedupeKeys,
-        now: UnixMillis,
-        until: UnixMillis,
-    ) -> Result<Option<Claimed>, StoreError> {
-        let row: ClaimRow = sqlx::query_as(CLAIM)
-            .bind(keys.key().as_bytes().to_vec())
-            .bind(keys.replay_key().map(|key| key.as_bytes().to_vec()))
-            .bind(keys.id_key().map(|key| key.as_bytes().to_vec()))
-            .bind(to_column(now))
-            .bind(to_column(latest_end(now, until)))
-            .bind(keys.token().cast_signed())
-            .bind(keys.body().cast_signed())
-            .bind(to_column(until))
-            .bind(to_column(now.saturating_add(keys.retention())))
-            .bind(to_column(now.saturating_add(keys.replay_window())))
-            .fetch_one(&self.pool)
-            .await
-            .map_err(store_error)?;
-        Ok(match row {
-            (true, other_body, ..) => Some(Claimed::Fresh {
-                other_body: other_body == Some(true),
-            }),
-            (.., Some(false), Some(until)) => Some(Claimed::InFlight {
-                until: time("tas_dedupe.until", until)?,
-            }),
-            (_, _, true, ..) | (.., Some(true), _) => Some(Claimed::Done),
-            _ => None,
-        })
+/// `None` means that another claim began after the statement's snapshot.
+fn read(row: ClaimRow) -> Result<Option<Claimed>, StoreError> {
+    let (is_taken, other_body, is_replay, flag, until) = row;
+    let other_body = other_body == Some(true);
+    match flag.zip(until) {
+        _ if is_taken => Ok(Some(Claimed::Fresh { other_body })),
+        None if !is_replay => Ok(None),
+        claim => sql::held(claim).map(Some),
     }
-
-    async fn change_claim(&self, change: Change<'_>) -> Result<(), StoreError> {
-        let changed = change.execute(&self.pool).await.map_err(store_error)?;
-        if changed.rows_affected() == 0 {
-            return Err(StoreError::lease_lost());
-        }
-        Ok(())
-    }
-
-    async fn sweep(&self, now: UnixMillis) -> Result<(), StoreError> {
-        sqlx::query(SWEEP)
-            .bind(to_column(now))
-            .execute(&self.pool)
-            .await
-            .map_err(store_error)?;
-        Ok(())
-    }
-}
-
-type Change<'a> = Query<'a, Postgres, PgArguments>;
-
-/// Binds the claim's key and token: the first two parameters.
-fn of_claim<'a>(sql: &'static str, keys: &DedupeKeys) -> Change<'a> {
-    sqlx::query(sql)
-        .bind(keys.key().as_bytes().to_vec())
-        .bind(keys.token().cast_signed())
 }
 
 /// Largest number of tries. A try fails only if another claim on the message began or ended during
 /// it.
-pub(super) const TRIES: usize = 8;
+const TRIES: usize = 8;
 
 /// Other calls claimed the message again and again.
 #[derive(Debug, thiserror::Error)]
 #[error("others claimed and released the message {TRIES} times during one claim")]
 struct ClaimContention;
 
-/// A handle's tokens are consecutive, so every 64th claim of each handle sweeps. 64 claims leave at
-/// most 192 rows, fewer than one sweep deletes.
-const SWEEP_EVERY: u64 = 64;
-
 const SWEEP: &str = "
 DELETE FROM tas_dedupe WHERE (key, kind) IN (
-    SELECT key, kind FROM tas_dedupe WHERE until <= $1
+    SELECT key, kind FROM tas_dedupe WHERE until <= $1 AND message IS NULL
     ORDER BY until LIMIT 256 FOR UPDATE SKIP LOCKED)";
 
 /// The request's key stays with the first message that used it, the message's key with its claim; the
@@ -198,7 +131,12 @@ DELETE FROM tas_dedupe WHERE (key, kind) IN (
 ///
 /// The statement reads rows as they were when it began, but a conflicting row as it is now. If neither
 /// shows a claim on the message, another claim began meanwhile.
-const CLAIM: &str = "
+///
+/// `$also` is one more step, for a claim that `taken` has a row of.
+macro_rules! claim {
+    ($also:literal) => {
+        concat!(
+            "
 WITH request AS (
     SELECT owner FROM tas_dedupe WHERE kind = 2 AND key = $2 AND until > $4
 ), came AS (
@@ -214,12 +152,12 @@ WITH request AS (
         AND until > $4 AND (flag OR until <= $5)
     ORDER BY flag DESC, key = $1 DESC LIMIT 1
 ), taken AS (
-    INSERT INTO tas_dedupe AS old (kind, key, until, token, body, flag)
-    SELECT 0, $1, $8, $6, $7, false
+    INSERT INTO tas_dedupe AS old (kind, key, until, token, body, flag, message)
+    SELECT 0, $1, $8, $6, $7, $11, $12
     WHERE NOT EXISTS (SELECT FROM held) AND ($2 IS NULL
         OR $1 = (SELECT owner FROM request UNION ALL SELECT owner FROM came))
-    ON CONFLICT (key, kind) DO UPDATE SET
-        until = excluded.until, token = excluded.token, flag = false
+    ON CONFLICT (key, kind) DO UPDATE SET until = excluded.until, token = excluded.token,
+        flag = excluded.flag, message = excluded.message
         WHERE old.until <= $4 OR (NOT old.flag AND old.until > $5)
     RETURNING 1
 ), seen AS (
@@ -228,11 +166,26 @@ WITH request AS (
     ON CONFLICT (key, kind) DO UPDATE SET
         body = excluded.body, flag = old.body <> excluded.body, until = excluded.until
     RETURNING flag
-)
+)",
+            $also,
+            "
 SELECT
     EXISTS (SELECT FROM taken), (SELECT flag FROM seen),
     EXISTS (SELECT FROM request WHERE owner <> $1), held.flag, held.until
-FROM (VALUES (1)) AS one LEFT JOIN held ON true";
+FROM (VALUES (1)) AS one LEFT JOIN held ON true"
+        )
+    };
+}
+
+const CLAIM: &str = claim!("");
+
+/// Claims the keys of a message, and stores it.
+pub(super) const RECEIVE: &str = claim!(
+    ", stored AS (
+    INSERT INTO tas_inbox (id, state, due_at, received_at, source, keep, head, body)
+    SELECT $12, 'pending', $4, $4, $13, $14, $15, $16 FROM taken
+)"
+);
 
 const RENEW: &str = "
 UPDATE tas_dedupe SET until = $3 WHERE kind = 0 AND key = $1 AND token = $2 AND NOT flag";

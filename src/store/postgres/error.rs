@@ -30,12 +30,8 @@ pub(super) fn connect_error(cause: sqlx::Error) -> StoreError {
     }
 }
 
-pub(super) fn code(cause: &sqlx::Error) -> Option<String> {
-    Some(cause.as_database_error()?.code()?.into_owned())
-}
-
 fn class(cause: &sqlx::Error) -> Option<String> {
-    Some(code(cause)?.get(..2)?.to_owned())
+    Some(cause.as_database_error()?.code()?.get(..2)?.to_owned())
 }
 
 // <https://www.postgresql.org/docs/current/errcodes-appendix.html>

@@ -1,4 +1,4 @@
-//! The dedupe port and the inbox on PostgreSQL, for receivers on many machines.
+//! The dedupe port, the inbox and the signing keys on PostgreSQL, for many machines.
 //!
 //! Each call is one statement, at most two, in a transaction of its own. The names of all tables begin
 //! with `tas_`, and the tables lie in the first schema of the search path. Each port has a version table
@@ -8,8 +8,10 @@
 //! `AnyStore` does not open `postgres:` URLs: there is no delivery store on PostgreSQL yet.
 
 mod dedupe;
+mod dialect;
 mod error;
 mod inbox;
+mod keys;
 mod migrate;
 
 use std::fmt;
@@ -22,7 +24,7 @@ use self::error::connect_error;
 use crate::base::error::StoreError;
 use crate::queue::QueueNotify;
 
-/// The dedupe port and the inbox on one PostgreSQL database, version 12 or later.
+/// The dedupe port, the inbox and the signing keys on one PostgreSQL database, version 12 or later.
 ///
 /// Copies are cheap and share the connections.
 ///
@@ -101,6 +103,7 @@ impl PostgresStore {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.migrate_port(&dedupe::DEDUPE).await?;
         self.migrate_port(&inbox::INBOX).await?;
+        self.migrate_port(&keys::KEYS).await?;
         Ok(())
     }
 

@@ -1,17 +1,19 @@
-//! The shared parts of the inboxes in SQL: rows, and the columns of an outcome.
+//! The shared parts of the inboxes in SQL: rows and parameters.
 
 use std::error::Error;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::columns::{optional_time, time, to_column, unreadable};
+use super::columns::{optional_time, time, unreadable};
+use super::statement::Statement;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::{AttemptNumber, LeaseToken};
+use crate::queue::{AttemptNumber, LONGEST_LEASE, LeaseRequest, LeaseToken, RetryPolicy};
 use crate::receive::inbox::{
-    Failure, InboxEntry, InboxLease, InboxOutcome, MessageState, StoredRequest,
+    Failure, InboxEntry, InboxLease, InboxOutcome, MessageState, NewMessage, StoredRequest,
 };
 
 /// Returns the readable messages of `rows`. Unreadable messages are logged and skipped, so that the
@@ -115,40 +117,96 @@ fn attempts(column: i64) -> Result<u32, StoreError> {
     u32::try_from(column).map_err(|_| unreadable("tas_inbox.attempt"))
 }
 
-/// The columns that an outcome changes.
-pub(crate) struct OutcomeColumns {
-    pub(crate) state: &'static str,
-    pub(crate) due_at: Option<i64>,
-    pub(crate) ended_at: Option<i64>,
-    pub(crate) failure: Option<&'static str>,
-    pub(crate) status: Option<i32>,
+/// Binds what a message has beside its id and the time: four parameters.
+pub(crate) fn message(statement: Statement, message: &NewMessage) -> Statement {
+    statement
+        .text(&*message.source)
+        .int(millis(message.keys.retention()))
+        .blob(&message.request.head()[..])
+        .blob(&message.request.body()[..])
 }
 
-impl OutcomeColumns {
-    pub(crate) fn of(outcome: InboxOutcome, now: UnixMillis) -> Self {
-        let (state, due_at, failure) = match outcome {
-            InboxOutcome::Done => (MessageState::Done, None, None),
-            InboxOutcome::Retry { at, failure } => (MessageState::Pending, Some(at), Some(failure)),
-            InboxOutcome::Failed { failure } => (MessageState::Failed, None, Some(failure)),
-        };
-        let ended_at = due_at.is_none().then_some(now);
-        let status = failure.and_then(Failure::status);
-        Self {
-            state: state.as_str(),
-            due_at: due_at.map(to_column),
-            ended_at: ended_at.map(to_column),
-            failure: failure.map(Failure::as_str),
-            status: status.map(|status| status.as_u16().into()),
-        }
-    }
+/// Binds the source, the time and the latest possible ends of a lease and of a wait.
+pub(crate) fn next_due(sql: &'static str, source: &str, now: UnixMillis) -> Statement {
+    let statement = Statement::new(sql).text(source).time(now);
+    statement
+        .time(now.saturating_add(LONGEST_LEASE))
+        .time(now.saturating_add(RetryPolicy::LONGEST_WAIT))
+}
+
+/// Binds the parameters of [`next_due`], and the end of a new lease.
+pub(crate) fn redate(sql: &'static str, source: &str, request: &LeaseRequest) -> Statement {
+    next_due(sql, source, request.now).time(request.until)
+}
+
+/// Binds the source, the time and the last attempt.
+pub(crate) fn end_lapsed(sql: &'static str, source: &str, request: &LeaseRequest) -> Statement {
+    let statement = Statement::new(sql).text(source).time(request.now);
+    statement.int(i64::from(request.max_attempts.get()))
+}
+
+/// Binds the lease's id and token, and the columns that an outcome changes.
+pub(crate) fn settle(
+    sql: &'static str,
+    lease: &InboxLease,
+    outcome: InboxOutcome,
+    now: UnixMillis,
+) -> Statement {
+    let (state, due_at, failure) = match outcome {
+        InboxOutcome::Done => (MessageState::Done, None, None),
+        InboxOutcome::Retry { at, failure } => (MessageState::Pending, Some(at), Some(failure)),
+        InboxOutcome::Failed { failure } => (MessageState::Failed, None, Some(failure)),
+    };
+    let status = failure.and_then(Failure::status);
+    of_lease(sql, lease)
+        .text(state.as_str())
+        .time(due_at)
+        .time(due_at.is_none().then_some(now))
+        .text(failure.map(Failure::as_str))
+        .int(status.map(|status| status.as_u16().into()))
+}
+
+/// Binds the lease's id and token, and a time.
+pub(crate) fn set_due(sql: &'static str, lease: &InboxLease, due_at: UnixMillis) -> Statement {
+    of_lease(sql, lease).time(due_at)
+}
+
+/// Binds the lease's id and token. Every token of a store fits.
+fn of_lease(sql: &'static str, lease: &InboxLease) -> Statement {
+    let statement = Statement::new(sql).text(lease.id.as_str());
+    statement.int(i64::try_from(lease.token.get()).unwrap_or(i64::MAX))
+}
+
+/// Binds the source, a time and the largest number of messages.
+pub(crate) fn batch(
+    sql: &'static str,
+    source: &str,
+    time: UnixMillis,
+    max: NonZeroU16,
+) -> Statement {
+    let statement = Statement::new(sql).text(source).time(time);
+    statement.int(i64::from(max.get()))
+}
+
+/// Binds the source and an id.
+pub(crate) fn find(sql: &'static str, source: &str, id: &InboxId) -> Statement {
+    Statement::new(sql).text(source).text(id.as_str())
+}
+
+/// Binds the source, the id before the first one and the largest number of messages.
+pub(crate) fn failed(
+    sql: &'static str,
+    source: &str,
+    after: Option<&InboxId>,
+    max: NonZeroU16,
+) -> Statement {
+    let statement = Statement::new(sql).text(source);
+    statement
+        .text(after.map_or("", InboxId::as_str))
+        .int(i64::from(max.get()))
 }
 
 /// Returns a duration in whole milliseconds.
-pub(crate) fn millis(duration: Duration) -> i64 {
+fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Returns the lease's token. Every token of a store fits.
-pub(crate) fn fence(lease: &InboxLease) -> i64 {
-    i64::try_from(lease.token.get()).unwrap_or(i64::MAX)
 }

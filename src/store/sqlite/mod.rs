@@ -31,8 +31,8 @@
 //!
 //! # Security
 //!
-//! Endpoints' secrets are stored in plain text: anyone who can read the file can sign. The columns
-//! beside them name the key of an encrypted secret. This version cannot decrypt, and refuses such a
+//! Endpoints' secrets and private signing keys are stored in plain text: anyone who can read the file
+//! can sign. The columns beside the secrets name the key of an encrypted secret. This version cannot decrypt, and refuses such a
 //! secret as corrupt.
 //!
 //! On Unix only the owner can read and write a file that the store creates (mode 0600), and the `-wal`
@@ -41,10 +41,12 @@
 
 mod connect;
 mod dedupe;
+mod dialect;
 mod endpoints;
 mod error;
 mod inbox;
 mod integrity;
+mod keys;
 mod migrate;
 mod mirror;
 mod outbox;
@@ -64,6 +66,7 @@ use self::write::Write;
 use crate::base::entropy::{Entropy, SystemEntropy};
 use crate::base::error::StoreError;
 use crate::queue::QueueNotify;
+use crate::store::sql::statement::Statement;
 
 /// The ports on one SQLite database. Copies are cheap and share the connections.
 ///
@@ -186,6 +189,7 @@ impl SqliteStore {
         self.migrate_port(&outbox::DELIVERY).await?;
         self.migrate_port(&dedupe::DEDUPE).await?;
         self.migrate_port(&inbox::INBOX).await?;
+        self.migrate_port(&keys::KEYS).await?;
         // Migrations only read existing tables.
         self.check_writable().await
     }
@@ -209,6 +213,13 @@ impl SqliteStore {
     /// Begins a write transaction, after the other writers of this store.
     pub(crate) async fn write(&self) -> Result<Write<'_>, StoreError> {
         with_busy_timeout(self.begin()).await
+    }
+
+    /// Changes what a lease holds, in a transaction of its own.
+    pub(crate) async fn change_leased(&self, change: Statement) -> Result<(), StoreError> {
+        let mut write = self.write().await?;
+        change.execute_under_lease(write.conn()).await?;
+        write.commit().await
     }
 
     async fn begin(&self) -> Result<Write<'_>, StoreError> {

@@ -16,7 +16,7 @@ use crate::token::key_set::KeySet;
 use crate::token::signing_key::SigningKey;
 use crate::token::verifier::TokenType;
 
-/// Settings of a [`JwtIssuer`]; made by [`JwtIssuer::builder`].
+/// Settings of a [`JwtIssuer`]; made by [`JwtIssuer::builder`] and [`JwtIssuer::stored`].
 #[must_use = "call `build` to get the issuer"]
 #[derive(Debug)]
 pub struct JwtIssuerBuilder {
@@ -144,7 +144,7 @@ fn prefix(key: &SigningKey, token_type: TokenType) -> String {
     base64url::encode(&json) + "."
 }
 
-fn check_issuer(issuer: &str) -> Result<(), TokenConfigError> {
+pub(super) fn check_issuer(issuer: &str) -> Result<(), TokenConfigError> {
     if issuer.is_empty() {
         return Err(TokenConfigError::IssuerEmpty);
     }

@@ -1,6 +1,7 @@
 //! Issuing tokens.
 
 mod builder;
+mod stored;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +11,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub use self::builder::JwtIssuerBuilder;
+use self::builder::check_issuer;
+pub use self::stored::StoredKeysError;
+use self::stored::load;
 
 use super::base64url;
 use super::compact::MAX_TOKEN_LEN;
 use super::key_set::KeySet;
+use super::keys::Keys;
 use super::signing_key::SigningKey;
 use crate::base::clock::{Clock, UnixMillis};
 use crate::base::entropy::{Entropy, random};
@@ -59,6 +64,45 @@ impl JwtIssuer {
     /// `issuer` is the URL under which [`jwks_routes`](super::jwks_routes) are reachable.
     pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> JwtIssuerBuilder {
         JwtIssuerBuilder::new(issuer.into(), audience.into())
+    }
+
+    /// Starts to configure an issuer, as [`builder`](Self::builder), with the keys that `keys` has for
+    /// `issuer`. If there is none, an ES256 key is made and stored; of processes that start at once, all
+    /// use the key of one. The newest key signs; all keys are published.
+    ///
+    /// The keys are read once, here: a process sees later ones when it starts again.
+    ///
+    /// # Security
+    ///
+    /// The stores of this crate keep private keys in plain text: anyone who can read the store can sign.
+    ///
+    /// # Errors
+    ///
+    /// [`StoredKeysError`].
+    ///
+    /// ```
+    /// use tower_auth_sync::token::{JwtIssuer, MemoryKeys};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let keys = MemoryKeys::new(); // or `AnyStore::connect("sqlite://auth-sync.db").await?`
+    /// let issuer = JwtIssuer::stored(&keys, "https://auth.example", "https://app.example")
+    ///     .await?
+    ///     .build()?;
+    /// let token = issuer.issue(&serde_json::json!({ "sub": "user_1" }))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn stored(
+        keys: impl Into<Keys>,
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+    ) -> Result<JwtIssuerBuilder, StoredKeysError> {
+        let (keys, issuer) = (keys.into(), issuer.into());
+        check_issuer(&issuer)?;
+        let loaded = load(&keys, &issuer).await?;
+        let builder = Self::builder(issuer, audience);
+        Ok(loaded.into_iter().fold(builder, JwtIssuerBuilder::key))
     }
 
     /// Signs a token with `claims`, which must have a non-empty `sub`.

@@ -1,6 +1,8 @@
 //! From a request to the handler by way of an inbox, in every store.
 
 mod killed;
+mod migrated;
+mod ports;
 mod postgres;
 
 use std::net::SocketAddr;
@@ -321,7 +323,7 @@ async fn while_the_store_fails_the_sender_is_asked_to_come_again_and_nothing_is_
     let (inbox, dir) = sqlite().await;
     let url = format!("sqlite://{}", dir.path().join("auth-sync.db").display());
     let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-    let rename = "ALTER TABLE tas_inbox_names RENAME TO tas_inbox_gone";
+    let rename = "ALTER TABLE tas_dedupe RENAME TO tas_gone";
     sqlx::query(rename).execute(&pool).await.unwrap();
 
     let open = layer(&inbox, SystemClock).with_store_failure_policy(StoreFailurePolicy::FailOpen);
@@ -334,15 +336,15 @@ async fn while_the_store_fails_the_sender_is_asked_to_come_again_and_nothing_is_
     let text = response.into_body().collect().await.unwrap().to_bytes();
     assert!(text.ends_with(br#""status":503}"#), "{text:?}");
 
-    // The names are the last to be written: with them the message is undone.
-    let rename = "ALTER TABLE tas_inbox_gone RENAME TO tas_inbox_names";
+    // The message is the last to be written: with it the claim is undone.
+    let rename = "ALTER TABLE tas_gone RENAME TO tas_dedupe";
     sqlx::query(rename).execute(&pool).await.unwrap();
-    let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON tas_inbox_names
+    let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON tas_inbox
         BEGIN SELECT RAISE(ABORT, 'told to'); END";
     sqlx::query(trigger).execute(&pool).await.unwrap();
     let status = send_for_status(&inbox, "msg_1", &SystemClock).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    let count = sqlx::query_scalar("SELECT count(*) FROM tas_inbox");
+    let count = sqlx::query_scalar("SELECT count(*) FROM tas_dedupe");
     let count: i64 = count.fetch_one(&pool).await.unwrap();
     assert_eq!(count, 0);
 

@@ -51,7 +51,7 @@ async fn of_equal_requests_that_are_stored_at_the_same_moment_one_is_new() {
     let pool = PgPool::connect(&url).await.unwrap();
     for round in 0..8 {
         let mut holder = pool.begin().await.unwrap();
-        let lock = "LOCK TABLE tas_inbox_names IN EXCLUSIVE MODE";
+        let lock = "LOCK TABLE tas_dedupe IN EXCLUSIVE MODE";
         sqlx::query(lock).execute(&mut *holder).await.unwrap();
         let mut sending = JoinSet::new();
         for _ in 0..AT_ONCE {
@@ -61,7 +61,7 @@ async fn of_equal_requests_that_are_stored_at_the_same_moment_one_is_new() {
             });
         }
         let waiting = "SELECT count(*) FROM pg_locks
-            WHERE NOT granted AND relation = 'tas_inbox_names'::regclass";
+            WHERE NOT granted AND relation = 'tas_dedupe'::regclass";
         let mut count = 0_i64;
         while count < i64::try_from(AT_ONCE).unwrap() {
             count = sqlx::query_scalar(waiting).fetch_one(&pool).await.unwrap();
@@ -132,14 +132,14 @@ async fn while_the_store_fails_nothing_is_stored() {
         .inbox("crm")
         .unwrap();
     let pool = PgPool::connect(&url).await.unwrap();
-    let refuse = "ALTER TABLE tas_inbox_names ADD CONSTRAINT refuse CHECK (message < 0) NOT VALID";
+    let refuse = "ALTER TABLE tas_dedupe ADD CONSTRAINT refuse CHECK (kind < 0) NOT VALID";
     sqlx::query(refuse).execute(&pool).await.unwrap();
     let status = send_for_status(&inbox, "msg_1", &SystemClock).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     let count = sqlx::query_scalar("SELECT count(*) FROM tas_inbox");
     let count: i64 = count.fetch_one(&pool).await.unwrap();
     assert_eq!(count, 0);
-    let allow = "ALTER TABLE tas_inbox_names DROP CONSTRAINT refuse";
+    let allow = "ALTER TABLE tas_dedupe DROP CONSTRAINT refuse";
     sqlx::query(allow).execute(&pool).await.unwrap();
     let status = send_for_status(&inbox, "msg_1", &SystemClock).await;
     assert_eq!(status, StatusCode::ACCEPTED);

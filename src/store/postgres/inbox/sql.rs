@@ -1,49 +1,5 @@
 //! The statements.
 
-/// Stores the message with all its keys, or nothing, and notes the id. A known message gets the
-/// request's key.
-///
-/// The statement reads claimed keys as they were when it began, but a conflicting key as it is now:
-/// if the message of that key is new, the statement does not see it as finished. If the statement
-/// cannot claim every key, the division fails and rolls the statement back.
-pub(super) const RECEIVE: &str = "
-WITH known AS (
-    SELECT n.message FROM tas_inbox_names n JOIN tas_inbox m ON m.seq = n.message
-    WHERE n.kind = 0 AND n.key = ANY ($1) AND (m.ended_at IS NULL OR m.ended_at > $4 - m.keep)
-    ORDER BY n.key = ($1)[1] DESC LIMIT 1
-), came AS (
-    INSERT INTO tas_inbox_names AS old (key, kind, message, body)
-    SELECT ($1)[2], 0, message, $3 FROM known WHERE cardinality($1) = 2
-    ON CONFLICT (key, kind) DO UPDATE SET message = excluded.message, body = excluded.body
-        WHERE EXISTS (
-            SELECT FROM tas_inbox m WHERE m.seq = old.message AND m.ended_at <= $4 - m.keep)
-), message AS (
-    INSERT INTO tas_inbox (id, source, state, due_at, keep, received_at, head, body)
-    SELECT $5, $6, 'pending', $4, $7, $4, $8, $9 WHERE NOT EXISTS (SELECT FROM known)
-    RETURNING seq
-), named AS (
-    INSERT INTO tas_inbox_names AS old (key, kind, message, body)
-    SELECT name, 0, message.seq, $3 FROM message, unnest($1) AS name
-    ORDER BY name
-    ON CONFLICT (key, kind) DO UPDATE SET message = excluded.message, body = excluded.body
-        WHERE EXISTS (
-            SELECT FROM tas_inbox m WHERE m.seq = old.message AND m.ended_at <= $4 - m.keep)
-    RETURNING 1
-), counted AS (
-    SELECT count(*) AS names FROM named
-), noted AS (
-    INSERT INTO tas_inbox_names (key, kind, message, body)
-    SELECT $2, 1, message.seq, $3 FROM message, counted
-    WHERE $2 IS NOT NULL AND names = cardinality($1)
-    ON CONFLICT (key, kind) DO UPDATE SET message = excluded.message, body = excluded.body
-)
-SELECT
-    CASE WHEN names = cardinality($1) OR NOT EXISTS (SELECT FROM message) THEN names
-        ELSE 1 / (names - names) END,
-    EXISTS (SELECT FROM tas_inbox_names WHERE kind = 1 AND key = $2 AND body <> $3),
-    EXISTS (SELECT FROM known)
-FROM counted";
-
 /// Selects messages with a date from a clock that was ahead. `$2` is the time; `$3` and `$4` are the
 /// latest possible ends of a lease and of a wait.
 macro_rules! dated_ahead {
@@ -63,13 +19,31 @@ WHERE seq IN (SELECT seq FROM tas_inbox WHERE seq IN (",
     ") AND due_at > $2 FOR UPDATE SKIP LOCKED)"
 );
 
-pub(super) const END_LAPSED: &str = "
-UPDATE tas_inbox
-SET state = 'failed', due_at = NULL, ended_at = $2, failure = 'lapsed', status = NULL
-WHERE seq IN (
-    SELECT seq FROM tas_inbox
-    WHERE source = $1 AND due_at <= $2 AND state = 'leased' AND attempt >= $3
-    FOR UPDATE SKIP LOCKED)";
+/// The end of the keys of `m`, a message that is finished.
+macro_rules! key_end {
+    () => {
+        "m.ended_at + LEAST(m.keep, 9223372036854775807 - m.ended_at)"
+    };
+}
+
+pub(super) const END_LAPSED: &str = concat!(
+    "
+WITH lapsed AS (
+    UPDATE tas_inbox
+    SET state = 'failed', due_at = NULL, ended_at = $2, failure = 'lapsed', status = NULL
+    WHERE seq IN (
+        SELECT seq FROM tas_inbox
+        WHERE source = $1 AND due_at <= $2 AND state = 'leased' AND attempt >= $3
+        FOR UPDATE SKIP LOCKED)
+    RETURNING id, ended_at, keep
+), ended AS (
+    SELECT k.kind, k.key, ",
+    key_end!(),
+    " AS until
+    FROM lapsed m JOIN tas_dedupe k ON k.message = m.id ORDER BY k.key FOR UPDATE OF k
+)
+UPDATE tas_dedupe k SET until = ended.until FROM ended WHERE k.kind = ended.kind AND k.key = ended.key"
+);
 
 pub(super) const LEASE: &str = "
 WITH due AS (
@@ -84,12 +58,25 @@ WITH due AS (
 )
 SELECT id, attempt, fence, head, body FROM leased ORDER BY since, seq";
 
-pub(super) const SETTLE: &str = "
-UPDATE tas_inbox
-SET state = $3, due_at = $4, ended_at = $5, failure = $6, status = $7,
-    head = CASE WHEN $3 = 'done' THEN NULL ELSE head END,
-    body = CASE WHEN $3 = 'done' THEN NULL ELSE body END
-WHERE id = $1 AND fence = $2 AND state = 'leased'";
+/// The message owns its keys until it is done: before that it may be requeued.
+pub(super) const SETTLE: &str = concat!(
+    "
+WITH settled AS (
+    UPDATE tas_inbox
+    SET state = $3, due_at = $4, ended_at = $5, failure = $6, status = $7,
+        head = CASE WHEN $3 = 'done' THEN NULL ELSE head END,
+        body = CASE WHEN $3 = 'done' THEN NULL ELSE body END
+    WHERE id = $1 AND fence = $2 AND state = 'leased'
+    RETURNING id, state, ended_at, keep
+), ended AS (
+    UPDATE tas_dedupe k
+    SET until = ",
+    key_end!(),
+    ", message = CASE WHEN m.state = 'done' THEN NULL ELSE k.message END
+    FROM settled m WHERE k.message = m.id AND m.ended_at IS NOT NULL
+)
+SELECT FROM settled"
+);
 
 pub(super) const EXTEND: &str = "
 UPDATE tas_inbox SET due_at = $3 WHERE id = $1 AND fence = $2 AND state = 'leased'";
@@ -104,20 +91,24 @@ pub(super) const NEXT_DUE: &str = concat!(
     ") THEN $2 ELSE (SELECT min(due_at) FROM tas_inbox WHERE source = $1 AND due_at IS NOT NULL) END"
 );
 
-/// Keys that other messages have claimed meanwhile stay.
-pub(super) const PRUNE: &str = "
-WITH over AS (
-    SELECT seq FROM tas_inbox
-    WHERE source = $1 AND ended_at < $2 AND ended_at <= $3 - keep
-    ORDER BY ended_at LIMIT $4 FOR UPDATE SKIP LOCKED
-), names AS (
-    SELECT kind, key FROM tas_inbox_names WHERE message IN (SELECT seq FROM over)
-    ORDER BY kind, key FOR UPDATE
-), freed AS (
-    DELETE FROM tas_inbox_names n USING names
-    WHERE n.kind = names.kind AND n.key = names.key AND n.message IN (SELECT seq FROM over)
+/// A process of version 1 ended messages without their keys.
+pub(super) const PRUNE: &str = concat!(
+    "
+WITH finished AS (
+    SELECT seq, id, ended_at, keep FROM tas_inbox
+    WHERE source = $1 AND ended_at < $2
+    ORDER BY ended_at LIMIT $3 FOR UPDATE SKIP LOCKED
+), ended AS (
+    SELECT k.kind, k.key, ",
+    key_end!(),
+    " AS until
+    FROM finished m JOIN tas_dedupe k ON k.message = m.id ORDER BY k.key FOR UPDATE OF k
+), left_alone AS (
+    UPDATE tas_dedupe k SET until = LEAST(k.until, ended.until), message = NULL
+    FROM ended WHERE k.kind = ended.kind AND k.key = ended.key
 )
-DELETE FROM tas_inbox WHERE seq IN (SELECT seq FROM over)";
+DELETE FROM tas_inbox WHERE seq IN (SELECT seq FROM finished)"
+);
 
 pub(super) const FIND: &str = "
 SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
@@ -128,8 +119,15 @@ SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
 FROM tas_inbox WHERE source = $1 AND state = 'failed' AND id > $2
 ORDER BY id LIMIT $3";
 
-/// Excludes messages whose keys belong to a later message.
+/// Excludes messages whose keys belong to another request.
 pub(super) const REQUEUE: &str = "
+WITH failed AS (
+    SELECT id, several_keys FROM tas_inbox
+    WHERE source = $1 AND id = $2 AND state = 'failed' FOR UPDATE
+), held AS (
+    UPDATE tas_dedupe k SET until = 9223372036854775807
+    FROM failed m WHERE k.message = m.id AND (k.until > $3 OR NOT m.several_keys)
+    RETURNING k.message
+)
 UPDATE tas_inbox SET state = 'pending', due_at = $3, ended_at = NULL, attempt = 0
-WHERE source = $1 AND id = $2 AND state = 'failed'
-    AND EXISTS (SELECT FROM tas_inbox_names WHERE kind = 0 AND message = seq)";
+WHERE id IN (SELECT message FROM held)";

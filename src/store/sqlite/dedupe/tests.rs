@@ -4,6 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::receive::dedupe::{Identity, Message};
+use crate::store::sql::columns::to_column;
 
 mod contract_in_memory {
     crate::__dedupe_store_tests!(async || {

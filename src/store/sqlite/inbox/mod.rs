@@ -1,39 +1,46 @@
-//! The inbox: a row for each message, and a row for each of its keys.
+//! The inbox: a row for each message. Its keys are rows of the dedupe port.
 
-mod lease;
-mod log;
-mod prune;
 mod sql;
 
 use std::borrow::Cow;
 use std::num::NonZeroU16;
 
-use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use self::sql::{
-    EXTEND, INSERT, INSERT_KEYS, INSERT_REPLAY_KEY, NEXT_DUE, RELEASE, SELECT_KNOWN, SETTLE,
-    WAS_SEEN_WITH_OTHER_BODY,
+    DELETE, END_KEYS, END_LAPSED, EXTEND, FAILED, FIND, FINISHED, HOLD_KEYS, INSERT, LEAVE_KEYS,
+    MARK_LEASED, NEXT_DUE, REDATE, RELEASE, REQUEUE, SELECT_DUE, SETTLE,
 };
 use super::SqliteStore;
-use super::error::store_error;
+use super::dedupe::claim_keys;
+use crate::base::actor::Actor;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
-use crate::queue::{LONGEST_LEASE, LeaseRequest, QueueListener, RetryPolicy};
+use crate::base::id::InboxId;
+use crate::queue::{LeaseRequest, QueueListener};
 use crate::receive::dedupe::{Claimed, InvalidSource};
-use crate::receive::inbox::{Inbox, InboxLease, InboxOutcome, InboxStore, NewMessage};
-use crate::store::sql::columns::{latest, optional_time, to_column};
-use crate::store::sql::inbox::{OutcomeColumns, fence, millis, readable};
+use crate::receive::inbox::{
+    Inbox, InboxEntry, InboxLease, InboxLog, InboxOutcome, InboxStore, NewMessage,
+};
+use crate::store::sql::columns::optional_time;
+use crate::store::sql::dedupe::Claim;
+use crate::store::sql::inbox::{self as bind, EntryRow, LeasedRow, readable};
 use crate::store::sql::migrate::Port;
+use crate::store::sql::statement::Statement;
 
 pub(super) const INBOX: Port = Port {
     name: "inbox",
     version_table: Cow::Borrowed("tas_migrations_inbox"),
-    scripts: Cow::Borrowed(&[(
-        "messages, names",
-        Cow::Borrowed(include_str!("../migrations/inbox/0001_tables.sql")),
-    )]),
+    scripts: Cow::Borrowed(&[
+        (
+            "messages, names",
+            Cow::Borrowed(include_str!("../migrations/inbox/0001_tables.sql")),
+        ),
+        (
+            "keys",
+            Cow::Borrowed(include_str!("../migrations/inbox/0002_keys.sql")),
+        ),
+    ]),
 };
 
 impl SqliteStore {
@@ -69,19 +76,18 @@ impl InboxStore for SqliteStore {
     async fn receive(&self, message: NewMessage, now: UnixMillis) -> Result<Claimed, StoreError> {
         self.inner.integrity.check(self.reader()).await?;
         let mut write = self.write().await?;
-        let conn = write.conn();
-        if let Some(known) = select_known(conn, &message, now).await? {
-            if insert_replay_key(conn, &message, known, now).await? {
-                write.commit().await?;
-            }
-            return Ok(Claimed::Done);
+        let claimed = claim_keys(write.conn(), &Claim::of_message(&message, now)).await?;
+        let is_new = matches!(claimed, Claimed::Fresh { .. });
+        if is_new {
+            let insert = Statement::new(INSERT).text(message.id.as_str()).time(now);
+            let insert = bind::message(insert, &message);
+            insert.execute(write.conn()).await?;
         }
-        let other_body = was_seen_with_other_body(conn, &message).await?;
-        let number = insert(conn, &message, now).await?;
-        insert_keys(conn, &message, number).await?;
         write.commit().await?;
-        self.inner.inbox_signal.notify();
-        Ok(Claimed::Fresh { other_body })
+        if is_new {
+            self.inner.inbox_signal.notify();
+        }
+        Ok(claimed)
     }
 
     async fn lease(
@@ -91,7 +97,7 @@ impl InboxStore for SqliteStore {
     ) -> Result<Vec<InboxLease>, StoreError> {
         self.inner.integrity.begin(self.reader());
         let mut write = self.write().await?;
-        let due = self.note_damage(lease::lease(write.conn(), source, request).await)?;
+        let due = self.note_damage(lease(write.conn(), source, &request).await)?;
         write.commit().await?;
         Ok(readable(due))
     }
@@ -102,24 +108,21 @@ impl InboxStore for SqliteStore {
         outcome: InboxOutcome,
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let to = OutcomeColumns::of(outcome, now);
-        let settle = of_lease(SETTLE, lease)
-            .bind(to.state)
-            .bind(to.due_at)
-            .bind(to.ended_at)
-            .bind(to.failure)
-            .bind(to.status);
-        self.change_leased(settle).await
+        let mut write = self.write().await?;
+        let settle = bind::settle(SETTLE, lease, outcome, now);
+        settle.execute_under_lease(write.conn()).await?;
+        end_keys(write.conn(), lease.id.as_str()).await?;
+        write.commit().await
     }
 
     async fn extend(&self, lease: &InboxLease, until: UnixMillis) -> Result<(), StoreError> {
-        let extend = of_lease(EXTEND, lease).bind(to_column(until));
-        self.change_leased(extend).await
+        self.change_leased(bind::set_due(EXTEND, lease, until))
+            .await
     }
 
     async fn release(&self, lease: &InboxLease, now: UnixMillis) -> Result<(), StoreError> {
-        let release = of_lease(RELEASE, lease).bind(to_column(now));
-        self.change_leased(release).await?;
+        self.change_leased(bind::set_due(RELEASE, lease, now))
+            .await?;
         self.inner.inbox_signal.notify();
         Ok(())
     }
@@ -129,14 +132,8 @@ impl InboxStore for SqliteStore {
         source: &str,
         now: UnixMillis,
     ) -> Result<Option<UnixMillis>, StoreError> {
-        let due: Option<i64> = sqlx::query_scalar(NEXT_DUE)
-            .bind(source)
-            .bind(to_column(now))
-            .bind(latest(now, LONGEST_LEASE))
-            .bind(latest(now, RetryPolicy::LONGEST_WAIT))
-            .fetch_one(self.reader())
-            .await
-            .map_err(store_error)?;
+        let next_due = bind::next_due(NEXT_DUE, source, now);
+        let (due,): (Option<i64>,) = next_due.fetch_one(self.reader()).await?;
         optional_time("tas_inbox.due_at", due)
     }
 
@@ -147,15 +144,18 @@ impl InboxStore for SqliteStore {
         max: NonZeroU16,
     ) -> Result<usize, StoreError> {
         // The first query uses a connection for reading: most of the time there is nothing to delete.
-        let one = prune::select(self.reader(), source, before, before, NonZeroU16::MIN).await?;
-        if one.is_empty() {
+        let finished = bind::batch(FINISHED, source, before, NonZeroU16::MIN);
+        let one: Option<(i64,)> = finished.fetch_optional(self.reader()).await?;
+        if one.is_none() {
             return Ok(0);
         }
         let mut write = self.write().await?;
-        let finished = prune::select(write.conn(), source, before, before, max).await?;
-        prune::delete(write.conn(), &finished).await?;
+        let leave = bind::batch(LEAVE_KEYS, source, before, max);
+        leave.execute(write.conn()).await?;
+        let delete = bind::batch(DELETE, source, before, max);
+        let deleted = delete.execute(write.conn()).await?;
         write.commit().await?;
-        Ok(finished.len())
+        Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
     }
 
     fn listen(&self) -> QueueListener {
@@ -163,109 +163,70 @@ impl InboxStore for SqliteStore {
     }
 }
 
-type Statement<'a> = Query<'a, Sqlite, SqliteArguments>;
+impl InboxLog for SqliteStore {
+    async fn find(&self, source: &str, id: &InboxId) -> Result<Option<InboxEntry>, StoreError> {
+        let find = bind::find(FIND, source, id);
+        let row: Option<EntryRow> = find.fetch_optional(self.reader()).await?;
+        row.map(InboxEntry::try_from).transpose()
+    }
 
-/// Binds the lease's id and fence: the first two parameters.
-fn of_lease<'a>(sql: &'static str, lease: &'a InboxLease) -> Statement<'a> {
-    sqlx::query(sql).bind(lease.id.as_str()).bind(fence(lease))
-}
+    async fn failed(
+        &self,
+        source: &str,
+        after: Option<&InboxId>,
+        max: NonZeroU16,
+    ) -> Result<Vec<InboxEntry>, StoreError> {
+        let failed = bind::failed(FAILED, source, after, max);
+        let rows: Vec<EntryRow> = failed.fetch_all(self.reader()).await?;
+        Ok(readable(rows))
+    }
 
-impl SqliteStore {
-    async fn change_leased(&self, change: Statement<'_>) -> Result<(), StoreError> {
+    async fn requeue(
+        &self,
+        source: &str,
+        id: &InboxId,
+        _actor: &Actor,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
         let mut write = self.write().await?;
-        let changed = change.execute(write.conn()).await.map_err(store_error)?;
-        if changed.rows_affected() == 0 {
-            return Err(StoreError::lease_lost());
+        let requeue = bind::find(REQUEUE, source, id).time(now);
+        let requeued = requeue.execute(write.conn()).await? > 0;
+        if requeued {
+            let hold = Statement::new(HOLD_KEYS).text(id.as_str());
+            hold.execute(write.conn()).await?;
         }
-        write.commit().await
+        write.commit().await?;
+        self.inner.inbox_signal.notify();
+        Ok(requeued)
     }
 }
 
-/// Returns the number of the message that has claimed one of the keys.
-async fn select_known(
+/// Leases due messages.
+async fn lease(
     conn: &mut SqliteConnection,
-    message: &NewMessage,
-    now: UnixMillis,
-) -> Result<Option<i64>, StoreError> {
-    let keys = &message.keys;
-    sqlx::query_scalar(SELECT_KNOWN)
-        .bind(keys.key().as_bytes().to_vec())
-        .bind(keys.replay_key().map(|key| key.as_bytes().to_vec()))
-        .bind(to_column(now))
-        .fetch_optional(conn)
-        .await
-        .map_err(store_error)
+    source: &str,
+    request: &LeaseRequest,
+) -> Result<Vec<LeasedRow>, StoreError> {
+    let redate = bind::redate(REDATE, source, request);
+    redate.execute(&mut *conn).await?;
+    let end_lapsed = bind::end_lapsed(END_LAPSED, source, request);
+    let lapsed: Vec<(String,)> = end_lapsed.fetch_all(&mut *conn).await?;
+    for (id,) in &lapsed {
+        end_keys(conn, id).await?;
+    }
+    let select_due = bind::batch(SELECT_DUE, source, request.now, request.max);
+    let due: Vec<LeasedRow> = select_due.fetch_all(&mut *conn).await?;
+    let ids: Vec<&str> = due.iter().map(|row| &*row.id).collect();
+    // Texts cannot fail to serialize.
+    let ids = serde_json::to_string(&ids).unwrap_or_default();
+    let mark_leased = Statement::new(MARK_LEASED).text(&*ids).time(request.until);
+    mark_leased.execute(conn).await?;
+    Ok(due)
 }
 
-/// Gives the request's key to the stored message. Returns whether that changed a row.
-async fn insert_replay_key(
-    conn: &mut SqliteConnection,
-    message: &NewMessage,
-    known: i64,
-    now: UnixMillis,
-) -> Result<bool, StoreError> {
-    let Some(replay_key) = message.keys.replay_key() else {
-        return Ok(false);
-    };
-    let inserted = sqlx::query(INSERT_REPLAY_KEY)
-        .bind(replay_key.as_bytes().to_vec())
-        .bind(known)
-        .bind(message.keys.body().cast_signed())
-        .bind(to_column(now))
-        .execute(conn)
-        .await
-        .map_err(store_error)?;
-    Ok(inserted.rows_affected() > 0)
-}
-
-async fn was_seen_with_other_body(
-    conn: &mut SqliteConnection,
-    message: &NewMessage,
-) -> Result<bool, StoreError> {
-    let Some(id_key) = message.keys.id_key() else {
-        return Ok(false);
-    };
-    sqlx::query_scalar(WAS_SEEN_WITH_OTHER_BODY)
-        .bind(id_key.as_bytes().to_vec())
-        .bind(message.keys.body().cast_signed())
-        .fetch_one(conn)
-        .await
-        .map_err(store_error)
-}
-
-/// Inserts a message and returns its number.
-async fn insert(
-    conn: &mut SqliteConnection,
-    message: &NewMessage,
-    now: UnixMillis,
-) -> Result<i64, StoreError> {
-    sqlx::query_scalar(INSERT)
-        .bind(message.id.as_str())
-        .bind(&*message.source)
-        .bind(to_column(now))
-        .bind(millis(message.keys.retention()))
-        .bind(&message.request.head()[..])
-        .bind(&message.request.body()[..])
-        .fetch_one(conn)
-        .await
-        .map_err(store_error)
-}
-
-async fn insert_keys(
-    conn: &mut SqliteConnection,
-    message: &NewMessage,
-    number: i64,
-) -> Result<(), StoreError> {
-    let keys = &message.keys;
-    sqlx::query(INSERT_KEYS)
-        .bind(keys.key().as_bytes().to_vec())
-        .bind(keys.replay_key().map(|key| key.as_bytes().to_vec()))
-        .bind(keys.id_key().map(|key| key.as_bytes().to_vec()))
-        .bind(number)
-        .bind(keys.body().cast_signed())
-        .execute(conn)
-        .await
-        .map_err(store_error)?;
+/// Gives the keys of a message an end, if it is finished.
+async fn end_keys(conn: &mut SqliteConnection, id: &str) -> Result<(), StoreError> {
+    Statement::new(END_KEYS).text(id).execute(conn).await?;
     Ok(())
 }
 
