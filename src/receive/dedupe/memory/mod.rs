@@ -2,6 +2,7 @@
 
 mod body_conflicts;
 mod multilinear;
+mod records;
 mod replays;
 mod shard;
 

@@ -1,9 +1,9 @@
 //! One part of the map: a message and its requests share a shard and its lock.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::multilinear::Multilinear;
+use super::records::Records;
 use super::replays::Replays;
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
@@ -26,7 +26,7 @@ const NEVER: UnixMillis = UnixMillis::from_millis(u64::MAX);
 /// Messages by key, and in the order in which the shard may forget them.
 pub(super) struct Shard {
     capacity: usize,
-    messages: HashMap<DedupeKey, Record, Multilinear>,
+    messages: Records<Record>,
     /// Claims in flight.
     claims: Expiry<DedupeKey>,
     /// Messages with an end.
@@ -58,8 +58,8 @@ pub(super) struct DedupeFull;
 impl Shard {
     pub(super) fn new(capacity: usize, hash: Multilinear) -> Self {
         Self {
-            capacity,
-            messages: HashMap::with_hasher(hash.clone()),
+            capacity: capacity.min(u32::MAX as usize),
+            messages: Records::new(hash.clone()),
             claims: Expiry::new(),
             done: Expiry::new(),
             replays: Replays::new(capacity.saturating_mul(2), hash),
