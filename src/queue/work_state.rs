@@ -107,14 +107,14 @@ impl WorkState {
     }
 
     /// Begins again. Tokens keep rising.
-    #[cfg(feature = "verify")]
+    #[cfg(any(test, feature = "verify"))]
     pub(crate) const fn requeue(&mut self, now: UnixMillis) {
         self.attempts = 0;
         self.wait(now);
     }
 }
 
-#[cfg(all(test, feature = "verify"))]
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

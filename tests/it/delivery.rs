@@ -199,14 +199,6 @@ fn a_store_outside_this_crate_can_make_all_that_it_returns() {
         (id.clone(), &b"{}"[..])
     );
 
-    let report = AttemptReport::new(time(4), Duration::from_millis(5))
-        .with_response(Some(http::StatusCode::BAD_GATEWAY), "busy".into())
-        .with_failure(Some(FailureReason::Status));
-    let settlement = Settlement::new(report.clone(), Outcome::Retry { at: time(6) });
-    let settlement = settlement.with_not_before(Some(time(7)));
-    assert_eq!(settlement.not_before, Some(time(7)));
-    assert_eq!(Attempt::new(first, report.clone()).report, report);
-
     let finished = Delivery::from_stored(
         delivery,
         id,
@@ -218,4 +210,19 @@ fn a_store_outside_this_crate_can_make_all_that_it_returns() {
     .with_due_at(None)
     .with_ended_at(Some(time(8)));
     assert_eq!((finished.attempts, finished.ended_at), (1, Some(time(8))));
+}
+
+#[test]
+fn a_worker_outside_this_crate_can_make_all_that_it_settles() {
+    let time = UnixMillis::from_millis;
+    let report = AttemptReport::new(time(4), Duration::from_millis(5))
+        .with_response(Some(http::StatusCode::BAD_GATEWAY), "busy".into())
+        .with_failure(Some(FailureReason::Status));
+    let settlement = Settlement::new(report.clone(), Outcome::Retry { at: time(6) });
+    let settlement = settlement.with_not_before(Some(time(7)));
+    assert_eq!(settlement.not_before, Some(time(7)));
+    assert_eq!(
+        Attempt::new(AttemptNumber::FIRST, report.clone()).report,
+        report
+    );
 }

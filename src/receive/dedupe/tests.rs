@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::keys::KeyDeriver;
 use super::*;
 use crate::base::clock::UnixMillis;
 

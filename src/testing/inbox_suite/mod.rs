@@ -14,7 +14,7 @@ use bytes::Bytes;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::SystemEntropy;
 use crate::base::id::InboxId;
-use crate::receive::dedupe::{Claimed, DedupeKeys, Identity, KeyDeriver, Message};
+use crate::receive::dedupe::{Claimed, DedupeKeys, Identity, Message, Source};
 use crate::receive::inbox::{
     Inbox, InboxEntry, InboxLease, InboxLog, InboxOutcome, InboxStore, MessageState, NewMessage,
     StoredRequest,
@@ -159,7 +159,7 @@ fn keys_of(
         body: body.as_bytes(),
         replayable: Duration::from_secs(WINDOW),
     };
-    KeyDeriver::new(source).derive(0, &message)
+    Source::new(source).unwrap().keys(&message)
 }
 
 fn unsigned(id: &str) -> Identity<'_> {

@@ -3,10 +3,17 @@
 use std::collections::HashMap;
 
 use super::multilinear::Multilinear;
-use super::shard::{DedupeFull, REMOVALS_PER_CLAIM};
 use crate::base::clock::UnixMillis;
 use crate::queue::{Expiry, Life};
 use crate::receive::dedupe::keys::{DedupeKey, DedupeKeys};
+
+/// Ended keys of a kind that a claim removes: more than it adds, so that they do not add up.
+pub(super) const REMOVALS_PER_CLAIM: usize = 2;
+
+/// The store is full and may forget nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("the dedupe store in memory is full of messages that may not be forgotten yet")]
+pub(super) struct DedupeFull;
 
 /// Replay keys, and the order in which they end.
 pub(super) struct Replays {

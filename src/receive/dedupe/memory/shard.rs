@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use super::multilinear::Multilinear;
 use super::records::Records;
-use super::replays::Replays;
+use super::replays::{DedupeFull, REMOVALS_PER_CLAIM, Replays};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::queue::{Expiry, Life};
 use crate::receive::dedupe::keys::{DedupeKey, DedupeKeys};
 use crate::receive::dedupe::port::{Claimed, latest_end};
-
-/// Ended keys that a claim removes of each kind: more than it adds, so that they do not add up.
-pub(super) const REMOVALS_PER_CLAIM: usize = 2;
 
 /// A claim counts from its end. Nobody may have taken it over, then it may still be committed for
 /// a minute, while there is room.
@@ -49,11 +46,6 @@ enum Phase {
     /// As done, without an end.
     Stored,
 }
-
-/// The store is full and may forget nothing.
-#[derive(Debug, thiserror::Error)]
-#[error("the dedupe store in memory is full of messages that may not be forgotten yet")]
-pub(super) struct DedupeFull;
 
 impl Shard {
     pub(super) fn new(capacity: usize, hash: Multilinear) -> Self {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::base::entropy::SystemEntropy;
 use crate::queue::{AttemptNumber, LeaseRequest};
-use crate::receive::dedupe::{Claimed, Identity, KeyDeriver, Message};
+use crate::receive::dedupe::{Claimed, Identity, Message, Source};
 use crate::receive::inbox::entry::Failure;
 
 mod conformance {
@@ -17,16 +17,13 @@ const NEW: Claimed = Claimed::Fresh { other_body: false };
 
 fn message(number: usize, bytes: usize) -> NewMessage {
     let id = number.to_string();
-    let keys = KeyDeriver::new("crm").derive(
-        0,
-        &Message {
-            tenant: None,
-            identity: Identity::Signed(&id),
-            sent_at: None,
-            body: b"",
-            replayable: HOLD,
-        },
-    );
+    let keys = Source::new("crm").unwrap().keys(&Message {
+        tenant: None,
+        identity: Identity::Signed(&id),
+        sent_at: None,
+        body: b"",
+        replayable: HOLD,
+    });
     NewMessage {
         id: InboxId::generate(NOW, &SystemEntropy),
         source: "crm".into(),
