@@ -69,7 +69,7 @@ impl Stage {
         let loopback = EgressPolicy::allow(Network::LOOPBACK);
         let hook = format!("{receiver_url}/webhooks/auth");
         let endpoint = NewEndpoint::new_with(&hook, Scheme::banata(), secret.clone(), &loopback)?;
-        store.endpoints().create(endpoint).await?;
+        let _issued = store.endpoints().create(endpoint).await?;
 
         // The auth service behind the layer, and beside it the issuer's keys.
         let day = recorded::day()?;

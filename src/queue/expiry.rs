@@ -20,11 +20,11 @@ pub(crate) struct Life {
 /// life has a sorted queue, which is a fraction of the size of an ordered set, and faster.
 #[derive(Debug)]
 pub(crate) struct Expiry<K> {
-    lanes: Vec<Lane<K>>,
+    queues: Vec<StartQueue<K>>,
 }
 
 #[derive(Debug)]
-struct Lane<K> {
+struct StartQueue<K> {
     life: Life,
     /// Sorted by start; keys of one start are in the order of arrival.
     keys: VecDeque<(UnixMillis, K)>,
@@ -32,19 +32,19 @@ struct Lane<K> {
 
 impl<K: Copy + Eq> Expiry<K> {
     pub(crate) const fn new() -> Self {
-        Self { lanes: Vec::new() }
+        Self { queues: Vec::new() }
     }
 
     pub(crate) fn insert(&mut self, life: Life, start: UnixMillis, key: K) {
-        let lanes = &mut self.lanes;
-        let of_life = lanes.iter().position(|lane| lane.life == life);
-        let found = of_life.or_else(|| lanes.iter().position(|lane| lane.keys.is_empty()));
-        let at = found.unwrap_or(lanes.len());
-        if at == lanes.len() {
-            lanes.push(Lane::new(life));
+        let queues = &mut self.queues;
+        let of_life = queues.iter().position(|queue| queue.life == life);
+        let found = of_life.or_else(|| queues.iter().position(|queue| queue.keys.is_empty()));
+        let at = found.unwrap_or(queues.len());
+        if at == queues.len() {
+            queues.push(StartQueue::new(life));
         }
-        lanes[at].life = life;
-        lanes[at].insert(start, key);
+        queues[at].life = life;
+        queues[at].insert(start, key);
     }
 
     /// Removes and returns the key that started first.
@@ -54,17 +54,17 @@ impl<K: Copy + Eq> Expiry<K> {
 
     /// Returns the keys that started before a time; of each life the first ones first.
     pub(crate) fn before(&self, time: UnixMillis) -> impl Iterator<Item = K> {
-        let keys = self.lanes.iter().flat_map(move |lane| {
-            let end = lane.keys.partition_point(|(start, _)| *start < time);
-            lane.keys.range(..end)
+        let keys = self.queues.iter().flat_map(move |queue| {
+            let end = queue.keys.partition_point(|(start, _)| *start < time);
+            queue.keys.range(..end)
         });
         keys.map(|(_, key)| *key)
     }
 
     fn pop(&mut self, may_leave: impl Fn(Life, UnixMillis) -> bool) -> Option<K> {
-        let first = |lane: &&mut Lane<K>| lane.keys.front().map(|(start, _)| *start);
-        let lanes = self.lanes.iter_mut();
-        let ready = lanes.filter(|lane| first(lane).is_some_and(|at| may_leave(lane.life, at)));
+        let first = |queue: &&mut StartQueue<K>| queue.keys.front().map(|(start, _)| *start);
+        let queues = self.queues.iter_mut();
+        let ready = queues.filter(|queue| first(queue).is_some_and(|at| may_leave(queue.life, at)));
         ready.min_by_key(first)?.pop()
     }
 }
@@ -74,9 +74,9 @@ impl<K: Copy + Eq> Expiry<K> {
 impl<K: Copy + Eq> Expiry<K> {
     /// Removes a key. This is fast for its own start, and slow after [`redate`](Self::redate).
     pub(crate) fn remove(&mut self, life: Life, start: UnixMillis, key: K) {
-        let lane = self.lanes.iter_mut().find(|lane| lane.life == life);
-        if let Some(lane) = lane {
-            lane.remove(start, key);
+        let queue = self.queues.iter_mut().find(|queue| queue.life == life);
+        if let Some(queue) = queue {
+            queue.remove(start, key);
         }
     }
 
@@ -92,8 +92,8 @@ impl<K: Copy + Eq> Expiry<K> {
 
     /// Dates keys that a clock that was ahead has dated: they count as started now.
     pub(crate) fn redate(&mut self, now: UnixMillis) {
-        for lane in &mut self.lanes {
-            let ahead = lane.keys.iter_mut().rev();
+        for queue in &mut self.queues {
+            let ahead = queue.keys.iter_mut().rev();
             // The queue stays sorted: these were the last.
             ahead
                 .take_while(|(start, _)| *start > now)
@@ -102,7 +102,7 @@ impl<K: Copy + Eq> Expiry<K> {
     }
 }
 
-impl<K: Copy + Eq> Lane<K> {
+impl<K: Copy + Eq> StartQueue<K> {
     const fn new(life: Life) -> Self {
         Self {
             life,

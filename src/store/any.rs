@@ -70,7 +70,7 @@ impl AnyStore {
             endpoints: Endpoints::new(store.clone()),
             deliveries: Deliveries::new(store),
             keys: MemoryKeys::new().into(),
-            receiver: Arc::new(MemoryReceiver::default()),
+            receiver: Arc::new(MemoryReceiver::new()),
         }
     }
 
@@ -206,20 +206,25 @@ macro_rules! become_its_handles {
 become_its_handles!(
     Outbox = outbox,
     Endpoints = endpoints,
-    Deliveries = deliveries
+    Deliveries = deliveries,
+    Keys = keys
 );
 
-impl From<&AnyStore> for Keys {
-    fn from(store: &AnyStore) -> Self {
-        store.keys()
-    }
-}
-
-#[derive(Default)]
 struct MemoryReceiver {
     dedupe: MemoryDedupe,
     inbox: MemoryInbox,
     mirrors: Mutex<HashMap<TablePrefix, MemoryMirror>>,
+}
+
+impl MemoryReceiver {
+    fn new() -> Self {
+        let dedupe = MemoryDedupe::new();
+        Self {
+            inbox: MemoryInbox::sharing(dedupe.clone()),
+            dedupe,
+            mirrors: Mutex::default(),
+        }
+    }
 }
 
 impl ReceiverStore for MemoryReceiver {

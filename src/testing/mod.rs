@@ -51,6 +51,8 @@ pub mod mirror_suite;
 mod sender;
 
 pub use self::clock::ManualClock;
+#[cfg(any(feature = "emit", feature = "sqlite", feature = "postgres"))]
+pub use self::delivery_suite::OutboxPorts;
 pub use self::entropy::SeededEntropy;
 #[cfg(feature = "verify")]
 pub use self::sender::{Corruption, Expected, FakeSender, FakeSenderBuilder, SameMessage, Sent};

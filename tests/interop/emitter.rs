@@ -75,7 +75,7 @@ async fn main() -> Result<(), BoxError> {
     let egress = EgressPolicy::allow(Network::LOOPBACK);
     let hook = format!("{address}/__hook");
     let endpoint = NewEndpoint::new_with(&hook, Scheme::banata(), secret.clone(), &egress)?;
-    Endpoints::from(&store).create(endpoint).await?;
+    let _issued = Endpoints::from(&store).create(endpoint).await?;
     let worker = Worker::builder(store.clone()).egress(egress).build()?;
     tokio::spawn(worker.run(CancellationToken::new()));
 

@@ -23,6 +23,7 @@ use crate::base::error::StoreError;
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "a reply that comes later does nothing unless it is polled"]
 #[expect(clippy::exhaustive_enums, reason = "a reply is there or it is not")]
 pub enum Reply<T> {
     /// The reply.

@@ -110,8 +110,8 @@ impl Inbox {
     }
 
     /// Requeues a failed message: it is due at once, and its attempts count from 1 again. Returns
-    /// whether a failed message has this id. A message that arrived again after its seven days and
-    /// was stored anew is not handled twice: the older one cannot be requeued.
+    /// whether a failed message has this id and its key is still its own: once the key has ended,
+    /// another request may have claimed it, and the message is not handled twice.
     ///
     /// # Errors
     ///

@@ -50,7 +50,8 @@
 //! # Promises
 //!
 //! * **Stored once.** One transaction stores a message and claims its [`dedupe`](super::dedupe)
-//!   key. While the message waits, while it is handled, and for seven days after it has finished,
+//!   key. While the message waits, while it is handled, and for seven days after it has finished
+//!   (15 minutes without an id),
 //!   the same message gets 200 and is not stored again, whether the inbox still has it or not. This
 //!   includes a failed message: a sender's retry cannot help there, [`requeue`](Inbox::requeue) can.
 //! * **Handled at least once.** If a worker dies after the handler has acted and before that is

@@ -169,7 +169,7 @@ pub trait InboxStore: Send + Sync + 'static {
 /// 2. [`requeue`](Self::requeue) makes a failed message pending and due at once. Its attempts count
 ///    from 1 again, its tokens keep rising, and its key has no end until it is finished again.
 ///    `requeue` leaves a message that has not failed unchanged, and also one whose key another request
-///    has claimed since it ended.
+///    has claimed since it ended. A store may also refuse a message whose key has ended.
 ///
 /// A store of your own may wrap another one:
 ///
@@ -261,7 +261,7 @@ pub trait InboxLog: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<InboxEntry>, StoreError>> + Send;
 
     /// Requeues a failed message of `source`. Returns whether a failed message with this id exists
-    /// and still owns its key.
+    /// and no other request has claimed its key.
     ///
     /// # Errors
     ///

@@ -64,14 +64,22 @@ use crate::base::id::EndpointId;
 /// let endpoints = Endpoints::new(Logged(MemoryOutbox::new()));
 /// ```
 ///
-/// `tower_auth_sync::testing::endpoint_store_tests!` checks each point:
+/// `tower_auth_sync::testing::endpoint_store_tests!` checks each point. It takes the handles of one
+/// store: a reference to a store of this crate becomes them, and `OutboxPorts::new` takes those of a
+/// store of your own.
 ///
 /// ```
 /// # #[cfg(feature = "test-util")]
 /// mod conformance {
-///     use tower_auth_sync::outbox::MemoryOutbox;
+///     use tower_auth_sync::outbox::{Deliveries, Endpoints, MemoryOutbox, Outbox};
+///     use tower_auth_sync::testing::{OutboxPorts, endpoint_store_tests};
 ///
-///     tower_auth_sync::testing::endpoint_store_tests!(async || (MemoryOutbox::new(), ()));
+///     endpoint_store_tests!(async || {
+///         let store = MemoryOutbox::new(); // your store
+///         let outbox = Outbox::new(store.clone());
+///         let endpoints = Endpoints::new(store.clone());
+///         (OutboxPorts::new(outbox, endpoints, Deliveries::new(store)), ())
+///     });
 /// }
 /// ```
 pub trait EndpointStore: Send + Sync + 'static {

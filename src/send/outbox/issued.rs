@@ -8,6 +8,7 @@ use crate::base::secret::Secret;
 /// A created endpoint with its secret, which can be shown now and never again.
 ///
 /// Made by [`Endpoints::create`](super::endpoints::Endpoints::create); see there for an example.
+#[must_use = "no other value shows the secret: `into_endpoint` drops it"]
 #[derive(Debug)]
 pub struct IssuedEndpoint {
     endpoint: Endpoint,

@@ -78,7 +78,8 @@ use crate::queue::{LeaseRequest, QueueListener};
 ///     Unfinished deliveries stay, however old.
 /// 13. After a restart everything that was acknowledged is still there.
 ///
-/// `tower_auth_sync::testing::delivery_store_tests!` checks each point but the last.
+/// `tower_auth_sync::testing::delivery_store_tests!` checks each point but the last; for an example see
+/// [`EndpointStore`](super::endpoint_store::EndpointStore).
 ///
 /// [`RetryPolicy::LONGEST_WAIT`]: crate::queue::RetryPolicy::LONGEST_WAIT
 /// [`LONGEST_LEASE`]: crate::queue::LONGEST_LEASE

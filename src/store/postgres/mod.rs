@@ -1,9 +1,13 @@
 //! The dedupe port, the inbox and the signing keys on PostgreSQL, for many machines.
 //!
-//! Each call is one statement, at most three, each in a transaction of its own. The names of all tables
+//! Each call is a few statements at most, each in a transaction of its own. The names of all tables
 //! begin with `tas_`, and the tables lie in the first schema of the search path. Each port has a version
 //! table of its own, `tas_migrations_<port>`, so that an application's own sqlx migrations can use the
 //! same database.
+//!
+//! # Security
+//!
+//! Private signing keys are stored in plain text: anyone who can read the table `tas_keys` can sign.
 //!
 //! `AnyStore` does not open `postgres:` URLs: there is no delivery store on PostgreSQL yet.
 

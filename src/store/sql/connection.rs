@@ -27,7 +27,7 @@ pub(crate) trait SqlConnection: Connection<Database: Dialect> {
     where
         Self::Database: Reads<T>,
     {
-        async { Ok(self.fetch_all(sql).await?.pop()) }
+        async { Ok(self.fetch_all(sql).await?.into_iter().next()) }
     }
 
     /// Returns the row of a statement that always has one.

@@ -70,7 +70,9 @@ impl JwtIssuer {
     /// `issuer`. If there is none, an ES256 key is made and stored; of processes that start at once, all
     /// use the key of one. The newest key signs; all keys are published.
     ///
-    /// The keys are read once, here: a process sees later ones when it starts again.
+    /// The keys are read once, here: a process sees later ones when it starts again, and the newest
+    /// then signs at once. A key appended while verifiers cache the set is unknown to them until they
+    /// fetch it again. This version removes no key.
     ///
     /// # Security
     ///

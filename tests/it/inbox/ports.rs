@@ -14,6 +14,7 @@ use tower_auth_sync::inbox::{Inbox, InboxWorker};
 use tower_auth_sync::queue::RetryPolicy;
 use tower_auth_sync::scheme::Scheme;
 use tower_auth_sync::signature::Verifier;
+use tower_auth_sync::store::AnyStore;
 use tower_auth_sync::store::postgres::PostgresStore;
 use tower_auth_sync::store::sqlite::SqliteStore;
 use tower_auth_sync::testing::ManualClock;
@@ -21,6 +22,13 @@ use tower_auth_sync::verify::VerifyWebhookLayer;
 
 use super::{SECRET, message, nobody, send_for_status};
 use crate::servers;
+
+#[tokio::test]
+async fn in_memory_each_port_knows_the_keys_of_the_other() {
+    let store = AnyStore::connect("memory:").await.unwrap();
+    let (dedupe, inbox) = (store.dedupe("crm").unwrap(), store.inbox("crm").unwrap());
+    share(&dedupe, &inbox).await;
+}
 
 #[tokio::test]
 async fn on_sqlite_each_port_knows_the_keys_of_the_other() {

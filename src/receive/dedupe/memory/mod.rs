@@ -111,6 +111,10 @@ impl MemoryDedupe {
         Ok(Claimed::Fresh { other_body })
     }
 
+    pub(crate) fn release_now(&self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.shard(keys).release(keys)
+    }
+
     /// Commits a claim without an end, for the message that an inbox stores under `number`.
     pub(crate) fn store(&self, keys: &DedupeKeys, number: u64) -> Result<(), StoreError> {
         self.shard(keys).store(keys, number)
@@ -121,15 +125,15 @@ impl MemoryDedupe {
         self.shard(keys).set_end(keys, number, now);
     }
 
-    /// Takes the end of the key of message `number` away again. Returns whether no other request
-    /// has claimed the key.
+    /// Takes the end of the key of message `number` away again. Returns whether it had not ended,
+    /// and is still that message's.
     pub(crate) fn clear_end(
         &self,
         keys: &DedupeKeys,
         number: u64,
         ended_at: UnixMillis,
         now: UnixMillis,
-    ) -> Result<bool, StoreError> {
+    ) -> bool {
         self.shard(keys).clear_end(keys, number, ended_at, now)
     }
 
@@ -178,6 +182,6 @@ impl DedupeStore for MemoryDedupe {
     }
 
     fn release(&self, keys: &DedupeKeys) -> Reply<()> {
-        Reply::Now(self.shard(keys).release(keys))
+        Reply::Now(self.release_now(keys))
     }
 }

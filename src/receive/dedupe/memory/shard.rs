@@ -213,30 +213,24 @@ impl Shard {
         }
     }
 
-    /// Takes the end of a stored message's key away again. Returns whether no other request has
-    /// claimed the key.
+    /// Takes the end of a stored message's key away again. Returns whether it had not ended, and is
+    /// still that message's.
     pub(super) fn clear_end(
         &mut self,
         keys: &DedupeKeys,
         number: u64,
         ended_at: UnixMillis,
         now: UnixMillis,
-    ) -> Result<bool, StoreError> {
-        let key = keys.key();
-        if self.held_by(keys, number).is_ok() {
-            self.done.remove(life_of(keys), ended_at, key);
-        } else if self.held(key, now, NEVER).is_some() {
-            return Ok(false);
-        } else {
-            self.make_room(key, now)?;
-        }
-        let record = Record {
-            token: number,
-            until: NEVER,
-            phase: Phase::Stored,
+    ) -> bool {
+        let Ok(record) = self.held_by(keys, number) else {
+            return false;
         };
-        self.messages.insert(key, record);
-        Ok(true)
+        if record.until <= now {
+            return false;
+        }
+        (record.until, record.phase) = (NEVER, Phase::Stored);
+        self.done.remove(life_of(keys), ended_at, keys.key());
+        true
     }
 
     fn held_by(&mut self, keys: &DedupeKeys, token: u64) -> Result<&mut Record, StoreError> {

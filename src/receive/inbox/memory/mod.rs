@@ -24,7 +24,7 @@ use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
 use crate::queue::{LeaseRequest, QueueListener, QueueNotify};
-use crate::receive::dedupe::{Claimed, InvalidSource};
+use crate::receive::dedupe::{Claimed, InvalidSource, MemoryDedupe};
 
 /// Inbox in this process's memory: nothing survives the process, not even messages with a 202.
 /// Copies share the messages.
@@ -34,8 +34,8 @@ use crate::receive::dedupe::{Claimed, InvalidSource};
 /// it refuses new messages as [`unavailable`](StoreError::is_unavailable): a failing handler does
 /// not exhaust the memory. A done message has no request, so its deletion makes no room for bytes.
 ///
-/// A deleted message is known until its key ends. The keys are kept as [`MemoryDedupe`] keeps them,
-/// for 500 000 messages.
+/// A deleted message is known until its key ends, and a failed one can be requeued until then. A
+/// [`MemoryDedupe`] keeps the keys, of 500 000 messages by default.
 ///
 /// ```
 /// use tower_auth_sync::inbox::MemoryInbox;
@@ -43,8 +43,6 @@ use crate::receive::dedupe::{Claimed, InvalidSource};
 /// let inbox = MemoryInbox::new().inbox("crm")?;
 /// # Ok::<(), tower_auth_sync::dedupe::InvalidSource>(())
 /// ```
-///
-/// [`MemoryDedupe`]: crate::receive::dedupe::MemoryDedupe
 #[derive(Clone)]
 pub struct MemoryInbox {
     state: Arc<Mutex<InboxState>>,
@@ -55,15 +53,32 @@ impl MemoryInbox {
     /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self::within(Bounds {
-            messages: MAX_MESSAGES,
-            bytes: MAX_BYTES,
-        })
+        Self::sharing(MemoryDedupe::new())
     }
 
-    fn within(bounds: Bounds) -> Self {
+    /// Creates an empty store that knows the messages of `dedupe` and adds its own: a receiver that
+    /// changes between the two handles nothing twice.
+    ///
+    /// ```
+    /// use tower_auth_sync::dedupe::MemoryDedupe;
+    /// use tower_auth_sync::inbox::MemoryInbox;
+    ///
+    /// let dedupe = MemoryDedupe::new();
+    /// let inbox = MemoryInbox::sharing(dedupe.clone()).inbox("crm")?;
+    /// # Ok::<(), tower_auth_sync::dedupe::InvalidSource>(())
+    /// ```
+    #[must_use]
+    pub fn sharing(dedupe: MemoryDedupe) -> Self {
+        let bounds = Bounds {
+            messages: MAX_MESSAGES,
+            bytes: MAX_BYTES,
+        };
+        Self::within(bounds, dedupe)
+    }
+
+    fn within(bounds: Bounds, keys: MemoryDedupe) -> Self {
         Self {
-            state: Arc::new(Mutex::new(InboxState::new(bounds))),
+            state: Arc::new(Mutex::new(InboxState::new(bounds, keys))),
             signal: QueueNotify::new(),
         }
     }
@@ -186,7 +201,7 @@ impl InboxLog for MemoryInbox {
         _actor: &Actor,
         now: UnixMillis,
     ) -> Result<bool, StoreError> {
-        let requeued = self.state().requeue(source, id, now)?;
+        let requeued = self.state().requeue(source, id, now);
         self.signal.notify();
         Ok(requeued)
     }

@@ -7,7 +7,7 @@ use super::row::{InboxRow, size};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::base::id::InboxId;
-use crate::queue::{DueQueue, Expiry, Life, Stage, WorkState};
+use crate::queue::{DueQueue, Expiry, LONGEST_LEASE, Life, Stage, WorkState};
 use crate::receive::dedupe::{Claimed, DedupeKeys, MemoryDedupe};
 use crate::receive::inbox::entry::{InboxEntry, MessageState};
 use crate::receive::inbox::message::NewMessage;
@@ -36,10 +36,10 @@ pub(super) struct InboxState {
 }
 
 impl InboxState {
-    pub(super) fn new(bounds: Bounds) -> Self {
+    pub(super) fn new(bounds: Bounds, keys: MemoryDedupe) -> Self {
         Self {
             bounds,
-            keys: MemoryDedupe::new(),
+            keys,
             messages: BTreeMap::new(),
             next: 0,
             ids: BTreeMap::new(),
@@ -55,14 +55,17 @@ impl InboxState {
         message: NewMessage,
         now: UnixMillis,
     ) -> Result<Claimed, StoreError> {
-        // Without room the claim lapses at once, and the key is free.
-        let claimed = self.keys.claim_now(&message.keys, now, now)?;
-        if !matches!(claimed, Claimed::Fresh { .. }) {
-            return Ok(claimed);
+        // Claims of requests that end up to two leases ahead are in flight: see `latest_end`.
+        let until = now.saturating_add(LONGEST_LEASE / 2);
+        let claimed = self.keys.claim_now(&message.keys, now, until)?;
+        if matches!(claimed, Claimed::Fresh { .. }) {
+            if let Err(full) = self.make_room(size(&message.request), now) {
+                self.keys.release_now(&message.keys)?;
+                return Err(full);
+            }
+            self.keys.store(&message.keys, self.next)?;
+            self.insert(message, now);
         }
-        self.make_room(size(&message.request), now)?;
-        self.keys.store(&message.keys, self.next)?;
-        self.insert(message, now);
         Ok(claimed)
     }
 
@@ -94,9 +97,10 @@ impl InboxState {
             }
             let done = is_crowded.then(|| self.done.pop_first()).flatten();
             let Some(oldest) = done.or_else(|| self.failed.pop_ended(now)) else {
+                self.failed.redate(now);
                 return Err(StoreError::unavailable(InboxFull));
             };
-            self.delete(oldest);
+            self.remove(oldest);
         }
     }
 
@@ -140,13 +144,12 @@ impl InboxState {
         }
     }
 
-    /// Deletes a message. Its key lives on until it ends.
-    fn delete(&mut self, number: u64) {
-        if let Some(row) = self.messages.remove(&number) {
-            self.unqueue(number, &row);
-            self.bytes -= row.size();
-            self.ids.remove(&row.id);
-        }
+    /// Removes a message that stands in no queue. Its key lives on until it ends.
+    fn remove(&mut self, number: u64) -> Option<InboxRow> {
+        let row = self.messages.remove(&number)?;
+        self.bytes -= row.size();
+        self.ids.remove(&row.id);
+        Some(row)
     }
 
     pub(super) fn prune(&mut self, source: &str, before: UnixMillis, max: usize) -> usize {
@@ -157,7 +160,9 @@ impl InboxState {
         });
         let numbers: Vec<u64> = of_source.take(max).collect();
         for number in &numbers {
-            self.delete(*number);
+            if let Some(row) = self.remove(*number) {
+                self.unqueue(*number, &row);
+            }
         }
         numbers.len()
     }
@@ -183,20 +188,15 @@ impl InboxState {
             .collect()
     }
 
-    pub(super) fn requeue(
-        &mut self,
-        source: &str,
-        id: &InboxId,
-        now: UnixMillis,
-    ) -> Result<bool, StoreError> {
+    pub(super) fn requeue(&mut self, source: &str, id: &InboxId, now: UnixMillis) -> bool {
         let Some((number, keys, ended_at)) = self.find_failed(source, id) else {
-            return Ok(false);
+            return false;
         };
-        let is_free = self.keys.clear_end(keys, number, ended_at, now)?;
-        if is_free {
+        let is_own = self.keys.clear_end(keys, number, ended_at, now);
+        if is_own {
             self.change(number, |row| row.work.requeue(now));
         }
-        Ok(is_free)
+        is_own
     }
 
     fn find_failed(&self, source: &str, id: &InboxId) -> Option<(u64, &DedupeKeys, UnixMillis)> {

@@ -48,7 +48,7 @@ async fn end_one(store: &MemoryInbox, outcome: InboxOutcome) {
 }
 
 fn bounded(messages: usize, bytes: usize) -> MemoryInbox {
-    MemoryInbox::within(Bounds { messages, bytes })
+    MemoryInbox::within(Bounds { messages, bytes }, MemoryDedupe::new())
 }
 
 async fn receive(store: &MemoryInbox, number: usize, bytes: usize, at: UnixMillis) -> Claimed {
@@ -141,26 +141,42 @@ async fn requests_take_room_until_they_are_handled() {
 }
 
 #[tokio::test]
-async fn a_requeued_message_has_its_key_without_an_end_whether_that_had_ended_or_not() {
-    let later = NOW.saturating_add(WEEK);
-    for requeued_at in [NOW, later] {
+async fn a_requeued_message_has_its_key_without_an_end_and_after_its_end_there_is_no_requeue() {
+    let last = NOW
+        .saturating_add(WEEK)
+        .saturating_sub(Duration::from_millis(1));
+    for (requeued_at, is_own) in [(last, true), (NOW.saturating_add(WEEK), false)] {
         let store = MemoryInbox::new();
         let failed = message(0, 1);
         let id = failed.id.clone();
         store.receive(failed, NOW).await.unwrap();
         let failure = Failure::Error;
         end_one(&store, InboxOutcome::Failed { failure }).await;
+        let requeued = store
+            .requeue("crm", &id, &Actor::system(), requeued_at)
+            .await;
+        assert_eq!(requeued.unwrap(), is_own);
+        let later = requeued_at.saturating_add(WEEK);
         // Each claim forgets keys that have ended.
         for number in 1..100 {
-            receive(&store, number, 1, requeued_at).await;
+            receive(&store, number, 1, later).await;
         }
-        let actor = Actor::system();
-        let requeued = store.requeue("crm", &id, &actor, requeued_at).await;
-        assert!(requeued.unwrap());
-        for number in 100..200 {
-            receive(&store, number, 1, later.saturating_add(WEEK)).await;
-        }
-        let known = receive(&store, 0, 1, later.saturating_add(WEEK)).await;
-        assert_eq!(known, Claimed::Done, "{requeued_at:?}");
+        let known = receive(&store, 0, 1, later).await == Claimed::Done;
+        assert_eq!(known, is_own);
     }
+}
+
+/// Failures of a clock that was ahead count from now.
+#[tokio::test]
+async fn failures_that_a_clock_that_was_ahead_has_dated_make_room_after_their_week() {
+    let store = bounded(1, 100);
+    let ahead = NOW.saturating_add(52 * WEEK);
+    receive(&store, 0, 1, ahead).await;
+    let request = LeaseRequest::new(NonZeroU16::MIN, AttemptNumber::FIRST, ahead, ahead);
+    let leases = store.lease("crm", request).await.unwrap();
+    let failure = Failure::Error;
+    let failed = InboxOutcome::Failed { failure };
+    store.settle(&leases[0], failed, ahead).await.unwrap();
+    assert_full(&store, 1, 1, NOW).await;
+    assert_eq!(receive(&store, 1, 1, NOW.saturating_add(WEEK)).await, NEW);
 }

@@ -103,8 +103,9 @@ WITH finished AS (
     key_end!(),
     " AS until
     FROM finished m JOIN tas_dedupe k ON k.message = m.id ORDER BY k.key FOR UPDATE OF k
-), left_alone AS (
-    UPDATE tas_dedupe k SET until = LEAST(k.until, ended.until), message = NULL
+), detached AS (
+    UPDATE tas_dedupe k
+    SET until = CASE WHEN k.until < 9223372036854775807 THEN k.until ELSE ended.until END, message = NULL
     FROM ended WHERE k.kind = ended.kind AND k.key = ended.key
 )
 DELETE FROM tas_inbox WHERE seq IN (SELECT seq FROM finished)"

@@ -83,7 +83,8 @@ pub(super) const FINISHED: &str = finished!("seq");
 /// A process of version 1 ended messages without their keys.
 pub(super) const LEAVE_KEYS: &str = concat!(
     "UPDATE tas_dedupe
-SET until = min(until, m.ended_at + min(m.keep, 9223372036854775807 - m.ended_at)), message = NULL
+SET until = iif(until < 9223372036854775807, until,
+    m.ended_at + min(m.keep, 9223372036854775807 - m.ended_at)), message = NULL
 FROM (",
     finished!("id, ended_at, keep"),
     ") AS m WHERE message = m.id"

@@ -1,6 +1,8 @@
 -- The keys move to the dedupe tables, which migrate first. Processes of the version before must not
 -- store a message meanwhile.
 LOCK TABLE tas_inbox_names, tas_inbox IN ACCESS EXCLUSIVE MODE;
+-- Claims write the kinds of keys in another order than this script.
+LOCK TABLE tas_dedupe IN SHARE ROW EXCLUSIVE MODE;
 
 -- Version 1 did not tell the key of a message from the keys of its requests. A message of that version
 -- may be requeued only while all of them are claimed: later the key may belong to another message.
