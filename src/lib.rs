@@ -45,7 +45,7 @@
 //! | `jwt` | tokens: layer, verifier, issuer, JWKS | |
 //! | `mirror` | users and sessions in tables; brings `verify` | |
 //! | `ed25519` | `v1a` signatures | |
-//! | `sqlite`, `postgres` | stores, `AnyStore`; bring `mirror` | |
+//! | `sqlite`, `postgres` | stores; `AnyStore`, which opens SQLite; bring `mirror` | |
 //! | `redis` | dedupe in Redis; brings `verify` | |
 //! | `test-util` | a clock to set, a fake sender, the suites of the ports | |
 //! | `full` | everything but `test-util` | |
