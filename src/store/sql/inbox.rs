@@ -210,3 +210,19 @@ pub(crate) fn failed(
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
+
+pub(crate) const EXTEND: &str = "
+UPDATE tas_inbox SET due_at = $3 WHERE id = $1 AND fence = $2 AND state = 'leased'";
+
+pub(crate) const RELEASE: &str = "
+UPDATE tas_inbox SET state = 'pending', due_at = $3, attempt = attempt - 1
+WHERE id = $1 AND fence = $2 AND state = 'leased'";
+
+pub(crate) const FIND: &str = "
+SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
+FROM tas_inbox WHERE source = $1 AND id = $2";
+
+pub(crate) const FAILED: &str = "
+SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
+FROM tas_inbox WHERE source = $1 AND state = 'failed' AND id > $2
+ORDER BY id LIMIT $3";

@@ -16,9 +16,7 @@ mod sql;
 use std::borrow::Cow;
 use std::num::NonZeroU16;
 
-use self::sql::{
-    END_LAPSED, EXTEND, FAILED, FIND, LEASE, NEXT_DUE, PRUNE, REDATE, RELEASE, REQUEUE, SETTLE,
-};
+use self::sql::{END_LAPSED, LEASE, NEXT_DUE, PRUNE, REDATE, REQUEUE, SETTLE};
 use super::PostgresStore;
 use super::dedupe::RECEIVE;
 use crate::base::actor::Actor;
@@ -32,7 +30,9 @@ use crate::receive::inbox::{
 };
 use crate::store::sql::columns::optional_time;
 use crate::store::sql::dedupe::Claim;
-use crate::store::sql::inbox::{self as bind, EntryRow, LeasedRow, readable};
+use crate::store::sql::inbox::{
+    self as bind, EXTEND, EntryRow, FAILED, FIND, LeasedRow, RELEASE, readable,
+};
 use crate::store::sql::migrate::Port;
 
 pub(super) const INBOX: Port = Port {

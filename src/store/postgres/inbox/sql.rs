@@ -78,13 +78,6 @@ WITH settled AS (
 SELECT FROM settled"
 );
 
-pub(super) const EXTEND: &str = "
-UPDATE tas_inbox SET due_at = $3 WHERE id = $1 AND fence = $2 AND state = 'leased'";
-
-pub(super) const RELEASE: &str = "
-UPDATE tas_inbox SET state = 'pending', due_at = $3, attempt = attempt - 1
-WHERE id = $1 AND fence = $2 AND state = 'leased'";
-
 pub(super) const NEXT_DUE: &str = concat!(
     "SELECT CASE WHEN EXISTS (",
     dated_ahead!(),
@@ -110,15 +103,6 @@ WITH finished AS (
 )
 DELETE FROM tas_inbox WHERE seq IN (SELECT seq FROM finished)"
 );
-
-pub(super) const FIND: &str = "
-SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
-FROM tas_inbox WHERE source = $1 AND id = $2";
-
-pub(super) const FAILED: &str = "
-SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
-FROM tas_inbox WHERE source = $1 AND state = 'failed' AND id > $2
-ORDER BY id LIMIT $3";
 
 /// Excludes messages whose keys belong to another request.
 pub(super) const REQUEUE: &str = "

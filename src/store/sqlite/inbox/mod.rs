@@ -8,8 +8,8 @@ use std::num::NonZeroU16;
 use sqlx::SqliteConnection;
 
 use self::sql::{
-    DELETE, END_KEYS, END_LAPSED, EXTEND, FAILED, FIND, FINISHED, HOLD_KEYS, INSERT, LEAVE_KEYS,
-    MARK_LEASED, NEXT_DUE, REDATE, RELEASE, REQUEUE, SELECT_DUE, SETTLE,
+    DELETE, END_KEYS, END_LAPSED, FINISHED, HOLD_KEYS, INSERT, LEAVE_KEYS, MARK_LEASED, NEXT_DUE,
+    REDATE, REQUEUE, SELECT_DUE, SETTLE,
 };
 use super::SqliteStore;
 use super::dedupe::claim_keys;
@@ -24,7 +24,9 @@ use crate::receive::inbox::{
 };
 use crate::store::sql::columns::optional_time;
 use crate::store::sql::dedupe::Claim;
-use crate::store::sql::inbox::{self as bind, EntryRow, LeasedRow, readable};
+use crate::store::sql::inbox::{
+    self as bind, EXTEND, EntryRow, FAILED, FIND, LeasedRow, RELEASE, readable,
+};
 use crate::store::sql::migrate::Port;
 use crate::store::sql::statement::Statement;
 

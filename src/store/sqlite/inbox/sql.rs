@@ -47,13 +47,6 @@ SET state = ?3, due_at = ?4, ended_at = ?5, failure = ?6, status = ?7,
     head = iif(?3 = 'done', NULL, head), body = iif(?3 = 'done', NULL, body)
 WHERE id = ?1 AND fence = ?2 AND state = 'leased'";
 
-pub(super) const EXTEND: &str = "
-UPDATE tas_inbox SET due_at = ?3 WHERE id = ?1 AND fence = ?2 AND state = 'leased'";
-
-pub(super) const RELEASE: &str = "
-UPDATE tas_inbox SET state = 'pending', due_at = ?3, attempt = attempt - 1
-WHERE id = ?1 AND fence = ?2 AND state = 'leased'";
-
 pub(super) const NEXT_DUE: &str = concat!(
     "SELECT iif(EXISTS (",
     dated_ahead!(),
@@ -95,15 +88,6 @@ pub(super) const DELETE: &str = concat!(
     finished!("seq"),
     ")"
 );
-
-pub(super) const FIND: &str = "
-SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
-FROM tas_inbox WHERE source = ?1 AND id = ?2";
-
-pub(super) const FAILED: &str = "
-SELECT id, state, attempt, due_at, received_at, ended_at, failure, status, head
-FROM tas_inbox WHERE source = ?1 AND state = 'failed' AND id > ?2
-ORDER BY id LIMIT ?3";
 
 /// Excludes messages whose keys belong to another request.
 pub(super) const REQUEUE: &str = "
