@@ -44,3 +44,26 @@ macro_rules! erased {
 }
 
 pub(crate) use erased;
+
+/// Lets a store become the handles of its ports, by value or by reference.
+#[cfg(any(feature = "emit", feature = "jwt", feature = "_ports"))]
+macro_rules! become_handles {
+    ($store:ty => $($handle:ty),+) => {
+        $(
+            impl From<$store> for $handle {
+                fn from(store: $store) -> Self {
+                    Self::new(store)
+                }
+            }
+
+            impl From<&$store> for $handle {
+                fn from(store: &$store) -> Self {
+                    Self::new(store.clone())
+                }
+            }
+        )+
+    };
+}
+
+#[cfg(any(feature = "emit", feature = "jwt", feature = "_ports"))]
+pub(crate) use become_handles;

@@ -148,27 +148,3 @@ erased! {
     async OutboxStore::prune(before: UnixMillis, max: NonZeroU16) -> Result<usize, StoreError>;
     fn OutboxStore::listen() -> QueueListener;
 }
-
-/// Lets a store of all three ports become their handles.
-macro_rules! become_handles {
-    ($store:ty) => {
-        crate::send::outbox::become_handles!(@ $store, Outbox, Endpoints, Deliveries);
-    };
-    (@ $store:ty, $($handle:ident),*) => {
-        $(
-            impl From<$store> for crate::send::outbox::$handle {
-                fn from(store: $store) -> Self {
-                    Self::new(store)
-                }
-            }
-
-            impl From<&$store> for crate::send::outbox::$handle {
-                fn from(store: &$store) -> Self {
-                    Self::new(store.clone())
-                }
-            }
-        )*
-    };
-}
-
-pub(crate) use become_handles;

@@ -57,7 +57,6 @@ pub use self::endpoint::{
 pub use self::endpoint_store::EndpointStore;
 pub use self::endpoints::Endpoints;
 pub use self::handle::Outbox;
-pub(crate) use self::handle::become_handles;
 pub use self::health::Health;
 pub use self::issued::{IssuedEndpoint, IssuedSecret};
 pub use self::lease::{DeliveryLease, DeliveryWork, Outcome, Settled, Settlement};

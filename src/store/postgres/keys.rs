@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::PostgresStore;
 use crate::base::actor::Actor;
+use crate::base::erased::become_handles;
 use crate::base::error::StoreError;
 use crate::store::sql::keys::{KeyRow, append, list};
 use crate::store::sql::migrate::Port;
@@ -35,14 +36,4 @@ impl KeyStore for PostgresStore {
     }
 }
 
-impl From<PostgresStore> for Keys {
-    fn from(store: PostgresStore) -> Self {
-        Self::new(store)
-    }
-}
-
-impl From<&PostgresStore> for Keys {
-    fn from(store: &PostgresStore) -> Self {
-        Self::new(store.clone())
-    }
-}
+become_handles!(PostgresStore => Keys);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::SqliteStore;
 use crate::base::actor::Actor;
+use crate::base::erased::become_handles;
 use crate::base::error::StoreError;
 use crate::store::sql::keys::{KeyRow, append, list};
 use crate::store::sql::migrate::Port;
@@ -37,17 +38,7 @@ impl KeyStore for SqliteStore {
     }
 }
 
-impl From<SqliteStore> for Keys {
-    fn from(store: SqliteStore) -> Self {
-        Self::new(store)
-    }
-}
-
-impl From<&SqliteStore> for Keys {
-    fn from(store: &SqliteStore) -> Self {
-        Self::new(store.clone())
-    }
-}
+become_handles!(SqliteStore => Keys);
 
 #[cfg(test)]
 mod tests {

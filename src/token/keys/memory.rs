@@ -8,6 +8,7 @@ use super::handle::Keys;
 use super::port::KeyStore;
 use super::stored_key::StoredKey;
 use crate::base::actor::Actor;
+use crate::base::erased::become_handles;
 use crate::base::error::StoreError;
 use crate::token::key_id::KeyId;
 
@@ -62,17 +63,7 @@ impl fmt::Debug for MemoryKeys {
     }
 }
 
-impl From<MemoryKeys> for Keys {
-    fn from(store: MemoryKeys) -> Self {
-        Self::new(store)
-    }
-}
-
-impl From<&MemoryKeys> for Keys {
-    fn from(store: &MemoryKeys) -> Self {
-        Self::new(store.clone())
-    }
-}
+become_handles!(MemoryKeys => Keys);
 
 #[cfg(test)]
 mod tests {

@@ -13,10 +13,11 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::state::OutboxState;
-use super::deliveries::DeliveryLog;
+use super::deliveries::{Deliveries, DeliveryLog};
 use super::endpoint::{DisabledBecause, Endpoint};
 use super::endpoint_store::EndpointStore;
-use super::handle::become_handles;
+use super::endpoints::Endpoints;
+use super::handle::Outbox;
 use super::lease::{DeliveryLease, Settled, Settlement};
 use super::message::{Inserted, NewEvent};
 use super::new_endpoint::NewEndpoint;
@@ -25,6 +26,7 @@ use super::record::{Attempt, Delivery};
 use crate::base::actor::Actor;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::{Entropy, SystemEntropy};
+use crate::base::erased::become_handles;
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, EndpointId, MessageId};
 use crate::queue::{LeaseRequest, QueueListener, QueueNotify};
@@ -203,7 +205,7 @@ impl DeliveryLog for MemoryOutbox {
     }
 }
 
-become_handles!(MemoryOutbox);
+become_handles!(MemoryOutbox => Outbox, Endpoints, Deliveries);
 
 /// With the payloads of 1 KiB that auth events have, some 150 MiB.
 const MAX_EVENTS: usize = 100_000;

@@ -15,12 +15,13 @@ use super::SqliteStore;
 use super::error::store_error;
 use crate::base::clock::UnixMillis;
 use crate::base::entropy::Entropy;
+use crate::base::erased::become_handles;
 use crate::base::error::StoreError;
 use crate::base::id::{DeliveryId, MessageId};
 use crate::queue::{LeaseRequest, QueueListener};
 use crate::send::outbox::{
-    Attempt, Delivery, DeliveryLease, DeliveryLog, Inserted, NewEvent, OutboxConnection,
-    OutboxStore, Settled, Settlement, become_handles,
+    Attempt, Deliveries, Delivery, DeliveryLease, DeliveryLog, Endpoints, Inserted, NewEvent,
+    Outbox, OutboxConnection, OutboxStore, Settled, Settlement,
 };
 use crate::store::sql::columns::optional_time;
 use crate::store::sql::delivery_log::{
@@ -184,7 +185,7 @@ impl OutboxConnection for SqliteConnection {
     }
 }
 
-become_handles!(SqliteStore);
+become_handles!(SqliteStore => Outbox, Endpoints, Deliveries);
 
 /// Stores events and their deliveries in the open transaction of `conn`. Without `fan_out` the endpoints
 /// are read again.
