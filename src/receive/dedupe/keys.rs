@@ -151,14 +151,23 @@ pub(crate) enum Identity<'a> {
     /// The id is under the signature.
     Signed(&'a str),
     /// The id, if any, comes from a header outside the signature.
-    Unsigned(Option<&'a str>),
+    Unsigned {
+        id: Option<&'a str>,
+        /// SHA-256 of the body.
+        body: [u8; 32],
+    },
 }
 
 impl<'a> Identity<'a> {
+    pub(crate) fn unsigned(id: Option<&'a str>, body: impl AsRef<[u8]>) -> Self {
+        let body = Sha256::digest(body).into();
+        Self::Unsigned { id, body }
+    }
+
     pub(crate) const fn id(self) -> Option<&'a str> {
         match self {
             Self::Signed(id) => Some(id),
-            Self::Unsigned(id) => id,
+            Self::Unsigned { id, .. } => id,
         }
     }
 
@@ -174,7 +183,6 @@ pub(crate) struct Message<'a> {
     pub(crate) tenant: Option<&'a str>,
     pub(crate) identity: Identity<'a>,
     pub(crate) sent_at: Option<UnixMillis>,
-    pub(crate) body: &'a [u8],
     /// Time after its first arrival for which the same request could pass the time check again.
     pub(crate) replayable: Duration,
 }
@@ -215,10 +223,9 @@ impl KeyDeriver {
         let (derived, body) = match message.identity {
             // Ignores the body: every request with this id is the same message.
             Identity::Signed(id) => (DerivedKeys::of(self.id_key(id)), 0),
-            Identity::Unsigned(id) => {
-                let digest = Sha256::digest(message.body).into();
-                let derived = self.unsigned_keys(id, message.sent_at, &digest);
-                (derived, first_half(&digest))
+            Identity::Unsigned { id, body } => {
+                let derived = self.unsigned_keys(id, message.sent_at, &body);
+                (derived, first_half(&body))
             }
         };
         DedupeKeys {
@@ -226,7 +233,7 @@ impl KeyDeriver {
             derived,
             body,
             retention: match (message.identity, message.sent_at) {
-                (Identity::Unsigned(None), Some(_)) => message.replayable,
+                (Identity::Unsigned { id: None, .. }, Some(_)) => message.replayable,
                 _ => RETENTION,
             },
             replay_window: message.replayable,

@@ -11,7 +11,6 @@ fn message<'a>(tenant: Option<&'a str>, identity: Identity<'a>) -> Message<'a> {
         tenant,
         identity,
         sent_at: Some(AT),
-        body: b"{}",
         replayable: Duration::from_secs(900),
     }
 }
@@ -24,8 +23,8 @@ fn hex(key: Option<DedupeKey>) -> Option<String> {
 fn identities() -> [Identity<'static>; 3] {
     [
         Identity::Signed("msg_1"),
-        Identity::Unsigned(Some("msg_1")),
-        Identity::Unsigned(None),
+        Identity::unsigned(Some("msg_1"), "{}"),
+        Identity::unsigned(None, "{}"),
     ]
 }
 
@@ -38,7 +37,7 @@ fn all_of(keys: &DedupeKeys) -> Vec<DedupeKey> {
 #[test]
 fn the_keys_of_a_receiver_without_tenants_are_what_they_were() {
     const ID: &str = "1f5f1c71c73478ff998614a66f17afc6";
-    let unsigned = Identity::Unsigned(Some("msg_1"));
+    let unsigned = Identity::unsigned(Some("msg_1"), "{}");
     let keys = KeyDeriver::new("crm").derive(1, &message(None, unsigned));
     assert_eq!(
         hex(Some(keys.key())).as_deref(),
@@ -87,7 +86,7 @@ fn two_tenants_have_no_key_in_common_and_none_with_a_receiver_without() {
 #[test]
 fn a_tenants_keys_of_one_message_share_a_shard() {
     let deriver = KeyDeriver::new("crm");
-    let keys = |id| deriver.derive(1, &message(Some("acme"), Identity::Unsigned(id)));
+    let keys = |id| deriver.derive(1, &message(Some("acme"), Identity::unsigned(id, "{}")));
     let (real, replay, nameless) = (keys(Some("msg_1")), keys(Some("msg_2")), keys(None));
     for other in [replay, nameless] {
         assert_ne!(real.key(), other.key());

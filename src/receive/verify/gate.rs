@@ -167,7 +167,7 @@ impl WebhookGate {
         self.meters.verified(verified, &keys.verifier);
 
         let in_body = id_in_body(scheme, &body);
-        let identity = identity(scheme, signed.id(), in_body.as_deref());
+        let identity = identity(scheme, signed.id(), in_body.as_deref(), &body);
         if self.require_signed_id && !is_vouched_for(identity, signed.id()) {
             context.id = signed.id().map(Into::into);
             return Err(WebhookRejection::IdMismatch);
@@ -176,7 +176,6 @@ impl WebhookGate {
             tenant: keys.tenant.as_deref(),
             identity,
             sent_at: verified.sent_at(),
-            body: &body,
             replayable: replay_window(keys.verifier.tolerance(), self.limits.timeout),
         };
         let webhook = VerifiedWebhook::new(

@@ -27,20 +27,24 @@ pub(super) fn identity<'a>(
     scheme: &Scheme,
     header: Option<&'a str>,
     in_body: Option<&'a str>,
+    body: &[u8],
 ) -> Identity<'a> {
     let signed = match scheme.id_source() {
         IdSource::SignedHeader => header,
         IdSource::SignedBody(_) => in_body,
         IdSource::UnsignedHeader => None,
     };
-    signed.map_or(Identity::Unsigned(header), Identity::Signed)
+    match signed {
+        Some(id) => Identity::Signed(id),
+        None => Identity::unsigned(header, body),
+    }
 }
 
 /// Returns whether an id is under the signature and no header has another.
 pub(super) fn is_vouched_for(identity: Identity<'_>, header: Option<&str>) -> bool {
     match identity {
         Identity::Signed(id) => header.is_none_or(|header| header == id),
-        Identity::Unsigned(_) => false,
+        Identity::Unsigned { .. } => false,
     }
 }
 

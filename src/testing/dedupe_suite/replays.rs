@@ -93,7 +93,7 @@ pub async fn a_replay_of_a_request_that_failed_is_a_duplicate_and_its_retry_is_n
     let failed = receiver.unsigned("a", NOW, "body");
     assert_eq!(receiver.claim(&failed).await, FRESH);
     receiver.release(&failed).await;
-    let anonymous = receiver.keys(Identity::Unsigned(None), Some(NOW), "body");
+    let anonymous = receiver.keys(Identity::unsigned(None, "body"), Some(NOW));
     for replay in [
         receiver.unsigned("b", NOW, "body"),
         receiver.unsigned("c", NOW, "body"),
@@ -112,7 +112,7 @@ pub async fn a_replay_of_a_request_that_failed_is_a_duplicate_and_its_retry_is_n
 pub async fn a_request_that_failed_may_come_again_unchanged(receiver: Receiver) {
     for id in [Some("a"), None] {
         let body = format!("{id:?}");
-        let keys = || receiver.keys(Identity::Unsigned(id), Some(NOW), &body);
+        let keys = || receiver.keys(Identity::unsigned(id, &body), Some(NOW));
         let failed = keys();
         assert_eq!(receiver.claim(&failed).await, FRESH);
         receiver.release(&failed).await;

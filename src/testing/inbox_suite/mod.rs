@@ -142,33 +142,27 @@ const WINDOW: u64 = 900;
 const SOURCE: &str = "suite";
 const OTHER: &str = "other";
 
-fn keys(identity: Identity<'_>, sent_at: Option<UnixMillis>, body: &str) -> DedupeKeys {
-    keys_of(SOURCE, identity, sent_at, body)
+fn keys(identity: Identity<'_>, sent_at: Option<UnixMillis>) -> DedupeKeys {
+    keys_of(SOURCE, identity, sent_at)
 }
 
-fn keys_of(
-    source: &str,
-    identity: Identity<'_>,
-    sent_at: Option<UnixMillis>,
-    body: &str,
-) -> DedupeKeys {
+fn keys_of(source: &str, identity: Identity<'_>, sent_at: Option<UnixMillis>) -> DedupeKeys {
     let message = Message {
         tenant: None,
         identity,
         sent_at,
-        body: body.as_bytes(),
         replayable: Duration::from_secs(WINDOW),
     };
     Source::new(source).unwrap().keys(&message)
 }
 
-fn unsigned(id: &str) -> Identity<'_> {
-    Identity::Unsigned(Some(id))
+fn unsigned<'a>(id: &'a str, body: &str) -> Identity<'a> {
+    Identity::unsigned(Some(id), body)
 }
 
 /// A message whose id is its only key.
 fn signed(id: &str) -> NewMessage {
-    message(keys(Identity::Signed(id), Some(START), id), id)
+    message(keys(Identity::Signed(id), Some(START)), id)
 }
 
 fn message(keys: DedupeKeys, body: &str) -> NewMessage {

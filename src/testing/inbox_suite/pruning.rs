@@ -34,7 +34,7 @@ pub async fn what_finished_long_ago_is_deleted(store: InboxPorts) {
 pub async fn a_deleted_message_is_known_until_its_key_ends(store: InboxPorts) {
     end(&store, "a", InboxOutcome::Done, 0).await;
     // Its only key is its time, for as long as a replay is possible.
-    let short = || message(keys(Identity::Unsigned(None), Some(START), "b"), "b");
+    let short = || message(keys(Identity::unsigned(None, "b"), Some(START)), "b");
     receive(&store, short(), 0).await;
     settle(&store, &lease_one(&store, 0).await, InboxOutcome::Done, 0).await;
     assert_eq!(prune(&store, 1).await, 2);

@@ -36,7 +36,7 @@ pub async fn one_of_many_concurrent_messages_with_a_common_key_is_new(store: Inb
     for number in 0..32 {
         let store = store.clone();
         let id = format!("id_{}", number % 4);
-        let keys = keys(unsigned(&id), Some(START), "body");
+        let keys = keys(unsigned(&id, "body"), Some(START));
         storing.spawn(async move { store.store(message(keys, "body"), START).await });
     }
     let received = storing.join_all().await;
@@ -66,10 +66,10 @@ pub async fn a_message_is_known_while_it_waits_is_handled_and_is_finished(store:
 
 /// Contract 2.
 pub async fn the_same_request_under_another_id_is_known(store: InboxPorts) {
-    let sent = |id| message(keys(unsigned(id), Some(START), "body"), "body");
+    let sent = |id| message(keys(unsigned(id, "body"), Some(START)), "body");
     assert_eq!(receive(&store, sent("a"), 0).await, NEW);
     assert_eq!(receive(&store, sent("b"), 0).await, KNOWN);
-    let later = message(keys(unsigned("a"), Some(at(9)), "body"), "body");
+    let later = message(keys(unsigned("a", "body"), Some(at(9))), "body");
     assert_eq!(receive(&store, later, 9).await, KNOWN);
 }
 
@@ -86,7 +86,7 @@ pub async fn a_replay_of_a_request_that_was_known_is_known(store: InboxPorts) {
         ),
     ] {
         let body = format!("body of {id}");
-        let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), &body), &body);
+        let sent = |id, secs| message(keys(unsigned(id, &body), Some(at(secs))), &body);
         assert_eq!(receive(&store, sent(id, 0), 0).await, NEW);
         let lease = lease_one(&store, 0).await;
         if let Some(outcome) = outcome {
@@ -107,7 +107,7 @@ pub async fn a_replay_of_a_request_that_was_known_is_known(store: InboxPorts) {
 
 /// Contract 1 and 2.
 pub async fn the_keys_of_known_requests_end_with_their_time(store: InboxPorts) {
-    let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
+    let sent = |id, secs| message(keys(unsigned(id, "body"), Some(at(secs))), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("a", 300), 300).await, KNOWN);
     let lease = lease_one(&store, 300).await;
@@ -120,7 +120,7 @@ pub async fn the_keys_of_known_requests_end_with_their_time(store: InboxPorts) {
 
 /// Contract 1 and 2: a message refused by its second key has not claimed its first.
 pub async fn a_known_message_does_not_claim_the_key_that_it_alone_has(store: InboxPorts) {
-    let sent = |id, secs| message(keys(unsigned(id), Some(at(secs)), "body"), "body");
+    let sent = |id, secs| message(keys(unsigned(id, "body"), Some(at(secs))), "body");
     assert_eq!(receive(&store, sent("a", 0), 0).await, NEW);
     assert_eq!(receive(&store, sent("b", 0), 0).await, KNOWN);
     assert_eq!(receive(&store, sent("b", 1), 1).await, NEW);
@@ -128,7 +128,7 @@ pub async fn a_known_message_does_not_claim_the_key_that_it_alone_has(store: Inb
 
 /// Contract 2.
 pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: InboxPorts) {
-    let sent = |body| message(keys(unsigned("a"), Some(START), body), body);
+    let sent = |body| message(keys(unsigned("a", body), Some(START)), body);
     assert_eq!(receive(&store, sent("one"), 0).await, NEW);
     let other = receive(&store, sent("other"), 0).await;
     assert_eq!(other, Claimed::Fresh { other_body: true });
@@ -137,7 +137,7 @@ pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(store: In
 
 /// Contract 2.
 pub async fn another_body_under_a_signed_id_is_known(store: InboxPorts) {
-    let sent = |body| message(keys(Identity::Signed("a"), Some(START), body), body);
+    let sent = |body| message(keys(Identity::Signed("a"), Some(START)), body);
     assert_eq!(receive(&store, sent("one"), 0).await, NEW);
     assert_eq!(receive(&store, sent("other"), 0).await, KNOWN);
     assert_eq!(receive(&store, sent("one"), 0).await, KNOWN);
@@ -147,7 +147,7 @@ pub async fn another_body_under_a_signed_id_is_known(store: InboxPorts) {
 /// Contract 2 and 4.
 pub async fn two_sources_share_neither_keys_nor_work(store: InboxPorts) {
     assert_eq!(receive(&store, signed("a"), 0).await, NEW);
-    let keys = keys_of(OTHER, Identity::Signed("a"), Some(START), "a");
+    let keys = keys_of(OTHER, Identity::Signed("a"), Some(START));
     let mut other = message(keys, "of the other");
     other.source = OTHER.into();
     assert_eq!(receive(&store, other, 0).await, NEW);

@@ -54,9 +54,8 @@ mod bounds {
         ) -> DedupeKeys {
             self.dedupe.keys(&Message {
                 tenant: None,
-                identity: Identity::Unsigned(id),
+                identity: Identity::unsigned(id, body),
                 sent_at: Some(sent_at),
-                body: body.as_bytes(),
                 replayable,
             })
         }
@@ -537,9 +536,8 @@ mod model {
                         let id = id.to_string();
                         let keys = dedupe.keys(&Message {
                             tenant: None,
-                            identity: Identity::Unsigned(Some(&id)),
+                            identity: Identity::unsigned(Some(&id), [body]),
                             sent_at: Some(UnixMillis::from_millis(time.into())),
-                            body: &[body],
                             replayable: Duration::from_secs(900),
                         });
                         let claimed = store.claim_now(&keys, now, later(now, lease)).unwrap();

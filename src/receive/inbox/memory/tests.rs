@@ -21,7 +21,6 @@ fn message(number: usize, bytes: usize) -> NewMessage {
         tenant: None,
         identity: Identity::Signed(&id),
         sent_at: None,
-        body: b"",
         replayable: HOLD,
     });
     NewMessage {

@@ -67,7 +67,6 @@ async fn receive(inbox: &Inbox, id: &str) {
         tenant: Some("acme"),
         identity: Identity::Signed(id),
         sent_at: Some(NOW),
-        body: body.as_bytes(),
         replayable: Duration::ZERO,
     };
     let request = StoredRequest::of(&parts, &delivered);
@@ -307,7 +306,6 @@ async fn a_request_that_cannot_be_read_fails_at_once() {
         tenant: None,
         identity: Identity::Signed("a"),
         sent_at: None,
-        body: b"",
         replayable: Duration::ZERO,
     };
     let damaged = StoredRequest::from_stored(Bytes::from_static(b"?"), Bytes::new());

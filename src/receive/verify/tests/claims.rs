@@ -141,7 +141,6 @@ async fn a_handler_that_blocks_before_it_first_waits_does_not_put_the_renewal_of
         tenant: None,
         identity: Identity::Signed("msg_1"),
         sent_at: Some(clock.now()),
-        body: BODY.as_bytes(),
         replayable: Duration::from_mins(15),
     };
     let pass = async |time| {

@@ -54,9 +54,8 @@ const LEASE: Duration = Duration::from_secs(60);
 fn unsigned(dedupe: &Dedupe, id: &str, sent_at: UnixMillis) -> DedupeKeys {
     dedupe.keys(&Message {
         tenant: None,
-        identity: Identity::Unsigned(Some(id)),
+        identity: Identity::unsigned(Some(id), b"{}"),
         sent_at: Some(sent_at),
-        body: b"{}",
         replayable: Duration::from_secs(900),
     })
 }

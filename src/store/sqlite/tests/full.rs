@@ -52,7 +52,6 @@ async fn use_every_port(store: &SqliteStore, mirror: &Mirror, round: usize) {
         tenant: None,
         identity: Identity::Signed(&id),
         sent_at: None,
-        body: b"",
         replayable: Duration::ZERO,
     });
     let claimed = dedupe.claim(&keys, at(0), at(60)).await.unwrap();
