@@ -5,12 +5,12 @@ mod config_error;
 mod due_queue;
 mod engine;
 mod expiry;
-mod http_date;
 mod lease;
 mod notify;
 mod record;
 mod retention;
 mod retry;
+#[cfg(feature = "emit")]
 mod retry_after;
 mod schedule;
 mod settings;
@@ -29,14 +29,15 @@ pub use self::config_error::WorkerConfigError;
 pub(crate) use self::due_queue::DueQueue;
 pub(crate) use self::engine::{AttemptCounts, Engine, Job};
 pub(crate) use self::expiry::{Expiry, Life};
-#[cfg(feature = "emit")]
-pub(crate) use self::http_date::parse as parse_http_date;
 pub use self::lease::{Lease, LeaseRequest};
 pub use self::notify::{QueueListener, QueueNotify};
 pub(crate) use self::record::{MARGIN, record};
 #[cfg(feature = "emit")]
 pub(crate) use self::retry::lengthen;
 pub use self::retry::{RetryPolicy, ScheduleError};
+#[cfg(feature = "emit")]
+pub(crate) use self::retry_after::parse_http_date;
+#[cfg(feature = "emit")]
 pub use self::retry_after::parse_retry_after;
 pub(crate) use self::settings::{WorkerSettings, worker_setters};
 pub(crate) use self::shutdown::AttemptResult;

@@ -5,7 +5,6 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::attempt_number::AttemptNumber;
-use super::retry_after::MAX_RETRY_AFTER;
 use crate::base::clock::UnixMillis;
 
 /// Number of attempts, and the wait before each.
@@ -176,6 +175,9 @@ pub enum ScheduleError {
         wait: Duration,
     },
 }
+
+/// Longest delay that an endpoint can request: Banata's longest wait.
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 const MAX_JITTER: f64 = 0.2;
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::retry_after::MAX_RETRY_AFTER;
+use super::retry::MAX_RETRY_AFTER;
 use super::*;
 use crate::base::clock::UnixMillis;
 

@@ -201,7 +201,7 @@ pub(crate) fn time_of_call(
 ) -> RangeInclusive<UnixMillis> {
     const SECOND: Duration = Duration::from_secs(1);
     let date = response.get(DATE).and_then(|date| date.to_str().ok());
-    let date = date.and_then(|date| parse_http_date(date, now.to_secs()));
+    let date = date.and_then(parse_http_date);
     let end = date.map_or(now, UnixTime::to_millis);
     end.saturating_sub(took + SECOND)..=end.saturating_add(2 * SECOND)
 }
