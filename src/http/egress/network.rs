@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
 /// A range of addresses: an address and the number of its leading bits (`10.1.0.0/16`).
 ///
 /// ```
@@ -14,22 +16,16 @@ use std::str::FromStr;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Network {
-    base: IpAddr,
-    prefix: u8,
-}
+pub struct Network(IpNet);
 
 impl Network {
     /// This host: `127.0.0.0/8` and `::1/128`.
     pub const LOOPBACK: [Self; 2] = [
-        Self {
-            base: IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)),
-            prefix: 8,
-        },
-        Self {
-            base: IpAddr::V6(Ipv6Addr::LOCALHOST),
-            prefix: 128,
-        },
+        Self(IpNet::new_assert(
+            IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)),
+            8,
+        )),
+        Self(IpNet::new_assert(IpAddr::V6(Ipv6Addr::LOCALHOST), 128)),
     ];
 
     /// Creates the range of the addresses that share their first `prefix` bits with `base`.
@@ -39,13 +35,9 @@ impl Network {
     /// [`InvalidNetwork`] if `prefix` exceeds the bits of the address (32 or 128), or if `base` has
     /// a bit set after the prefix: `10.1.0.0/8` is more likely a slip than an intention.
     pub fn new(base: IpAddr, prefix: u8) -> Result<Self, InvalidNetwork> {
-        let (width, bits) = bits(base);
-        let host_bits = width.checked_sub(prefix).ok_or(InvalidNetwork)?;
-        let host_mask = !mask(host_bits);
-        if bits & host_mask == 0 {
-            Ok(Self { base, prefix })
-        } else {
-            Err(InvalidNetwork)
+        match IpNet::new(base, prefix) {
+            Ok(network) if network.network() == base => Ok(Self(network)),
+            _ => Err(InvalidNetwork),
         }
     }
 
@@ -53,30 +45,13 @@ impl Network {
     /// not even in `::ffff:0:0/96`.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        let ((width, base), (other, bits)) = (bits(self.base), bits(address));
-        width == other && (base ^ bits) & mask(width.saturating_sub(self.prefix)) == 0
+        self.0.contains(&address)
     }
-}
-
-/// Returns the number of bits, and the bits.
-fn bits(address: IpAddr) -> (u8, u128) {
-    match address {
-        IpAddr::V4(v4) => (32, u128::from(v4.to_bits())),
-        IpAddr::V6(v6) => (128, v6.to_bits()),
-    }
-}
-
-/// Returns all ones except for the last `host_bits`.
-fn mask(host_bits: u8) -> u128 {
-    u128::MAX.checked_shl(host_bits.into()).unwrap_or(0)
 }
 
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
-        Self {
-            base: address,
-            prefix: bits(address).0,
-        }
+        Self(address.into())
     }
 }
 
@@ -85,6 +60,7 @@ impl FromStr for Network {
 
     /// Reads `10.1.0.0/16`, or an address alone.
     fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        // `IpNet` would read `010.0.0.0/8` as 10.0.0.0; other programs read it as 8.0.0.0.
         let address = |text: &str| text.parse::<IpAddr>().map_err(|_| InvalidNetwork);
         let Some((base, prefix)) = text.split_once('/') else {
             return address(text).map(Self::from);
@@ -99,7 +75,7 @@ impl FromStr for Network {
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.base, self.prefix)
+        self.0.fmt(f)
     }
 }
 
