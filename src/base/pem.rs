@@ -8,6 +8,9 @@
 use std::fmt;
 use std::str::Chars;
 
+#[cfg(not(feature = "jwt"))]
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+#[cfg(feature = "jwt")]
 use base64ct::{Base64Unpadded, Encoding as _};
 use zeroize::Zeroizing;
 
@@ -254,8 +257,16 @@ fn unescape(rest: &mut Chars<'_>) -> char {
 }
 
 /// Decodes in constant time with respect to the key. Padding may be missing.
+#[cfg(feature = "jwt")]
 fn base64(text: &str) -> Option<Der> {
     let decoded = Base64Unpadded::decode_vec(text.trim_end_matches('='));
+    decoded.ok().map(Zeroizing::new)
+}
+
+/// Without private keys only certificates are decoded, which are public.
+#[cfg(not(feature = "jwt"))]
+fn base64(text: &str) -> Option<Der> {
+    let decoded = STANDARD_NO_PAD.decode(text.trim_end_matches('='));
     decoded.ok().map(Zeroizing::new)
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKey};
-use base64ct::{Base64, Encoding as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::wire::scheme::{Parsed, Rendered, SignatureEncoding};
@@ -54,7 +55,7 @@ impl PrivateKey {
     /// Writes the public key as `whpk_` and its base64.
     #[cfg(feature = "_outbox")]
     pub(crate) fn public_text(&self) -> String {
-        let public = Base64::encode_string(self.0.public_key().as_ref());
+        let public = STANDARD.encode(self.0.public_key().as_ref());
         ["whpk_", &public].concat()
     }
 
@@ -72,7 +73,7 @@ fn before_body(rendered: &Rendered<'_>) -> Vec<u8> {
 }
 
 fn decode(prefix: &str, text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let bytes = Base64::decode_vec(text.strip_prefix(prefix)?).ok()?;
+    let bytes = STANDARD.decode(text.strip_prefix(prefix)?).ok()?;
     Some(Zeroizing::new(bytes))
 }
 
@@ -96,7 +97,7 @@ mod tests {
     const NOW: UnixTime = UnixTime::from_secs(1_750_000_000);
 
     fn text(prefix: &str, bytes: &[u8]) -> String {
-        [prefix, &Base64::encode_string(bytes)].concat()
+        [prefix, &STANDARD.encode(bytes)].concat()
     }
 
     /// Returns a seed that is not one byte repeated.

@@ -1,7 +1,7 @@
 //! New secrets, and the text that their receivers need.
 
 #[cfg(feature = "ed25519")]
-use base64ct::{Base64, Encoding as _};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 #[cfg(feature = "ed25519")]
 use zeroize::Zeroizing;
 
@@ -24,7 +24,7 @@ pub(crate) fn generate_secret(
         #[cfg(feature = "ed25519")]
         SignatureAlgorithm::Ed25519 => {
             let seed = Zeroizing::new(random::<32>(entropy));
-            let encoded = Zeroizing::new(Base64::encode_string(seed.as_slice()));
+            let encoded = Zeroizing::new(STANDARD.encode(seed.as_slice()));
             Secret::verbatim(["whsk_", &encoded].concat())
         }
     }
