@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::decodable::{Decodable, is_reserved};
 use crate::base::clock::UnixMillis;
 use crate::token::error::TokenError;
-use crate::wire::json::members::{Text, UniqueNames};
+use crate::wire::json::members::UniqueNames;
 
 /// The JSON of the claims that matter. Each claim is checked by itself, so that a refusal can name
 /// it.
@@ -60,10 +60,11 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut claims = RawClaims::default();
         let mut names = UniqueNames::new();
-        while let Some(Text(name)) = map.next_key()? {
+        while let Some(name) = map.next_key()? {
             names.add::<A::Error>(&name)?;
+            let name = &*name.0;
             let wanted = self.required.iter().position(|wanted| **wanted == *name);
-            let slot = match &*name {
+            let slot = match name {
                 "iss" => Some(&mut claims.iss),
                 "sub" => Some(&mut claims.sub),
                 "aud" => Some(&mut claims.aud),
@@ -79,7 +80,7 @@ impl<'de> Visitor<'de> for ClaimsVisitor<'_> {
                     value.get() == "null"
                 }
                 None if self.skips => map.next_value::<IgnoredAny>().map(|_| true)?,
-                None if is_reserved(&name) => {
+                None if is_reserved(name) => {
                     return Err(A::Error::custom("a name is reserved"));
                 }
                 None => map.next_value::<Decodable>()?.is_null,

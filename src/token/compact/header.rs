@@ -43,9 +43,9 @@ impl<'de> Visitor<'de> for HeaderVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut header = JoseHeader::default();
         let mut names = UniqueNames::new();
-        while let Some(Text(name)) = map.next_key()? {
+        while let Some(name) = map.next_key()? {
             names.add::<A::Error>(&name)?;
-            match &*name {
+            match &*name.0 {
                 "alg" => header.alg = Some(map.next_value()?),
                 "kid" => header.kid = Some(map.next_value()?),
                 "typ" => header.typ = Some(map.next_value()?),

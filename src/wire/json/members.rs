@@ -8,43 +8,47 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 /// Limit of the members of a header or of claims, without nested members.
 const MAX_MEMBERS: usize = 128;
 
+/// More than most tokens have. Checking so many names needs no allocation.
+const INLINE: usize = 16;
+
 /// The member names of an object so far. A repeated name is refused.
 ///
 /// RFC 7515 §4 and RFC 7519 §4 let a parser refuse the object or take the last member. Two parsers
 /// that take different members disagree on the signed content.
-pub(crate) struct UniqueNames {
-    digests: [u64; MAX_MEMBERS],
+pub(crate) struct UniqueNames<'a> {
+    first: [&'a str; INLINE],
+    /// Number of names in `first`.
     count: usize,
+    /// Further names, and those with an escape.
+    rest: Vec<Cow<'a, str>>,
 }
 
-impl UniqueNames {
+impl<'a> UniqueNames<'a> {
     pub(crate) const fn new() -> Self {
         Self {
-            digests: [0; MAX_MEMBERS],
+            first: [""; INLINE],
             count: 0,
+            rest: Vec::new(),
         }
     }
 
-    pub(crate) fn add<E: Error>(&mut self, name: &str) -> Result<(), E> {
-        let digest = fnv1a(name.as_bytes());
-        let (seen, free) = self.digests.split_at_mut(self.count);
-        if seen.contains(&digest) {
+    pub(crate) fn add<E: Error>(&mut self, Text(name): &Text<'a>) -> Result<(), E> {
+        let (seen, free) = self.first.split_at_mut(self.count);
+        if seen.contains(&&**name) || self.rest.contains(name) {
             return Err(E::custom("a member stands there twice"));
         }
-        let Some(next) = free.first_mut() else {
+        if seen.len() + self.rest.len() == MAX_MEMBERS {
             return Err(E::custom("there are too many members"));
-        };
-        *next = digest;
-        self.count += 1;
+        }
+        match (free.first_mut(), name) {
+            (Some(slot), Cow::Borrowed(name)) => {
+                *slot = name;
+                self.count += 1;
+            }
+            _ => self.rest.push(name.clone()),
+        }
         Ok(())
     }
-}
-
-/// FNV-1a, 64 bits. A collision only causes the refusal of the token that contains it.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 /// A JSON string, borrowed unless it contains an escape.
@@ -81,20 +85,40 @@ mod tests {
 
     type Refused = serde::de::value::Error;
 
-    #[test]
-    fn a_name_is_taken_once() {
-        let mut names = UniqueNames::new();
-        names.add::<Refused>("exp").unwrap();
-        names.add::<Refused>("Exp").unwrap();
-        assert!(names.add::<Refused>("exp").is_err());
+    fn borrowed(name: &str) -> Text<'_> {
+        Text(Cow::Borrowed(name))
+    }
+
+    fn unescaped(name: &str) -> Text<'_> {
+        Text(Cow::Owned(name.to_owned()))
     }
 
     #[test]
-    fn names_are_counted() {
+    fn a_name_is_taken_once() {
         let mut names = UniqueNames::new();
-        for index in 0..MAX_MEMBERS {
-            names.add::<Refused>(&index.to_string()).unwrap();
+        for name in ["exp", "Exp", "", "ex"] {
+            names.add::<Refused>(&borrowed(name)).unwrap();
         }
-        assert!(names.add::<Refused>("one more").is_err());
+        names.add::<Refused>(&unescaped("é")).unwrap();
+        for name in ["exp", "Exp", "", "ex", "é"] {
+            for again in [borrowed(name), unescaped(name)] {
+                assert!(names.add::<Refused>(&again).is_err(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_counted_and_each_is_compared() {
+        let all: Vec<String> = (0..MAX_MEMBERS).map(|index| index.to_string()).collect();
+        for text in [borrowed, unescaped] {
+            let mut names = UniqueNames::new();
+            for name in &all {
+                names.add::<Refused>(&text(name)).unwrap();
+                let again = names.add::<Refused>(&text(name)).unwrap_err();
+                assert!(again.to_string().contains("twice"), "{name}");
+            }
+            let more = names.add::<Refused>(&text("one more")).unwrap_err();
+            assert!(more.to_string().contains("too many"));
+        }
     }
 }
