@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::backoff::{Backoff, lengthen};
 use super::lease::LeaseRequest;
 use super::notify::QueueListener;
 use super::settings::WorkerSettings;
@@ -83,7 +84,7 @@ impl<J: Job> Engine<J> {
     async fn keep_working(&self, stop: &CancellationToken) {
         let mut listener = self.job.listen();
         let mut running = JoinSet::new();
-        let mut failures = 0;
+        let mut backoff = STORE_AWAY;
         let mut overdue = pin!(overdue(stop, self.settings().drain));
         while !stop.is_cancelled() {
             let filled = tokio::select! {
@@ -93,14 +94,14 @@ impl<J: Job> Engine<J> {
             };
             let pause = match filled {
                 Ok(pause) => {
-                    failures = 0;
+                    backoff = STORE_AWAY;
                     Pause::For(pause)
                 }
                 Err(error) => {
                     let cause = &error as &(dyn Error + 'static);
                     tracing::warn!(error = cause, "cannot lease what is due");
-                    failures += 1;
-                    Pause::BackOff(self.back_off(failures))
+                    let jitter = self.settings().schedule.jitter();
+                    Pause::BackOff(lengthen(backoff.fail(), jitter))
                 }
             };
             pause.wait(&mut running, &mut listener, stop).await;
@@ -174,12 +175,6 @@ impl<J: Job> Engine<J> {
             running.spawn(async move { job.perform(lease).await });
         }
     }
-
-    fn back_off(&self, failures: u32) -> Duration {
-        let doubled = FIRST_BACK_OFF.saturating_mul(1 << failures.saturating_sub(1).min(16));
-        let jitter = 1.0 + MAX_JITTER * self.settings().schedule.jitter();
-        doubled.min(LONGEST_BACK_OFF).mul_f64(jitter)
-    }
 }
 
 /// Pause of a worker.
@@ -246,8 +241,5 @@ impl AttemptCounts {
 /// Bounds the polls of a store that reports a past due time and leases nothing.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 
-const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
-
-/// Spreads workers that lost the same store.
-const MAX_JITTER: f64 = 0.2;
+/// Pauses while the store fails; jitter spreads workers that lost the same one.
+const STORE_AWAY: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));

@@ -1,6 +1,7 @@
 //! Leased, retried and settled work: the common part of deliveries and inbox messages.
 
 mod attempt_number;
+mod backoff;
 mod config_error;
 mod due_queue;
 mod engine;
@@ -25,6 +26,9 @@ mod tests;
 use std::time::Duration;
 
 pub use self::attempt_number::AttemptNumber;
+pub(crate) use self::backoff::Backoff;
+#[cfg(feature = "emit")]
+pub(crate) use self::backoff::lengthen;
 pub use self::config_error::WorkerConfigError;
 pub(crate) use self::due_queue::DueQueue;
 pub(crate) use self::engine::{AttemptCounts, Engine, Job};
@@ -32,8 +36,6 @@ pub(crate) use self::expiry::{Expiry, Life};
 pub use self::lease::{Lease, LeaseRequest};
 pub use self::notify::{QueueListener, QueueNotify};
 pub(crate) use self::record::{MARGIN, record};
-#[cfg(feature = "emit")]
-pub(crate) use self::retry::lengthen;
 pub use self::retry::{RetryPolicy, ScheduleError};
 #[cfg(feature = "emit")]
 pub(crate) use self::retry_after::parse_http_date;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::backoff::Backoff;
 use crate::base::error::StoreError;
 
 /// Records an outcome with `settle`, and retries for up to `limit` while the store is unreachable:
@@ -15,7 +16,7 @@ where
     F: Future<Output = Result<T, StoreError>>,
 {
     let begun = Instant::now();
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let error = match settle().await {
             Ok(settled) => return Some(settled),
@@ -25,13 +26,13 @@ where
             tracing::warn!("another worker has taken over; the outcome is discarded");
             return None;
         }
+        let pause = backoff.fail();
         if !error.is_unavailable() || begun.elapsed().saturating_add(pause) > limit {
             let cause = &error as &(dyn Error + 'static);
             tracing::error!(error = cause, "the outcome could not be recorded");
             return None;
         }
         sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::attempt_number::AttemptNumber;
+use super::backoff::lengthen;
 use crate::base::clock::UnixMillis;
 
 /// Number of attempts, and the wait before each.
@@ -179,8 +180,6 @@ pub enum ScheduleError {
 /// Longest delay that an endpoint can request: Banata's longest wait.
 pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
-const MAX_JITTER: f64 = 0.2;
-
 const LOCAL_HANDLER: [Duration; 11] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
@@ -213,20 +212,6 @@ const STANDARD_WEBHOOKS: [Duration; 9] = [
     Duration::from_hours(20),
     Duration::from_hours(24),
 ];
-
-/// Adds jitter to a wait.
-pub(crate) fn lengthen(wait: Duration, jitter: f64) -> Duration {
-    wait.mul_f64(1.0 + MAX_JITTER * unit(jitter))
-}
-
-/// Clamps a number to `0.0..=1.0`.
-fn unit(jitter: f64) -> f64 {
-    if jitter.is_nan() {
-        0.0
-    } else {
-        jitter.clamp(0.0, 1.0)
-    }
-}
 
 #[expect(
     clippy::cast_possible_truncation,

@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use super::meters::{Operation, WebhookMeters};
 use crate::base::clock::{Clock, UnixMillis};
 use crate::base::error::StoreError;
+use crate::queue::Backoff;
 use crate::receive::dedupe::{Claimed, Dedupe, DedupeKeys, Message, Reply};
 
 /// Time until a claim lapses without a renewal.
@@ -25,13 +26,8 @@ const RENEW_AFTER: Duration = Duration::from_secs(30);
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Pauses before a failed commit is retried: 31 s together; a lease has at least 30 s left.
-const COMMIT_AGAIN_AFTER: [Duration; 5] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-    Duration::from_secs(8),
-    Duration::from_secs(16),
-];
+const COMMIT_AGAIN: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(16));
+const COMMIT_RETRIES: usize = 5;
 
 /// The right to handle one message. Dropping it releases the claim.
 pub(super) struct MessageClaim {
@@ -250,7 +246,7 @@ impl ClaimHandle {
     }
 
     async fn commit_again(self, mut err: StoreError) {
-        for wait in COMMIT_AGAIN_AFTER {
+        for wait in COMMIT_AGAIN.take(COMMIT_RETRIES) {
             if err.is_lease_lost() {
                 break;
             }

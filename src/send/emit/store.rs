@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::rejection::EmitRejection;
 use crate::base::error::StoreError;
+use crate::queue::Backoff;
 use crate::send::outbox::{EmitError, Emitter, NewEvent};
 use crate::wire::event::AuthEvent;
 
@@ -29,7 +30,7 @@ pub(super) async fn store(emitter: &Emitter, events: Vec<AuthEvent>) -> Result<(
 
 async fn retry(emitter: &Emitter, sealed: &[NewEvent]) -> Result<(), StoreError> {
     let began = Instant::now();
-    let mut pauses = PAUSES.iter();
+    let mut pauses = PAUSES.take(RETRIES);
     loop {
         let stored = timeout(STORE_TIMEOUT, emitter.enqueue(sealed.to_vec())).await;
         let failed = match stored.unwrap_or_else(|late| Err(StoreError::unavailable(late))) {
@@ -43,9 +44,9 @@ async fn retry(emitter: &Emitter, sealed: &[NewEvent]) -> Result<(), StoreError>
             Err(failed) => failed,
         };
         match pauses.next() {
-            Some(pause) if began.elapsed() + *pause < GIVE_UP => {
+            Some(pause) if began.elapsed() + pause < GIVE_UP => {
                 tracing::warn!(error = %failed, "events could not be stored; trying again");
-                sleep(*pause).await;
+                sleep(pause).await;
             }
             _ => return Err(failed),
         }
@@ -57,12 +58,8 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The pauses before each retry: a locked or restarting store comes back within seconds, and a
 /// caller waits.
-const PAUSES: [Duration; 4] = [
-    Duration::from_millis(100),
-    Duration::from_millis(400),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-];
+const PAUSES: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(2));
+const RETRIES: usize = 4;
 
 /// No retry begins later than this after the first try.
 const GIVE_UP: Duration = Duration::from_secs(10);
