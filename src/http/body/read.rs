@@ -42,14 +42,30 @@ pub(crate) struct BodyLimits {
 pub(crate) async fn collect<B>(
     body: B,
     limits: BodyLimits,
-    on_chunk: impl FnMut(&[u8]),
+    mut on_chunk: impl FnMut(&[u8]),
 ) -> Result<Bytes, ReadError>
 where
     B: Body,
     B::Error: Into<BoxError>,
 {
-    let buffer = BodyBuffer::new(limits.limit, body.size_hint().upper());
-    let mut reading = pin!(collect_into(buffer, body, on_chunk));
+    let mut reading = pin!(async move {
+        let mut buffer = BodyBuffer::new(limits.limit, body.size_hint().upper());
+        let mut body = pin!(body);
+        let mut trailers = None;
+        while let Some(mut data) = next_data(body.as_mut(), &mut trailers)
+            .await
+            .map_err(|err| ReadError::Broken(err.into()))?
+        {
+            let length = data.remaining();
+            if length > buffer.room() {
+                return Err(ReadError::TooLarge);
+            }
+            let chunk = data.copy_to_bytes(length);
+            on_chunk(&chunk);
+            buffer.push(chunk);
+        }
+        Ok(buffer.finish())
+    });
     // Most bodies are already complete: they need no timer.
     if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
         return read;
@@ -57,32 +73,6 @@ where
     tokio::time::timeout(limits.timeout, reading)
         .await
         .map_err(|_elapsed| ReadError::Timeout)?
-}
-
-async fn collect_into<B>(
-    mut buffer: BodyBuffer,
-    body: B,
-    mut on_chunk: impl FnMut(&[u8]),
-) -> Result<Bytes, ReadError>
-where
-    B: Body,
-    B::Error: Into<BoxError>,
-{
-    let mut body = pin!(body);
-    let mut trailers = None;
-    while let Some(mut data) = next_data(body.as_mut(), &mut trailers)
-        .await
-        .map_err(|err| ReadError::Broken(err.into()))?
-    {
-        let length = data.remaining();
-        if length > buffer.room() {
-            return Err(ReadError::TooLarge);
-        }
-        let chunk = data.copy_to_bytes(length);
-        on_chunk(&chunk);
-        buffer.push(chunk);
-    }
-    Ok(buffer.finish())
 }
 
 /// Reads up to `limit` bytes of `body` and drops the rest.

@@ -105,47 +105,50 @@ impl WebhookGate {
         handled::span(self.source())
     }
 
-    pub(super) async fn decide<B>(
+    /// Not an `async fn`: that keeps each argument twice, and every request boxes this future.
+    pub(super) fn decide<B>(
         self: Arc<Self>,
         request: Request<B>,
         span: Span,
-    ) -> Result<Decision, WebhookRejection>
+    ) -> impl Future<Output = Result<Decision, WebhookRejection>>
     where
         B: Body,
         B::Error: Into<BoxError>,
     {
         let timer = Timer::start();
         let (mut parts, body) = request.into_parts();
-        let mut context = LogContext {
-            scheme: self.keys.scheme(),
-            ..LogContext::default()
-        };
-        let checked = self.check(&parts, body, &mut context).await;
-        context.record(&span);
-        let (webhook, accepted) = checked.inspect_err(|reason| {
-            self.meters.refused(reason);
-            log_refusal(reason, &context, &span);
-        })?;
-        if let Some(id) = webhook.id() {
-            span.record("id", id);
-        }
-        let claim = match accepted {
-            AcceptedMessage::Claimed(claim) => claim,
-            AcceptedMessage::Stored(stored) => {
-                self.meters.accepted();
-                span.record("outcome", "stored");
-                return Ok(Decision::Stored(stored));
+        async move {
+            let mut context = LogContext {
+                scheme: self.keys.scheme(),
+                ..LogContext::default()
+            };
+            let checked = self.check(&parts, body, &mut context).await;
+            context.record(&span);
+            let (webhook, accepted) = checked.inspect_err(|reason| {
+                self.meters.refused(reason);
+                log_refusal(reason, &context, &span);
+            })?;
+            if let Some(id) = webhook.id() {
+                span.record("id", id);
             }
-        };
-        let handled = HandlerGuard::begin(&self.meters, timer, span);
-        let body = Full::new(webhook.body().clone());
-        parts.extensions.insert(webhook);
-        let request = Request::from_parts(parts, body);
-        Ok(Decision::HandOn {
-            request,
-            claim,
-            handled,
-        })
+            let claim = match accepted {
+                AcceptedMessage::Claimed(claim) => claim,
+                AcceptedMessage::Stored(stored) => {
+                    self.meters.accepted();
+                    span.record("outcome", "stored");
+                    return Ok(Decision::Stored(stored));
+                }
+            };
+            let handled = HandlerGuard::begin(&self.meters, timer, span);
+            let body = Full::new(webhook.body().clone());
+            parts.extensions.insert(webhook);
+            let request = Request::from_parts(parts, body);
+            Ok(Decision::HandOn {
+                request,
+                claim,
+                handled,
+            })
+        }
     }
 
     async fn check<B>(
@@ -164,7 +167,7 @@ impl WebhookGate {
         context.scheme = Some(scheme.name());
         context.tenant.clone_from(&keys.tenant);
         let (signed, verified, body) = self.verify(&keys, parts, body).await?;
-        self.meters.verified(verified, &keys.verifier);
+        self.meters.verified(verified, signed.checked_at());
 
         let in_body = id_in_body(scheme, &body);
         let identity = identity(scheme, signed.id(), in_body.as_deref(), &body);

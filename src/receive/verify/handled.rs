@@ -50,16 +50,20 @@ impl Drop for HandlerGuard {
 }
 
 /// Creates the span of a request to `source`. The layer fills the other fields as it learns them,
-/// and the id only after the signature is valid.
+/// and the id only after the signature is valid. Filling a disabled span would look up its fields.
 pub(super) fn span(source: &str) -> Span {
-    tracing::info_span!(
+    let span = tracing::info_span!(
         "webhook",
         source,
         scheme = Empty,
         tenant = Empty,
         id = Empty,
         outcome = Empty
-    )
+    );
+    if span.is_disabled() {
+        return Span::none();
+    }
+    span
 }
 
 /// Logs an unsigned id that arrives with a second body.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::rejection::WebhookRejection;
+use crate::base::clock::UnixMillis;
 use crate::metrics::{
     ACCEPTED, AGE, Counter, DUPLICATES, DURATION, Gauge, HANDLED, Histogram, LAST_VERIFIED, Metric,
     REFUSED, STORE_ERRORS,
 };
-use crate::wire::signature::{SignatureMatch, Verifier};
+use crate::wire::signature::SignatureMatch;
 
 pub(crate) use crate::metrics::Timer;
 
@@ -51,12 +52,11 @@ impl WebhookMeters {
         }))
     }
 
-    /// Records a valid signature.
-    pub(crate) fn verified(&self, verified: SignatureMatch, by: &Verifier) {
-        let now = by.now();
-        self.0.last_verified.set(seconds(now.as_millis()));
+    /// Records a valid signature of a request whose headers were checked `at` this time.
+    pub(crate) fn verified(&self, verified: SignatureMatch, at: UnixMillis) {
+        self.0.last_verified.set(seconds(at.as_millis()));
         if let Some(sent_at) = verified.sent_at() {
-            let age = now.saturating_since(sent_at);
+            let age = at.saturating_since(sent_at);
             self.0.age.record(age.as_secs_f64());
         }
     }

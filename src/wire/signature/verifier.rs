@@ -246,6 +246,12 @@ impl<'h> CheckedHeaders<'h> {
     pub const fn sent_at(&self) -> Option<UnixMillis> {
         self.sent_at
     }
+
+    /// Returns when the headers were checked.
+    #[cfg(feature = "verify")]
+    pub(crate) const fn checked_at(&self) -> UnixMillis {
+        self.now
+    }
 }
 
 impl fmt::Debug for CheckedHeaders<'_> {
