@@ -39,30 +39,37 @@ impl<'a> PublicNumbers<'a> {
 /// Checks a key for `algorithm`, and brings it into the form in which keys are kept and compared: a bare
 /// point, or modulus and exponent without leading zero bytes.
 pub(super) fn check(key: DecodingKey, algorithm: Algorithm) -> Result<DecodingKey, KeyRejected> {
-    if key.family() == AlgorithmFamily::Hmac {
-        return Err(KeyRejected::Symmetric);
-    }
+    check_family(key.family(), algorithm)?;
     let spki = match key.kind() {
         DecodingKeyKind::SecretOrDer(der) => from_spki(der),
         DecodingKeyKind::RsaModulusExponent { .. } => None,
     };
     let key = spki.map_or(key, |(_default, key)| key);
-    match (algorithm.key_type(), key.family(), key.kind()) {
-        (KeyType::Ec(curve), AlgorithmFamily::Ec, DecodingKeyKind::SecretOrDer(point)) => {
-            check_point(point, &curve)?;
-        }
-        (KeyType::Ed25519, AlgorithmFamily::Ed, DecodingKeyKind::SecretOrDer(point)) => {
-            check_ed25519(point)?;
-        }
-        (KeyType::Rsa, _, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+    check_family(key.family(), algorithm)?;
+    match (algorithm.key_type(), key.kind()) {
+        (KeyType::Ec(curve), DecodingKeyKind::SecretOrDer(point)) => check_point(point, &curve)?,
+        (KeyType::Ed25519, DecodingKeyKind::SecretOrDer(point)) => check_ed25519(point)?,
+        (KeyType::Rsa, DecodingKeyKind::RsaModulusExponent { n, e }) => {
             let (n, e) = (unsigned(n), unsigned(e));
             check_rsa(n, e)?;
             return Ok(DecodingKey::from_rsa_raw_components(n, e));
         }
-        (KeyType::Rsa, AlgorithmFamily::Rsa, _) => return Err(KeyRejected::Type),
-        _ => return Err(KeyRejected::Algorithm),
+        _ => return Err(KeyRejected::Type),
     }
     Ok(key)
+}
+
+pub(super) fn check_family(
+    family: AlgorithmFamily,
+    algorithm: Algorithm,
+) -> Result<(), KeyRejected> {
+    match (family, algorithm.key_type()) {
+        (AlgorithmFamily::Ec, KeyType::Ec(_))
+        | (AlgorithmFamily::Ed, KeyType::Ed25519)
+        | (AlgorithmFamily::Rsa, KeyType::Rsa) => Ok(()),
+        (AlgorithmFamily::Hmac, _) => Err(KeyRejected::Symmetric),
+        _ => Err(KeyRejected::Algorithm),
+    }
 }
 
 /// Reads a SubjectPublicKeyInfo or a PKCS#1 key (DER), and names the default algorithm of its type.

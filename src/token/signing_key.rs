@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::algorithm::{Algorithm, KeyType};
 use super::key_id::KeyId;
 use super::private_jwk;
-use super::public_key::from_spki;
+use super::public_key::{check_family, from_spki};
 use super::signing_pair::{SigningKeyError, SigningPair};
 use super::verifying_key::VerifyingKey;
 use crate::base::pem::{self, PemError, PemKind};
@@ -94,7 +94,7 @@ impl SigningKey {
         Err(SigningKeyError::Unsupported(None))
     }
 
-    /// Reads a key in PKCS#8 form (DER) for `algorithm`.
+    /// Reads a key in PKCS#8, SEC 1 or PKCS#1 form (DER) for `algorithm`.
     ///
     /// # Errors
     ///
@@ -132,11 +132,46 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`SigningKeyError::Jwk`] for a member that is missing, malformed or contradicts the purpose,
+    /// [`SigningKeyError::Rejected`] for a member that is missing, malformed or contradicts the purpose,
     /// [`SigningKeyError::Unsupported`] for numbers that do not form a sound key.
     pub fn from_jwk(json: &str) -> Result<Self, SigningKeyError> {
         let (pair, algorithm, id) = private_jwk::parse(json)?;
         Self::new(pair, algorithm, id)
+    }
+
+    /// Takes a key of [`jsonwebtoken`] for `algorithm`.
+    ///
+    /// Such a key knows only its family and has not been checked; here it is. The id is that of
+    /// [`from_pem`](Self::from_pem).
+    ///
+    /// ```
+    /// use tower_auth_sync::token::jsonwebtoken::EncodingKey;
+    /// use tower_auth_sync::token::{Algorithm, SigningKey};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let der = SigningKey::generate(Algorithm::EdDsa)?.to_pkcs8()?;
+    /// let theirs = EncodingKey::from_ed_der(&der);
+    /// let key = SigningKey::from_encoding_key(theirs, Algorithm::EdDsa)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SigningKeyError::Rejected`] for an HMAC key and a key of another family than the algorithm's,
+    /// [`SigningKeyError::Unsupported`] for bytes that are no sound key of the algorithm's type.
+    ///
+    /// [`jsonwebtoken`]: super::jsonwebtoken
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the dropped key zeroes itself"
+    )]
+    pub fn from_encoding_key(
+        key: EncodingKey,
+        algorithm: Algorithm,
+    ) -> Result<Self, SigningKeyError> {
+        check_family(key.family(), algorithm)?;
+        Self::from_pkcs8(algorithm, key.as_bytes())
     }
 
     fn new(

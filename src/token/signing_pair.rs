@@ -90,9 +90,9 @@ pub enum SigningKeyError {
         for_algorithm(.0)
     )]
     Unsupported(Option<Algorithm>),
-    /// The JWK cannot be used.
+    /// The key is not well-formed, or is for another use or algorithm.
     #[error(transparent)]
-    Jwk(#[from] KeyRejected),
+    Rejected(#[from] KeyRejected),
     /// The cryptographic library could not make or write a key.
     #[error("the cryptographic library failed")]
     Library,

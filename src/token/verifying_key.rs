@@ -101,6 +101,35 @@ impl VerifyingKey {
         })
     }
 
+    /// Takes a key of [`jsonwebtoken`] for `algorithm`, in any of its forms: a bare point, RSA
+    /// components, PKCS#1, or X.509 SubjectPublicKeyInfo (DER).
+    ///
+    /// Such a key knows only its family and has not been checked; here it is. The key has no id:
+    /// [`with_id`](Self::with_id) sets the one that its tokens name.
+    ///
+    /// ```
+    /// use tower_auth_sync::token::jsonwebtoken::DecodingKey;
+    /// use tower_auth_sync::token::{Algorithm, VerifyingKey};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let theirs = DecodingKey::from_ed_components("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")?;
+    /// let key = VerifyingKey::from_decoding_key(theirs, Algorithm::EdDsa)?;
+    /// assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`KeyRejected::Symmetric`] for an HMAC key, [`KeyRejected::Algorithm`] for a key of another family
+    /// than the algorithm's, [`KeyRejected::Type`] for bytes that are no RSA key, [`KeyRejected::Point`],
+    /// [`KeyRejected::Modulus`] and [`KeyRejected::Exponent`] for a bad key.
+    ///
+    /// [`jsonwebtoken`]: super::jsonwebtoken
+    pub fn from_decoding_key(key: DecodingKey, algorithm: Algorithm) -> Result<Self, KeyRejected> {
+        Self::new(None, algorithm, key)
+    }
+
     pub(super) fn new(
         id: Option<KeyId>,
         algorithm: Algorithm,
