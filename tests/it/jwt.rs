@@ -314,93 +314,51 @@ fn keys_of_the_other_library_verify_in_each_form_under_each_algorithm() {
     }
 }
 
-#[test]
-fn keys_of_the_other_library_that_must_not_verify_are_refused_by_cause() {
-    let rsa = |n: &[u8], e: &[u8]| DecodingKey::from_rsa_raw_components(n, e);
-    let spki = STANDARD.decode("MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
-    let spki = spki.unwrap();
-    let forged_spki = [
-        &spki[..12],
-        forms(Algorithm::Es256)[0].try_get_as_bytes().unwrap(),
-    ]
-    .concat();
-    for (key, algorithm, cause) in [
-        (
-            DecodingKey::from_secret(&[7; 32]),
-            Algorithm::EdDsa,
-            KeyRejected::Symmetric,
-        ),
-        (
-            DecodingKey::from_secret(&spki),
-            Algorithm::EdDsa,
-            KeyRejected::Symmetric,
-        ),
-        (
-            forms(Algorithm::EdDsa).remove(0),
-            Algorithm::Es256,
-            KeyRejected::Algorithm,
-        ),
-        (
-            forms(Algorithm::Es256).remove(0),
-            Algorithm::Rs256,
-            KeyRejected::Algorithm,
-        ),
-        (
-            forms(Algorithm::Es384).remove(0),
-            Algorithm::Es256,
-            KeyRejected::Point,
-        ),
-        (
-            DecodingKey::from_ec_der(&spki),
-            Algorithm::Es256,
-            KeyRejected::Algorithm,
-        ),
-        (
-            DecodingKey::from_ec_der(&forged_spki),
-            Algorithm::Es256,
-            KeyRejected::Algorithm,
-        ),
-        (
-            DecodingKey::from_ec_der(&[4; 65]),
-            Algorithm::Es256,
-            KeyRejected::Point,
-        ),
-        (
-            DecodingKey::from_ec_der(b""),
-            Algorithm::Es256,
-            KeyRejected::Point,
-        ),
-        (
-            DecodingKey::from_ed_der(&[0; 32]),
-            Algorithm::EdDsa,
-            KeyRejected::Point,
-        ),
-        (
-            DecodingKey::from_ed_der(&[9; 31]),
-            Algorithm::EdDsa,
-            KeyRejected::Point,
-        ),
-        (
-            DecodingKey::from_rsa_der(b"no key"),
-            Algorithm::Rs256,
-            KeyRejected::Type,
-        ),
-        (
-            rsa(&[0xff; 128], &[1, 0, 1]),
-            Algorithm::Rs256,
-            KeyRejected::Modulus,
-        ),
-        (
-            rsa(&[0xff; 256], &[1]),
-            Algorithm::Ps256,
-            KeyRejected::Exponent,
-        ),
-        (rsa(&[], &[]), Algorithm::Ps256, KeyRejected::Modulus),
-    ] {
+fn assert_refused(cases: impl IntoIterator<Item = (DecodingKey, Algorithm, KeyRejected)>) {
+    for (key, algorithm, cause) in cases {
         let named = format!("{key:?} {algorithm}");
         let refused = VerifyingKey::from_decoding_key(key, algorithm).unwrap_err();
         assert_eq!(refused, cause, "{named}");
     }
+}
+
+#[test]
+fn a_key_of_the_other_library_is_refused_under_another_family_than_its_own() {
+    use KeyRejected::{Algorithm as Family, Point, Symmetric};
+
+    let bare = |algorithm| forms(algorithm).remove(0);
+    let p256 = bare(Algorithm::Es256);
+    let spki = forms(Algorithm::EdDsa).remove(1);
+    let spki = spki.try_get_as_bytes().unwrap();
+    let secret = DecodingKey::from_secret;
+    let forged = [&spki[..12], p256.try_get_as_bytes().unwrap()].concat();
+    assert_refused([
+        (secret(&[7; 32]), Algorithm::EdDsa, Symmetric),
+        (secret(spki), Algorithm::EdDsa, Symmetric),
+        (bare(Algorithm::EdDsa), Algorithm::Es256, Family),
+        (p256, Algorithm::Rs256, Family),
+        (bare(Algorithm::Es384), Algorithm::Es256, Point),
+        (DecodingKey::from_ec_der(spki), Algorithm::Es256, Family),
+        (DecodingKey::from_ec_der(&forged), Algorithm::Es256, Family),
+    ]);
+}
+
+#[test]
+fn weak_or_malformed_keys_of_the_other_library_are_refused() {
+    use KeyRejected::{Exponent, Modulus, Point, Type};
+
+    let (ec, ed) = (DecodingKey::from_ec_der, DecodingKey::from_ed_der);
+    let rsa = DecodingKey::from_rsa_raw_components;
+    assert_refused([
+        (ec(&[4; 65]), Algorithm::Es256, Point),
+        (ec(b""), Algorithm::Es256, Point),
+        (ed(&[0; 32]), Algorithm::EdDsa, Point),
+        (ed(&[9; 31]), Algorithm::EdDsa, Point),
+        (DecodingKey::from_rsa_der(b"none"), Algorithm::Rs256, Type),
+        (rsa(&[0xff; 128], &[1, 0, 1]), Algorithm::Rs256, Modulus),
+        (rsa(&[0xff; 256], &[1]), Algorithm::Ps256, Exponent),
+        (rsa(&[], &[]), Algorithm::Ps256, Modulus),
+    ]);
 }
 
 #[test]
