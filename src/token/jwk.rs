@@ -1,4 +1,6 @@
 //! One public key as JSON (RFC 7517), read and published.
+//!
+//! jsonwebtoken's `Jwk` drops private members and doubled ones, takes `oct`, and has no `alg` `Ed25519`.
 
 use jsonwebtoken::DecodingKey;
 use serde::de::IgnoredAny;
@@ -102,6 +104,7 @@ impl Jwk {
     }
 
     /// Returns the SHA-256 thumbprint of RFC 7638: over the required members, in their order.
+    /// jsonwebtoken's reads the process-wide provider.
     pub(super) fn thumbprint(&self) -> String {
         #[derive(Serialize)]
         struct Required<'a> {

@@ -1,4 +1,4 @@
-//! A private key as JSON (RFC 7517, RFC 7518 §6, RFC 8037).
+//! A private key as JSON (RFC 7517, RFC 7518 §6, RFC 8037), which jsonwebtoken does not read.
 
 use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, PublicKeyComponents};
