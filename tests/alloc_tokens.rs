@@ -1,4 +1,5 @@
-//! Checking a token allocates memory for its claims and its subject, and for nothing else.
+//! Checking a token allocates memory for its claims, its subject, its signature, and jsonwebtoken's
+//! verifier with a copy of the key. A text that is no token allocates nothing.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use serde_json::json;
@@ -25,7 +26,7 @@ fn pair(algorithm: Algorithm) -> (JwtIssuer, TokenVerifier) {
 }
 
 #[test]
-fn accepting_a_token_allocates_at_most_twice() {
+fn accepting_a_token_allocates_at_most_six_times() {
     for algorithm in Algorithm::ALL {
         let (issuer, verifier) = pair(*algorithm);
         let claims =
@@ -34,7 +35,7 @@ fn accepting_a_token_allocates_at_most_twice() {
         let count = allocations(|| {
             verifier.verify_now(&token).unwrap();
         });
-        assert!(count <= 2, "{algorithm}: {count}");
+        assert!(count <= 6, "{algorithm}: {count}");
     }
 }
 

@@ -1,12 +1,11 @@
-//! Signature algorithms, and their mapping to the cryptographic library.
+//! Signature algorithms, and their names in jsonwebtoken and in the cryptographic library.
 
 use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
-    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaSigningAlgorithm, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA256, RsaParameters, VerificationAlgorithm,
+    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaSigningAlgorithm, VerificationAlgorithm,
 };
 
 /// A signature algorithm of RFC 7518, RFC 8037 or RFC 9864.
@@ -31,12 +30,12 @@ pub enum Algorithm {
     Rs256,
 }
 
-/// The type of key that an algorithm needs, and the library's name for the algorithm.
+/// The type of key that an algorithm needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum KeyType {
     Ec(Curve),
     Ed25519,
-    Rsa(&'static RsaParameters),
+    Rsa,
 }
 
 /// A curve of RFC 7518 §6.2.1.1.
@@ -88,8 +87,18 @@ impl Algorithm {
             Self::EdDsa | Self::Ed25519 => KeyType::Ed25519,
             Self::Es256 => KeyType::Ec(P256),
             Self::Es384 => KeyType::Ec(P384),
-            Self::Ps256 => KeyType::Rsa(&RSA_PSS_2048_8192_SHA256),
-            Self::Rs256 => KeyType::Rsa(&RSA_PKCS1_2048_8192_SHA256),
+            Self::Ps256 | Self::Rs256 => KeyType::Rsa,
+        }
+    }
+
+    /// Returns jsonwebtoken's algorithm. It has one name for Ed25519; each of our keys keeps its own.
+    pub(super) const fn to_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
+        match self {
+            Self::EdDsa | Self::Ed25519 => jsonwebtoken::Algorithm::EdDSA,
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::Es384 => jsonwebtoken::Algorithm::ES384,
+            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
         }
     }
 }

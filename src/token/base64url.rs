@@ -1,6 +1,6 @@
 //! base64url without padding (RFC 7515 §2), strict: no padding, no white space, no trailing bits.
 //!
-//! There are two decoders. A token is public, so the fast one decodes it: 0.3 ns a byte, where the
+//! jsonwebtoken keeps its own to itself. There are two decoders. A token is public, so the fast one decodes it: 0.3 ns a byte, where the
 //! other takes 1.3 ns and a token has 800 bytes. A private key needs the other, whose time does not
 //! depend on the data.
 

@@ -1,5 +1,8 @@
 //! One public key as JSON (RFC 7517), read and published.
+//!
+//! jsonwebtoken's `Jwk` drops private members and doubled ones, takes `oct`, and has no `alg` `Ed25519`.
 
+use jsonwebtoken::DecodingKey;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -30,13 +33,13 @@ pub(super) struct Jwk {
     e: Option<String>,
 }
 
-/// A key that another party published.
+/// A key that another party published. It is not checked yet.
 pub(super) struct PublishedKey {
     pub(super) id: Option<KeyId>,
     pub(super) algorithm: Algorithm,
     /// Whether the key names its algorithm.
     pub(super) has_algorithm: bool,
-    pub(super) numbers: PublicNumbers,
+    pub(super) key: DecodingKey,
 }
 
 /// The members of another party's key that matter.
@@ -64,7 +67,7 @@ struct JwkMembers {
 }
 
 impl Jwk {
-    pub(super) fn new(id: Option<KeyId>, algorithm: Algorithm, public: &PublicNumbers) -> Self {
+    pub(super) fn new(id: Option<KeyId>, algorithm: Algorithm, key: &DecodingKey) -> Self {
         let mut jwk = Self {
             kty: "",
             kid: id.map(|id| id.as_str().to_owned()),
@@ -76,7 +79,7 @@ impl Jwk {
             n: None,
             e: None,
         };
-        match public {
+        match PublicNumbers::of(key) {
             PublicNumbers::Ec { x, y } => {
                 jwk.kty = "EC";
                 jwk.x = Some(base64url::encode(x));
@@ -95,12 +98,13 @@ impl Jwk {
         jwk.crv = match algorithm.key_type() {
             KeyType::Ec(curve) => Some(curve.name),
             KeyType::Ed25519 => Some("Ed25519"),
-            KeyType::Rsa(_) => None,
+            KeyType::Rsa => None,
         };
         jwk
     }
 
     /// Returns the SHA-256 thumbprint of RFC 7638: over the required members, in their order.
+    /// jsonwebtoken's reads the process-wide provider.
     pub(super) fn thumbprint(&self) -> String {
         #[derive(Serialize)]
         struct Required<'a> {
@@ -131,7 +135,7 @@ impl Jwk {
 }
 
 impl PublishedKey {
-    /// Reads a JWK. The numbers are not checked yet.
+    /// Reads a JWK.
     pub(super) fn parse(json: &str) -> Result<Self, KeyRejected> {
         let members: JwkMembers =
             serde_json::from_str(json).map_err(|_error| KeyRejected::of_json(json))?;
@@ -144,7 +148,7 @@ impl PublishedKey {
             id,
             algorithm,
             has_algorithm: alg.is_some(),
-            numbers: members.numbers(algorithm)?,
+            key: members.key(algorithm)?,
         })
     }
 }
@@ -170,19 +174,22 @@ impl JwkMembers {
         Ok(())
     }
 
-    fn numbers(&self, algorithm: Algorithm) -> Result<PublicNumbers, KeyRejected> {
+    fn key(&self, algorithm: Algorithm) -> Result<DecodingKey, KeyRejected> {
         Ok(match algorithm.key_type() {
-            KeyType::Ec(_) => PublicNumbers::Ec {
-                x: decode("x", self.x.as_deref())?,
-                y: decode("y", self.y.as_deref())?,
-            },
-            KeyType::Ed25519 => PublicNumbers::Okp {
-                x: decode("x", self.x.as_deref())?,
-            },
-            KeyType::Rsa(_) => PublicNumbers::Rsa {
-                n: unsigned(decode("n", self.n.as_deref())?),
-                e: unsigned(decode("e", self.e.as_deref())?),
-            },
+            KeyType::Ec(curve) => {
+                let x = decode("x", self.x.as_deref())?;
+                let y = decode("y", self.y.as_deref())?;
+                if x.len() != curve.width {
+                    return Err(KeyRejected::Point);
+                }
+                DecodingKey::from_ec_der(&[&[4], &*x, &*y].concat())
+            }
+            KeyType::Ed25519 => DecodingKey::from_ed_der(&decode("x", self.x.as_deref())?),
+            KeyType::Rsa => {
+                let n = decode("n", self.n.as_deref())?;
+                let e = decode("e", self.e.as_deref())?;
+                DecodingKey::from_rsa_raw_components(&n, &e)
+            }
         })
     }
 }
@@ -213,11 +220,4 @@ pub(super) fn algorithm_of(
 pub(super) fn decode(name: &'static str, text: Option<&str>) -> Result<Vec<u8>, KeyRejected> {
     let decoded = text.map(base64url::decode).and_then(Result::ok);
     decoded.ok_or(KeyRejected::Member(name))
-}
-
-/// Removes the zero bytes that some libraries put before a number (RFC 7518 §6.3.1.1).
-fn unsigned(mut number: Vec<u8>) -> Vec<u8> {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.drain(..zeros);
-    number
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jsonwebtoken::jwk::JwkSet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -169,6 +170,37 @@ impl KeySet {
         } else {
             Err(LookupError::Ambiguous)
         }
+    }
+}
+
+/// Takes a key set that [`jsonwebtoken`](super::jsonwebtoken) has read, with all checks and reports of
+/// [`KeySet::from_json`].
+///
+/// That crate has dropped what it does not know: private members, a member that stands twice, and
+/// `"alg": "Ed25519"`, whose key is left out. Where you have the document, prefer `from_json`.
+///
+/// ```
+/// use tower_auth_sync::token::KeySet;
+/// use tower_auth_sync::token::jsonwebtoken::jwk::JwkSet;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let theirs: JwkSet = serde_json::from_str(
+///     r#"{"keys": [
+///         {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+///         {"kty": "oct", "k": "c2VjcmV0"}
+///     ]}"#,
+/// )?;
+/// let keys = KeySet::try_from(theirs)?;
+/// assert_eq!((keys.keys().len(), keys.ignored().len()), (1, 1));
+/// # Ok(())
+/// # }
+/// ```
+impl TryFrom<JwkSet> for KeySet {
+    type Error = KeySetError;
+
+    fn try_from(set: JwkSet) -> Result<Self, KeySetError> {
+        let json = serde_json::to_vec(&set).map_err(|_error| KeySetError::Json)?;
+        Self::from_json(json)
     }
 }
 

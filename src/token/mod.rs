@@ -1,12 +1,24 @@
 //! Keys and tokens: signing keys, key sets, the issuer, the verifier, the layer, and the routes that
 //! publish keys.
 //!
-//! aws-lc-rs makes and checks the signatures, with keys that are parsed once. [`TokenVerifier`]
-//! applies the policy of RFC 8725 and lists its checks. An algorithm belongs to a key, never to a
-//! token, and symmetric keys do not exist.
+//! The [`jsonwebtoken`] crate (version 11) keeps the keys, and makes and checks every signature, with its
+//! aws-lc-rs provider. [`TokenVerifier`] applies the policy of RFC 8725, which that crate leaves to its
+//! callers, and lists its checks. An algorithm belongs to a key, never to a token, and symmetric keys
+//! do not exist.
+//!
+//! Keys that you hold as that crate's are taken by [`VerifyingKey::from_decoding_key`],
+//! [`SigningKey::from_encoding_key`] and `KeySet::try_from(JwkSet)`, each after the checks of every other
+//! key. This module names its provider itself: it neither reads nor installs that crate's process-wide
+//! one. If another crate of your application turns on that crate's `rust_crypto` feature too, only
+//! *your own* calls of `jsonwebtoken::{encode, decode}` need a choice: install a provider at the start
+//! of `main`, for example
+//! `jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default()`.
 //!
 //! [`JwtAuthLayer`] puts a verifier in front of a service: its docs have the order of checks, an
 //! example and a deployment caveat.
+
+/// The crate whose keys this module takes.
+pub use jsonwebtoken;
 
 mod algorithm;
 pub(crate) mod base64url;

@@ -1,4 +1,4 @@
-//! A private key as JSON (RFC 7517, RFC 7518 §6, RFC 8037).
+//! A private key as JSON (RFC 7517, RFC 7518 §6, RFC 8037), which jsonwebtoken does not read.
 
 use aws_lc_rs::encoding::AsBigEndian as _;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeyPairComponents, PublicKeyComponents};
@@ -61,7 +61,7 @@ pub(super) fn parse(
             .concat();
             let d = private("d", &members.d)?;
             EcdsaKeyPair::from_private_key_and_public_key(curve.signing, &d, &point)
-                .map(SigningPair::Ec)
+                .map(|pair| SigningPair::of_ec(&pair))
         }
         KeyType::Ed25519 => {
             let d = private("d", &members.d)?;
@@ -69,14 +69,14 @@ pub(super) fn parse(
             if d.len() != 32 {
                 return Err(KeyRejected::Member("d").into());
             }
-            Ed25519KeyPair::from_seed_and_public_key(&d, &x).map(SigningPair::Ed25519)
+            Ed25519KeyPair::from_seed_and_public_key(&d, &x)
+                .map(|pair| SigningPair::of_ed25519(&pair))
         }
-        KeyType::Rsa(_) => {
-            RsaKeyPair::from_components(&members.components()?).map(SigningPair::Rsa)
-        }
+        KeyType::Rsa => RsaKeyPair::from_components(&members.components()?)
+            .map(|pair| SigningPair::of_rsa(&pair)),
     };
     let pair = pair.map_err(|_rejected| SigningKeyError::Unsupported(Some(algorithm)))?;
-    Ok((pair, algorithm, id))
+    Ok((pair.ok_or(SigningKeyError::Library)?, algorithm, id))
 }
 
 /// Makes a new ES256 key, as a text that [`parse`] reads.

@@ -1,72 +1,115 @@
-//! The numbers of a public key, and their checks.
+//! Public keys as they are kept, and their checks.
+//!
+//! jsonwebtoken takes any bytes as a key and fails at the first token, if at all: it accepts RSA keys
+//! with a small exponent, and points of small order. So the checks are here, at load time.
 
 use std::ops::RangeInclusive;
 
 use aws_lc_rs::rsa::{PublicKey as RsaPublicKey, PublicKeyComponents};
-use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
+use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind};
 
-use super::algorithm::{Algorithm, KeyType};
+use super::algorithm::{Algorithm, Curve, KeyType};
 use super::key_rejected::KeyRejected;
 
-/// The numbers of a public key, big-endian.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum PublicNumbers {
-    Ec { x: Vec<u8>, y: Vec<u8> },
-    Okp { x: Vec<u8> },
-    Rsa { n: Vec<u8>, e: Vec<u8> },
+/// The numbers of a checked key, big-endian.
+#[derive(Eq, PartialEq)]
+pub(super) enum PublicNumbers<'a> {
+    Ec { x: &'a [u8], y: &'a [u8] },
+    Okp { x: &'a [u8] },
+    Rsa { n: &'a [u8], e: &'a [u8] },
 }
 
-impl PublicNumbers {
-    pub(super) fn of_rsa(key: &RsaPublicKey) -> Self {
-        Self::Rsa {
-            n: key.modulus().big_endian_without_leading_zero().to_vec(),
-            e: key.exponent().big_endian_without_leading_zero().to_vec(),
-        }
-    }
-
-    /// Reads a SubjectPublicKeyInfo or a PKCS#1 key (DER), and names the default algorithm of its
-    /// type.
-    pub(super) fn from_spki(der: &[u8]) -> Option<(Algorithm, Self)> {
-        if let Some(x) = der.strip_prefix(SPKI_ED25519) {
-            return Some((Algorithm::EdDsa, Self::Okp { x: x.to_vec() }));
-        }
-        for (prefix, algorithm) in [(SPKI_P256, Algorithm::Es256), (SPKI_P384, Algorithm::Es384)] {
-            if let Some(point) = der.strip_prefix(prefix) {
+impl<'a> PublicNumbers<'a> {
+    /// Reads a key that [`check`] returned.
+    pub(super) fn of(key: &'a DecodingKey) -> Self {
+        match (key.kind(), key.family()) {
+            (DecodingKeyKind::RsaModulusExponent { n, e }, _) => Self::Rsa { n, e },
+            (DecodingKeyKind::SecretOrDer(x), AlgorithmFamily::Ed) => Self::Okp { x },
+            (DecodingKeyKind::SecretOrDer(point), _) => {
+                // SEC 1 §2.3.3: a byte for the form, then both coordinates.
+                let point = point.get(1..).unwrap_or_default();
                 let (x, y) = point.split_at(point.len() / 2);
-                let (x, y) = (x.to_vec(), y.to_vec());
-                return Some((algorithm, Self::Ec { x, y }));
+                Self::Ec { x, y }
             }
         }
-        let key = RsaPublicKey::from_der(der).ok()?;
-        Some((Algorithm::Rs256, Self::of_rsa(&key)))
     }
+}
 
-    /// Checks the numbers and makes the key that verifies `algorithm`.
-    pub(super) fn parse(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyRejected> {
-        match (algorithm.key_type(), self) {
-            (KeyType::Ec(curve), Self::Ec { x, y }) => {
-                if x.len() != curve.width || y.len() != curve.width {
-                    return Err(KeyRejected::Point);
-                }
-                // SEC 1 §2.3.3, uncompressed; parsing checks that the point is on the curve.
-                let point = [&[4], x.as_slice(), y].concat();
-                ParsedPublicKey::new(curve.verification, point).map_err(|_error| KeyRejected::Point)
-            }
-            (KeyType::Ed25519, Self::Okp { x }) => {
-                if x.len() != 32 || has_small_order(x) {
-                    return Err(KeyRejected::Point);
-                }
-                ParsedPublicKey::new(&ED25519, x).map_err(|_error| KeyRejected::Point)
-            }
-            (KeyType::Rsa(parameters), Self::Rsa { n, e }) => {
-                check_rsa(n, e)?;
-                PublicKeyComponents { n, e }
-                    .to_parsed_public_key(parameters)
-                    .map_err(|_error| KeyRejected::Modulus)
-            }
-            _ => Err(KeyRejected::Algorithm),
+/// Checks a key for `algorithm`, and brings it into the form in which keys are kept and compared: a bare
+/// point, or modulus and exponent without leading zero bytes.
+pub(super) fn check(key: DecodingKey, algorithm: Algorithm) -> Result<DecodingKey, KeyRejected> {
+    check_family(key.family(), algorithm)?;
+    let spki = match key.kind() {
+        DecodingKeyKind::SecretOrDer(der) => from_spki(der),
+        DecodingKeyKind::RsaModulusExponent { .. } => None,
+    };
+    let key = spki.map_or(key, |(_default, key)| key);
+    check_family(key.family(), algorithm)?;
+    match (algorithm.key_type(), key.kind()) {
+        (KeyType::Ec(curve), DecodingKeyKind::SecretOrDer(point)) => check_point(point, &curve)?,
+        (KeyType::Ed25519, DecodingKeyKind::SecretOrDer(point)) => check_ed25519(point)?,
+        (KeyType::Rsa, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+            let (n, e) = (unsigned(n), unsigned(e));
+            check_rsa(n, e)?;
+            return Ok(DecodingKey::from_rsa_raw_components(n, e));
+        }
+        _ => return Err(KeyRejected::Type),
+    }
+    Ok(key)
+}
+
+pub(super) fn check_family(
+    family: AlgorithmFamily,
+    algorithm: Algorithm,
+) -> Result<(), KeyRejected> {
+    match (family, algorithm.key_type()) {
+        (AlgorithmFamily::Ec, KeyType::Ec(_))
+        | (AlgorithmFamily::Ed, KeyType::Ed25519)
+        | (AlgorithmFamily::Rsa, KeyType::Rsa) => Ok(()),
+        (AlgorithmFamily::Hmac, _) => Err(KeyRejected::Symmetric),
+        _ => Err(KeyRejected::Algorithm),
+    }
+}
+
+/// Reads a SubjectPublicKeyInfo or a PKCS#1 key (DER), and names the default algorithm of its type.
+pub(super) fn from_spki(der: &[u8]) -> Option<(Algorithm, DecodingKey)> {
+    if let Some(x) = der.strip_prefix(SPKI_ED25519) {
+        return Some((Algorithm::EdDsa, DecodingKey::from_ed_der(x)));
+    }
+    for (prefix, algorithm) in [(SPKI_P256, Algorithm::Es256), (SPKI_P384, Algorithm::Es384)] {
+        // The prefix ends with the point's first byte.
+        let form = prefix.len() - 1;
+        if der.starts_with(prefix) {
+            return Some((algorithm, DecodingKey::from_ec_der(&der[form..])));
         }
     }
+    let key = RsaPublicKey::from_der(der).ok()?;
+    Some((Algorithm::Rs256, of_rsa(&key)))
+}
+
+pub(super) fn of_rsa(key: &RsaPublicKey) -> DecodingKey {
+    DecodingKey::from_rsa_raw_components(
+        key.modulus().big_endian_without_leading_zero(),
+        key.exponent().big_endian_without_leading_zero(),
+    )
+}
+
+fn check_point(point: &[u8], curve: &Curve) -> Result<(), KeyRejected> {
+    // SEC 1 §2.3.3, uncompressed; parsing checks that the point is on the curve.
+    if point.len() != 1 + 2 * curve.width || point.first() != Some(&4) {
+        return Err(KeyRejected::Point);
+    }
+    let parsed = ParsedPublicKey::new(curve.verification, point);
+    parsed.map(drop).map_err(|_error| KeyRejected::Point)
+}
+
+fn check_ed25519(point: &[u8]) -> Result<(), KeyRejected> {
+    if point.len() != 32 || has_small_order(point) {
+        return Err(KeyRejected::Point);
+    }
+    let parsed = ParsedPublicKey::new(&ED25519, point);
+    parsed.map(drop).map_err(|_error| KeyRejected::Point)
 }
 
 fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyRejected> {
@@ -77,7 +120,14 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyRejected> {
     if !(2..=MAX_EXPONENT_BITS).contains(&bits(e)) || !is_odd(e) {
         return Err(KeyRejected::Exponent);
     }
-    Ok(())
+    let parsed = PublicKeyComponents { n, e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256);
+    parsed.map(drop).map_err(|_error| KeyRejected::Modulus)
+}
+
+/// Removes the zero bytes that some libraries put before a number (RFC 7518 §6.3.1.1).
+fn unsigned(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    &number[zeros..]
 }
 
 /// Returns the length in bits of a number without leading zero bytes.

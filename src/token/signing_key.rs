@@ -3,19 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-use aws_lc_rs::signature::{
-    EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
-};
+use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair};
 use base64ct::{Base64, Encoding as _};
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
+use jsonwebtoken::{AlgorithmFamily, EncodingKey};
 use zeroize::Zeroizing;
 
 use super::algorithm::{Algorithm, KeyType};
 use super::key_id::KeyId;
 use super::private_jwk;
-use super::public_key::PublicNumbers;
+use super::public_key::{check_family, from_spki};
 use super::signing_pair::{SigningKeyError, SigningPair};
 use super::verifying_key::VerifyingKey;
 use crate::base::pem::{self, PemError, PemKind};
@@ -41,7 +40,7 @@ use crate::base::pem::{self, PemError, PemKind};
 /// ```
 #[derive(Clone)]
 pub struct SigningKey {
-    pair: Arc<SigningPair>,
+    key: Arc<EncodingKey>,
     public: VerifyingKey,
     id: KeyId,
 }
@@ -56,14 +55,16 @@ impl SigningKey {
         let failed = |_unspecified| SigningKeyError::Library;
         let pair = match algorithm.key_type() {
             KeyType::Ec(curve) => {
-                SigningPair::Ec(EcdsaKeyPair::generate(curve.signing).map_err(failed)?)
+                SigningPair::of_ec(&EcdsaKeyPair::generate(curve.signing).map_err(failed)?)
             }
-            KeyType::Ed25519 => SigningPair::Ed25519(Ed25519KeyPair::generate().map_err(failed)?),
-            KeyType::Rsa(_) => {
-                SigningPair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?)
+            KeyType::Ed25519 => {
+                SigningPair::of_ed25519(&Ed25519KeyPair::generate().map_err(failed)?)
+            }
+            KeyType::Rsa => {
+                SigningPair::of_rsa(&RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?)
             }
         };
-        Self::new(pair, algorithm, None)
+        Self::new(pair.ok_or(SigningKeyError::Library)?, algorithm, None)
     }
 
     /// Reads the first private key of a PEM text: PKCS#8, SEC 1 or PKCS#1.
@@ -86,14 +87,14 @@ impl SigningKey {
         if let Some((pair, algorithm)) = SigningPair::of_any_type(der) {
             return Self::new(pair, algorithm, None);
         }
-        if PublicNumbers::from_spki(der).is_some() {
+        if from_spki(der).is_some() {
             let found = PemKind::PublicKey;
             return Err(PemError::Kind { found, wanted }.into());
         }
         Err(SigningKeyError::Unsupported(None))
     }
 
-    /// Reads a key in PKCS#8 form (DER) for `algorithm`.
+    /// Reads a key in PKCS#8, SEC 1 or PKCS#1 form (DER) for `algorithm`.
     ///
     /// # Errors
     ///
@@ -131,11 +132,46 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`SigningKeyError::Jwk`] for a member that is missing, malformed or contradicts the purpose,
+    /// [`SigningKeyError::Rejected`] for a member that is missing, malformed or contradicts the purpose,
     /// [`SigningKeyError::Unsupported`] for numbers that do not form a sound key.
     pub fn from_jwk(json: &str) -> Result<Self, SigningKeyError> {
         let (pair, algorithm, id) = private_jwk::parse(json)?;
         Self::new(pair, algorithm, id)
+    }
+
+    /// Takes a key of [`jsonwebtoken`] for `algorithm`.
+    ///
+    /// Such a key knows only its family and has not been checked; here it is. The id is that of
+    /// [`from_pem`](Self::from_pem).
+    ///
+    /// ```
+    /// use tower_auth_sync::token::jsonwebtoken::EncodingKey;
+    /// use tower_auth_sync::token::{Algorithm, SigningKey};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let der = SigningKey::generate(Algorithm::EdDsa)?.to_pkcs8()?;
+    /// let theirs = EncodingKey::from_ed_der(&der);
+    /// let key = SigningKey::from_encoding_key(theirs, Algorithm::EdDsa)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SigningKeyError::Rejected`] for an HMAC key and a key of another family than the algorithm's,
+    /// [`SigningKeyError::Unsupported`] for bytes that are no sound key of the algorithm's type.
+    ///
+    /// [`jsonwebtoken`]: super::jsonwebtoken
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the dropped key zeroes itself"
+    )]
+    pub fn from_encoding_key(
+        key: EncodingKey,
+        algorithm: Algorithm,
+    ) -> Result<Self, SigningKeyError> {
+        check_family(key.family(), algorithm)?;
+        Self::from_pkcs8(algorithm, key.as_bytes())
     }
 
     fn new(
@@ -143,13 +179,13 @@ impl SigningKey {
         algorithm: Algorithm,
         id: Option<KeyId>,
     ) -> Result<Self, SigningKeyError> {
-        let public = VerifyingKey::new(None, algorithm, pair.public())?;
+        let public = VerifyingKey::new(None, algorithm, pair.public)?;
         let id = match id {
             Some(id) => id,
             None => KeyId::new(public.thumbprint()).map_err(|_invalid| SigningKeyError::Library)?,
         };
         Ok(Self {
-            pair: Arc::new(pair),
+            key: Arc::new(pair.private),
             public: public.with_id(id.clone()),
             id,
         })
@@ -173,7 +209,7 @@ impl SigningKey {
 
     /// Returns the only algorithm that the key signs with.
     #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
+    pub const fn algorithm(&self) -> Algorithm {
         self.public.algorithm()
     }
 
@@ -189,14 +225,12 @@ impl SigningKey {
     ///
     /// [`SigningKeyError::Library`] if the cryptographic library has no memory.
     pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, SigningKeyError> {
-        let der: Result<Pkcs8V1Der<'static>, _> = match &*self.pair {
-            SigningPair::Ec(pair) => {
-                let document = pair.to_pkcs8v1().map_err(|_| SigningKeyError::Library)?;
-                return Ok(Zeroizing::new(document.as_ref().to_vec()));
-            }
-            SigningPair::Ed25519(pair) => pair.as_der(),
-            SigningPair::Rsa(pair) => pair.as_der(),
-        };
+        let der = self.key.as_bytes();
+        if self.key.family() != AlgorithmFamily::Rsa {
+            return Ok(Zeroizing::new(der.to_vec()));
+        }
+        let pair = RsaKeyPair::from_der(der).map_err(|_rejected| SigningKeyError::Library)?;
+        let der: Result<Pkcs8V1Der<'_>, _> = pair.as_der();
         let der = der.map_err(|_unspecified| SigningKeyError::Library)?;
         Ok(Zeroizing::new(der.as_ref().to_vec()))
     }
@@ -227,25 +261,9 @@ impl SigningKey {
 
     /// Signs `message`; `None` if the cryptographic library fails.
     pub(crate) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
-        let random = SystemRandom::new();
-        Some(match &*self.pair {
-            SigningPair::Ec(pair) => pair.sign(&random, message).ok()?.as_ref().to_vec(),
-            SigningPair::Ed25519(pair) => pair.try_sign(message).ok()?.as_ref().to_vec(),
-            SigningPair::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(self.padding(), &random, message, &mut signature)
-                    .ok()?;
-                signature
-            }
-        })
-    }
-
-    fn padding(&self) -> &'static dyn RsaEncoding {
-        if self.algorithm() == Algorithm::Ps256 {
-            &RSA_PSS_SHA256
-        } else {
-            &RSA_PKCS1_SHA256
-        }
+        let algorithm = self.algorithm().to_jsonwebtoken();
+        let signer = (DEFAULT_PROVIDER.signer_factory)(&algorithm, &self.key).ok()?;
+        signer.try_sign(message).ok()
     }
 }
 

@@ -1,18 +1,22 @@
-//! Key pairs of the cryptographic library, and why a text does not hold one.
+//! Private keys as they are kept, and why a text does not hold one.
 
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
+use jsonwebtoken::{DecodingKey, EncodingKey};
 
 use super::algorithm::{Algorithm, KeyType};
 use super::key_rejected::KeyRejected;
-use super::public_key::PublicNumbers;
+use super::public_key::of_rsa;
 use crate::base::pem::PemError;
 
 /// A private key with its public half.
-pub(super) enum SigningPair {
-    Ec(EcdsaKeyPair),
-    Ed25519(Ed25519KeyPair),
-    Rsa(RsaKeyPair),
+///
+/// jsonwebtoken neither checks a private key nor tells its public half without the process-wide
+/// provider, and takes only PKCS#8, for RSA only PKCS#1. So keys come here through aws-lc-rs.
+pub(super) struct SigningPair {
+    pub(super) private: EncodingKey,
+    pub(super) public: DecodingKey,
 }
 
 impl SigningPair {
@@ -31,36 +35,46 @@ impl SigningPair {
     }
 
     pub(super) fn from_der(algorithm: Algorithm, der: &[u8]) -> Option<Self> {
-        Some(match algorithm.key_type() {
+        match algorithm.key_type() {
             KeyType::Ec(curve) => {
-                Self::Ec(EcdsaKeyPair::from_private_key_der(curve.signing, der).ok()?)
+                Self::of_ec(&EcdsaKeyPair::from_private_key_der(curve.signing, der).ok()?)
             }
-            KeyType::Ed25519 => Self::Ed25519(Ed25519KeyPair::from_pkcs8(der).ok()?),
-            KeyType::Rsa(_) => {
+            KeyType::Ed25519 => Self::of_ed25519(&Ed25519KeyPair::from_pkcs8(der).ok()?),
+            KeyType::Rsa => {
                 let pair = RsaKeyPair::from_pkcs8(der);
-                Self::Rsa(pair.or_else(|_| RsaKeyPair::from_der(der)).ok()?)
+                Self::of_rsa(&pair.or_else(|_| RsaKeyPair::from_der(der)).ok()?)
             }
+        }
+    }
+
+    pub(super) fn of_ec(pair: &EcdsaKeyPair) -> Option<Self> {
+        Some(Self {
+            private: EncodingKey::from_ec_der(pair.to_pkcs8v1().ok()?.as_ref()),
+            public: DecodingKey::from_ec_der(pair.public_key().as_ref()),
         })
     }
 
-    pub(super) fn public(&self) -> PublicNumbers {
-        match self {
-            Self::Ec(pair) => {
-                // SEC 1 §2.3.3: a byte for the form, then both coordinates.
-                let point = pair.public_key().as_ref().get(1..).unwrap_or_default();
-                let (x, y) = point.split_at(point.len() / 2);
-                PublicNumbers::Ec {
-                    x: x.to_vec(),
-                    y: y.to_vec(),
-                }
-            }
-            Self::Ed25519(pair) => PublicNumbers::Okp {
-                x: pair.public_key().as_ref().to_vec(),
-            },
-            Self::Rsa(pair) => PublicNumbers::of_rsa(pair.public_key()),
-        }
+    pub(super) fn of_ed25519(pair: &Ed25519KeyPair) -> Option<Self> {
+        let der: Pkcs8V1Der<'_> = pair.as_der().ok()?;
+        Some(Self {
+            private: EncodingKey::from_ed_der(der.as_ref()),
+            public: DecodingKey::from_ed_der(pair.public_key().as_ref()),
+        })
+    }
+
+    pub(super) fn of_rsa(pair: &RsaKeyPair) -> Option<Self> {
+        let der: Pkcs8V1Der<'_> = pair.as_der().ok()?;
+        let pkcs1 = der.as_ref().get(RSA_PKCS8_PREFIX..)?;
+        Some(Self {
+            private: EncodingKey::from_rsa_der(pkcs1),
+            public: of_rsa(pair.public_key()),
+        })
     }
 }
+
+/// Length in bytes of a PKCS#8 text before its PKCS#1 key, for RSA of 2048 to 8192 bits: two headers of
+/// 4 bytes, the version (3) and the algorithm (15).
+const RSA_PKCS8_PREFIX: usize = 4 + 3 + 15 + 4;
 
 /// Why a text or its key is not a signing key. The error never quotes the text.
 #[non_exhaustive]
@@ -76,9 +90,9 @@ pub enum SigningKeyError {
         for_algorithm(.0)
     )]
     Unsupported(Option<Algorithm>),
-    /// The JWK cannot be used.
+    /// The key is not well-formed, or is for another use or algorithm.
     #[error(transparent)]
-    Jwk(#[from] KeyRejected),
+    Rejected(#[from] KeyRejected),
     /// The cryptographic library could not make or write a key.
     #[error("the cryptographic library failed")]
     Library,

@@ -1,23 +1,24 @@
-//! Public keys, parsed once.
+//! Public keys, checked once.
 
+use std::fmt;
 use std::sync::Arc;
-use std::{fmt, iter};
 
-use aws_lc_rs::signature::ParsedPublicKey;
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 
 use super::algorithm::Algorithm;
 use super::jwk::{Jwk, PublishedKey};
 use super::key_id::KeyId;
 use super::key_rejected::KeyRejected;
-use super::public_key::PublicNumbers;
+use super::public_key::{PublicNumbers, check, from_spki};
 use super::signing_pair::SigningPair;
 use crate::base::pem::{self, PemError, PemKind};
 
-/// A public key with its one algorithm, parsed and ready to verify.
+/// A public key with its one algorithm, checked and ready to verify.
 ///
 /// The algorithm is part of the key, so that a token cannot choose how a key is used. For a key
 /// without one the verifier's configuration decides
-/// ([`algorithms`](super::TokenVerifierBuilder::algorithms)). Copies share the parsed key.
+/// ([`algorithms`](super::TokenVerifierBuilder::algorithms)). Copies share the key.
 ///
 /// ```
 /// use tower_auth_sync::token::{Algorithm, KeySet, SigningKey, VerifyingKey};
@@ -35,15 +36,10 @@ use crate::base::pem::{self, PemError, PemKind};
 #[derive(Clone)]
 pub struct VerifyingKey {
     id: Option<KeyId>,
-    key: Arc<ParsedKey>,
-}
-
-struct ParsedKey {
     algorithm: Algorithm,
-    numbers: PublicNumbers,
-    parsed: ParsedPublicKey,
-    /// The same key for the other algorithm of its type, if the key names none.
-    other: Option<Arc<Self>>,
+    /// Whether the key names its algorithm. If not, the verifier's configuration decides.
+    has_algorithm: bool,
+    key: Arc<DecodingKey>,
 }
 
 impl VerifyingKey {
@@ -68,11 +64,11 @@ impl VerifyingKey {
     /// [`KeyRejected`] for a key that must not verify tokens: see its variants.
     pub fn from_jwk(json: &str) -> Result<Self, KeyRejected> {
         let published = PublishedKey::parse(json)?;
-        let mut key = Self::new(published.id, published.algorithm, published.numbers)?;
-        if !published.has_algorithm {
-            key.add_other()?;
-        }
-        Ok(key)
+        let key = Self::new(published.id, published.algorithm, published.key)?;
+        Ok(Self {
+            has_algorithm: published.has_algorithm,
+            ..key
+        })
     }
 
     /// Reads the first public key of a PEM text: X.509 SubjectPublicKeyInfo or PKCS#1.
@@ -89,7 +85,7 @@ impl VerifyingKey {
         let wanted = PemKind::PublicKey;
         let ders = pem::read(pem.as_ref(), wanted)?;
         let der = ders.first().ok_or(PemError::Missing)?;
-        let Some((algorithm, numbers)) = PublicNumbers::from_spki(der) else {
+        let Some((algorithm, key)) = from_spki(der) else {
             let is_private = SigningPair::of_any_type(der).is_some();
             let found = PemKind::PrivateKey;
             return Err(if is_private {
@@ -98,52 +94,72 @@ impl VerifyingKey {
                 KeyRejected::Type
             });
         };
-        let mut key = Self::new(None, algorithm, numbers)?;
-        key.add_other()?;
-        Ok(key)
+        let key = Self::new(None, algorithm, key)?;
+        Ok(Self {
+            has_algorithm: false,
+            ..key
+        })
+    }
+
+    /// Takes a key of [`jsonwebtoken`] for `algorithm`, in any of its forms: a bare point, RSA
+    /// components, PKCS#1, or X.509 SubjectPublicKeyInfo (DER).
+    ///
+    /// Such a key knows only its family and has not been checked; here it is. The key has no id:
+    /// [`with_id`](Self::with_id) sets the one that its tokens name.
+    ///
+    /// ```
+    /// use tower_auth_sync::token::jsonwebtoken::DecodingKey;
+    /// use tower_auth_sync::token::{Algorithm, VerifyingKey};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let theirs = DecodingKey::from_ed_components("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")?;
+    /// let key = VerifyingKey::from_decoding_key(theirs, Algorithm::EdDsa)?;
+    /// assert_eq!(key.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`KeyRejected::Symmetric`] for an HMAC key, [`KeyRejected::Algorithm`] for a key of another family
+    /// than the algorithm's, [`KeyRejected::Type`] for bytes that are no RSA key, [`KeyRejected::Point`],
+    /// [`KeyRejected::Modulus`] and [`KeyRejected::Exponent`] for a bad key.
+    ///
+    /// [`jsonwebtoken`]: super::jsonwebtoken
+    pub fn from_decoding_key(key: DecodingKey, algorithm: Algorithm) -> Result<Self, KeyRejected> {
+        Self::new(None, algorithm, key)
     }
 
     pub(super) fn new(
         id: Option<KeyId>,
         algorithm: Algorithm,
-        numbers: PublicNumbers,
+        key: DecodingKey,
     ) -> Result<Self, KeyRejected> {
-        let key = Arc::new(ParsedKey::new(algorithm, numbers, None)?);
-        Ok(Self { id, key })
-    }
-
-    /// Lets the verifier's configuration choose the algorithm if the type has two.
-    fn add_other(&mut self) -> Result<(), KeyRejected> {
-        let ParsedKey {
-            algorithm, numbers, ..
-        } = &*self.key;
-        let mut others = algorithm.of_same_type().iter().copied();
-        if let Some(other) = others.find(|other| other != algorithm) {
-            let other = ParsedKey::new(other, numbers.clone(), None)?;
-            let key = ParsedKey::new(*algorithm, numbers.clone(), Some(Arc::new(other)))?;
-            self.key = Arc::new(key);
-        }
-        Ok(())
+        Ok(Self {
+            id,
+            algorithm,
+            has_algorithm: true,
+            key: Arc::new(check(key, algorithm)?),
+        })
     }
 
     /// Returns this key for `algorithm`, if it fits. A key that names no algorithm fits only if
     /// `algorithm` is the first of its type in the verifier's list (`is_first`).
     pub(super) fn for_algorithm(&self, algorithm: Algorithm, is_first: bool) -> Option<Self> {
-        let ParsedKey { other, .. } = &*self.key;
-        if other.is_some() && !is_first {
-            return None;
-        }
-        let mut keys = iter::once(&self.key).chain(other);
-        let key = keys.find(|key| key.algorithm == algorithm)?;
-        Some(Self {
-            id: self.id.clone(),
-            key: Arc::clone(key),
+        let fits = if self.has_algorithm {
+            self.algorithm == algorithm
+        } else {
+            is_first && self.algorithm.of_same_type().contains(&algorithm)
+        };
+        fits.then(|| Self {
+            algorithm,
+            ..self.clone()
         })
     }
 
     /// Returns whether both are the same key. The ids may differ.
     pub(super) fn is_same_key(&self, other: &Self) -> bool {
-        self.key.numbers == other.key.numbers
+        PublicNumbers::of(&self.key) == PublicNumbers::of(&other.key)
     }
 
     /// Returns the same key under another id.
@@ -162,8 +178,8 @@ impl VerifyingKey {
     /// Returns the only algorithm that the key verifies. For a key that names none it is the default
     /// of its type.
     #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
-        self.key.algorithm
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     /// Returns the SHA-256 thumbprint of RFC 7638, base64url.
@@ -174,12 +190,14 @@ impl VerifyingKey {
 
     /// Returns the JWK to publish, with public members only.
     pub(super) fn to_jwk(&self) -> Jwk {
-        Jwk::new(self.id.clone(), self.key.algorithm, &self.key.numbers)
+        Jwk::new(self.id.clone(), self.algorithm, &self.key)
     }
 
     /// Returns whether this key made `signature` over `message`.
-    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.key.parsed.verify_sig(message, signature).is_ok()
+    pub(super) fn verifies(&self, message: &[u8], signature: &Vec<u8>) -> bool {
+        let algorithm = self.algorithm.to_jsonwebtoken();
+        let verifier = (DEFAULT_PROVIDER.verifier_factory)(&algorithm, &self.key);
+        verifier.is_ok_and(|verifier| verifier.verify(message, signature).is_ok())
     }
 }
 
@@ -187,23 +205,7 @@ impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyingKey")
             .field("id", &self.id)
-            .field("algorithm", &self.key.algorithm)
+            .field("algorithm", &self.algorithm)
             .finish_non_exhaustive()
-    }
-}
-
-impl ParsedKey {
-    fn new(
-        algorithm: Algorithm,
-        numbers: PublicNumbers,
-        other: Option<Arc<Self>>,
-    ) -> Result<Self, KeyRejected> {
-        let parsed = numbers.parse(algorithm)?;
-        Ok(Self {
-            algorithm,
-            numbers,
-            parsed,
-            other,
-        })
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use serde::Deserialize;
@@ -10,7 +12,8 @@ use serde_json::{Value, json};
 use tower_auth_sync::clock::{Clock as _, SystemClock, UnixTime};
 use tower_auth_sync::testing::ManualClock;
 use tower_auth_sync::token::{
-    Algorithm, JwtIssuer, KeySet, SigningKey, TokenType, TokenVerifier, VerifiedToken,
+    Algorithm, JwtIssuer, KeyRejected, KeySet, KeySetError, SigningKey, SigningKeyError, TokenType,
+    TokenVerifier, VerifiedToken, VerifyingKey,
 };
 
 #[derive(Deserialize)]
@@ -187,6 +190,7 @@ const SHARED: [Algorithm; 5] = [
 ];
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the other library's own path")]
 fn another_library_accepts_our_tokens_by_our_published_keys() {
     for algorithm in SHARED {
         let key = SigningKey::generate(algorithm).unwrap();
@@ -206,17 +210,22 @@ fn another_library_accepts_our_tokens_by_our_published_keys() {
     }
 }
 
+fn encoding_key(key: &SigningKey) -> EncodingKey {
+    let der = key.to_pkcs8().unwrap();
+    match key.algorithm() {
+        Algorithm::EdDsa | Algorithm::Ed25519 => EncodingKey::from_ed_der(&der),
+        Algorithm::Es256 | Algorithm::Es384 => EncodingKey::from_ec_der(&der),
+        // That library reads RSA keys in PKCS#1 form: the octets inside PKCS#8.
+        _ => EncodingKey::from_rsa_der(&der[26..]),
+    }
+}
+
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the other library's own path")]
 fn tokens_of_another_library_are_accepted() {
     for algorithm in SHARED {
         let key = SigningKey::generate(algorithm).unwrap();
-        let der = key.to_pkcs8().unwrap();
-        let theirs = match algorithm {
-            Algorithm::EdDsa => EncodingKey::from_ed_der(&der),
-            Algorithm::Es256 | Algorithm::Es384 => EncodingKey::from_ec_der(&der),
-            // That library reads RSA keys in PKCS#1 form: the octets inside PKCS#8.
-            _ => EncodingKey::from_rsa_der(&der[26..]),
-        };
+        let theirs = encoding_key(&key);
         let mut header = Header::new(algorithm.as_str().parse().unwrap());
         header.kid = Some(key.id().to_string());
         let exp = SystemClock.now().to_secs().as_secs() + 60;
@@ -231,4 +240,184 @@ fn tokens_of_another_library_are_accepted() {
             .unwrap();
         assert_eq!(verifier.verify_now(&token).unwrap().subject(), "user_1");
     }
+}
+
+/// The same key in each form that the other library keeps it.
+fn forms(algorithm: Algorithm) -> Vec<DecodingKey> {
+    let read = |pem: &str| {
+        pem.lines()
+            .filter(|line| !line.starts_with('-'))
+            .collect::<String>()
+    };
+    let der = |pem| STANDARD.decode(read(pem)).unwrap();
+    match algorithm {
+        Algorithm::EdDsa | Algorithm::Ed25519 => {
+            let spki = der(include_str!("../data/keys/ed25519.pub.pem"));
+            let bare = DecodingKey::from_ed_der(&spki[12..]);
+            vec![bare, DecodingKey::from_ed_der(&spki)]
+        }
+        Algorithm::Es256 => {
+            let spki = der(include_str!("../data/keys/p256.pub.pem"));
+            let bare = DecodingKey::from_ec_der(&spki[26..]);
+            vec![bare, DecodingKey::from_ec_der(&spki)]
+        }
+        Algorithm::Es384 => {
+            let spki = der(include_str!("../data/keys/p384.pub.pem"));
+            let bare = DecodingKey::from_ec_der(&spki[23..]);
+            vec![bare, DecodingKey::from_ec_der(&spki)]
+        }
+        _ => {
+            let spki = der(include_str!("../data/keys/rsa.pub.pem"));
+            // The PKCS#1 key within: a header of 9 bytes, the modulus of 256, a header of 2, the exponent.
+            let pkcs1 = &spki[24..];
+            let n = &pkcs1[8..265];
+            assert_eq!(n[0], 0, "the sign stands before the modulus");
+            vec![
+                DecodingKey::from_rsa_raw_components(n, &[1, 0, 1]),
+                DecodingKey::from_rsa_der(pkcs1),
+                DecodingKey::from_rsa_der(&spki),
+            ]
+        }
+    }
+}
+
+fn signing_key(algorithm: Algorithm) -> SigningKey {
+    let pem = match algorithm {
+        Algorithm::EdDsa | Algorithm::Ed25519 => include_str!("../data/keys/ed25519.pem"),
+        Algorithm::Es256 => include_str!("../data/keys/p256.pem"),
+        Algorithm::Es384 => include_str!("../data/keys/p384.pem"),
+        _ => include_str!("../data/keys/rsa.pem"),
+    };
+    let der = SigningKey::from_pem(pem).unwrap().to_pkcs8().unwrap();
+    SigningKey::from_pkcs8(algorithm, &der).unwrap()
+}
+
+#[test]
+fn keys_of_the_other_library_verify_in_each_form_under_each_algorithm() {
+    for algorithm in Algorithm::ALL.iter().copied() {
+        let key = signing_key(algorithm);
+        let builder = JwtIssuer::builder(ISSUER, AUDIENCE).key(key.clone());
+        let token = builder.build().unwrap().issue(&json!({ "sub": "user_1" }));
+        let token = token.unwrap();
+        for theirs in forms(algorithm) {
+            let taken = VerifyingKey::from_decoding_key(theirs, algorithm).unwrap();
+            assert_eq!(taken.thumbprint(), key.verifying_key().thumbprint());
+            let set = KeySet::new([taken.with_id(key.id().clone())]).unwrap();
+            let verifier = TokenVerifier::builder(set)
+                .issuer(ISSUER)
+                .audience(AUDIENCE)
+                .algorithms([algorithm])
+                .build()
+                .unwrap();
+            assert_eq!(verifier.verify_now(&token).unwrap().subject(), "user_1");
+        }
+    }
+}
+
+fn assert_refused(cases: impl IntoIterator<Item = (DecodingKey, Algorithm, KeyRejected)>) {
+    for (key, algorithm, cause) in cases {
+        let named = format!("{key:?} {algorithm}");
+        let refused = VerifyingKey::from_decoding_key(key, algorithm).unwrap_err();
+        assert_eq!(refused, cause, "{named}");
+    }
+}
+
+#[test]
+fn a_key_of_the_other_library_is_refused_under_another_family_than_its_own() {
+    use KeyRejected::{Algorithm as Family, Point, Symmetric};
+
+    let bare = |algorithm| forms(algorithm).remove(0);
+    let p256 = bare(Algorithm::Es256);
+    let spki = forms(Algorithm::EdDsa).remove(1);
+    let spki = spki.try_get_as_bytes().unwrap();
+    let secret = DecodingKey::from_secret;
+    let forged = [&spki[..12], p256.try_get_as_bytes().unwrap()].concat();
+    assert_refused([
+        (secret(&[7; 32]), Algorithm::EdDsa, Symmetric),
+        (secret(spki), Algorithm::EdDsa, Symmetric),
+        (bare(Algorithm::EdDsa), Algorithm::Es256, Family),
+        (p256, Algorithm::Rs256, Family),
+        (bare(Algorithm::Es384), Algorithm::Es256, Point),
+        (DecodingKey::from_ec_der(spki), Algorithm::Es256, Family),
+        (DecodingKey::from_ec_der(&forged), Algorithm::Es256, Family),
+    ]);
+}
+
+#[test]
+fn weak_or_malformed_keys_of_the_other_library_are_refused() {
+    use KeyRejected::{Exponent, Modulus, Point, Type};
+
+    let (ec, ed) = (DecodingKey::from_ec_der, DecodingKey::from_ed_der);
+    let rsa = DecodingKey::from_rsa_raw_components;
+    assert_refused([
+        (ec(&[4; 65]), Algorithm::Es256, Point),
+        (ec(b""), Algorithm::Es256, Point),
+        (ed(&[0; 32]), Algorithm::EdDsa, Point),
+        (ed(&[9; 31]), Algorithm::EdDsa, Point),
+        (DecodingKey::from_rsa_der(b"none"), Algorithm::Rs256, Type),
+        (rsa(&[0xff; 128], &[1, 0, 1]), Algorithm::Rs256, Modulus),
+        (rsa(&[0xff; 256], &[1]), Algorithm::Ps256, Exponent),
+        (rsa(&[], &[]), Algorithm::Ps256, Modulus),
+    ]);
+}
+
+#[test]
+fn signing_keys_of_the_other_library_are_taken_or_refused_by_cause() {
+    for algorithm in Algorithm::ALL.iter().copied() {
+        let key = signing_key(algorithm);
+        let theirs = encoding_key(&key);
+        let taken = SigningKey::from_encoding_key(theirs, algorithm).unwrap();
+        assert_eq!((taken.id(), taken.algorithm()), (key.id(), algorithm));
+    }
+    let ed25519 = signing_key(Algorithm::EdDsa).to_pkcs8().unwrap();
+    for (key, algorithm, cause) in [
+        (
+            EncodingKey::from_secret(&ed25519),
+            Algorithm::EdDsa,
+            SigningKeyError::Rejected(KeyRejected::Symmetric),
+        ),
+        (
+            EncodingKey::from_ed_der(&ed25519),
+            Algorithm::Es256,
+            SigningKeyError::Rejected(KeyRejected::Algorithm),
+        ),
+        (
+            EncodingKey::from_ec_der(&ed25519),
+            Algorithm::Es256,
+            SigningKeyError::Unsupported(Some(Algorithm::Es256)),
+        ),
+        (
+            EncodingKey::from_rsa_der(b""),
+            Algorithm::Rs256,
+            SigningKeyError::Unsupported(Some(Algorithm::Rs256)),
+        ),
+    ] {
+        let refused = SigningKey::from_encoding_key(key, algorithm).unwrap_err();
+        assert_eq!(refused, cause);
+    }
+}
+
+#[test]
+fn a_key_set_of_the_other_library_loses_only_its_bad_keys() {
+    let bad = json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "bad" });
+    let secret = json!({ "kty": "oct", "k": "AAAA", "kid": "secret" });
+    let good: Value = serde_json::from_str(
+        &KeySet::new([signing_key(Algorithm::Es256).verifying_key().clone()])
+            .unwrap()
+            .to_json(),
+    )
+    .unwrap();
+    let good = &good["keys"][0];
+    let document = json!({ "keys": [bad, secret, good] }).to_string();
+    let theirs: JwkSet = serde_json::from_str(&document).unwrap();
+    let (taken, read) = (
+        KeySet::try_from(theirs).unwrap(),
+        KeySet::from_json(&document).unwrap(),
+    );
+    assert_eq!(taken.to_json(), read.to_json());
+    assert_eq!(taken.ignored(), read.ignored());
+    assert_eq!(taken.ignored().len(), 2);
+
+    let empty = KeySet::try_from(JwkSet { keys: Vec::new() }).unwrap_err();
+    assert!(matches!(empty, KeySetError::NoKeys { .. }));
 }

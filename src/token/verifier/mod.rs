@@ -195,10 +195,9 @@ impl UnverifiedToken {
             let expected = self.algorithm;
             return Err(TokenError::KeyAlgorithm { expected });
         }
-        let mut buffer = [0; MAX_SIGNATURE_LEN];
-        let signature = base64url::decode_into(parts.signature, &mut buffer)
+        let signature = base64url::decode(parts.signature)
             .map_err(|_error| TokenError::Malformed { part: "signature" })?;
-        if !key.verifies(parts.signed.as_bytes(), signature) {
+        if !key.verifies(parts.signed.as_bytes(), &signature) {
             return Err(TokenError::Signature);
         }
         Ok(VerifiedToken {
@@ -253,9 +252,6 @@ impl HeaderBuffer {
         }
     }
 }
-
-/// Longest signature in bytes: that of an RSA key of 8192 bits.
-const MAX_SIGNATURE_LEN: usize = 1024;
 
 /// Longest decoded header in bytes that is read without an allocation.
 const SHORT_HEADER: usize = 512;
