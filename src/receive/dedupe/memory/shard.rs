@@ -150,7 +150,7 @@ impl Shard {
             let evicted = self.evicted;
             tracing::warn!(
                 evicted,
-                "the memory dedupe is full and forgets messages early"
+                "the dedupe store in memory is full and forgets messages early"
             );
         }
     }
@@ -271,5 +271,5 @@ const MOST_IDS: usize = 448;
 
 /// The store is full and may forget nothing.
 #[derive(Debug, thiserror::Error)]
-#[error("the memory dedupe is full of messages that may not be forgotten yet")]
+#[error("the dedupe store in memory is full of messages that may not be forgotten yet")]
 struct DedupeFull;

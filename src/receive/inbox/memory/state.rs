@@ -63,7 +63,9 @@ impl InboxState {
                 self.keys.shard(&message.keys).release(&message.keys)?;
                 return Err(full);
             }
-            self.keys.shard(&message.keys).store(&message.keys, self.next)?;
+            self.keys
+                .shard(&message.keys)
+                .store(&message.keys, self.next)?;
             self.insert(message, now);
         }
         Ok(claimed)
