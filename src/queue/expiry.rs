@@ -30,11 +30,14 @@ struct StartQueue<K> {
     keys: VecDeque<(UnixMillis, K)>,
 }
 
-impl<K: Copy + Eq> Expiry<K> {
-    pub(crate) const fn new() -> Self {
-        Self { queues: Vec::new() }
+impl<K> Default for Expiry<K> {
+    fn default() -> Self {
+        let queues = Vec::new();
+        Self { queues }
     }
+}
 
+impl<K: Copy + Eq> Expiry<K> {
     pub(crate) fn insert(&mut self, life: Life, start: UnixMillis, key: K) {
         let queues = &mut self.queues;
         let of_life = queues.iter().position(|queue| queue.life == life);
@@ -73,10 +76,12 @@ impl<K: Copy + Eq> Expiry<K> {
 #[cfg(feature = "verify")]
 impl<K: Copy + Eq> Expiry<K> {
     /// Removes a key. This is fast for its own start, and slow after [`redate`](Self::redate).
-    pub(crate) fn remove(&mut self, life: Life, start: UnixMillis, key: K) {
-        let queue = self.queues.iter_mut().find(|queue| queue.life == life);
-        if let Some(queue) = queue {
-            queue.remove(start, key);
+    pub(crate) fn remove(&mut self, start: UnixMillis, key: K) {
+        let is_removed = self.queues.iter_mut().any(|queue| queue.remove(start, key));
+        if !is_removed {
+            for queue in &mut self.queues {
+                queue.keys.retain(|(_, other)| *other != key);
+            }
         }
     }
 
@@ -119,15 +124,14 @@ impl<K: Copy + Eq> StartQueue<K> {
         }
     }
 
+    /// Removes the key if it has this start. Returns whether it had.
     #[cfg(feature = "verify")]
-    fn remove(&mut self, start: UnixMillis, key: K) {
+    fn remove(&mut self, start: UnixMillis, key: K) -> bool {
         let from = self.keys.partition_point(|(other, _)| *other < start);
-        let is_key = |(_, other): &(UnixMillis, K)| *other == key;
-        let later = self.keys.range(from..).position(is_key);
-        let found = later.map(|at| from + at);
-        if let Some(at) = found.or_else(|| self.keys.range(..from).position(is_key)) {
-            self.keys.remove(at);
-        }
+        let of_start = self.keys.range(from..);
+        let mut of_start = of_start.take_while(|(other, _)| *other == start);
+        let found = of_start.position(|(_, other)| *other == key);
+        found.is_some_and(|at| self.keys.remove(from + at).is_some())
     }
 
     /// Frees unused capacity: several queues may be long in turn, and together need no more room
@@ -167,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_key_ends_after_its_retention_and_is_spare_before() {
-        let mut expiry = Expiry::new();
+        let mut expiry = Expiry::default();
         expiry.insert(life(9, 5), at(100), 'a');
         expiry.insert(life(9, 5), at(100), 'b');
         assert_eq!(expiry.pop_spare(at(104)), None);
@@ -179,12 +183,12 @@ mod tests {
 
     #[test]
     fn what_a_clock_that_was_ahead_dated_counts_from_now_and_is_found() {
-        let mut expiry = Expiry::new();
+        let mut expiry = Expiry::default();
         for (start, key) in [(1, 'a'), (900, 'b'), (800, 'c')] {
             expiry.insert(life(9, 9), at(start), key);
         }
         expiry.redate(at(10));
-        expiry.remove(life(9, 9), at(900), 'b');
+        expiry.remove(at(900), 'b');
         assert_eq!(expiry.pop_ended(at(18)), Some('a'));
         assert_eq!(expiry.pop_ended(at(18)), None);
         assert_eq!(expiry.pop_ended(at(19)), Some('c'));
@@ -236,7 +240,7 @@ mod tests {
         #[test]
         fn it_agrees_with_a_naive_list(ops in prop::collection::vec(op(), 1..80)) {
             let lives = [life(20, 10), life(5, 5), life(20, 0)];
-            let mut expiry = Expiry::new();
+            let mut expiry = Expiry::default();
             let mut naive = Naive::default();
             for (key, op) in ops.into_iter().enumerate() {
                 match op {
@@ -245,8 +249,8 @@ mod tests {
                         naive.0.push((lives[life], at(start), key));
                     }
                     Op::Remove(index) => if !naive.0.is_empty() {
-                        let (life, start, key) = naive.0.remove(index.index(naive.0.len()));
-                        expiry.remove(life, start, key);
+                        let (_, start, key) = naive.0.remove(index.index(naive.0.len()));
+                        expiry.remove(start, key);
                     },
                     Op::PopEnded(now) => {
                         let may = |life: Life, start: UnixMillis| {

@@ -10,8 +10,10 @@ use crate::base::clock::UnixMillis;
 /// Time for which a handled message is remembered.
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Key of a message: 128 bits of a SHA-256 over its parts.
+/// A key: 128 bits of a SHA-256 over its parts.
+// Aligned, it is copied in words: a copy in odd pieces waits for the cache.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(align(8))]
 pub struct DedupeKey([u8; 16]);
 
 impl Hash for DedupeKey {
@@ -27,12 +29,6 @@ impl DedupeKey {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
-
-    /// Returns the first half, which is evenly spread.
-    pub(super) const fn half(self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
-    }
 }
 
 /// Keys of a message, and the token by which one request claims them.
@@ -41,49 +37,15 @@ impl DedupeKey {
 #[derive(Clone, Debug)]
 pub struct DedupeKeys {
     token: u64,
-    derived: DerivedKeys,
-    body: u64,
+    key: DedupeKey,
+    replay_key: Option<DedupeKey>,
+    id_key: Option<DedupeKey>,
+    affinity: u16,
     retention: Duration,
     replay_window: Duration,
 }
 
-#[derive(Clone, Debug)]
-struct DerivedKeys {
-    key: DedupeKey,
-    replay_key: Option<DedupeKey>,
-    id_key: Option<DedupeKey>,
-    affinity: u64,
-}
-
-impl DerivedKeys {
-    const fn of(key: DedupeKey) -> Self {
-        Self {
-            key,
-            replay_key: None,
-            id_key: None,
-            affinity: key.half(),
-        }
-    }
-}
-
 impl DedupeKeys {
-    /// Creates keys without hashing.
-    #[cfg(test)]
-    pub(super) const fn of_two_keys(keys: [u128; 2], affinity: u64) -> Self {
-        let [key, replay_key] = keys;
-        Self {
-            token: 0,
-            derived: DerivedKeys {
-                replay_key: Some(DedupeKey(replay_key.to_be_bytes())),
-                affinity,
-                ..DerivedKeys::of(DedupeKey(key.to_be_bytes()))
-            },
-            body: 0,
-            retention: RETENTION,
-            replay_window: RETENTION,
-        }
-    }
-
     /// Returns the token that fences this claim. No two requests with the same key have the same
     /// token.
     #[must_use]
@@ -91,43 +53,31 @@ impl DedupeKeys {
         self.token
     }
 
-    /// Returns the key of the message: claims use it, and it identifies a sender's retry.
+    /// Returns the key of the message, which a request claims.
     #[must_use]
     pub const fn key(&self) -> DedupeKey {
-        self.derived.key
+        self.key
     }
 
-    /// Returns the key of the request, from its time and body, if the id is not signed. It
-    /// identifies the same bytes under another id.
-    ///
-    /// Each request leaves it with its [`key`](Self::key), with any outcome, for
-    /// [`replay_window`](Self::replay_window) from its arrival. It contains the signed time, and
-    /// the layer refuses a request with an older time earlier.
+    /// Returns the key of the request, if its id is not signed but its time is. The message that
+    /// leaves it first owns it: the same bytes under another id are not a new message.
     #[must_use]
     pub const fn replay_key(&self) -> Option<DedupeKey> {
-        self.derived.replay_key
+        self.replay_key
     }
 
-    /// Returns the key of the id alone, if the id is not authentic. It blocks nothing: a store that
-    /// has seen it with another [`body`](Self::body) reports that in [`Claimed::Fresh`].
+    /// Returns the key of the id, if it is not signed. The message that was claimed last under it
+    /// owns it. It blocks nothing: [`Claimed::Fresh`] reports that another message owned it.
     ///
     /// [`Claimed::Fresh`]: super::port::Claimed::Fresh
     #[must_use]
     pub const fn id_key(&self) -> Option<DedupeKey> {
-        self.derived.id_key
+        self.id_key
     }
 
-    /// Returns a number that is equal for all keys with a key in common; it selects their shard.
-    #[must_use]
-    pub const fn affinity(&self) -> u64 {
-        self.derived.affinity
-    }
-
-    /// Returns 64 bits of the body's digest, for comparison in the log only; 0 without an
-    /// [`id_key`](Self::id_key).
-    #[must_use]
-    pub const fn body(&self) -> u64 {
-        self.body
+    /// Returns a number that is equal for all messages that can have a replay key in common.
+    pub(super) const fn affinity(&self) -> u16 {
+        self.affinity
     }
 
     /// Returns how long a commit is remembered: 7 days, or the
@@ -137,8 +87,8 @@ impl DedupeKeys {
         self.retention
     }
 
-    /// Returns how long a request could be replayed after its arrival, and must be known: 15
-    /// minutes, or more with a tolerance above five minutes.
+    /// Returns how long a message owns a key, from the claim: 15 minutes, or more with a tolerance
+    /// above five minutes. Later the layer refuses the same request by its time.
     #[must_use]
     pub const fn replay_window(&self) -> Duration {
         self.replay_window
@@ -220,65 +170,37 @@ impl KeyDeriver {
     }
 
     fn derive_in(&self, token: u64, message: &Message<'_>) -> DedupeKeys {
-        let (derived, body) = match message.identity {
-            // Ignores the body: every request with this id is the same message.
-            Identity::Signed(id) => (DerivedKeys::of(self.id_key(id)), 0),
-            Identity::Unsigned { id, body } => {
-                let derived = self.unsigned_keys(id, message.sent_at, &body);
-                (derived, first_half(&body))
-            }
+        let own = |key| DedupeKeys {
+            token,
+            key,
+            replay_key: None,
+            id_key: None,
+            affinity: prefix(&key.0),
+            retention: RETENTION,
+            replay_window: message.replayable,
+        };
+        let (id, body) = match message.identity {
+            // Every request with this id is the same message.
+            Identity::Signed(id) => return own(self.id_key(id)),
+            Identity::Unsigned { id, body } => (id, body),
+        };
+        let at = message.sent_at.map(|at| at.as_millis().to_be_bytes());
+        let (key, retention) = match (id, at) {
+            (Some(id), Some(_)) => (self.key(b'm', &[&body, id.as_bytes()]), RETENTION),
+            (None, Some(at)) => (self.key(b'n', &[&body, &at]), message.replayable),
+            (_, None) => (self.key(b'b', &[&body]), RETENTION),
         };
         DedupeKeys {
-            token,
-            derived,
-            body,
-            retention: match (message.identity, message.sent_at) {
-                (Identity::Unsigned { id: None, .. }, Some(_)) => message.replayable,
-                _ => RETENTION,
-            },
-            replay_window: message.replayable,
-        }
-    }
-
-    fn unsigned_keys(
-        &self,
-        id: Option<&str>,
-        sent_at: Option<UnixMillis>,
-        digest: &[u8; 32],
-    ) -> DerivedKeys {
-        let key = match (id, sent_at) {
-            (Some(id), Some(_)) => self.id_and_body_key(id, digest),
-            (None, Some(at)) => self.idless_key(at, digest),
-            (_, None) => self.body_key(digest),
-        };
-        DerivedKeys {
-            key,
-            replay_key: sent_at.map(|at| self.time_key(at, digest)),
+            replay_key: at.map(|at| self.key(b't', &[&body, &at])),
             id_key: id.map(|id| self.id_key(id)),
-            affinity: first_half(digest),
+            affinity: prefix(&body),
+            retention,
+            ..own(key)
         }
     }
 
     fn id_key(&self, id: &str) -> DedupeKey {
         self.key(b'i', &[id.as_bytes()])
-    }
-
-    fn id_and_body_key(&self, id: &str, digest: &[u8; 32]) -> DedupeKey {
-        self.key(b'm', &[digest, id.as_bytes()])
-    }
-
-    fn time_key(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> DedupeKey {
-        self.key(b't', &[digest, &sent_at.as_millis().to_be_bytes()])
-    }
-
-    /// Derives the key of a message without id; as [`time_key`](Self::time_key), under another
-    /// kind.
-    fn idless_key(&self, sent_at: UnixMillis, digest: &[u8; 32]) -> DedupeKey {
-        self.key(b'n', &[digest, &sent_at.as_millis().to_be_bytes()])
-    }
-
-    fn body_key(&self, digest: &[u8; 32]) -> DedupeKey {
-        self.key(b'b', &[digest])
     }
 
     /// At most the last part may vary in length: else two lists of parts could be one text.
@@ -288,13 +210,12 @@ impl KeyDeriver {
             hash.update(part);
         }
         let mut key = [0; 16];
-        let digest: [u8; 32] = hash.finalize().into();
-        key.copy_from_slice(&digest[..16]);
+        key.copy_from_slice(&hash.finalize()[..16]);
         DedupeKey(key)
     }
 }
 
-fn first_half(digest: &[u8; 32]) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *digest;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+/// Returns the first bits of a key or digest, which are evenly spread.
+pub(super) fn prefix(bytes: &[u8]) -> u16 {
+    bytes.first_chunk().copied().map_or(0, u16::from_be_bytes)
 }

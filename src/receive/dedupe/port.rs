@@ -8,30 +8,25 @@ use crate::base::clock::UnixMillis;
 
 /// Stores claims on messages.
 ///
-/// [`DedupeKeys`] hold the key of a message, which is claimed. If the id is not signed, they also
-/// hold the replay key of the request, which is left. Each method is one statement or one round
-/// trip. An `Arc` of a store is a store.
+/// Each method is one statement or one round trip. An `Arc` of a store is a store.
 ///
 /// # Contract
 ///
-/// 1. At most one request holds a claim on a key: of any number of concurrent claims exactly one is
+/// 1. Of any number of concurrent claims on a [key](DedupeKeys::key) exactly one is
 ///    [`Claimed::Fresh`].
-/// 2. Each claim leaves its replay key, with any result, for [`DedupeKeys::replay_window`] from
-///    `now`. A replay key belongs to the key with which it was left first. While it is kept, a
-///    claim with this replay key and another key is not fresh. It is [`Claimed::InFlight`] if one of
-///    the two messages is in flight and neither is done. Otherwise it is [`Claimed::Done`], even if
-///    the first claim was released. For a claim with the owning key, only that key counts.
-/// 3. A claim lapses at its `until`: from then on the key is free. The key is also free if the
-///    claim ends further ahead of `now` than twice the requested lease (`until` less `now`): it
-///    comes from a clock that was ahead. A claim that another request has taken over is lost:
-///    [`renew`](Self::renew), [`commit`](Self::commit) and [`release`](Self::release) with the old
-///    token change nothing and fail with an error for which [`StoreError::is_lease_lost`] holds.
+/// 2. Each claim leaves its [replay key](DedupeKeys::replay_key), with any result, for
+///    [`DedupeKeys::replay_window`] from `now`. The message that left it first owns it. A claim of
+///    another message with this replay key is [`Claimed::InFlight`] if one of the two is in flight
+///    and neither is done, and otherwise [`Claimed::Done`], even if the owner was released.
+/// 3. A claim lapses at its `until`: from then on the key is free. It has also lapsed if it ends
+///    further ahead of `now` than twice the requested lease (`until` less `now`): it comes from a
+///    clock that was ahead. When another request has taken the key over, [`renew`](Self::renew),
+///    [`commit`](Self::commit) and [`release`](Self::release) with the old token change nothing and
+///    fail with an error for which [`StoreError::is_lease_lost`] holds.
 /// 4. After a commit each claim on its key is [`Claimed::Done`], at least for
 ///    [`DedupeKeys::retention`] from the commit, also if its time lies in the future. A bounded
-///    store may forget sooner, but not before [`DedupeKeys::replay_window`] has passed; if it may
-///    forget nothing, it fails.
-/// 5. After a release the key is free at once, for a claim with another replay key and for the same
-///    request.
+///    store may forget after [`DedupeKeys::replay_window`]; if it may forget nothing, it fails.
+/// 5. After a release the key is free at once, also for the same request.
 /// 6. Committing twice with the same token equals committing once. A release does not undo a
 ///    commit.
 /// 7. A claim that is not fresh changes nothing except the replay key of point 2.
@@ -137,8 +132,8 @@ impl<S: DedupeStore + ?Sized> DedupeStore for Arc<S> {
 pub enum Claimed {
     /// The request may handle the message, until it commits or releases, or the claim lapses.
     Fresh {
-        /// The same id recently arrived with another body. Reported only for an unsigned id, for
-        /// the log, and only as far as the store remembers.
+        /// Another message owned the unsigned [id](DedupeKeys::id_key): the id came with another
+        /// body. For the log, as far as the store remembers.
         other_body: bool,
     },
     /// Another request holds the claim.

@@ -96,8 +96,8 @@ impl PostgresStore {
     }
 }
 
-/// The row of the claim's statement: whether the message is claimed now, whether the id was used with
-/// another body, whether the request was received under another id, and the flag and end of the claim
+/// The row of the claim's statement: whether the message is claimed now, whether another
+/// message owned the id, whether the request was received under another id, and the flag and end of the claim
 /// on the message.
 type ClaimRow = (bool, Option<bool>, bool, Option<bool>, Option<i64>);
 
@@ -126,8 +126,8 @@ DELETE FROM tas_dedupe WHERE (key, kind) IN (
     SELECT key, kind FROM tas_dedupe WHERE until <= $1 AND message IS NULL
     ORDER BY until LIMIT 256 FOR UPDATE SKIP LOCKED)";
 
-/// The request's key stays with the first message that used it, the message's key with its claim; the
-/// id is noted. The rows are written in this order, so that two claims do not wait for each other.
+/// The request's key stays with the first message that used it, the message's key with its claim, the
+/// id with the last message. The rows are written in this order, so that two claims do not wait for each other.
 ///
 /// The statement reads rows as they were when it began, but a conflicting row as it is now. If neither
 /// shows a claim on the message, another claim began meanwhile.
@@ -140,8 +140,8 @@ macro_rules! claim {
 WITH request AS (
     SELECT owner FROM tas_dedupe WHERE kind = 2 AND key = $2 AND until > $4
 ), came AS (
-    INSERT INTO tas_dedupe AS old (kind, key, owner, until, token, body, flag)
-    SELECT 2, $2, $1, $10, $6, $7, false
+    INSERT INTO tas_dedupe AS old (kind, key, owner, until, token, flag)
+    SELECT 2, $2, $1, $8, $6, false
     WHERE $2 IS NOT NULL AND NOT EXISTS (SELECT FROM request)
     ON CONFLICT (key, kind) DO UPDATE SET owner = excluded.owner, until = excluded.until
         WHERE old.until <= $4
@@ -152,8 +152,8 @@ WITH request AS (
         AND until > $4 AND (flag OR until <= $5)
     ORDER BY flag DESC, key = $1 DESC LIMIT 1
 ), taken AS (
-    INSERT INTO tas_dedupe AS old (kind, key, until, token, body, flag, message)
-    SELECT 0, $1, $8, $6, $7, $11, $12
+    INSERT INTO tas_dedupe AS old (kind, key, until, token, flag, message)
+    SELECT 0, $1, $7, $6, $9, $10
     WHERE NOT EXISTS (SELECT FROM held) AND ($2 IS NULL
         OR $1 = (SELECT owner FROM request UNION ALL SELECT owner FROM came))
     ON CONFLICT (key, kind) DO UPDATE SET until = excluded.until, token = excluded.token,
@@ -161,10 +161,10 @@ WITH request AS (
         WHERE old.until <= $4 OR (NOT old.flag AND old.until > $5)
     RETURNING 1
 ), seen AS (
-    INSERT INTO tas_dedupe AS old (kind, key, until, token, body, flag)
-    SELECT 1, $3, $9, $6, $7, false FROM taken WHERE $3 IS NOT NULL
-    ON CONFLICT (key, kind) DO UPDATE SET
-        body = excluded.body, flag = old.body <> excluded.body, until = excluded.until
+    INSERT INTO tas_dedupe AS old (kind, key, owner, until, token, flag)
+    SELECT 1, $3, $1, $8, $6, false FROM taken WHERE $3 IS NOT NULL
+    ON CONFLICT (key, kind) DO UPDATE SET owner = excluded.owner, until = excluded.until,
+        flag = old.owner <> excluded.owner AND old.until > $4
     RETURNING flag
 )",
             $also,
@@ -183,7 +183,7 @@ const CLAIM: &str = claim!("");
 pub(super) const RECEIVE: &str = claim!(
     ", stored AS (
     INSERT INTO tas_inbox (id, state, due_at, received_at, source, keep, head, body)
-    SELECT $12, 'pending', $4, $4, $13, $14, $15, $16 FROM taken
+    SELECT $10, 'pending', $4, $4, $11, $12, $13, $14 FROM taken
 )"
 );
 

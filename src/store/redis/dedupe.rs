@@ -118,13 +118,12 @@ impl RedisStore {
         let latest = latest_end(now, until);
         let mut call = self.scripts.claim.prepare_invoke();
         call.key(of_message(keys.key().as_bytes()));
-        for (kind, key) in [('r', keys.replay_key()), ('i', keys.id_key())] {
+        for (kind, key) in [('r', keys.replay_key()), ('u', keys.id_key())] {
             if let Some(key) = key {
                 call.key(redis_key(kind, key.as_bytes()));
             }
         }
         call.arg(&keys.token().to_be_bytes()[..])
-            .arg(&keys.body().to_be_bytes()[..])
             .arg(now.as_millis())
             .arg(until.as_millis())
             .arg(latest.as_millis())
@@ -132,8 +131,7 @@ impl RedisStore {
             .arg(keys.replay_key().is_some())
             .arg(now.saturating_add(keys.replay_window()).as_millis())
             .arg(life(keys.replay_window()))
-            .arg(keys.id_key().is_some())
-            .arg(life(keys.retention()));
+            .arg(keys.id_key().is_some());
         let (state, detail, other): (u8, u64, Vec<u8>) = self.run(&call).await?;
         let claimed = match state {
             0 => Claimed::Fresh {

@@ -60,14 +60,12 @@ impl Claim {
             .time(self.latest)
     }
 
-    /// Binds the keys, the time and the claim: parameters 1 to 12.
+    /// Binds the keys, the time and the claim: parameters 1 to 10.
     pub(crate) fn claim(&self, sql: &'static str) -> Statement {
         let keys = &self.keys;
         self.held(sql)
             .int(keys.token().cast_signed())
-            .int(keys.body().cast_signed())
             .time(self.until)
-            .time(self.now.saturating_add(keys.retention()))
             .time(self.now.saturating_add(keys.replay_window()))
             .bool(self.message.is_some())
             .text(self.message.as_ref().map(InboxId::as_str))

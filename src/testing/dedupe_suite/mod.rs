@@ -198,6 +198,10 @@ pub async fn another_body_under_an_unsigned_id_is_a_message_of_its_own(receiver:
     let real = receiver.unsigned("b", NOW, "what b says");
     let claimed = receiver.claim(&real).await;
     assert_eq!(claimed, Claimed::Fresh { other_body: true });
+    receiver.release(&real).await;
+    // The id is now that of the real message.
+    let retry = receiver.unsigned("b", after(LEASE), "what b says");
+    assert_eq!(receiver.claim(&retry).await, FRESH);
 }
 
 pub async fn a_signed_id_is_known_whatever_its_time(receiver: Receiver) {

@@ -86,8 +86,8 @@ async fn expired_rows_are_deleted_in_bounded_batches() {
     };
     let dedupe = open(&url).await;
     let pool = PgPool::connect(&url).await.unwrap();
-    let expired = "INSERT INTO tas_dedupe
-        SELECT decode(md5(n::text), 'hex'), 0, 0, 0, true, 1 FROM generate_series(1, 300) n";
+    let expired = "INSERT INTO tas_dedupe (key, kind, token, flag, until)
+        SELECT decode(md5(n::text), 'hex'), 0, 0, true, 1 FROM generate_series(1, 300) n";
     sqlx::query(expired).execute(&pool).await.unwrap();
     let count = async || {
         let count = sqlx::query_scalar("SELECT count(*) FROM tas_dedupe WHERE until = 1");

@@ -74,15 +74,15 @@ async fn every_key_expires_by_itself() {
         .query_async(&mut connection)
         .await
         .unwrap();
-    // The keys of the message and of the request, and an unsigned id.
+    // The key of the message, and what it owns: the request and the unsigned id.
     assert_eq!(keys.len(), 3);
     for key in keys {
         assert!(key.starts_with(b"tas:dedupe:"));
-        let is_request = key.starts_with(b"tas:dedupe:r:");
-        let kept = if is_request {
-            15 * 60
-        } else {
+        let is_message = key.starts_with(b"tas:dedupe:m:");
+        let kept = if is_message {
             7 * 24 * 60 * 60
+        } else {
+            15 * 60
         };
         let mut ttl = redis::cmd("TTL");
         let ttl: i64 = ttl.arg(key).query_async(&mut connection).await.unwrap();

@@ -141,19 +141,17 @@ fn old_tables(bytes: &str, dedupe: &str) -> String {
             key {bytes} NOT NULL, kind SMALLINT NOT NULL, message BIGINT NOT NULL, body BIGINT NOT NULL,
             PRIMARY KEY (key, kind));
         INSERT INTO tas_inbox_names
-            SELECT k.key, 0, m.seq, k.body FROM tas_dedupe k JOIN tas_inbox m ON m.id = k.message;
+            SELECT k.key, 0, m.seq,
+                CASE WHEN EXISTS (SELECT 1 FROM tas_dedupe o WHERE o.owner = k.key) THEN 7 ELSE 0 END
+            FROM tas_dedupe k JOIN tas_inbox m ON m.id = k.message;
         INSERT INTO tas_inbox_names
-            SELECT r.key, 0, n.message, n.body
-            FROM tas_dedupe r JOIN tas_inbox_names n ON n.key = r.owner WHERE r.kind = 2;
-        INSERT INTO tas_inbox_names
-            SELECT i.key, 1, n.message, n.body FROM tas_dedupe i
-            JOIN tas_dedupe k ON k.kind = 0 AND k.body = i.body JOIN tas_inbox_names n ON n.key = k.key
-            WHERE i.kind = 1;
+            SELECT o.key, CASE o.kind WHEN 1 THEN 1 ELSE 0 END, n.message, n.body
+            FROM tas_dedupe o JOIN tas_inbox_names n ON n.key = o.owner;
         DROP TABLE tas_dedupe;
         {dedupe}
         ALTER TABLE tas_inbox DROP COLUMN several_keys;
         DELETE FROM tas_migrations_dedupe WHERE version = 2;
-        DELETE FROM tas_migrations_inbox WHERE version = 2;
+        DELETE FROM tas_migrations_inbox WHERE version >= 2;
         UPDATE tas_inbox SET state = 'leased', attempt = 1, fence = 1 WHERE seq = 2;
         UPDATE tas_inbox SET state = 'done', due_at = NULL, ended_at = received_at, head = NULL,
             body = NULL WHERE seq = 3;

@@ -1,61 +1,43 @@
-//! One part of the map: a message and its requests share a shard and its lock.
+//! One part of the store: a message and its requests share a shard and its lock.
 
+use std::collections::HashMap;
+use std::mem;
 use std::time::Duration;
 
-use super::multilinear::Multilinear;
-use super::records::Records;
-use super::replays::{DedupeFull, REMOVALS_PER_CLAIM, Replays};
 use crate::base::clock::UnixMillis;
 use crate::base::error::StoreError;
 use crate::queue::{Expiry, Life};
 use crate::receive::dedupe::keys::{DedupeKey, DedupeKeys};
 use crate::receive::dedupe::port::{Claimed, latest_end};
 
-/// A claim counts from its end. Nobody may have taken it over, then it may still be committed for
-/// a minute, while there is room.
-const CLAIM: Life = Life {
-    retention: Duration::from_secs(60),
-    spare_after: Duration::ZERO,
-};
-
-const NEVER: UnixMillis = UnixMillis::from_millis(u64::MAX);
-
-/// Messages by key, and in the order in which the shard may forget them.
-pub(super) struct Shard {
+/// Senders influence the keys: the hash of the maps is a keyed one.
+#[derive(Default)]
+pub(crate) struct Shard {
     capacity: usize,
-    messages: Records<Record>,
-    /// Claims in flight.
+    messages: HashMap<DedupeKey, Record>,
     claims: Expiry<DedupeKey>,
-    /// Messages with an end.
     done: Expiry<DedupeKey>,
-    replays: Replays,
+    /// Replay keys, each with the message that owns it, and its end.
+    requests: HashMap<DedupeKey, (DedupeKey, UnixMillis)>,
+    request_ends: Expiry<DedupeKey>,
+    /// Unsigned ids, each with the message that was claimed last under it.
+    ids: HashMap<DedupeKey, DedupeKey>,
     evicted: u64,
 }
 
+#[derive(Clone, Copy)]
 struct Record {
     token: u64,
+    is_done: bool,
     /// End of the claim, or of the retention.
     until: UnixMillis,
-    phase: Phase,
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Phase {
-    InFlight,
-    Done,
-    /// As done, without an end.
-    Stored,
 }
 
 impl Shard {
-    pub(super) fn new(capacity: usize, hash: Multilinear) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Self {
-            capacity: capacity.min(u32::MAX as usize),
-            messages: Records::new(hash.clone()),
-            claims: Expiry::new(),
-            done: Expiry::new(),
-            replays: Replays::new(capacity.saturating_mul(2), hash),
-            evicted: 0,
+            capacity,
+            ..Self::default()
         }
     }
 
@@ -64,7 +46,7 @@ impl Shard {
         self.evicted
     }
 
-    /// Claims the message if it is free, and leaves its replay key. Returns what holds it if not.
+    /// Leaves the replay key, and claims the message if it is free. Returns what holds it if not.
     pub(super) fn claim(
         &mut self,
         keys: &DedupeKeys,
@@ -72,80 +54,91 @@ impl Shard {
         until: UnixMillis,
     ) -> Result<Option<Claimed>, StoreError> {
         let latest = latest_end(now, until);
-        let key = keys.key();
-        let held = self.held(key, now, latest);
-        let replay_key = keys.replay_key();
-        let owner = replay_key.and_then(|replay_key| self.replays.owner(replay_key, now));
-        if let Some(owner) = owner.filter(|owner| *owner != key) {
-            // The same bytes arrived under another id: whatever became of that message, this one is
-            // not new.
-            let all = [held, self.held(owner, now, latest)];
-            let in_flight = all.into_iter().flatten().next();
-            let is_done = all.contains(&Some(Claimed::Done));
-            let held = in_flight.filter(|_| !is_done).unwrap_or(Claimed::Done);
-            return Ok(Some(held));
+        let held = self.held(keys.key(), now, latest);
+        let owner = match keys.replay_key() {
+            Some(request) => self.owner(request, keys, now)?,
+            None => keys.key(),
+        };
+        if owner != keys.key() {
+            // The same bytes arrived under another id: not new, whatever became of that message.
+            return Ok(Some(match (held, self.held(owner, now, latest)) {
+                (Some(Claimed::Done), _) | (_, Some(Claimed::Done)) => Claimed::Done,
+                (held, first) => held.or(first).unwrap_or(Claimed::Done),
+            }));
         }
         if held.is_none() {
-            self.make_room(key, now)?;
-        }
-        if let Some(replay_key) = replay_key.filter(|_| owner.is_none()) {
-            let left = self.replays.leave(replay_key, keys, now);
-            left.map_err(StoreError::unavailable)?;
-        }
-        if held.is_none() {
-            self.insert(keys, until);
+            self.make_room(keys.key(), now)?;
+            let claim = Record {
+                token: keys.token(),
+                is_done: false,
+                until,
+            };
+            if let Some(ended) = self.messages.insert(keys.key(), claim) {
+                self.remove_end(keys, ended);
+            }
+            self.insert_end(keys, claim);
         }
         Ok(held)
     }
 
     /// Returns the claim or commit that holds `key` at `now`.
     fn held(&self, key: DedupeKey, now: UnixMillis, latest: UnixMillis) -> Option<Claimed> {
-        let &Record { until, phase, .. } = self.messages.get(&key)?;
-        match phase {
-            Phase::Stored => Some(Claimed::Done),
-            Phase::Done => (now < until).then_some(Claimed::Done),
-            Phase::InFlight => {
-                (now < until && until <= latest).then_some(Claimed::InFlight { until })
-            }
+        let &Record { is_done, until, .. } = self.messages.get(&key)?;
+        match is_done {
+            _ if until <= now => None,
+            true => Some(Claimed::Done),
+            false => (until <= latest).then_some(Claimed::InFlight { until }),
         }
     }
 
-    fn insert(&mut self, keys: &DedupeKeys, until: UnixMillis) {
-        let record = Record {
-            token: keys.token(),
-            until,
-            phase: Phase::InFlight,
-        };
-        self.messages.insert(keys.key(), record);
-        self.claims.insert(CLAIM, until, keys.key());
+    /// Returns the message that owns the request: that of `keys`, if none did.
+    fn owner(
+        &mut self,
+        request: DedupeKey,
+        keys: &DedupeKeys,
+        now: UnixMillis,
+    ) -> Result<DedupeKey, StoreError> {
+        match self.requests.get(&request) {
+            Some((owner, until)) if now < *until => return Ok(*owner),
+            _ => remove_ended(&mut self.requests, &mut self.request_ends, now),
+        }
+        if self.requests.len() >= 2 * self.capacity {
+            self.request_ends.redate(now);
+            return Err(StoreError::unavailable(DedupeFull));
+        }
+        let (owner, window) = (keys.key(), keys.replay_window());
+        let until = now.saturating_add(window);
+        if let Some((_, ended)) = self.requests.insert(request, (owner, until)) {
+            let start = ended.saturating_sub(window);
+            self.request_ends.remove(start, request);
+        }
+        self.request_ends.insert(life(window, window), now, request);
+        Ok(owner)
     }
 
-    /// Removes the lapsed `key`, and makes room for one message.
+    /// Makes `key` the owner of its unsigned id. Returns whether another message was.
+    pub(super) fn own_id(&mut self, id: DedupeKey, key: DedupeKey) -> bool {
+        if self.ids.len() >= MOST_IDS {
+            self.ids.clear();
+        }
+        let owner = self.ids.insert(id, key);
+        owner.is_some_and(|owner| owner != key)
+    }
+
     fn make_room(&mut self, key: DedupeKey, now: UnixMillis) -> Result<(), StoreError> {
-        self.remove_claim(key);
-        let mut removed = 0;
-        while removed < REMOVALS_PER_CLAIM || self.messages.contains_key(&key) {
-            let claim = self.claims.pop_ended(now);
-            let done = self.done.pop_ended(now);
-            if claim.or(done).is_none() {
-                break;
-            }
-            for ended in [claim, done].into_iter().flatten() {
-                self.messages.remove(&ended);
-            }
-            removed += 1;
-        }
-        if self.messages.len() < self.capacity {
+        remove_ended(&mut self.messages, &mut self.claims, now);
+        remove_ended(&mut self.messages, &mut self.done, now);
+        if self.messages.len() < self.capacity || self.messages.contains_key(&key) {
             return Ok(());
         }
-        if let Some(lapsed) = self.claims.pop_spare(now) {
-            self.messages.remove(&lapsed);
-        } else if let Some(first) = self.done.pop_spare(now) {
-            self.messages.remove(&first);
-            self.count_eviction();
-        } else {
+        let lapsed = self.claims.pop_spare(now);
+        let Some(spare) = lapsed.or_else(|| self.done.pop_spare(now)) else {
             self.done.redate(now);
             return Err(StoreError::unavailable(DedupeFull));
+        };
+        self.messages.remove(&spare);
+        if lapsed.is_none() {
+            self.count_eviction();
         }
         Ok(())
     }
@@ -154,104 +147,129 @@ impl Shard {
     fn count_eviction(&mut self) {
         self.evicted += 1;
         if self.evicted.is_power_of_two() {
+            let evicted = self.evicted;
             tracing::warn!(
-                evicted = self.evicted,
+                evicted,
                 "the dedupe store in memory is full and forgets messages early"
             );
         }
     }
 
-    /// Removes `key` if it is in flight.
-    fn remove_claim(&mut self, key: DedupeKey) {
-        if let Some(record) = self.messages.get(&key)
-            && record.phase == Phase::InFlight
-        {
-            self.claims.remove(CLAIM, record.until, key);
-            self.messages.remove(&key);
-        }
-    }
-
     pub(super) fn renew(&mut self, keys: &DedupeKeys, until: UnixMillis) -> Result<(), StoreError> {
-        let record = self.in_flight(keys)?;
-        let before = std::mem::replace(&mut record.until, until);
-        self.claims.remove(CLAIM, before, keys.key());
-        self.claims.insert(CLAIM, until, keys.key());
-        Ok(())
+        self.change(keys, keys.token(), |held| {
+            (!held.is_done).then_some(Record { until, ..held })
+        })
     }
 
     pub(super) fn commit(&mut self, keys: &DedupeKeys, now: UnixMillis) -> Result<(), StoreError> {
-        let record = self.held_by(keys, keys.token())?;
-        if record.phase == Phase::InFlight {
-            let claimed_until = record.until;
-            self.claims.remove(CLAIM, claimed_until, keys.key());
-            self.set_end(keys, keys.token(), now);
-        }
+        let token = keys.token();
+        let done = Record::done(token, now.saturating_add(keys.retention()));
+        self.change(keys, token, |held| {
+            Some(if held.is_done { held } else { done })
+        })
+    }
+
+    pub(crate) fn release(&mut self, keys: &DedupeKeys) -> Result<(), StoreError> {
+        self.renew(keys, UnixMillis::EPOCH)?;
+        self.claims.remove(UnixMillis::EPOCH, keys.key());
+        self.messages.remove(&keys.key());
         Ok(())
     }
 
-    pub(super) fn release(&mut self, keys: &DedupeKeys) -> Result<(), StoreError> {
-        self.in_flight(keys)?;
-        self.remove_claim(keys.key());
-        Ok(())
+    /// Commits a claim without an end, for the message that an inbox stores under `number`.
+    pub(crate) fn store(&mut self, keys: &DedupeKeys, number: u64) -> Result<(), StoreError> {
+        let stored = Record::done(number, NEVER);
+        self.change(keys, keys.token(), |held| (!held.is_done).then_some(stored))
     }
 
-    /// Commits a claim without an end, for the stored message `number`.
-    pub(super) fn store(&mut self, keys: &DedupeKeys, number: u64) -> Result<(), StoreError> {
-        let record = self.in_flight(keys)?;
-        let claimed_until = record.until;
-        (record.token, record.phase) = (number, Phase::Stored);
-        self.claims.remove(CLAIM, claimed_until, keys.key());
-        Ok(())
-    }
-
-    /// Lets a key end after its retention, unless it is another's.
-    pub(super) fn set_end(&mut self, keys: &DedupeKeys, token: u64, now: UnixMillis) {
-        if let Ok(record) = self.held_by(keys, token) {
-            record.until = now.saturating_add(keys.retention());
-            record.phase = Phase::Done;
-            self.done.insert(life_of(keys), now, keys.key());
-        }
-    }
-
-    /// Takes the end of a stored message's key away again. Returns whether it had not ended, and is
-    /// still that message's.
-    pub(super) fn clear_end(
+    /// Changes the end of the key of message `number`, or takes it away. Returns whether the key
+    /// is still that message's at `now`.
+    pub(crate) fn set_end(
         &mut self,
         keys: &DedupeKeys,
         number: u64,
-        ended_at: UnixMillis,
         now: UnixMillis,
+        end: Option<UnixMillis>,
     ) -> bool {
-        let Ok(record) = self.held_by(keys, number) else {
-            return false;
-        };
-        if record.until <= now {
-            return false;
-        }
-        (record.until, record.phase) = (NEVER, Phase::Stored);
-        self.done.remove(life_of(keys), ended_at, keys.key());
-        true
+        let done = Record::done(number, end.unwrap_or(NEVER));
+        let changed = self.change(keys, number, |held| (now < held.until).then_some(done));
+        changed.is_ok()
     }
 
-    fn held_by(&mut self, keys: &DedupeKeys, token: u64) -> Result<&mut Record, StoreError> {
+    /// Changes what `token` holds, unless `to` says that it does not hold it any more.
+    fn change(
+        &mut self,
+        keys: &DedupeKeys,
+        token: u64,
+        to: impl FnOnce(Record) -> Option<Record>,
+    ) -> Result<(), StoreError> {
         let record = self.messages.get_mut(&keys.key());
-        record
-            .filter(|record| record.token == token)
-            .ok_or_else(StoreError::lease_lost)
+        let held = record.filter(|record| record.token == token);
+        let held = held.ok_or_else(StoreError::lease_lost)?;
+        let changed = to(*held).ok_or_else(StoreError::lease_lost)?;
+        let before = mem::replace(held, changed);
+        self.remove_end(keys, before);
+        self.insert_end(keys, changed);
+        Ok(())
     }
 
-    fn in_flight(&mut self, keys: &DedupeKeys) -> Result<&mut Record, StoreError> {
-        let record = self.held_by(keys, keys.token());
-        record
-            .ok()
-            .filter(|record| record.phase == Phase::InFlight)
-            .ok_or_else(StoreError::lease_lost)
+    fn insert_end(&mut self, keys: &DedupeKeys, record: Record) {
+        let (key, retention) = (keys.key(), keys.retention());
+        if !record.is_done {
+            self.claims.insert(CLAIM, record.until, key);
+        } else if record.until < NEVER {
+            let life = life(retention, keys.replay_window());
+            self.done
+                .insert(life, record.until.saturating_sub(retention), key);
+        }
+    }
+
+    fn remove_end(&mut self, keys: &DedupeKeys, record: Record) {
+        let (key, retention) = (keys.key(), keys.retention());
+        if !record.is_done {
+            self.claims.remove(record.until, key);
+        } else if record.until < NEVER {
+            self.done
+                .remove(record.until.saturating_sub(retention), key);
+        }
     }
 }
 
-const fn life_of(keys: &DedupeKeys) -> Life {
+impl Record {
+    const fn done(token: u64, until: UnixMillis) -> Self {
+        Self {
+            token,
+            is_done: true,
+            until,
+        }
+    }
+}
+
+/// Removes two keys that have ended: more than a claim adds, so that they do not add up.
+fn remove_ended<V>(map: &mut HashMap<DedupeKey, V>, ends: &mut Expiry<DedupeKey>, now: UnixMillis) {
+    for ended in [ends.pop_ended(now), ends.pop_ended(now)] {
+        ended.map(|ended| map.remove(&ended));
+    }
+}
+
+/// A claim counts from its end. Nobody may have taken it over, then it may still be committed for
+/// a minute, while there is room.
+const CLAIM: Life = life(Duration::from_secs(60), Duration::ZERO);
+
+const fn life(retention: Duration, spare_after: Duration) -> Life {
     Life {
-        retention: keys.retention(),
-        spare_after: keys.replay_window(),
+        retention,
+        spare_after,
     }
 }
+
+/// End of a stored message's key.
+const NEVER: UnixMillis = UnixMillis::from_millis(u64::MAX);
+
+/// Most ids of a shard. They serve the log: a full map starts anew.
+const MOST_IDS: usize = 448;
+
+/// The store is full and may forget nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("the dedupe store in memory is full of messages that may not be forgotten yet")]
+struct DedupeFull;

@@ -362,38 +362,43 @@ mod bounds {
         assert_eq!(bounded.claim(0, week_after).unwrap(), DONE);
     }
 
-    #[test]
-    fn a_million_messages_of_two_keys_take_at_most_256_mib() {
-        const MESSAGES: usize = 1_000_000;
-        const SHARDS: usize = 8;
-
-        let store = MemoryDedupe::with_capacity(NonZeroUsize::new(MESSAGES).unwrap());
-        let per_shard = MESSAGES.div_ceil(SHARDS) as u128;
-        // All of one shard; the keys grow towards each other.
-        let keys = |n| DedupeKeys::of_two_keys([n, !n], 0);
+    /// Returns the most megabytes that a store of the default capacity allocates until it is full,
+    /// as if all its shards grew in the same moment.
+    fn most_megabytes(keys: impl Fn(&Bounded, usize) -> DedupeKeys) -> u64 {
+        const SHARDS: usize = 500_000_usize.div_ceil(57_344);
+        let capacity = 500_000_usize.div_ceil(SHARDS);
+        let bounded = Bounded::new(capacity);
+        let all_keys: Vec<_> = (0..capacity).map(|n| keys(&bounded, n)).collect();
         let used = allocation_counter::measure(|| {
-            for n in 0..per_shard {
-                let claimed = store.claim_now(&keys(n), NOW, after(LEASE)).unwrap();
-                assert_eq!(claimed, FRESH);
+            for keys in &all_keys {
+                let claimed = bounded.store.claim_now(keys, NOW, after(LEASE));
+                assert_eq!(claimed.unwrap(), FRESH);
             }
-            let full = store.claim_now(&keys(per_shard), NOW, after(LEASE));
-            assert!(full.unwrap_err().is_unavailable());
-            for n in 0..per_shard {
-                store.shard(&keys(n)).commit(&keys(n), NOW).unwrap();
+            for keys in &all_keys {
+                bounded.store.shard(keys).commit(keys, NOW).unwrap();
             }
         });
-        // As if all shards grew in the same moment, when what was and what will be are both there.
-        let most = used.bytes_max * SHARDS as u64;
-        assert!(
-            most <= 256 * 1024 * 1024,
-            "{most} at most, {} at the end",
-            used.bytes_current
-        );
+        assert!(bounded.claim(capacity, NOW).unwrap_err().is_unavailable());
+        used.bytes_max * SHARDS as u64 / 1_000_000
+    }
+
+    #[test]
+    fn a_store_of_the_default_capacity_takes_at_most_60_mb_and_with_unsigned_ids_100() {
+        let signed = most_megabytes(|bounded, n| {
+            bounded.dedupe.keys(&Message {
+                tenant: None,
+                identity: Identity::Signed(&n.to_string()),
+                sent_at: Some(NOW),
+                replayable: WINDOW,
+            })
+        });
+        let unsigned = most_megabytes(Bounded::keys);
+        assert!(signed <= 60 && unsigned <= 100, "{signed}, {unsigned}");
     }
 
     #[test]
     fn many_shards_hold_as_many_messages_as_asked() {
-        let capacity = 8 * 4096;
+        let capacity = 2 * 57_344;
         let bounded = Bounded::new(capacity);
         let kept = (0..capacity)
             .filter(|&n| bounded.claim(n, NOW).is_ok())

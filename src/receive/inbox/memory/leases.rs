@@ -76,7 +76,9 @@ impl InboxState {
     /// Finishes a message: as failed, or else as done.
     fn finish(&mut self, number: u64, failure: Option<Failure>, now: UnixMillis) {
         if let Some(row) = self.messages.get(&number) {
-            self.keys.set_end(&row.keys, number, now);
+            let end = now.saturating_add(row.keys.retention());
+            let mut keys = self.keys.shard(&row.keys);
+            keys.set_end(&row.keys, number, now, Some(end));
         }
         self.change(number, |row| {
             row.failure = failure;

@@ -44,8 +44,8 @@ impl InboxState {
             next: 0,
             ids: BTreeMap::new(),
             due: HashMap::new(),
-            done: Expiry::new(),
-            failed: Expiry::new(),
+            done: Expiry::default(),
+            failed: Expiry::default(),
             bytes: 0,
         }
     }
@@ -60,10 +60,12 @@ impl InboxState {
         let claimed = self.keys.claim_now(&message.keys, now, until)?;
         if matches!(claimed, Claimed::Fresh { .. }) {
             if let Err(full) = self.make_room(size(&message.request), now) {
-                self.keys.release_now(&message.keys)?;
+                self.keys.shard(&message.keys).release(&message.keys)?;
                 return Err(full);
             }
-            self.keys.store(&message.keys, self.next)?;
+            self.keys
+                .shard(&message.keys)
+                .store(&message.keys, self.next)?;
             self.insert(message, now);
         }
         Ok(claimed)
@@ -128,7 +130,7 @@ impl InboxState {
 
     fn unqueue(&mut self, number: u64, row: &InboxRow) {
         match row.work.stage() {
-            Stage::Finished { at } => self.finished(row).remove(life_of(row), at, number),
+            Stage::Finished { at } => self.finished(row).remove(at, number),
             Stage::Pending { .. } | Stage::Leased { .. } => {
                 if let Some(due) = self.due.get_mut(&row.source) {
                     due.remove(&row.work, number);
@@ -189,22 +191,21 @@ impl InboxState {
     }
 
     pub(super) fn requeue(&mut self, source: &str, id: &InboxId, now: UnixMillis) -> bool {
-        let Some((number, keys, ended_at)) = self.find_failed(source, id) else {
+        let Some((number, keys)) = self.find_failed(source, id) else {
             return false;
         };
-        let is_own = self.keys.clear_end(keys, number, ended_at, now);
+        let is_own = self.keys.shard(keys).set_end(keys, number, now, None);
         if is_own {
             self.change(number, |row| row.work.requeue(now));
         }
         is_own
     }
 
-    fn find_failed(&self, source: &str, id: &InboxId) -> Option<(u64, &DedupeKeys, UnixMillis)> {
+    fn find_failed(&self, source: &str, id: &InboxId) -> Option<(u64, &DedupeKeys)> {
         let number = *self.ids.get(id)?;
         let row = self.messages.get(&number)?;
         let is_found = row.state() == MessageState::Failed && *row.source == *source;
-        let ended_at = row.work.ended_at().filter(|_| is_found)?;
-        Some((number, &row.keys, ended_at))
+        is_found.then_some((number, &row.keys))
     }
 }
 

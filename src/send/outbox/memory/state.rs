@@ -35,7 +35,7 @@ impl OutboxState {
             ids: HashMap::new(),
             keys: HashMap::new(),
             deliveries: HashMap::new(),
-            finished: Expiry::new(),
+            finished: Expiry::default(),
         }
     }
 

@@ -109,13 +109,13 @@ DELETE FROM tas_dedupe WHERE (key, kind) IN (
     SELECT key, kind FROM tas_dedupe
     WHERE until <= ?1 AND message IS NULL ORDER BY until LIMIT 256)";
 
-/// The request's key stays with the first message that used it, the message's key with its claim; the
-/// id is noted.
+/// The request's key stays with the first message that used it, the message's key with its claim, the
+/// id with the last message.
 const CLAIM: &str = "
-INSERT INTO tas_dedupe (kind, key, owner, until, token, body, flag, message)
-SELECT name.column1, name.column2, name.column3, name.column4, ?6, ?7, name.column5, name.column6
+INSERT INTO tas_dedupe (kind, key, owner, until, token, flag, message)
+SELECT name.column1, name.column2, name.column3, name.column4, ?6, name.column5, name.column6
 FROM (VALUES
-    (0, ?1, NULL, ?8, ?11, ?12), (1, ?3, NULL, ?9, 0, NULL), (2, ?2, ?1, ?10, 0, NULL)
+    (0, ?1, NULL, ?7, ?9, ?10), (1, ?3, ?1, ?8, 0, NULL), (2, ?2, ?1, ?8, 0, NULL)
 ) AS name
 WHERE name.column2 IS NOT NULL AND (name.column1 = 2 OR NOT EXISTS (
     SELECT 1 FROM tas_dedupe
@@ -126,8 +126,7 @@ ON CONFLICT (key, kind) DO UPDATE SET
     owner = excluded.owner,
     until = excluded.until,
     token = excluded.token,
-    body = excluded.body,
-    flag = iif(kind = 1, body <> excluded.body, excluded.flag),
+    flag = iif(kind = 1, owner <> excluded.owner AND until > ?4, excluded.flag),
     message = excluded.message
     WHERE kind < 2 OR until <= ?4
 RETURNING kind, flag";

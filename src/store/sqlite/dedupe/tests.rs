@@ -94,7 +94,8 @@ async fn expired_rows_are_deleted_in_bounded_batches() {
         assert!(matches!(claimed.unwrap(), Claimed::Fresh { .. }));
     };
     for n in 0..320 {
-        claim(format!("old {n}"), NOW.saturating_add(LEASE * n)).await;
+        let sent_at = NOW.saturating_add(Duration::from_secs(n));
+        claim(format!("old {n}"), sent_at).await;
     }
     let before = rows(&store).await;
     let week = Duration::from_secs(8 * 24 * 60 * 60);

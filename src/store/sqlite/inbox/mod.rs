@@ -42,6 +42,10 @@ pub(super) const INBOX: Port = Port {
             "keys",
             Cow::Borrowed(include_str!("../migrations/inbox/0002_keys.sql")),
         ),
+        (
+            "owners",
+            Cow::Borrowed(include_str!("../migrations/inbox/0003_owners.sql")),
+        ),
     ]),
 };
 
