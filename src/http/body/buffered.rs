@@ -75,7 +75,7 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
         let mut buffer = BodyBuffer::new(limits.limit, body.size_hint().upper());
         let (mut trailers, mut excess) = (None, Bytes::new());
         let reading = async {
-            while let Some(chunk) = next_data(body.as_mut(), &mut trailers).await? {
+            while let Some(chunk) = next_data(body.as_mut(), |new| trailers = Some(new)).await? {
                 if chunk.len() > buffer.room() {
                     excess = chunk;
                     break;

@@ -51,8 +51,7 @@ where
     let mut reading = pin!(async move {
         let mut buffer = BodyBuffer::new(limits.limit, body.size_hint().upper());
         let mut body = pin!(body);
-        let mut trailers = None;
-        while let Some(mut data) = next_data(body.as_mut(), &mut trailers)
+        while let Some(mut data) = next_data(body.as_mut(), |_trailers| {})
             .await
             .map_err(|err| ReadError::Broken(err.into()))?
         {
@@ -70,7 +69,8 @@ where
     if let Poll::Ready(read) = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await {
         return read;
     }
-    tokio::time::timeout(limits.timeout, reading)
+    // Boxed, since few bodies need it.
+    Box::pin(tokio::time::timeout(limits.timeout, reading))
         .await
         .map_err(|_elapsed| ReadError::Timeout)?
 }
@@ -82,9 +82,8 @@ where
 pub(crate) async fn read_up_to<B: Body>(body: B, limit: usize) -> Result<Bytes, B::Error> {
     let mut body = pin!(body);
     let mut kept = Vec::new();
-    let mut trailers = None;
     while kept.len() < limit
-        && let Some(data) = next_data(body.as_mut(), &mut trailers).await?
+        && let Some(data) = next_data(body.as_mut(), |_trailers| {}).await?
     {
         let room = limit - kept.len();
         bytes::BufMut::put(&mut kept, data.take(room));
@@ -92,12 +91,12 @@ pub(crate) async fn read_up_to<B: Body>(body: B, limit: usize) -> Result<Bytes, 
     Ok(kept.into())
 }
 
-/// Returns the next data of `body`, or `None` at its end; stores its trailers.
+/// Returns the next data of `body`, or `None` at its end; hands its trailers to `on_trailers`.
 ///
 /// Cancel safe: a dropped future has taken nothing from the body.
 pub(super) async fn next_data<B: Body>(
     mut body: Pin<&mut B>,
-    trailers: &mut Option<HeaderMap>,
+    mut on_trailers: impl FnMut(HeaderMap),
 ) -> Result<Option<B::Data>, B::Error> {
     loop {
         // Frames that are always ready would keep the timer from being polled.
@@ -106,7 +105,11 @@ pub(super) async fn next_data<B: Body>(
             None => return Ok(None),
             Some(Ok(data)) if data.has_remaining() => return Ok(Some(data)),
             Some(Ok(_empty)) => {}
-            Some(Err(frame)) => *trailers = frame.into_trailers().ok().or(trailers.take()),
+            Some(Err(frame)) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    on_trailers(trailers);
+                }
+            }
         }
     }
 }

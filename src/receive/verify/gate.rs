@@ -25,7 +25,7 @@ use crate::base::error::{BoxError, StoreError, StoreFailurePolicy};
 use crate::http::body::BodyLimits;
 use crate::receive::dedupe::{Dedupe, Message};
 use crate::wire::event::{VerifiedWebhook, WebhookHead};
-use crate::wire::signature::{CheckedHeaders, SignatureMatch};
+use crate::wire::signature::SignatureMatch;
 
 const DEFAULT_BODY_LIMIT: usize = 1024 * 1024;
 const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -122,7 +122,8 @@ impl WebhookGate {
                 scheme: self.keys.scheme(),
                 ..LogContext::default()
             };
-            let checked = self.check(&parts, body, &mut context).await;
+            // Two small futures: one of both would exceed what the allocator of glibc keeps at hand.
+            let checked = Box::pin(self.check(&parts, body, &mut context)).await;
             context.record(&span);
             let (webhook, accepted) = checked.inspect_err(|reason| {
                 self.meters.refused(reason);
@@ -166,13 +167,12 @@ impl WebhookGate {
         let scheme = keys.verifier.scheme();
         context.scheme = Some(scheme.name());
         context.tenant.clone_from(&keys.tenant);
-        let (signed, verified, body) = self.verify(&keys, parts, body).await?;
-        self.meters.verified(verified, signed.checked_at());
+        let (header_id, verified, body) = self.verify(&keys, parts, body).await?;
 
         let in_body = id_in_body(scheme, &body);
-        let identity = identity(scheme, signed.id(), in_body.as_deref(), &body);
-        if self.require_signed_id && !is_vouched_for(identity, signed.id()) {
-            context.id = signed.id().map(Into::into);
+        let identity = identity(scheme, header_id, in_body.as_deref(), &body);
+        if self.require_signed_id && !is_vouched_for(identity, header_id) {
+            context.id = header_id.map(Into::into);
             return Err(WebhookRejection::IdMismatch);
         }
         let message = Message {
@@ -197,13 +197,13 @@ impl WebhookGate {
         Ok((webhook, accepted))
     }
 
-    /// Checks points 5 to 8 of the order of checks.
+    /// Checks points 5 to 8 of the order of checks. Returns the id of the header too.
     async fn verify<'h, B>(
         &self,
         keys: &RequestKeys,
         parts: &'h Parts,
         body: B,
-    ) -> Result<(CheckedHeaders<'h>, SignatureMatch, Bytes), WebhookRejection>
+    ) -> Result<(Option<&'h str>, SignatureMatch, Bytes), WebhookRejection>
     where
         B: Body,
         B::Error: Into<BoxError>,
@@ -212,20 +212,24 @@ impl WebhookGate {
             let doctor = self.doctor.as_ref();
             doctor.filter(|doctor| doctor.take_turn(keys.verifier.now()))
         };
-        let signed = match keys.verifier.check_headers(&parts.headers) {
+        let checked = keys.verifier.check_headers(&parts.headers);
+        let signed = match &checked {
             Ok(signed) => signed,
             Err(err) => {
                 if let Some(doctor) = doctor()
-                    && let Ok(body) = read_unchecked(body, self.limits).await
+                    && let Ok(body) = Box::pin(read_unchecked(body, self.limits)).await
                 {
                     doctor.examine(keys, &parts.headers, body);
                 }
-                return Err(err.into());
+                return Err(err.clone().into());
             }
         };
-        let (verdict, body) = read(&keys.verifier, &signed, body, self.limits).await?;
+        let (verdict, body) = read(&keys.verifier, signed, body, self.limits).await?;
         match verdict {
-            Ok(verified) => Ok((signed, verified, body)),
+            Ok(verified) => {
+                self.meters.verified(verified, signed.checked_at());
+                Ok((signed.id(), verified, body))
+            }
             Err(err) => {
                 if let Some(doctor) = doctor() {
                     doctor.examine(keys, &parts.headers, body);
