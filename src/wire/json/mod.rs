@@ -10,6 +10,8 @@ pub(crate) mod lenient;
 pub(crate) mod members;
 #[cfg(feature = "verify")]
 pub(crate) mod pointer;
+#[cfg(feature = "verify")]
+mod scan;
 pub(crate) mod strict;
 
 #[cfg(feature = "emit")]

@@ -1,110 +1,61 @@
 //! Lookup of a single string in a JSON body, without decoding the rest.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use super::scan::Scanner;
 
 /// Returns the string at the JSON pointer `path` in `body`.
 ///
 /// Returns `None` for a body that is not JSON or that has the member twice, since readers disagree on
 /// the valid one.
 pub(crate) fn string_at<'b>(body: &'b [u8], path: &str) -> Option<Cow<'b, str>> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let found = At(path).deserialize(&mut json).ok()?;
-    json.end().ok()?;
-    found
+    let mut json = Scanner::new(body);
+    let found = string_below(&mut json, path)?;
+    json.token().is_none().then_some(found)
 }
 
-/// The rest of the path: empty, or beginning with a slash.
-#[derive(Clone, Copy)]
-struct At<'p>(&'p str);
-
-impl<'p> At<'p> {
-    /// Returns the next member's name, and the path below it.
-    fn step(self) -> Option<(&'p str, Self)> {
-        let path = self.0.strip_prefix('/')?;
-        let end = path.find('/').unwrap_or(path.len());
-        let (name, rest) = path.split_at(end);
-        Some((name, At(rest)))
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for At<'_> {
-    type Value = Option<Cow<'de, str>>;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Self::Value, D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-/// Any value except an object and the string at the end of the path ends the reading.
-impl<'de> Visitor<'de> for At<'_> {
-    type Value = Option<Cow<'de, str>>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object, or a string at the end of the path")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(self.step().is_none().then_some(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        let found = || Cow::Owned(text.to_owned());
-        Ok(self.step().is_none().then(found))
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Self::Value, M::Error> {
-        let step = self.step();
-        let mut found = None;
-        let wanted = Name(step.map(|(name, _)| name));
-        while let Some(is_wanted) = members.next_key_seed(wanted)? {
-            match step {
-                Some((_, rest)) if is_wanted => {
-                    let again = found.replace(members.next_value_seed(rest)?);
-                    if again.is_some() {
-                        return Err(M::Error::custom("the member is there twice"));
-                    }
-                }
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                }
-            }
+/// Takes a value. Returns the string at `path` in it.
+fn string_below<'b>(json: &mut Scanner<'b>, path: &str) -> Option<Cow<'b, str>> {
+    let Some(path) = path.strip_prefix('/') else {
+        return text(json.string()?);
+    };
+    let (wanted, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let mut found = None;
+    json.expect(b'{')?;
+    loop {
+        let name = text(json.string()?)?;
+        json.expect(b':')?;
+        if name != wanted {
+            json.value()?;
+        } else if found.is_none() {
+            found = Some(string_below(json, rest)?);
+        } else {
+            return None;
         }
-        Ok(found.flatten())
+        if json.expect(b',').is_none() {
+            json.expect(b'}')?;
+            return found;
+        }
     }
 }
 
-/// Compares a member's name without copying it.
-#[derive(Clone, Copy)]
-struct Name<'p>(Option<&'p str>);
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a member")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(self.0 == Some(name))
+/// Decodes the bytes between the quotes of a string.
+fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
+    if raw.contains(&b'\\') {
+        let quoted = [b"\"", raw, b"\""].concat();
+        serde_json::from_slice(&quoted).ok().map(Cow::Owned)
+    } else {
+        str::from_utf8(raw).ok().map(Cow::Borrowed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::sample::select;
 
     use super::*;
+    use crate::fuzzing::body_id;
 
     #[test]
     fn only_the_string_at_the_path_is_found() {
@@ -141,6 +92,110 @@ mod tests {
         let body = [br#"{"x":"#.as_slice(), &deep, br#","id":"a"}"#].concat();
         assert_eq!(string_at(&body, "/id").as_deref(), Some("a"));
     }
+
+    #[test]
+    fn nothing_is_found_in_a_body_that_is_no_json() {
+        for member in [
+            "01",
+            "-",
+            "+1",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "0x1",
+            "tru",
+            "nulll",
+            "True",
+            "[",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{1:1}",
+            "[}",
+            "{]",
+            "'a'",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "\"\n\"",
+            "\"",
+            "",
+        ] {
+            for body in [
+                format!(r#"{{"id":"a","x":{member}}}"#),
+                format!(r#"{{"x":{member},"id":"a"}}"#),
+            ] {
+                assert_eq!(string_at(body.as_bytes(), "/id"), None, "{body}");
+            }
+        }
+        for member in [
+            "0",
+            "-0",
+            "10",
+            "1.50E-07",
+            "-1e9999",
+            "[[],{}]",
+            " [ 1 , { } ] ",
+            r#""\ud800""#,
+        ] {
+            let body = format!(r#"{{"x":{member},"id":"a"}}"#);
+            assert_eq!(
+                string_at(body.as_bytes(), "/id").as_deref(),
+                Some("a"),
+                "{body}"
+            );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn it_agrees_with_serde_on_any_tokens(tokens in proptest::collection::vec(select(TOKENS), 0..12)) {
+            let body = format!(r#"{{"id":"a",{}}}"#, tokens.concat());
+            body_id(body.as_bytes());
+            body_id(tokens.concat().as_bytes());
+        }
+
+        #[test]
+        fn it_agrees_with_serde_on_a_changed_text(
+            text in "[ -~\\n]{0,40}", at in any::<usize>(), byte in any::<u8>(),
+        ) {
+            let inner = serde_json::json!({ "id": text, "n": [1, -2.5e3, true, null, { "id": text }] });
+            let mut body = serde_json::json!({ "event": inner, "x": text, "id": text }).to_string().into_bytes();
+            body_id(&body);
+            let at = at % body.len();
+            body[at] = byte;
+            body_id(&body);
+        }
+    }
+
+    const TOKENS: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"id\"",
+        "\"\\u0069d\"",
+        "\"event\"",
+        "\"\"",
+        "\"\\ud800\"",
+        "\"\\\\\"",
+        "\"a long text of several words\"",
+        "0",
+        "-1.5e+3",
+        "true",
+        "false",
+        "null",
+        " \n",
+    ];
 
     proptest! {
         #[test]
