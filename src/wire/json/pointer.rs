@@ -2,39 +2,42 @@
 
 use std::borrow::Cow;
 
-use super::scan::Scanner;
+use super::scan;
 
 /// Returns the string at the JSON pointer `path` in `body`.
 ///
 /// Returns `None` for a body that is not JSON or that has the member twice, since readers disagree on
 /// the valid one.
 pub(crate) fn string_at<'b>(body: &'b [u8], path: &str) -> Option<Cow<'b, str>> {
-    let mut json = Scanner::new(body);
-    let found = string_below(&mut json, path)?;
-    json.token().is_none().then_some(found)
+    let (found, end) = string_below(body, 0, path)?;
+    scan::token(body, end).is_none().then_some(found)
 }
 
-/// Takes a value. Returns the string at `path` in it.
-fn string_below<'b>(json: &mut Scanner<'b>, path: &str) -> Option<Cow<'b, str>> {
+/// Returns the string at `path` in the value at `at`, and the position after that value.
+fn string_below<'b>(json: &'b [u8], at: usize, path: &str) -> Option<(Cow<'b, str>, usize)> {
     let Some(path) = path.strip_prefix('/') else {
-        return text(json.string()?);
+        let (raw, end) = scan::string(json, at)?;
+        return Some((text(raw)?, end));
     };
     let (wanted, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
     let mut found = None;
-    json.expect(b'{')?;
+    let mut at = scan::expect(json, at, b'{')?;
     loop {
-        let name = text(json.string()?)?;
-        json.expect(b':')?;
-        if name != wanted {
-            json.value()?;
+        let (name, end) = scan::string(json, at)?;
+        let start = scan::expect(json, end, b':')?;
+        at = if text(name)? != wanted {
+            scan::value(json, start)?
         } else if found.is_none() {
-            found = Some(string_below(json, rest)?);
+            let (string, end) = string_below(json, start, rest)?;
+            found = Some(string);
+            end
         } else {
             return None;
-        }
-        if json.expect(b',').is_none() {
-            json.expect(b'}')?;
-            return found;
+        };
+        match scan::token(json, at)? {
+            (b',', comma) => at = comma + 1,
+            (b'}', end) => return Some((found?, end + 1)),
+            _ => return None,
         }
     }
 }

@@ -1,173 +1,151 @@
 //! Scanning of JSON (RFC 8259) that decodes nothing.
 //!
-//! Our own code, since the id of most messages is found with it: serde's walk takes 1.5 times as
-//! long as the check of the signature in which it stands.
+//! Each function takes the position where something begins and returns the position after it, or
+//! `None` for anything but JSON. White space before it is skipped.
+//!
+//! Our own code, since the id of most messages is found with it, and serde's walk takes longer. That
+//! is why the small functions are inlined: each call would wait for the position to return.
 
-/// A position in a JSON text. A method returns `None` if the text is not JSON there.
-pub(super) struct Scanner<'j> {
-    json: &'j [u8],
-    at: usize,
+/// Skips white space. Returns the next byte and its position, or `None` at the end.
+#[inline(always)]
+pub(super) fn token(json: &[u8], mut at: usize) -> Option<(u8, usize)> {
+    loop {
+        match *json.get(at)? {
+            b' ' | b'\n' | b'\t' | b'\r' => at += 1,
+            token => return Some((token, at)),
+        }
+    }
 }
 
-impl<'j> Scanner<'j> {
-    pub(super) const fn new(json: &'j [u8]) -> Self {
-        Self { json, at: 0 }
-    }
+/// Expects the byte `wanted`.
+#[inline(always)]
+pub(super) fn expect(json: &[u8], at: usize, wanted: u8) -> Option<usize> {
+    let (token, at) = token(json, at)?;
+    (token == wanted).then_some(at + 1)
+}
 
-    /// Returns the next byte after white space, and stays before it. `None` at the end.
-    pub(super) fn token(&mut self) -> Option<u8> {
-        loop {
-            match self.peek()? {
-                b' ' | b'\n' | b'\t' | b'\r' => self.at += 1,
-                token => return Some(token),
-            }
+/// Skips a string, and also returns the bytes between its quotes, undecoded.
+#[inline(always)]
+pub(super) fn string(json: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let start = expect(json, at, b'"')?;
+    let mut at = start;
+    loop {
+        at = plain(json, at);
+        match *json.get(at)? {
+            b'"' => return Some((json.get(start..at)?, at + 1)),
+            b'\\' => at = escape(json, at + 1)?,
+            _ => return None,
         }
     }
+}
 
-    /// Takes the next byte after white space, which must be `token`.
-    pub(super) fn expect(&mut self, token: u8) -> Option<()> {
-        (self.token()? == token).then(|| self.at += 1)
-    }
-
-    /// Takes a string. Returns the bytes between its quotes, undecoded.
-    pub(super) fn string(&mut self) -> Option<&'j [u8]> {
-        self.expect(b'"')?;
-        let start = self.at;
+/// Skips a value of any depth, without recursion.
+pub(super) fn value(json: &[u8], mut at: usize) -> Option<usize> {
+    let mut closers = Vec::new();
+    loop {
+        let (first, start) = token(json, at)?;
+        at = match first {
+            b'"' => string(json, start)?.1,
+            b't' => literal(json, start, b"true")?,
+            b'f' => literal(json, start, b"false")?,
+            b'n' => literal(json, start, b"null")?,
+            b'[' | b'{' => {
+                // In ASCII a closer is two after its opener.
+                let closer = first + 2;
+                closers.push(closer);
+                if token(json, start + 1)?.0 != closer {
+                    at = first_value(json, start + 1, closer)?;
+                    continue;
+                }
+                start + 1
+            }
+            _ => number(json, start)?,
+        };
         loop {
-            self.at += plain_length(self.json.get(self.at..)?);
-            match self.byte()? {
-                b'"' => return self.json.get(start..self.at - 1),
-                b'\\' => self.escape()?,
-                _ => return None,
+            let Some(&closer) = closers.last() else {
+                return Some(at);
+            };
+            let (next, start) = token(json, at)?;
+            at = start + 1;
+            if next == b',' {
+                at = first_value(json, at, closer)?;
+                break;
             }
-        }
-    }
-
-    /// Takes a value of any depth, without recursion.
-    pub(super) fn value(&mut self) -> Option<()> {
-        let mut closers = Vec::new();
-        loop {
-            match self.token()? {
-                b'"' => self.string().map(drop)?,
-                b't' => self.literal(b"true")?,
-                b'f' => self.literal(b"false")?,
-                b'n' => self.literal(b"null")?,
-                b'[' => {
-                    self.at += 1;
-                    closers.push(b']');
-                    if self.token()? != b']' {
-                        continue;
-                    }
-                }
-                b'{' => {
-                    self.at += 1;
-                    closers.push(b'}');
-                    if self.token()? != b'}' {
-                        self.name()?;
-                        continue;
-                    }
-                }
-                _ => self.number()?,
-            }
-            // After a value, or in an empty array or object.
-            if !self.next_value(&mut closers)? {
-                return Some(());
-            }
-        }
-    }
-
-    /// Closes what ends here. Returns whether another value follows inside of the rest.
-    fn next_value(&mut self, closers: &mut Vec<u8>) -> Option<bool> {
-        while let Some(&closer) = closers.last() {
-            let token = self.token()?;
-            self.at += 1;
-            if token == closer {
-                closers.pop();
-            } else if token == b',' {
-                if closer == b'}' {
-                    self.name()?;
-                }
-                return Some(true);
-            } else {
+            if next != closer {
                 return None;
             }
+            closers.pop();
         }
-        Some(false)
-    }
-
-    fn name(&mut self) -> Option<()> {
-        self.string()?;
-        self.expect(b':')
-    }
-
-    fn escape(&mut self) -> Option<()> {
-        match self.byte()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
-            b'u' => {
-                let digits = self.json.get(self.at..self.at + 4)?;
-                self.at += 4;
-                digits.iter().all(u8::is_ascii_hexdigit).then_some(())
-            }
-            _ => None,
-        }
-    }
-
-    fn literal(&mut self, literal: &[u8]) -> Option<()> {
-        let is_there = self.json.get(self.at..)?.starts_with(literal);
-        is_there.then(|| self.at += literal.len())
-    }
-
-    fn number(&mut self) -> Option<()> {
-        self.skip_one(b"-");
-        // A number does not begin with a zero, unless that is all of its integer.
-        if !self.skip_one(b"0") {
-            self.digits()?;
-        }
-        if self.skip_one(b".") {
-            self.digits()?;
-        }
-        if self.skip_one(b"eE") {
-            self.skip_one(b"+-");
-            self.digits()?;
-        }
-        Some(())
-    }
-
-    fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while self.skip_one(b"0123456789") {}
-        (self.at > start).then_some(())
-    }
-
-    fn skip_one(&mut self, of: &[u8]) -> bool {
-        let is_there = self.peek().is_some_and(|byte| of.contains(&byte));
-        self.at += usize::from(is_there);
-        is_there
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.json.get(self.at).copied()
     }
 }
 
-/// Returns the number of bytes before the first quote, backslash or control character.
-fn plain_length(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks();
-    for (index, word) in words.iter().enumerate() {
+/// Skips what stands before a value: in an object its name.
+fn first_value(json: &[u8], at: usize, closer: u8) -> Option<usize> {
+    if closer == b']' {
+        return Some(at);
+    }
+    let (_, at) = string(json, at)?;
+    expect(json, at, b':')
+}
+
+fn escape(json: &[u8], at: usize) -> Option<usize> {
+    match *json.get(at)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
+        b'u' => {
+            let digits = json.get(at + 1..at + 5)?;
+            digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 5)
+        }
+        _ => None,
+    }
+}
+
+fn literal(json: &[u8], at: usize, literal: &[u8]) -> Option<usize> {
+    let is_there = json.get(at..)?.starts_with(literal);
+    is_there.then_some(at + literal.len())
+}
+
+fn number(json: &[u8], at: usize) -> Option<usize> {
+    let at = one_of(json, at, b"-").unwrap_or(at);
+    // An integer begins with a zero only if that is all of it.
+    let mut at = one_of(json, at, b"0").or_else(|| digits(json, at))?;
+    if let Some(fraction) = one_of(json, at, b".") {
+        at = digits(json, fraction)?;
+    }
+    if let Some(exponent) = one_of(json, at, b"eE") {
+        at = digits(json, one_of(json, exponent, b"+-").unwrap_or(exponent))?;
+    }
+    Some(at)
+}
+
+fn digits(json: &[u8], at: usize) -> Option<usize> {
+    let length = json
+        .get(at..)?
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit());
+    let length = length.count();
+    (length > 0).then_some(at + length)
+}
+
+fn one_of(json: &[u8], at: usize, bytes: &[u8]) -> Option<usize> {
+    bytes.contains(json.get(at)?).then_some(at + 1)
+}
+
+/// Skips everything before the next quote, backslash or control character.
+#[inline(always)]
+fn plain(json: &[u8], mut at: usize) -> usize {
+    while let Some(word) = json.get(at..).and_then(<[u8]>::first_chunk) {
         let special = special_bytes(u64::from_le_bytes(*word));
         if special != 0 {
-            return index * size_of::<u64>() + special.trailing_zeros() as usize / 8;
+            return at + special.trailing_zeros() as usize / 8;
         }
+        at += size_of::<u64>();
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..=0x1f);
-    let plain = rest.iter().position(is_special).unwrap_or(rest.len());
-    bytes.len() - rest.len() + plain
+    while let Some(byte) = json.get(at)
+        && !matches!(byte, b'"' | b'\\' | ..=0x1f)
+    {
+        at += 1;
+    }
+    at
 }
 
 /// Sets the highest bit of the first byte of `word` that is a quote, a backslash or a control
