@@ -84,7 +84,7 @@ pub(crate) fn read(input: &[u8], wanted: PemKind) -> Result<Vec<Der>, PemError> 
     if blocks.is_empty() {
         let inner = base64(text.trim_matches(QUOTES)).unwrap_or_default();
         let has_lines = |text: Zeroizing<String>| !Block::all(&text).is_empty();
-        return if is_der(&inner) {
+        return if sequence(&inner).is_some() {
             Ok(vec![inner])
         } else if compact(&inner).is_ok_and(has_lines) {
             read(&inner, wanted)
@@ -180,7 +180,7 @@ impl<'a> Block<'a> {
 
     fn decode(&self) -> Result<Der, PemError> {
         let body = self.body.trim_matches(QUOTES);
-        if let Some(der) = base64(body).filter(|der| is_der(der)) {
+        if let Some(der) = base64(body).filter(|der| sequence(der).is_some()) {
             return Ok(der);
         }
         let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
@@ -270,17 +270,17 @@ fn base64(text: &str) -> Option<Der> {
     decoded.ok().map(Zeroizing::new)
 }
 
-/// Returns whether the bytes are exactly one DER sequence (X.690 §8.1).
-fn is_der(bytes: &[u8]) -> bool {
+/// Returns the contents of bytes that are exactly one DER sequence (X.690 §8.1).
+pub(crate) fn sequence(bytes: &[u8]) -> Option<&[u8]> {
     let (length, contents) = match bytes {
         [0x30, length @ ..=0x7f, contents @ ..] => (usize::from(*length), contents),
         [0x30, 0x81, length, contents @ ..] => (usize::from(*length), contents),
         [0x30, 0x82, high, low, contents @ ..] => {
             (usize::from(u16::from_be_bytes([*high, *low])), contents)
         }
-        _ => return false,
+        _ => return None,
     };
-    length == contents.len()
+    (length == contents.len()).then_some(contents)
 }
 
 impl fmt::Display for PemKind {

@@ -11,7 +11,7 @@ use super::algorithm::{Algorithm, KeyType};
 use super::base64url;
 use super::key_id::KeyId;
 use super::key_rejected::KeyRejected;
-use super::public_key::PublicNumbers;
+use super::public_key::{ED25519_WIDTH, PublicNumbers};
 
 /// A published key. The type has no private member to leak.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +19,8 @@ pub(super) struct Jwk {
     kty: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<String>,
-    alg: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alg: Option<&'static str>,
     r#use: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     crv: Option<&'static str>,
@@ -67,11 +68,16 @@ struct JwkMembers {
 }
 
 impl Jwk {
-    pub(super) fn new(id: Option<KeyId>, algorithm: Algorithm, key: &DecodingKey) -> Self {
+    pub(super) fn new(
+        id: Option<KeyId>,
+        alg: Option<Algorithm>,
+        key_type: KeyType,
+        key: &DecodingKey,
+    ) -> Self {
         let mut jwk = Self {
             kty: "",
             kid: id.map(|id| id.as_str().to_owned()),
-            alg: algorithm.as_str(),
+            alg: alg.map(Algorithm::as_str),
             r#use: "sig",
             crv: None,
             x: None,
@@ -95,7 +101,7 @@ impl Jwk {
                 jwk.e = Some(base64url::encode(e));
             }
         }
-        jwk.crv = match algorithm.key_type() {
+        jwk.crv = match key_type {
             KeyType::Ec(curve) => Some(curve.name),
             KeyType::Ed25519 => Some("Ed25519"),
             KeyType::Rsa => None,
@@ -177,14 +183,14 @@ impl JwkMembers {
     fn key(&self, algorithm: Algorithm) -> Result<DecodingKey, KeyRejected> {
         Ok(match algorithm.key_type() {
             KeyType::Ec(curve) => {
-                let x = decode("x", self.x.as_deref())?;
-                let y = decode("y", self.y.as_deref())?;
-                if x.len() != curve.width {
-                    return Err(KeyRejected::Point);
-                }
+                let x = coordinate("x", self.x.as_deref(), curve.width)?;
+                let y = coordinate("y", self.y.as_deref(), curve.width)?;
                 DecodingKey::from_ec_der(&[&[4], &*x, &*y].concat())
             }
-            KeyType::Ed25519 => DecodingKey::from_ed_der(&decode("x", self.x.as_deref())?),
+            KeyType::Ed25519 => {
+                let x = coordinate("x", self.x.as_deref(), ED25519_WIDTH)?;
+                DecodingKey::from_ed_der(&x)
+            }
             KeyType::Rsa => {
                 let n = decode("n", self.n.as_deref())?;
                 let e = decode("e", self.e.as_deref())?;
@@ -220,4 +226,18 @@ pub(super) fn algorithm_of(
 pub(super) fn decode(name: &'static str, text: Option<&str>) -> Result<Vec<u8>, KeyRejected> {
     let decoded = text.map(base64url::decode).and_then(Result::ok);
     decoded.ok_or(KeyRejected::Member(name))
+}
+
+/// Decodes a coordinate of `width` bytes.
+pub(super) fn coordinate(
+    name: &'static str,
+    text: Option<&str>,
+    width: usize,
+) -> Result<Vec<u8>, KeyRejected> {
+    let bytes = decode(name, text)?;
+    if bytes.len() == width {
+        Ok(bytes)
+    } else {
+        Err(KeyRejected::Point)
+    }
 }

@@ -29,7 +29,7 @@ pub enum KeyRejected {
     /// The key is symmetric; a key that verifies could then sign as well.
     #[error("the key is symmetric")]
     Symmetric,
-    /// This crate does not support the `kty` or `crv`.
+    /// This crate does not support the key's type (`kty`), curve (`crv`) or form.
     #[error("the key's type or curve is not supported")]
     Type,
     /// This crate does not support the `alg`, or the `alg` does not fit the type and curve.
@@ -41,7 +41,8 @@ pub enum KeyRejected {
     /// The `key_ops` lack `verify`; those of a private key lack `sign`.
     #[error("the key's `key_ops` do not allow this use")]
     KeyOps,
-    /// The point is not on the curve, or has a small order.
+    /// The point is not on the curve, or has a small order. An Ed25519 key that is not on the curve is
+    /// taken, but verifies no token.
     #[error("the key's point is not on its curve")]
     Point,
     /// The modulus has fewer than 2048 or more than 8192 bits, or is even.

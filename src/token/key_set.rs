@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{AlgorithmParameters, JwkSet};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use zeroize::Zeroize as _;
 
 use super::ignored_key::IgnoredKey;
 use super::jwk::Jwk;
@@ -136,7 +137,7 @@ impl KeySet {
         &self.ignored
     }
 
-    /// Returns the JWKS document, with public members only.
+    /// Returns the JWKS document, with public members only. A key has an `alg` if it names one.
     #[must_use]
     pub fn to_json(&self) -> String {
         #[derive(Serialize)]
@@ -198,7 +199,12 @@ impl KeySet {
 impl TryFrom<JwkSet> for KeySet {
     type Error = KeySetError;
 
-    fn try_from(set: JwkSet) -> Result<Self, KeySetError> {
+    fn try_from(mut set: JwkSet) -> Result<Self, KeySetError> {
+        for key in &mut set.keys {
+            if let AlgorithmParameters::OctetKey(secret) = &mut key.algorithm {
+                secret.value.zeroize();
+            }
+        }
         let json = serde_json::to_vec(&set).map_err(|_error| KeySetError::Json)?;
         Self::from_json(json)
     }

@@ -3,12 +3,16 @@
 //!
 //! The [`jsonwebtoken`] crate (version 11) keeps the keys, and makes and checks every signature, with its
 //! aws-lc-rs provider. [`TokenVerifier`] applies the policy of RFC 8725, which that crate leaves to its
-//! callers, and lists its checks. An algorithm belongs to a key, never to a token, and symmetric keys
-//! do not exist.
+//! callers, and lists its checks. An algorithm belongs to a key, never to a token. Symmetric keys are
+//! refused.
 //!
-//! Keys that you hold as that crate's are taken by [`VerifyingKey::from_decoding_key`],
-//! [`SigningKey::from_encoding_key`] and `KeySet::try_from(JwkSet)`, each after the checks of every other
-//! key. This module names its provider itself: it neither reads nor installs that crate's process-wide
+//! If you already have keys in that crate's types, pass them to [`VerifyingKey::from_decoding_key`],
+//! [`SigningKey::from_encoding_key`] or `KeySet::try_from(JwkSet)`. They are checked as all keys are.
+//! The re-export [`jsonwebtoken`] lacks the feature `use_pem`, so `DecodingKey::from_*_pem` exists only
+//! if your application turns the feature on. [`VerifyingKey::from_pem`] and [`SigningKey::from_pem`]
+//! need no feature.
+//!
+//! This module names its provider itself: it neither reads nor installs that crate's process-wide
 //! one. If another crate of your application turns on that crate's `rust_crypto` feature too, only
 //! *your own* calls of `jsonwebtoken::{encode, decode}` need a choice: install a provider at the start
 //! of `main`, for example

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::algorithm::{Algorithm, KeyType};
 use super::base64url;
-use super::jwk::{algorithm_of, decode};
+use super::jwk::{algorithm_of, coordinate, decode};
 use super::key_id::KeyId;
 use super::key_rejected::KeyRejected;
 use super::signing_pair::{SigningKeyError, SigningPair};
@@ -55,8 +55,8 @@ pub(super) fn parse(
         KeyType::Ec(curve) => {
             let point = [
                 vec![4],
-                decode("x", members.x.as_deref())?,
-                decode("y", members.y.as_deref())?,
+                coordinate("x", members.x.as_deref(), curve.width)?,
+                coordinate("y", members.y.as_deref(), curve.width)?,
             ]
             .concat();
             let d = private("d", &members.d)?;

@@ -1,7 +1,8 @@
 //! Public keys as they are kept, and their checks.
 //!
 //! jsonwebtoken takes any bytes as a key and fails at the first token, if at all: it accepts RSA keys
-//! with a small exponent, and points of small order. So the checks are here, at load time.
+//! with a small exponent, and points of small order. So the checks are here, at load time. Only whether an
+//! Ed25519 point is on its curve is left open, as aws-lc-rs offers no check: such a key verifies nothing.
 
 use std::ops::RangeInclusive;
 
@@ -11,6 +12,7 @@ use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind};
 
 use super::algorithm::{Algorithm, Curve, KeyType};
 use super::key_rejected::KeyRejected;
+use crate::base::pem;
 
 /// The numbers of a checked key, big-endian.
 #[derive(Eq, PartialEq)]
@@ -74,6 +76,7 @@ pub(super) fn check_family(
 
 /// Reads a SubjectPublicKeyInfo or a PKCS#1 key (DER), and names the default algorithm of its type.
 pub(super) fn from_spki(der: &[u8]) -> Option<(Algorithm, DecodingKey)> {
+    let contents = pem::sequence(der)?;
     if let Some(x) = der.strip_prefix(SPKI_ED25519) {
         return Some((Algorithm::EdDsa, DecodingKey::from_ed_der(x)));
     }
@@ -83,6 +86,13 @@ pub(super) fn from_spki(der: &[u8]) -> Option<(Algorithm, DecodingKey)> {
         if der.starts_with(prefix) {
             return Some((algorithm, DecodingKey::from_ec_der(&der[form..])));
         }
+    }
+    // The library would take a key for PSS alone too (RFC 4055 §1.2).
+    if ![SPKI_RSA, PKCS1]
+        .iter()
+        .any(|start| contents.starts_with(start))
+    {
+        return None;
     }
     let key = RsaPublicKey::from_der(der).ok()?;
     Some((Algorithm::Rs256, of_rsa(&key)))
@@ -98,14 +108,17 @@ pub(super) fn of_rsa(key: &RsaPublicKey) -> DecodingKey {
 fn check_point(point: &[u8], curve: &Curve) -> Result<(), KeyRejected> {
     // SEC 1 §2.3.3, uncompressed; parsing checks that the point is on the curve.
     if point.len() != 1 + 2 * curve.width || point.first() != Some(&4) {
-        return Err(KeyRejected::Point);
+        return Err(KeyRejected::Type);
     }
     let parsed = ParsedPublicKey::new(curve.verification, point);
     parsed.map(drop).map_err(|_error| KeyRejected::Point)
 }
 
 fn check_ed25519(point: &[u8]) -> Result<(), KeyRejected> {
-    if point.len() != 32 || has_small_order(point) {
+    if point.len() != ED25519_WIDTH {
+        return Err(KeyRejected::Type);
+    }
+    if has_small_order(point) {
         return Err(KeyRejected::Point);
     }
     let parsed = ParsedPublicKey::new(&ED25519, point);
@@ -161,6 +174,14 @@ const SPKI_P256: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
     \x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04";
 const SPKI_P384: &[u8] = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
     \x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00\x04";
+
+/// The first bytes within the sequence of an RSA key: the algorithm `rsaEncryption` (RFC 3279 §2.3.1),
+/// or the modulus.
+const SPKI_RSA: &[u8] = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+const PKCS1: &[u8] = b"\x02";
+
+/// Length of an Ed25519 key in bytes.
+pub(super) const ED25519_WIDTH: usize = 32;
 
 /// Least and greatest modulus in bits. RFC 7518 §3.3 requires 2048; more than 8192 makes each
 /// verification slow enough to be an attack.

@@ -8,7 +8,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use super::algorithm::{Algorithm, KeyType};
 use super::key_rejected::KeyRejected;
 use super::public_key::of_rsa;
-use crate::base::pem::PemError;
+use crate::base::pem::{self, PemError};
 
 /// A private key with its public half.
 ///
@@ -35,6 +35,8 @@ impl SigningPair {
     }
 
     pub(super) fn from_der(algorithm: Algorithm, der: &[u8]) -> Option<Self> {
+        // The library ignores bytes after the key.
+        pem::sequence(der)?;
         match algorithm.key_type() {
             KeyType::Ec(curve) => {
                 Self::of_ec(&EcdsaKeyPair::from_private_key_der(curve.signing, der).ok()?)

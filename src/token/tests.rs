@@ -164,6 +164,37 @@ fn private_jwks_that_contradict_themselves_are_refused() {
 }
 
 #[test]
+fn a_private_jwk_with_a_coordinate_of_another_width_is_refused() {
+    let key: Value = serde_json::from_str(RFC_7515_P256).unwrap();
+    let read = |name: &str| base64url::decode(key[name].as_str().unwrap()).unwrap();
+    let point = [read("x"), read("y")].concat();
+    for width in [0, 31, 64] {
+        let mut wrong = key.clone();
+        wrong["x"] = json!(base64url::encode(&point[..width]));
+        wrong["y"] = json!(base64url::encode(&point[width..]));
+        let refused = SigningKey::from_jwk(&wrong.to_string()).unwrap_err();
+        assert_eq!(refused, KeyRejected::Point.into(), "{width}");
+    }
+}
+
+#[test]
+fn a_key_that_names_no_algorithm_is_published_without_one() {
+    let private = SigningKey::from_pem(include_str!("../../tests/data/keys/rsa.pem")).unwrap();
+    let key = SigningKey::from_pkcs8(Algorithm::Ps256, &private.to_pkcs8().unwrap()).unwrap();
+    let pem = include_str!("../../tests/data/keys/rsa.pub.pem");
+    let public = VerifyingKey::from_pem(pem)
+        .unwrap()
+        .with_id(key.id().clone());
+    let keys = KeySet::new([public]).unwrap();
+    let published = KeySet::from_json(keys.to_json()).unwrap();
+    let token = issuer_of(key).issue(&json!({ "sub": "u" })).unwrap();
+    for keys in [keys, published] {
+        let verifier = verifier(&keys).algorithms([Algorithm::Ps256]);
+        verifier.build().unwrap().verify_now(&token).unwrap();
+    }
+}
+
+#[test]
 fn pem_files_of_openssl_are_loaded_by_their_type() {
     for (pem, algorithm) in [
         (
@@ -702,6 +733,15 @@ fn further_required_claims_must_be_present() {
     ] {
         let token = issuer().issue(&claims).unwrap();
         assert_eq!(verifier.verify_now(&token).is_ok(), accepted, "{claims}");
+    }
+}
+
+#[test]
+fn a_claim_that_is_required_twice_counts_once() {
+    let token = sign(&json!({ "alg": "EdDSA" }), &claims_with("role", json!("a")));
+    for names in [vec!["role"; 2], vec!["role"; 65]] {
+        let builder = verifier(issuer().keys()).required_claims(names);
+        builder.build().unwrap().verify_now(&token).unwrap();
     }
 }
 

@@ -80,7 +80,8 @@ impl VerifyingKey {
     /// # Errors
     ///
     /// [`KeyRejected::Pem`] if the text holds no readable public key, [`KeyRejected::Type`] for a key
-    /// of another type or a compressed point, and the other variants for a bad key.
+    /// of another type (also an RSA key for PSS alone), a compressed point or a bad RSA exponent, and the
+    /// other variants for a bad key.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self, KeyRejected> {
         let wanted = PemKind::PublicKey;
         let ders = pem::read(pem.as_ref(), wanted)?;
@@ -122,8 +123,10 @@ impl VerifyingKey {
     /// # Errors
     ///
     /// [`KeyRejected::Symmetric`] for an HMAC key, [`KeyRejected::Algorithm`] for a key of another family
-    /// than the algorithm's, [`KeyRejected::Type`] for bytes that are no RSA key, [`KeyRejected::Point`],
-    /// [`KeyRejected::Modulus`] and [`KeyRejected::Exponent`] for a bad key.
+    /// than the algorithm's, [`KeyRejected::Type`] for another curve and for bytes in none of these forms,
+    /// [`KeyRejected::Point`], [`KeyRejected::Modulus`] and [`KeyRejected::Exponent`] for a bad key. An RSA
+    /// key in DER form with an even modulus or a bad exponent is a [`KeyRejected::Type`]: the library
+    /// does not read it.
     ///
     /// [`jsonwebtoken`]: super::jsonwebtoken
     pub fn from_decoding_key(key: DecodingKey, algorithm: Algorithm) -> Result<Self, KeyRejected> {
@@ -190,7 +193,8 @@ impl VerifyingKey {
 
     /// Returns the JWK to publish, with public members only.
     pub(super) fn to_jwk(&self) -> Jwk {
-        Jwk::new(self.id.clone(), self.algorithm, &self.key)
+        let alg = self.has_algorithm.then_some(self.algorithm);
+        Jwk::new(self.id.clone(), alg, self.algorithm.key_type(), &self.key)
     }
 
     /// Returns whether this key made `signature` over `message`.

@@ -324,7 +324,7 @@ fn assert_refused(cases: impl IntoIterator<Item = (DecodingKey, Algorithm, KeyRe
 
 #[test]
 fn a_key_of_the_other_library_is_refused_under_another_family_than_its_own() {
-    use KeyRejected::{Algorithm as Family, Point, Symmetric};
+    use KeyRejected::{Algorithm as Family, Symmetric, Type};
 
     let bare = |algorithm| forms(algorithm).remove(0);
     let p256 = bare(Algorithm::Es256);
@@ -337,9 +337,9 @@ fn a_key_of_the_other_library_is_refused_under_another_family_than_its_own() {
         (secret(spki), Algorithm::EdDsa, Symmetric),
         (bare(Algorithm::EdDsa), Algorithm::Es256, Family),
         (p256, Algorithm::Rs256, Family),
-        (bare(Algorithm::Es384), Algorithm::Es256, Point),
+        (bare(Algorithm::Es384), Algorithm::Es256, Type),
         (DecodingKey::from_ec_der(spki), Algorithm::Es256, Family),
-        (DecodingKey::from_ec_der(&forged), Algorithm::Es256, Family),
+        (DecodingKey::from_ec_der(&forged), Algorithm::Es256, Type),
     ]);
 }
 
@@ -349,16 +349,58 @@ fn weak_or_malformed_keys_of_the_other_library_are_refused() {
 
     let (ec, ed) = (DecodingKey::from_ec_der, DecodingKey::from_ed_der);
     let rsa = DecodingKey::from_rsa_raw_components;
+    let private = signing_key(Algorithm::Es256).to_pkcs8().unwrap();
     assert_refused([
         (ec(&[4; 65]), Algorithm::Es256, Point),
-        (ec(b""), Algorithm::Es256, Point),
+        (ec(b""), Algorithm::Es256, Type),
+        (ec(&private), Algorithm::Es256, Type),
         (ed(&[0; 32]), Algorithm::EdDsa, Point),
-        (ed(&[9; 31]), Algorithm::EdDsa, Point),
+        (ed(&[9; 31]), Algorithm::EdDsa, Type),
         (DecodingKey::from_rsa_der(b"none"), Algorithm::Rs256, Type),
         (rsa(&[0xff; 128], &[1, 0, 1]), Algorithm::Rs256, Modulus),
         (rsa(&[0xff; 256], &[1]), Algorithm::Ps256, Exponent),
         (rsa(&[], &[]), Algorithm::Ps256, Modulus),
     ]);
+}
+
+/// The key of `forms(Algorithm::Rs256)`, limited to PSS (RFC 4055 §1.2).
+fn pss_key() -> Vec<u8> {
+    let spki = forms(Algorithm::Rs256).remove(2);
+    let spki = spki.try_get_as_bytes().unwrap();
+    let header = b"\x30\x82\x01\x20\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a";
+    [header, &spki[19..]].concat()
+}
+
+#[test]
+fn an_rsa_key_for_pss_alone_is_not_taken() {
+    let key = pss_key();
+    for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
+        assert_refused([(
+            DecodingKey::from_rsa_der(&key),
+            algorithm,
+            KeyRejected::Type,
+        )]);
+    }
+    let refused = VerifyingKey::from_pem(STANDARD.encode(&key)).unwrap_err();
+    assert_eq!(refused, KeyRejected::Type);
+}
+
+#[test]
+fn bytes_after_a_key_are_not_taken() {
+    let longer = |der: &[u8]| [der, &[0]].concat();
+    for key in forms(Algorithm::Rs256).drain(1..) {
+        let der = longer(key.try_get_as_bytes().unwrap());
+        assert_refused([(
+            DecodingKey::from_rsa_der(&der),
+            Algorithm::Rs256,
+            KeyRejected::Type,
+        )]);
+    }
+    for algorithm in Algorithm::ALL.iter().copied() {
+        let der = longer(&signing_key(algorithm).to_pkcs8().unwrap());
+        let refused = SigningKey::from_pkcs8(algorithm, &der).unwrap_err();
+        assert_eq!(refused, SigningKeyError::Unsupported(Some(algorithm)));
+    }
 }
 
 #[test]

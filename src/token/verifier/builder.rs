@@ -78,7 +78,7 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets further required claims, which must be present and not `null`: at most 64. `exp`, `iss`,
+    /// Sets further required claims, which must be present and not `null`: at most 64 different ones. `exp`, `iss`,
     /// `aud` and `sub` are always required. Default: none.
     pub fn required_claims<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.required = names.into_iter().map(|name| name.into().into()).collect();
@@ -97,7 +97,7 @@ impl TokenVerifierBuilder {
     ///
     /// [`TokenConfigError`] for a missing or empty issuer or audience, an empty list of algorithms, a
     /// leeway over 300 s, and more than 64 required claims.
-    pub fn build(self) -> Result<TokenVerifier, TokenConfigError> {
+    pub fn build(mut self) -> Result<TokenVerifier, TokenConfigError> {
         let issuer = self.issuer.ok_or(TokenConfigError::IssuerMissing)?;
         if issuer.is_empty() {
             return Err(TokenConfigError::IssuerEmpty);
@@ -114,6 +114,9 @@ impl TokenVerifierBuilder {
         if self.leeway > MAX_LEEWAY {
             return Err(TokenConfigError::Leeway(self.leeway));
         }
+        // A claim sets one bit, that of its first position.
+        self.required.sort_unstable();
+        self.required.dedup();
         if self.required.len() > MAX_REQUIRED {
             return Err(TokenConfigError::RequiredClaims(self.required.len()));
         }
