@@ -8,6 +8,8 @@
 ))]
 pub mod actor;
 pub mod clock;
+#[cfg(any(feature = "jwt", feature = "ed25519"))]
+pub(crate) mod ed25519;
 pub mod entropy;
 #[cfg(feature = "_tower")]
 pub(crate) mod erased;

@@ -12,6 +12,7 @@ use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind};
 
 use super::algorithm::{Algorithm, Curve, KeyType};
 use super::key_rejected::KeyRejected;
+use crate::base::ed25519::has_small_order;
 use crate::base::pem;
 
 /// The numbers of a checked key, big-endian.
@@ -149,24 +150,6 @@ fn bits(number: &[u8]) -> usize {
     (number.len() * 8).saturating_sub(leading as usize)
 }
 
-/// Returns whether the encoded point has an order of 8 or less.
-///
-/// For such a key, all zeros among them, one signature can be valid for any message.
-fn has_small_order(point: &[u8]) -> bool {
-    let Ok(mut point) = <[u8; 32]>::try_from(point) else {
-        return false;
-    };
-    point[31] &= 0x7f;
-    SMALL_ORDER.contains(&point)
-}
-
-const fn ends(first: u8, middle: u8, last: u8) -> [u8; 32] {
-    let mut bytes = [middle; 32];
-    bytes[0] = first;
-    bytes[31] = last;
-    bytes
-}
-
 /// The bytes before the key itself in a SubjectPublicKeyInfo: constant for each curve (RFC 5480,
 /// RFC 8410).
 const SPKI_ED25519: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
@@ -189,23 +172,3 @@ const MODULUS_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// Greatest public exponent in bits, as in the cryptographic library.
 const MAX_EXPONENT_BITS: usize = 33;
-
-/// The y coordinates of the points of small order on Curve25519, and their other encodings below
-/// 2^255, little-endian, without the sign (Cremers and Jackson, "Prime, Order Please!", 2019).
-const SMALL_ORDER: [[u8; 32]; 7] = [
-    [0; 32],
-    ends(1, 0, 0),
-    [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
-        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
-        0xfc, 0x05,
-    ],
-    [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
-        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
-        0x03, 0x7a,
-    ],
-    ends(0xec, 0xff, 0x7f),
-    ends(0xed, 0xff, 0x7f),
-    ends(0xee, 0xff, 0x7f),
-];

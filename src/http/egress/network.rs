@@ -65,7 +65,8 @@ impl FromStr for Network {
         let Some((base, prefix)) = text.split_once('/') else {
             return address(text).map(Self::from);
         };
-        if !prefix.bytes().all(|byte| byte.is_ascii_digit()) {
+        let is_plain = prefix == "0" || !prefix.starts_with(['0', '+']);
+        if !is_plain {
             return Err(InvalidNetwork);
         }
         let prefix = prefix.parse().map_err(|_| InvalidNetwork)?;

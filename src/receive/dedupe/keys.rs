@@ -11,9 +11,7 @@ use crate::base::clock::UnixMillis;
 const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A key: 128 bits of a SHA-256 over its parts.
-// Aligned, it is copied in words: a copy in odd pieces waits for the cache.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(align(8))]
 pub struct DedupeKey([u8; 16]);
 
 impl Hash for DedupeKey {

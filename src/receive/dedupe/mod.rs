@@ -2,8 +2,8 @@
 //!
 //! A sender delivers at least once. [`VerifyWebhookLayer`](super::verify::VerifyWebhookLayer) claims
 //! a message before the handler runs, commits the claim when the handler has succeeded, and releases
-//! it otherwise. Keys follow from the signed content, [source](Dedupe::new) and
-//! [tenant](super::verify::KeyProvider), so that a recorded request does not pass as a new one:
+//! it otherwise. Keys follow from the [source](Dedupe::new), the
+//! [tenant](super::verify::KeyProvider) and as much signed content as there is:
 //!
 //! | scheme | key of the message | kept | key of the request, 15 min |
 //! |---|---|---|---|
@@ -20,11 +20,11 @@
 //! - Without an id, a sender's retry has a new time and is handled again.
 //! - Without a time, two messages with the same bytes within seven days are one.
 //! - Two messages of one second with the same body and unsigned ids are one.
-//! - An attacker on the way can deliver a request first under another unsigned id: its retry is
-//!   handled again or, if that handler failed, the request itself gets 200.
+//! - An attacker on the way can deliver a request first under another unsigned id. If that is
+//!   handled, the sender's retry is handled again; if it fails, the sender's request gets 200.
 //!   [`require_signed_id`](super::verify::VerifyWebhookLayer::require_signed_id) rules this out.
-//! - A tolerance above five minutes raises the 15 minutes. A full store in memory may forget a
-//!   message after them.
+//! - A tolerance above five minutes raises the 15 minutes. Once they have passed, a full store in
+//!   memory may forget a message.
 //! - A message that was handled while the clock was ahead stays known for as much longer. A claim
 //!   that ends more than 120 s ahead has lapsed: its message may then run twice at once.
 

@@ -53,11 +53,31 @@ pub(super) fn is_vouched_for(identity: Identity<'_>, header: Option<&str>) -> bo
 pub(super) fn replay_window(tolerance: Duration, body_timeout: Duration) -> Duration {
     let window = tolerance.saturating_mul(2);
     let late = window.saturating_add(SKEW).saturating_add(body_timeout);
-    LEAST_REPLAY_WINDOW.max(late)
+    late.clamp(LEAST_REPLAY_WINDOW, LONGEST_REPLAY_WINDOW)
 }
 
 /// Least time for which a replay is recognised.
 const LEAST_REPLAY_WINDOW: Duration = Duration::from_secs(15 * 60);
 
+/// Longest time for which a replay is recognised: that of a message.
+const LONGEST_REPLAY_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// Largest clock difference between two receivers; with the default body timeout 5 minutes.
 const SKEW: Duration = Duration::from_secs(5 * 60 - 10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_is_recognised_between_15_minutes_and_7_days() {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let timeout = Duration::from_secs(10);
+        assert_eq!(replay_window(minutes(1), timeout), minutes(15));
+        assert_eq!(replay_window(minutes(10), timeout), minutes(25));
+        assert_eq!(
+            replay_window(minutes(1), Duration::MAX),
+            LONGEST_REPLAY_WINDOW
+        );
+    }
+}

@@ -98,37 +98,10 @@ mod tests {
 
     #[test]
     fn nothing_is_found_in_a_body_that_is_no_json() {
-        for member in [
-            "01",
-            "-",
-            "+1",
-            "1.",
-            ".5",
-            "1e",
-            "1e+",
-            "0x1",
-            "tru",
-            "nulll",
-            "True",
-            "[",
-            "[1,]",
-            "[,1]",
-            "[1 2]",
-            "{,}",
-            "{\"a\"}",
-            "{\"a\":}",
-            "{\"a\":1,}",
-            "{1:1}",
-            "[}",
-            "{]",
-            "'a'",
-            "\"\\x\"",
-            "\"\\u12\"",
-            "\"\\u12g4\"",
-            "\"\n\"",
-            "\"",
-            "",
-        ] {
+        let words = r#"01 - +1 1. .5 1e 1e+ 0x1 tru nulll True [ [1,] [,1] {,} {"a"} {"a":} {"a":1,}
+            {1:1} [} {] 'a' "\x" "\u12" "\u12g4" " "#;
+        let others = ["[1 2]", "\"\n\"", ""];
+        for member in words.split_whitespace().chain(others) {
             for body in [
                 format!(r#"{{"id":"a","x":{member}}}"#),
                 format!(r#"{{"x":{member},"id":"a"}}"#),

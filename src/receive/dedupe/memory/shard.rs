@@ -25,7 +25,7 @@ pub(crate) struct Shard {
     evicted: u64,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 struct Record {
     token: u64,
     is_done: bool,
@@ -56,7 +56,7 @@ impl Shard {
         let latest = latest_end(now, until);
         let held = self.held(keys.key(), now, latest);
         let owner = match keys.replay_key() {
-            Some(request) => self.owner(request, keys, now)?,
+            Some(request) => self.own_request(request, keys, now)?,
             None => keys.key(),
         };
         if owner != keys.key() {
@@ -92,7 +92,7 @@ impl Shard {
     }
 
     /// Returns the message that owns the request: that of `keys`, if none did.
-    fn owner(
+    fn own_request(
         &mut self,
         request: DedupeKey,
         keys: &DedupeKeys,
@@ -208,8 +208,10 @@ impl Shard {
         let held = held.ok_or_else(StoreError::lease_lost)?;
         let changed = to(*held).ok_or_else(StoreError::lease_lost)?;
         let before = mem::replace(held, changed);
-        self.remove_end(keys, before);
-        self.insert_end(keys, changed);
+        if before != changed {
+            self.remove_end(keys, before);
+            self.insert_end(keys, changed);
+        }
         Ok(())
     }
 
@@ -247,13 +249,14 @@ impl Record {
 
 /// Removes two keys that have ended: more than a claim adds, so that they do not add up.
 fn remove_ended<V>(map: &mut HashMap<DedupeKey, V>, ends: &mut Expiry<DedupeKey>, now: UnixMillis) {
-    for ended in [ends.pop_ended(now), ends.pop_ended(now)] {
-        ended.map(|ended| map.remove(&ended));
+    let ended = [ends.pop_ended(now), ends.pop_ended(now)];
+    for key in ended.into_iter().flatten() {
+        map.remove(&key);
     }
 }
 
-/// A claim counts from its end. Nobody may have taken it over, then it may still be committed for
-/// a minute, while there is room.
+/// A claim counts from its end. If nobody has taken it over, it may still be committed for a minute,
+/// while there is room.
 const CLAIM: Life = life(Duration::from_secs(60), Duration::ZERO);
 
 const fn life(retention: Duration, spare_after: Duration) -> Life {

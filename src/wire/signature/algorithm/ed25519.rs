@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::base::ed25519::has_small_order;
 use crate::wire::scheme::{Parsed, Rendered, SignatureEncoding};
 use crate::wire::signature::config_error::WebhookConfigError;
 
@@ -18,9 +19,10 @@ pub(crate) struct PublicKey(Arc<ParsedPublicKey>);
 pub(crate) struct PrivateKey(Ed25519KeyPair);
 
 impl PublicKey {
-    /// Parses `whpk_` and the base64 of 32 bytes.
+    /// Parses `whpk_` and the base64 of 32 bytes, which must not be a point of small order.
     pub(crate) fn read(index: usize, text: &str) -> Result<Self, WebhookConfigError> {
-        let key = decode("whpk_", text).filter(|bytes| bytes.len() == PUBLIC_LEN);
+        let key = decode("whpk_", text)
+            .filter(|bytes| bytes.len() == PUBLIC_LEN && !has_small_order(bytes));
         let key = key.and_then(|bytes| ParsedPublicKey::new(&ED25519, bytes.as_slice()).ok());
         key.map(|key| Self(Arc::new(key)))
             .ok_or(WebhookConfigError::NotPublicKey { index })
@@ -172,7 +174,16 @@ mod tests {
         let (private, public) = keys(1);
         let build = |text: &str| Verifier::new(Scheme::standard_webhooks_v1a(), [text]);
         assert!(build(&public).is_ok());
-        for wrong in [&private, &public[5..], "whpk_AAEC", "whsec_AAEC", "whpk_?!"] {
+        // One signature is valid for every message under the neutral point.
+        let neutral = text("whpk_", &[&[1][..], &[0; 31]].concat());
+        for wrong in [
+            &private,
+            &public[5..],
+            &neutral,
+            "whpk_AAEC",
+            "whsec_AAEC",
+            "whpk_?!",
+        ] {
             let error = build(wrong).unwrap_err();
             assert_eq!(error, WebhookConfigError::NotPublicKey { index: 0 });
         }

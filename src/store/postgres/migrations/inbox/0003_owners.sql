@@ -1,4 +1,4 @@
--- Version 2 of the inbox needs the table of before, so the keys change here. The ids serve the log only:
+-- Version 2 of the inbox needs the old table, so the keys change here. The ids serve the log only:
 -- those of before, which have no owner, are left out.
 
 -- Claims write the kinds of keys in another order than this script.
