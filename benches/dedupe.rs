@@ -146,15 +146,15 @@ fn main() {
     let count = if rounds == 1 { IN_TURN } else { MESSAGES };
     let kinds = [
         (
-            "one name: a signed id",
+            "one key: a signed id",
             all_keys(Scheme::standard_webhooks(), IdInBody::AtRoot, count),
         ),
         (
-            "two names: the id in the body",
+            "one key: the id in the body",
             all_keys(Scheme::banata(), IdInBody::AtRoot, count),
         ),
         (
-            "two names: an unsigned id",
+            "two keys: an unsigned id",
             all_keys(Scheme::banata(), IdInBody::Elsewhere, count),
         ),
     ];
