@@ -1,7 +1,6 @@
 //! Properties of received webhooks.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde::de::IgnoredAny;
 
 use super::first_line;
 use super::json::Members;
@@ -122,7 +121,7 @@ fn webhook_headers(input: &[u8]) -> (HeaderMap, &[u8]) {
 pub fn body_id(body: &[u8]) {
     for (path, names) in [("/id", &["id"][..]), ("/event/id", &["event", "id"])] {
         let found = crate::wire::json::pointer::string_at(body, path);
-        let is_json = serde_json::from_slice::<IgnoredAny>(body).is_ok();
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
         assert!(is_json || found.is_none(), "{path}");
         // A full decoder refuses values that are nested too deep, and numbers that are too large.
         if Members::read(body).is_some() {
