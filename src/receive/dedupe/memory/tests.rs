@@ -140,6 +140,18 @@ mod bounds {
     }
 
     #[test]
+    fn a_second_commit_does_not_date_a_message_ahead_again() {
+        let bounded = Bounded::new(1);
+        let ahead = after(LEASE);
+        let keys = bounded.keys(0);
+        bounded.handle_as(&keys, ahead);
+        // The clock is set back, and the message counts as handled now.
+        assert!(bounded.claim(1, NOW).unwrap_err().is_unavailable());
+        bounded.store.shard(&keys).commit(&keys, ahead).unwrap();
+        assert_eq!(bounded.claim(1, after(WINDOW)).unwrap(), FRESH);
+    }
+
+    #[test]
     fn claims_in_flight_are_never_forgotten_before_they_lapse() {
         let bounded = Bounded::new(2);
         let slow = bounded.keys(0);
