@@ -29,6 +29,14 @@ use crate::base::error::StoreError;
 /// request for each message and 240 MB with two. With that capacity 500 messages a second can arrive
 /// for 15 minutes before the store refuses one; 60 a second, if their ids are unsigned and all their
 /// bodies are equal.
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use tower_auth_sync::dedupe::MemoryDedupe;
+///
+/// let store = MemoryDedupe::with_capacity(NonZeroUsize::new(10_000).expect("not zero"));
+/// assert_eq!(store.evicted(), 0);
+/// ```
 #[derive(Clone)]
 pub struct MemoryDedupe(Arc<[Mutex<Shard>]>);
 
