@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::base::clock::UnixMillis;
 
 /// Time for which a handled message is remembered.
-const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A key: 128 bits of a SHA-256 over its parts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

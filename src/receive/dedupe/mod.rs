@@ -45,7 +45,7 @@ pub use self::port::{Claimed, DedupeStore};
 pub use self::reply::Reply;
 pub use self::source::InvalidSource;
 
-pub(crate) use self::keys::{Identity, Message};
+pub(crate) use self::keys::{Identity, Message, RETENTION};
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 pub(crate) use self::port::latest_end;
 pub(crate) use self::source::Source;

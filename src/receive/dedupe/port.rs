@@ -24,8 +24,9 @@ use crate::base::clock::UnixMillis;
 ///    [`commit`](Self::commit) and [`release`](Self::release) with the old token change nothing and
 ///    fail with an error for which [`StoreError::is_lease_lost`] holds.
 /// 4. After a commit each claim on its key is [`Claimed::Done`], at least for
-///    [`DedupeKeys::retention`] from the commit, also if the time of the commit lies in the future. A bounded
-///    store may forget after [`DedupeKeys::replay_window`]; if it may forget nothing, it fails.
+///    [`DedupeKeys::retention`] from the commit, also if the time of the commit lies in the future.
+///    A bounded store may forget after [`DedupeKeys::replay_window`]; if it may forget nothing, it
+///    fails.
 /// 5. After a release the key is free at once, also for the same request.
 /// 6. Committing twice with the same token equals committing once. A release does not undo a
 ///    commit.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::receive::dedupe::Identity;
+use crate::receive::dedupe::{Identity, RETENTION};
 use crate::wire::json::pointer;
 use crate::wire::scheme::{IdSource, Scheme};
 
@@ -53,14 +53,12 @@ pub(super) fn is_vouched_for(identity: Identity<'_>, header: Option<&str>) -> bo
 pub(super) fn replay_window(tolerance: Duration, body_timeout: Duration) -> Duration {
     let window = tolerance.saturating_mul(2);
     let late = window.saturating_add(SKEW).saturating_add(body_timeout);
-    late.clamp(LEAST_REPLAY_WINDOW, LONGEST_REPLAY_WINDOW)
+    // No body timeout is worth more time than a handled message gets.
+    late.clamp(LEAST_REPLAY_WINDOW, RETENTION)
 }
 
 /// Least time for which a replay is recognised.
 const LEAST_REPLAY_WINDOW: Duration = Duration::from_secs(15 * 60);
-
-/// Longest time for which a replay is recognised: that of a message.
-const LONGEST_REPLAY_WINDOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Largest clock difference between two receivers; with the default body timeout 5 minutes.
 const SKEW: Duration = Duration::from_secs(5 * 60 - 10);
@@ -75,9 +73,6 @@ mod tests {
         let timeout = Duration::from_secs(10);
         assert_eq!(replay_window(minutes(1), timeout), minutes(15));
         assert_eq!(replay_window(minutes(10), timeout), minutes(25));
-        assert_eq!(
-            replay_window(minutes(1), Duration::MAX),
-            LONGEST_REPLAY_WINDOW
-        );
+        assert_eq!(replay_window(minutes(1), Duration::MAX), RETENTION);
     }
 }
