@@ -7,7 +7,7 @@
 use std::ops::RangeInclusive;
 
 use aws_lc_rs::rsa::{PublicKey as RsaPublicKey, PublicKeyComponents};
-use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
+use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use jsonwebtoken::{AlgorithmFamily, DecodingKey, DecodingKeyKind};
 
 use super::algorithm::{Algorithm, Curve, KeyType};
@@ -122,8 +122,7 @@ fn check_ed25519(point: &[u8]) -> Result<(), KeyRejected> {
     if has_small_order(point) {
         return Err(KeyRejected::Point);
     }
-    let parsed = ParsedPublicKey::new(&ED25519, point);
-    parsed.map(drop).map_err(|_error| KeyRejected::Point)
+    Ok(())
 }
 
 fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), KeyRejected> {
