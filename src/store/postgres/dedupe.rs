@@ -10,7 +10,8 @@ use crate::store::sql::dedupe::{self as sql, Claim};
 use crate::store::sql::migrate::Port;
 use crate::store::sql::statement::Statement;
 
-/// The third script of the inbox, which runs after these, changed the table last: so must later ones.
+/// The third script of the inbox, which runs after these, changed the table last. Later changes of the
+/// table are scripts of the inbox too.
 pub(super) const DEDUPE: Port = Port {
     name: "dedupe",
     version_table: Cow::Borrowed("tas_migrations_dedupe"),
@@ -97,9 +98,9 @@ impl PostgresStore {
     }
 }
 
-/// The row of the claim's statement: whether the message is claimed now, whether another
-/// message owned the id, whether the request was received under another id, and the flag and end of the claim
-/// on the message.
+/// The row of the claim's statement: whether the message is claimed now, whether another message owned
+/// the id, whether the request was received under another id, and the flag and end of the claim on the
+/// message.
 type ClaimRow = (bool, Option<bool>, bool, Option<bool>, Option<i64>);
 
 /// `None` means that another claim began after the statement's snapshot.
@@ -128,7 +129,8 @@ DELETE FROM tas_dedupe WHERE (key, kind) IN (
     ORDER BY until LIMIT 256 FOR UPDATE SKIP LOCKED)";
 
 /// The request's key stays with the first message that used it, the message's key with its claim, the
-/// id with the last message. The rows are written in this order, so that two claims do not wait for each other.
+/// id with the last message. The rows are written in this order, so that two claims do not wait for each
+/// other.
 ///
 /// The statement reads rows as they were when it began, but a conflicting row as it is now. If neither
 /// shows a claim on the message, another claim began meanwhile.

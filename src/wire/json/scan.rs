@@ -3,8 +3,8 @@
 //! Each function takes the position where something begins and returns the position after it, or
 //! `None` for anything but JSON. White space before it is skipped.
 //!
-//! Our own code, since the id of most messages is found with it, and serde's walk takes longer. That
-//! is why the small functions are inlined: each call would wait for the position to return.
+//! Our own code: the id of most messages is found with it, and serde's walk takes longer. The small
+//! functions are inlined because each step needs the position that the step before returns.
 
 /// Skips white space. Returns the next byte and its position, or `None` at the end.
 #[inline(always)]

@@ -12,7 +12,8 @@ use crate::store::sql::dedupe::{self as sql, Claim};
 use crate::store::sql::migrate::Port;
 use crate::store::sql::statement::Statement;
 
-/// The third script of the inbox, which runs after these, changed the table last: so must later ones.
+/// The third script of the inbox, which runs after these, changed the table last. Later changes of the
+/// table are scripts of the inbox too.
 pub(super) const DEDUPE: Port = Port {
     name: "dedupe",
     version_table: Cow::Borrowed("tas_migrations_dedupe"),
