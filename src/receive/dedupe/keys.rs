@@ -99,16 +99,12 @@ pub(crate) enum Identity<'a> {
     /// The id is under the signature.
     Signed(&'a str),
     /// The id, if any, comes from a header outside the signature.
-    Unsigned {
-        id: Option<&'a str>,
-        /// SHA-256 of the body.
-        body: [u8; 32],
-    },
+    Unsigned { id: Option<&'a str>, body: &'a [u8] },
 }
 
 impl<'a> Identity<'a> {
-    pub(crate) fn unsigned(id: Option<&'a str>, body: impl AsRef<[u8]>) -> Self {
-        let body = Sha256::digest(body).into();
+    pub(crate) fn unsigned(id: Option<&'a str>, body: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        let body = body.as_ref();
         Self::Unsigned { id, body }
     }
 
@@ -180,7 +176,7 @@ impl KeyDeriver {
         let (id, body) = match message.identity {
             // Every request with this id is the same message.
             Identity::Signed(id) => return own(self.id_key(id)),
-            Identity::Unsigned { id, body } => (id, body),
+            Identity::Unsigned { id, body } => (id, Sha256::digest(body)),
         };
         let at = message.sent_at.map(|at| at.as_millis().to_be_bytes());
         let (key, retention) = match (id, at) {

@@ -27,7 +27,7 @@ pub(super) fn identity<'a>(
     scheme: &Scheme,
     header: Option<&'a str>,
     in_body: Option<&'a str>,
-    body: &[u8],
+    body: &'a [u8],
 ) -> Identity<'a> {
     let signed = match scheme.id_source() {
         IdSource::SignedHeader => header,

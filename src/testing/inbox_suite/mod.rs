@@ -156,7 +156,7 @@ fn keys_of(source: &str, identity: Identity<'_>, sent_at: Option<UnixMillis>) ->
     Source::new(source).unwrap().keys(&message)
 }
 
-fn unsigned<'a>(id: &'a str, body: &str) -> Identity<'a> {
+fn unsigned<'a>(id: &'a str, body: &'a str) -> Identity<'a> {
     Identity::unsigned(Some(id), body)
 }
 

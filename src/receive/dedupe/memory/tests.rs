@@ -551,7 +551,7 @@ mod model {
                         let id = id.to_string();
                         let keys = dedupe.keys(&Message {
                             tenant: None,
-                            identity: Identity::unsigned(Some(&id), [body]),
+                            identity: Identity::unsigned(Some(&id), &[body]),
                             sent_at: Some(UnixMillis::from_millis(time.into())),
                             replayable: Duration::from_secs(900),
                         });
