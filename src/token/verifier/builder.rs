@@ -78,8 +78,8 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets further required claims, which must be present and not `null`: at most 64 different ones. `exp`, `iss`,
-    /// `aud` and `sub` are always required. Default: none.
+    /// Sets further required claims, which must be present and not `null`: at most 64 different ones.
+    /// `exp`, `iss`, `aud` and `sub` are always required. Default: none.
     pub fn required_claims<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.required = names.into_iter().map(|name| name.into().into()).collect();
         self
